@@ -1,0 +1,132 @@
+# Everything runs with tools that this file installs under .tools and .venv; a machine needs git, make and a Python.
+# `make` alone lists the targets.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+.PHONY: help setup up demo down reset status logs test lint fmt pins \
+	check-format check-style check-types check-layers check-template \
+	test-template test-unit test-simulation test-integration test-e2e
+
+UV := $(CURDIR)/.tools/uv/bin/uv
+BIN := $(CURDIR)/.venv/bin
+PYTEST := $(BIN)/python -m pytest -q
+# Two, because a worker of the integration and end-to-end tests starts an emulator of its own.
+PARALLEL := -n 2
+
+export PYTHONDONTWRITEBYTECODE := 1
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: setup ## Bring the local stack up and watch an order become cashback
+	@$(BIN)/python -m dev.demo
+
+up: setup ## Start the local stack, or bring it up to date; PORT=4599 chooses its port
+	@$(BIN)/python -m dev.stack up
+
+status: setup ## Say what is running
+	@$(BIN)/python -m dev.stack status
+
+logs: setup ## What the functions logged in the last ten minutes
+	@$(BIN)/python -m dev.stack logs
+
+down: setup ## Stop the local stack; its data is kept
+	@$(BIN)/python -m dev.stack down
+
+reset: setup ## Stop the local stack and remove its data
+	@$(BIN)/python -m dev.stack reset
+
+test: lint test-unit test-simulation test-integration test-e2e ## Every check and test, cheapest first
+	@printf '\nall passed\n'
+
+lint: check-format check-style check-types check-layers check-template ## Format, style, types, contracts, template
+
+fmt: setup ## Format the code and mend what can be mended
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+# ---- one step each, so that a failure names itself
+
+define say
+@printf '\n== %s\n' "$(1)"
+endef
+
+check-format: setup
+	$(call say,format)
+	@$(BIN)/ruff format --check --quiet . || { echo "make fmt mends this"; exit 1; }
+
+check-style: setup
+	$(call say,style)
+	@$(BIN)/ruff check --quiet .
+
+check-types: setup
+	$(call say,types)
+	@$(BIN)/mypy
+
+check-layers: setup
+	$(call say,contracts between the modules)
+	@PYTHONPATH=layers/shared $(BIN)/lint-imports
+
+check-template: setup
+	$(call say,template)
+	@$(BIN)/cfn-lint template.yaml
+	@$(PYTEST) tests/template
+
+test-unit: setup
+	$(call say,unit tests)
+	@$(PYTEST) $(PARALLEL) tests/unit
+
+test-simulation: setup
+	$(call say,simulation)
+	@$(PYTEST) $(PARALLEL) tests/simulation
+
+test-integration: setup
+	$(call say,integration tests against the local engine)
+	@$(PYTEST) $(PARALLEL) tests/integration
+
+test-e2e: setup
+	$(call say,end-to-end tests of the deployed template)
+	@$(PYTEST) $(PARALLEL) tests/e2e
+
+# ---- tools: each environment is rebuilt when its pins change
+
+setup: .tools/uv/ready .venv/ready .tools/sam/ready .tools/emulator/ready ## Install the tools; the other targets do it too
+
+# Any Python from 3.11 can install uv, which then finds or fetches the Python 3.13 that everything else runs on.
+.tools/uv/ready: dev/requirements/uv.txt
+	@for python in python3 python3.13 python3.12 python3.11 /usr/bin/python3; do \
+		$$python -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+		python=; \
+	done; \
+	[ -n "$$python" ] || { echo "error: no Python from 3.11 with venv and ensurepip (Debian: apt install python3-venv)"; exit 1; }; \
+	echo "installing uv" && $$python -m venv .tools/uv && \
+	.tools/uv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r dev/requirements/uv.txt
+	@touch $@
+
+define environment
+@"$(1)/bin/python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || \
+	$(UV) venv --quiet --clear --python 3.13 "$(1)" || { echo "error: uv found no Python 3.13 and could not fetch one"; exit 1; }
+@echo "installing $(1)"
+@$(UV) pip sync --quiet --python "$(1)/bin/python" --require-hashes $(2)
+@touch $(1)/ready
+endef
+
+.venv/ready: requirements-dev.txt .tools/uv/ready
+	$(call environment,.venv,requirements-dev.txt)
+
+.tools/sam/ready: dev/requirements/sam.txt .tools/uv/ready
+	$(call environment,.tools/sam,dev/requirements/sam.txt)
+
+.tools/emulator/ready: dev/requirements/emulator.txt .tools/uv/ready
+	$(call environment,.tools/emulator,dev/requirements/emulator.txt)
+
+# No address of a package registry goes into a committed file. PINS is where they go, if not here.
+PIN := $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links $(PIN_OPTIONS)
+
+pins: .tools/uv/ready ## Compile the pins anew; PIN_OPTIONS=--upgrade takes newer versions
+	$(PIN) pyproject.toml -o $(PINS)layers/shared/requirements.txt
+	$(PIN) pyproject.toml --group dev -o $(PINS)requirements-dev.txt
+	$(PIN) --python-version 3.11 --group uv -o $(PINS)dev/requirements/uv.txt
+	$(PIN) --python-version 3.13 --group sam -o $(PINS)dev/requirements/sam.txt
+	$(PIN) --python-version 3.13 --group emulator -o $(PINS)dev/requirements/emulator.txt
