@@ -1,0 +1,82 @@
+"""Causes: permanent idempotency keys of entries, built from immutable business ids and never from a time or delivery.
+
+Ids are escaped, so that an id holding ``:`` cannot spell the cause of something else.
+"""
+
+import json
+from hashlib import sha256
+
+
+def _id(part: str) -> str:
+    return part.replace("%", "%25").replace(":", "%3A")
+
+
+def earned(order_id: str) -> str:
+    """The award of an order."""
+    return f"ord:{_id(order_id)}:earn"
+
+
+def earned_later(order_id: str, rev: int) -> str:
+    """Lines added after the award and paid; ``rev`` is the revision the decision replaces."""
+    return f"ord:{_id(order_id)}:earn:{rev}"
+
+
+def refunded(order_id: str, refund_id: str) -> str:
+    """Clawback of one refund."""
+    return f"ord:{_id(order_id)}:ref:{_id(refund_id)}"
+
+
+def refund_deleted(order_id: str, refund_id: str) -> str:
+    """Give-back of a refund that was deleted again."""
+    return f"{refunded(order_id, refund_id)}:del"
+
+
+def edited(order_id: str, rev: int) -> str:
+    """Lines removed from the order at ``rev``."""
+    return f"ord:{_id(order_id)}:edit:{rev}"
+
+
+def cancelled(order_id: str) -> str:
+    """The rest of the award, when the order is cancelled."""
+    return f"ord:{_id(order_id)}:cancel"
+
+
+def of_order(order_id: str) -> tuple[str, str]:
+    """The prefixes of every cause of an order: its own, and the recoveries beside them."""
+    return f"ord:{_id(order_id)}:", f"rec:ord:{_id(order_id)}:"
+
+
+def manual(store_id: str, route: str, customer_id: str, api_key_id: str, idempotency_key: str) -> str:
+    """A manual adjustment: one per Idempotency-Key of a caller, route and customer."""
+    scope = json.dumps([store_id, route, customer_id, api_key_id, idempotency_key])
+    return f"adm:{sha256(scope.encode()).hexdigest()}"
+
+
+def group_job(job_id: str) -> str:
+    """One member's share of a group job."""
+    return f"grp:{_id(job_id)}"
+
+
+def scenario_task(task_id: str) -> str:
+    """The credit of one scenario task."""
+    return f"scn:{_id(task_id)}"
+
+
+def merge(from_customer_id: str) -> str:
+    """The two halves of merging a customer into another."""
+    return f"mrg:{_id(from_customer_id)}"
+
+
+def request_hold(request_id: str) -> str:
+    """Reserve of a withdrawal request."""
+    return f"req:{_id(request_id)}:hold"
+
+
+def request_release(request_id: str) -> str:
+    """That reserve given back."""
+    return f"req:{_id(request_id)}:release"
+
+
+def payout(payout_id: str, step: int, movement: str) -> str:
+    """``hold``, ``settle`` or ``void`` of a payout; ``step`` is the number of its audit line."""
+    return f"pay:{_id(payout_id)}:{step}:{movement}"

@@ -1,0 +1,43 @@
+"""Who a customer is."""
+
+from dataclasses import dataclass
+
+from cashback.domain.news import CustomerNews
+from cashback.domain.times import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is known of a person; ``customer_id`` is the shop's id, and all that orders and entries ever hold.
+
+    ``updated_at`` is when the shop last changed it: an older piece of news never overwrites a newer one.
+    """
+
+    customer_id: str
+    updated_at: Instant
+    created_at: Instant
+    name: str | None = None
+    email: str | None = None
+    email_verified: bool = False
+    phone: str | None = None
+    phone_verified: bool = False
+    birthday: str | None = None
+    tags: tuple[str, ...] = ()
+    erased_at: Instant | None = None
+
+
+def profile_of(news: CustomerNews, known: Profile | None, now: Instant) -> Profile:
+    """Return the profile that these news make: they win as a whole, but for tags they say nothing of."""
+    kept_tags = known.tags if known else ()
+    return Profile(
+        customer_id=news.customer_id,
+        updated_at=news.occurred_at,
+        created_at=known.created_at if known else now,
+        name=news.name,
+        email=news.email,
+        email_verified=news.email_verified,
+        phone=news.phone,
+        phone_verified=news.phone_verified,
+        birthday=news.birthday,
+        tags=kept_tags if news.tags is None else news.tags,
+    )

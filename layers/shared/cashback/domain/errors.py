@@ -1,0 +1,159 @@
+"""The one family of expected failures. A bug is anything else, and is allowed to crash."""
+
+from typing import ClassVar
+
+
+class DomainError(Exception):
+    """A failure that callers are told about.
+
+    ``code`` is the stable machine word of the answer, ``status`` the HTTP status, ``retryable`` whether the same
+    call may succeed later: a worker then returns the message to its queue, and HTTP answers with Retry-After.
+    """
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or self.code)
+        self.detail = detail
+
+
+class Invalid(DomainError):
+    """Parseable but not acceptable; ``field`` names the culprit and ``reason`` is its code (never the raw value)."""
+
+    code = "invalid"
+    status = 422
+
+    def __init__(self, field: str, reason: str, detail: str = "") -> None:
+        super().__init__(detail)
+        self.field = field
+        self.reason = reason
+
+
+class Malformed(DomainError):
+    """Not parseable, or a header is missing; ``reason`` replaces the code in the answer."""
+
+    code = "malformed"
+    status = 400
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class SignatureMissing(DomainError):
+    """A webhook without the header that signs it."""
+
+    code = "signature_missing"
+    status = 401
+
+
+class SignatureInvalid(DomainError):
+    """Signed with nothing this store knows. An unknown store or source is told the same."""
+
+    code = "signature_invalid"
+    status = 401
+
+
+class SignatureExpired(DomainError):
+    """Signed more than the tolerance ago, or ahead."""
+
+    code = "signature_expired"
+    status = 401
+
+
+class BodyTooLarge(DomainError):
+    """More than can be taken, as sent or as queued."""
+
+    code = "body_too_large"
+    status = 413
+
+
+class UnsupportedEncoding(DomainError):
+    """A compressed body: its signature covers other bytes than its content."""
+
+    code = "content_encoding"
+    status = 415
+
+
+class NotFound(DomainError):
+    """Not there, or another store's: one answer for both, so ids cannot be probed."""
+
+    code = "not_found"
+    status = 404
+
+
+class CustomerNotFound(NotFound):
+    """No account of that customer in this store."""
+
+
+class Forbidden(DomainError):
+    """Known caller, but not with this role."""
+
+    code = "forbidden"
+    status = 403
+
+
+class StateConflict(DomainError):
+    """The thing is no longer in the state that the caller saw."""
+
+    code = "state_conflict"
+    status = 409
+
+
+class AmountConflict(DomainError):
+    """``expected_amount`` is not what would be posted now."""
+
+    code = "amount_conflict"
+    status = 409
+
+
+class VersionConflict(DomainError):
+    """``If-Match`` names a version that is no longer current."""
+
+    code = "version_conflict"
+    status = 409
+
+
+class AlreadyExists(DomainError):
+    """The id is taken by something with another body."""
+
+    code = "already_exists"
+    status = 409
+
+
+class IdempotencyMismatch(DomainError):
+    """The same Idempotency-Key with another body."""
+
+    code = "idempotency_mismatch"
+    status = 409
+
+
+class CashbackDisabled(DomainError):
+    """The store's cashback is switched off."""
+
+    code = "cashback_disabled"
+    status = 409
+
+
+class LastAdminKey(DomainError):
+    """Deleting it would lock the store out."""
+
+    code = "last_admin_key"
+    status = 409
+
+
+class OwnKey(DomainError):
+    """A key cannot delete itself."""
+
+    code = "own_key"
+    status = 409
+
+
+class Busy(DomainError):
+    """Contention or an unreachable table: the outcome is unknown or absent, and the same call is safe to repeat."""
+
+    code = "busy"
+    status = 503
+    retryable = True

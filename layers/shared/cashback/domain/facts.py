@@ -1,0 +1,198 @@
+"""What is known of an order, and how news of it are merged so that their order and number do not matter."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Final
+
+from cashback.domain.times import Instant
+
+MAX_LINES: Final = 1_000
+
+SHIPPING: Final = "#shipping"
+"""Stands for the delivery among the lines; no shop's line id holds a ``#``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line as sold. ``gross`` = unit price x quantity - discount allocations, in minor units as the shop priced it:
+    with tax inside where the order's ``taxes_included`` says so. ``tax`` is that line's tax either way."""
+
+    line_id: str
+    quantity: int
+    gross: int
+    current_quantity: int
+    tax: int = 0
+    product_id: str | None = None
+    sku: str | None = None
+    vendor: str | None = None
+    category: str | None = None
+    tags: tuple[str, ...] = ()
+    gift_card: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RefundLine:
+    """Units of one line that came back; ``amount`` in the terms of the line's gross, None where the shop sent none."""
+
+    line_id: str
+    quantity: int
+    amount: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """One refund. ``money`` is what it gave back beyond its lines (amount-only refunds, discrepancies; may be
+    negative); ``shipping`` what it gave back of the delivery. ``transactions`` is what the shop says was paid out,
+    kept for comparison only: lines win."""
+
+    refund_id: str
+    lines: tuple[RefundLine, ...] = ()
+    money: int = 0
+    shipping: int = 0
+    transactions: int | None = None
+    created_at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What one order body says. The newest body wins as a whole: its fields describe one moment together.
+
+    ``channel`` is where the order was placed (website, app, pos, ...). ``lines`` holds at most ``MAX_LINES`` of the
+    ``line_count`` that were sent.
+    """
+
+    updated_at: Instant
+    created_at: Instant
+    currency: str
+    lines: tuple[Line, ...] = ()
+    total: int | None = None
+    shipping: int = 0
+    shipping_tax: int = 0
+    tax: int = 0
+    tips_and_fees: int = 0
+    taxes_included: bool = False
+    customer_id: str | None = None
+    customer_tags: tuple[str, ...] = ()
+    channel: str = ""
+    delivery_type: str = ""
+    payment_methods: tuple[str, ...] = ()
+    line_count: int = 0
+
+    @property
+    def goods(self) -> int:
+        """Merchandise as priced, all lines."""
+        return sum(line.gross for line in self.lines)
+
+    @property
+    def expected_total(self) -> int:
+        """What lines, shipping, tax, tips and fees add up to."""
+        added_tax = 0 if self.taxes_included else self.tax
+        return self.goods + self.shipping + added_tax + self.tips_and_fees
+
+    @property
+    def paid_total(self) -> int:
+        """What the order cost: the total as sent, else what its parts add up to."""
+        return self.expected_total if self.total is None else self.total
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything known of an order. Payment, completion and cancellation stay true, refunds are united by id, units
+    gone never fall; the body is the newest seen. So any permutation of the same news ends with the same facts."""
+
+    body: Body | None = None
+    paid: bool = False
+    completed: bool = False
+    cancelled: bool = False
+    refunds: Mapping[str, Refund] = MappingProxyType({})
+
+    def merged(self, news: "Facts") -> "Facts":
+        """Return these facts with ``news`` added. Commutative, associative and idempotent.
+
+        A refund id seen again with another content keeps the content that sorts first, whatever came first.
+        """
+        refunds = dict(self.refunds)
+        for refund_id, refund in news.refunds.items():
+            known = refunds.get(refund_id)
+            refunds[refund_id] = refund if known is None else min(known, refund, key=_refund_rank)
+        return Facts(
+            body=_newest(self.body, news.body),
+            paid=self.paid or news.paid,
+            completed=self.completed or news.completed,
+            cancelled=self.cancelled or news.cancelled,
+            refunds=MappingProxyType(refunds),
+        )
+
+    def gone_shares(self) -> dict[str, Fraction]:
+        """Return how much of each line of the body is gone, as a share in [0, 1]; empty while no body is known."""
+        if self.body is None:
+            return {}
+        return gone_shares(self.body, self.refunds.values(), cancelled=self.cancelled)
+
+
+def gone_shares(body: Body, refunds: Iterable[Refund], *, cancelled: bool) -> dict[str, Fraction]:
+    """Return how much of each line is gone, as a share in [0, 1]; ``SHIPPING`` stands for the delivery.
+
+    A refunded unit counts by its money (its share of the line as sold, both in the same terms of tax), any other
+    missing unit by its share of the quantity; a line with no unit left is gone whole, so cents of difference cannot
+    leave a remainder. Money refunded beyond lines is spread over everything by its share of what was paid.
+    """
+    if cancelled:
+        return dict.fromkeys([*(line.line_id for line in body.lines), SHIPPING], Fraction(1))
+    refunds = list(refunds)
+    loose = sum(refund.money for refund in refunds)
+    everywhere = Fraction(loose, body.paid_total) if body.paid_total > 0 else Fraction(0)
+    by_line: dict[str, list[RefundLine]] = {}
+    for refund in refunds:
+        for part in refund.lines:
+            by_line.setdefault(part.line_id, []).append(part)
+    shares = {line.line_id: _line_share(line, by_line.get(line.line_id, [])) for line in body.lines}
+    shipped = sum(refund.shipping for refund in refunds)
+    shares[SHIPPING] = Fraction(shipped, body.shipping) if body.shipping > 0 else Fraction(0)
+    return {line_id: min(max(share + everywhere, Fraction(0)), Fraction(1)) for line_id, share in shares.items()}
+
+
+def _line_share(line: Line, refunded: list[RefundLine]) -> Fraction:
+    if line.quantity <= 0:
+        return Fraction(0)
+    units = sum(part.quantity for part in refunded)
+    others = max(0, line.quantity - line.current_quantity - units)
+    paid_back = [part for part in refunded if part.amount != 0]
+    if others + sum(part.quantity for part in paid_back) >= line.quantity:
+        return Fraction(1)
+    share = Fraction(others, line.quantity)
+    for part in paid_back:
+        by_units = part.amount is None or line.gross <= 0
+        share += Fraction(part.quantity, line.quantity) if by_units else Fraction(part.amount or 0, line.gross)
+    return share
+
+
+def _newest(mine: Body | None, theirs: Body | None) -> Body | None:
+    """Return the newer body; of two bodies of one moment, the one that sorts last with the fewest units left.
+
+    Of one moment, a body with more lines wins whole: between bodies of different lines no units can be compared.
+    """
+    if mine is None or theirs is None or mine == theirs:
+        return mine or theirs
+    other, kept = sorted((mine, theirs), key=_body_rank)
+    if _moment(kept) != _moment(other):
+        return kept
+    by_gone = sorted((*kept.lines, *other.lines), key=lambda line: line.quantity - line.current_quantity)
+    gone = {line.line_id: line.quantity - line.current_quantity for line in by_gone}
+    lines = tuple(replace(line, current_quantity=line.quantity - gone[line.line_id]) for line in kept.lines)
+    return replace(kept, lines=lines)
+
+
+def _moment(body: Body) -> tuple[Instant, int, list[str]]:
+    """What two bodies must share for their units to be compared: the time, and which lines there are."""
+    return body.updated_at, len(body.lines), sorted(line.line_id for line in body.lines)
+
+
+def _body_rank(body: Body) -> tuple[tuple[Instant, int, list[str]], str]:
+    return _moment(body), repr(replace(body, lines=tuple(replace(line, current_quantity=0) for line in body.lines)))
+
+
+def _refund_rank(refund: Refund) -> str:
+    return repr(refund)

@@ -1,0 +1,246 @@
+"""What a posting is: entries, the account they change, and the answers the ledger can give."""
+
+import base64
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+from cashback.domain.times import Instant
+
+
+class Kind(StrEnum):
+    """Why money moved."""
+
+    ORDER = "order"
+    MANUAL = "manual"
+    GROUP = "group"
+    SCENARIO = "scenario"
+    REVERSAL = "reversal"
+    RECOVERY = "recovery"
+    REDEMPTION = "redemption"
+    PAYOUT = "payout"
+    EXPIRY = "expiry"
+    MERGE = "merge"
+
+
+class EntryStatus(StrEnum):
+    """A rejected entry moved nothing; it is kept so that its cause is answered alike for ever."""
+
+    POSTED = "POSTED"
+    REJECTED = "REJECTED"
+
+
+class OnRefusal(StrEnum):
+    """What a refusal by the balance means to the caller of ``post``."""
+
+    FINAL = "final"
+    """Recorded as REJECTED under the cause: the answer never changes."""
+    AGAIN = "again"
+    """Nothing is recorded; the caller decides anew from the account image it is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One immutable line of a customer's ledger. Amounts are minor units.
+
+    ``amount`` changes what is available, ``reserved`` what is held, ``owed`` the shortfall. A hold is (-n, +n), its
+    release (+n, -n), settling (0, -n): so ``amount + reserved`` is what the customer gained or lost, and goes to
+    credited or debited; a void (``voids``) lowers debited instead, because that money never left.
+
+    ``before`` and ``target`` are kept by entries that set a balance. No free text and no personal data.
+    """
+
+    cause: str
+    kind: Kind
+    amount: int
+    actor: str
+    payload_hash: str
+    reserved: int = 0
+    owed: int = 0
+    voids: bool = False
+    before: int | None = None
+    target: int | None = None
+    order_id: str | None = None
+    job_id: str | None = None
+    task_id: str | None = None
+    payout_id: str | None = None
+    rule_version: int | None = None
+    status: EntryStatus = EntryStatus.POSTED
+    reason: str | None = None
+    posted_at: Instant = ""
+
+    @property
+    def credited(self) -> int:
+        """Rise of the account's credited sum."""
+        gained = self.amount + self.reserved
+        return gained if gained > 0 and not self.voids else 0
+
+    @property
+    def debited(self) -> int:
+        """Rise of the account's debited sum; negative for a void."""
+        gained = self.amount + self.reserved
+        return -gained if gained < 0 or self.voids else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A customer's balance and figures. ``available + reserved == credited - debited``, always."""
+
+    customer_id: str
+    available: int = 0
+    reserved: int = 0
+    credited: int = 0
+    debited: int = 0
+    shortfall: int = 0
+    version: int = 0
+    orders_count: int = 0
+    total_spent: int = 0
+    first_order_at: Instant | None = None
+    last_order_at: Instant | None = None
+    created_at: Instant = ""
+    erased_at: Instant | None = None
+    merged_into: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Changes of the account that are not money: counted in the same write as the posting they belong to."""
+
+    orders_count: int = 0
+    total_spent: int = 0
+    ordered_at: Instant | None = None
+
+    def __bool__(self) -> bool:
+        return self != Figures()
+
+
+type Write = dict[str, Any]
+"""One conditional put, update, delete or check, ready for the transaction; made by the adapters, opaque elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """Everything that must happen together for one customer.
+
+    ``document`` is the source of the decision (an order, a request) and moves in the same transaction; ``also`` are
+    further writes that belong to it. ``version`` pins the account image the decision was made from.
+
+    ``repays``: an open shortfall is repaid out of these entries first (awards, releases of reserves).
+    ``overdraft``: the balance may become negative (the store's clawback policy says so).
+    ``active_only``: an erased customer is not there (manual, group and scenario credits, requests).
+    """
+
+    store_id: str
+    customer_id: str
+    at: Instant
+    entries: tuple[Entry, ...] = ()
+    figures: Figures = Figures()
+    document: Write | None = None
+    also: tuple[Write, ...] = ()
+    on_refusal: OnRefusal = OnRefusal.AGAIN
+    version: int | None = None
+    repays: bool = False
+    overdraft: bool = False
+    active_only: bool = False
+    forbids_shortfall: bool = False
+
+    def __post_init__(self) -> None:
+        if self.on_refusal is OnRefusal.FINAL and len(self.entries) != 1:
+            raise ValueError("a final refusal is recorded under one cause")
+        if len({entry.cause for entry in self.entries}) != len(self.entries):
+            raise ValueError("two entries of one cause")
+
+    @property
+    def amount(self) -> int:
+        """Change of what is available."""
+        return sum(entry.amount for entry in self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Committed by this call. ``customer_id`` is the kept id where the customer was merged."""
+
+    entries: tuple[Entry, ...]
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """Committed before, by the same request: the first outcome, REJECTED ones too."""
+
+    entries: tuple[Entry, ...]
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Refused for good, and recorded so."""
+
+    entry: Entry
+    account: Account
+
+
+@dataclass(frozen=True, slots=True)
+class AccountMoved:
+    """Refused, nothing recorded: decide anew from this image and pin its version."""
+
+    account: Account
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentMoved:
+    """Someone else moved the document, or another write of ``also``, first. ``image`` is what stands there now."""
+
+    position: int
+    image: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class CauseTaken:
+    """The cause is posted, but for another request, or only some of the causes are: the document knows the state."""
+
+    entries: tuple[Entry, ...]
+
+
+type Outcome = Posted | Replayed | Refused | AccountMoved | DocumentMoved | CauseTaken
+
+
+def payload_hash(*parts: str | int | None) -> str:
+    """Fingerprint of what was asked for; two requests of one cause are the same request when it is equal.
+
+    A posting that an API call asks for hashes (kind, amount, actor, Idempotency-Key); one whose cause alone names the
+    decision hashes (kind); one whose cause holds a counter hashes (kind, amount, target).
+    """
+    return sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
+
+
+def transaction_id(pk: str, sk: str) -> str:
+    """Public id of an entry: 26 characters of base32, derived from its key, so it needs no index."""
+    return base64.b32encode(sha256(f"{pk}\n{sk}".encode()).digest()).decode()[:26]
+
+
+def recovery_of(entry: Entry, repaid: int) -> Entry:
+    """The entry that repays a shortfall out of what ``entry`` gave, posted beside it."""
+    return Entry(
+        cause=f"rec:{entry.cause}",
+        kind=Kind.RECOVERY,
+        amount=-repaid,
+        owed=-repaid,
+        actor=entry.actor,
+        payload_hash=payload_hash(Kind.RECOVERY),
+        order_id=entry.order_id,
+        payout_id=entry.payout_id,
+        posted_at=entry.posted_at,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """An entry with the balance it left; None for a REJECTED one, which left none."""
+
+    transaction_id: str
+    entry: Entry
+    balance_after: int | None
+    note: str | None = field(default=None)

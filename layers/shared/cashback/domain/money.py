@@ -1,0 +1,101 @@
+"""Money: integers of minor units in an ISO 4217 currency, and the one place where anything is rounded.
+
+Inside the domain an amount is an ``int`` of minor units of its store's currency (a store has exactly one); ``Money``
+carries the currency along where an amount meets the outside.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from cashback.domain.errors import Invalid
+
+MAX_WHOLE_DIGITS = 12
+MAX_SHOP_LITERAL = 64
+_NUMBER = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """An ISO 4217 code and the number of its minor-unit digits (JPY 0, USD 2, KWD 3)."""
+
+    code: str
+    exponent: int
+
+    def parse(self, literal: object, field: str = "amount") -> int:
+        """Read the literal text of an amount as minor units.
+
+        Accepts ``-?digits(.digits)?`` with at most 12 digits before the point and no more after it than the currency
+        has; never a float, because ``0.1 + 0.2`` is not an amount.
+
+        :raises Invalid: ``amount_format``, ``amount_too_large`` or ``amount_precision`` for ``field``.
+        """
+        if not isinstance(literal, str) or (match := _NUMBER.fullmatch(literal)) is None:
+            raise Invalid(field, "amount_format")
+        whole, decimals = match.group(1), match.group(2) or ""
+        if len(whole) > MAX_WHOLE_DIGITS:
+            raise Invalid(field, "amount_too_large")
+        if len(decimals) > self.exponent:
+            raise Invalid(field, "amount_precision")
+        minor = int(whole + decimals.ljust(self.exponent, "0"))
+        return -minor if literal.startswith("-") else minor
+
+    def read(self, literal: object) -> int:
+        """Read an amount that a shop sent: as ``parse``, but finer decimals are rounded half up and numbers allowed.
+
+        :raises Invalid: ``amount_format`` or ``amount_too_large``.
+        """
+        text = literal
+        if isinstance(literal, int) and not isinstance(literal, bool):
+            # Python refuses to spell integers of over 4,300 digits.
+            text = str(literal) if abs(literal) < 10**MAX_WHOLE_DIGITS else "9" * MAX_SHOP_LITERAL
+        if not isinstance(text, str) or (match := _NUMBER.fullmatch(text)) is None:
+            raise Invalid("amount", "amount_format")
+        if len(match.group(1)) > MAX_WHOLE_DIGITS or len(text) > MAX_SHOP_LITERAL:
+            raise Invalid("amount", "amount_too_large")
+        return round_half_up(Fraction(text) * 10**self.exponent)
+
+    def format(self, minor: int) -> str:
+        """Return the amount with exactly the currency's decimals, as it stands on the wire."""
+        digits = str(abs(minor)).rjust(self.exponent + 1, "0")
+        sign = "-" if minor < 0 else ""
+        if not self.exponent:
+            return sign + digits
+        return f"{sign}{digits[: -self.exponent]}.{digits[-self.exponent :]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount of one currency."""
+
+    minor: int
+    currency: Currency
+
+    def __str__(self) -> str:
+        return f"{self.currency.format(self.minor)} {self.currency.code}"
+
+
+def round_half_up(value: Fraction) -> int:
+    """Round to the nearest integer, halves away from zero: the one rounding of this project."""
+    doubled, divisor = 2 * abs(value.numerator) + value.denominator, 2 * value.denominator
+    return doubled // divisor if value >= 0 else -(doubled // divisor)
+
+
+def spread(total: int, weights: Sequence[Fraction | int]) -> tuple[int, ...]:
+    """Split ``total`` in proportion to ``weights`` by largest remainder, so that the parts sum to it exactly.
+
+    Ties go to the earlier part. ``total`` and the weights are not negative; with no weight at all nothing is split
+    and ``total`` must be 0.
+    """
+    whole = sum(weights)
+    if not whole:
+        if total:
+            raise ValueError("nothing to spread over")
+        return (0,) * len(weights)
+    exact = [Fraction(total) * weight / whole for weight in weights]
+    parts = [int(share) for share in exact]
+    by_remainder = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
+    for i in by_remainder[: total - sum(parts)]:
+        parts[i] += 1
+    return tuple(parts)

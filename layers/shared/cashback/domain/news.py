@@ -1,0 +1,47 @@
+"""What shops tell: the delivery as it came, and what it turned out to say. ``orders.News`` is the third kind."""
+
+from dataclasses import dataclass
+
+from cashback.domain.times import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One accepted webhook: its signature was valid, nothing else is known of it.
+
+    Only ``body`` was signed: ``topic`` and ``delivery_id`` are what the headers claim, hints and no facts.
+    """
+
+    store_id: str
+    source: str
+    topic: str
+    delivery_id: str
+    received_at: Instant
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerNews:
+    """What one event says of a customer. Personal data: it belongs into PROFILE and never into ORDER, a queue or a log.
+
+    The newest by ``occurred_at`` wins as a whole; None is a field the shop does not have, and ``tags`` None means that
+    this event says nothing of them. ``created`` is true for the event of the registration itself.
+    """
+
+    customer_id: str
+    occurred_at: Instant
+    name: str | None = None
+    email: str | None = None
+    email_verified: bool = False
+    phone: str | None = None
+    phone_verified: bool = False
+    birthday: str | None = None
+    tags: tuple[str, ...] | None = None
+    created: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """An event that changes nothing, and the code that says why; it is counted, never retried."""
+
+    reason: str

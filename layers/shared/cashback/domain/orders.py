@@ -1,0 +1,191 @@
+"""The document of an order: the facts known of it, and what was decided about its cashback."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Final
+
+from cashback.domain.facts import Facts
+from cashback.domain.ledger import Entry, Figures
+from cashback.domain.money import round_half_up
+from cashback.domain.news import CustomerNews
+from cashback.domain.rules import NOTHING, Calculation
+from cashback.domain.times import Instant
+
+
+class Status(StrEnum):
+    """Where an order stands in its way to cashback."""
+
+    AWAITING = "awaiting"
+    AWAITING_CUSTOMER = "awaiting_customer"
+    PENDING = "pending"
+    HELD = "held"
+    PROCESSED = "processed"
+    PARTIALLY_REVERSED = "partially_reversed"
+    REVERSED = "reversed"
+    REJECTED = "rejected"
+    NOT_ELIGIBLE = "not_eligible"
+    FAILED = "failed"
+
+
+BADGES: Final[Mapping[Status, str]] = MappingProxyType(
+    {
+        Status.AWAITING: "Awaiting payment",
+        Status.AWAITING_CUSTOMER: "Awaiting customer",
+        Status.PENDING: "Pending",
+        Status.HELD: "Held",
+        Status.PROCESSED: "Processed",
+        Status.PARTIALLY_REVERSED: "Partially reversed",
+        Status.REVERSED: "Reversed",
+        Status.REJECTED: "Rejected",
+        Status.NOT_ELIGIBLE: "Not eligible",
+        Status.FAILED: "Failed",
+    }
+)
+
+AWARDED: Final = frozenset({Status.PROCESSED, Status.PARTIALLY_REVERSED, Status.REVERSED})
+"""States in which the award is posted."""
+
+REVIEWED: Final = frozenset({Status.PENDING, Status.HELD})
+"""States that wait for a person."""
+
+
+class Mode(StrEnum):
+    """Who credits: the engine at once, or a person after review."""
+
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What was read once, when the order was first known to earn; later settings never touch it."""
+
+    settings_version: int
+    mode: Mode
+    tier: str | None
+    tier_rate: Fraction | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the order's history of states."""
+
+    status: Status
+    reason: str
+    at: Instant
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A person's decision: ``amount`` is what was posted, ``expected`` what the person saw.
+
+    ``request`` and ``payload`` are hashes of the Idempotency-Key in its namespace and of what was asked for, so that a
+    repeated call is answered alike.
+    """
+
+    verdict: str
+    actor: str
+    at: Instant
+    request: str
+    payload: str
+    expected: int | None = None
+    amount: int | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The document of one order. Amounts are minor units.
+
+    ``basis`` is the award that the frozen rates (and an approval) imply before anything was gone, ``award`` what was
+    posted, so what was gone already at an approval (``basis - award``) is never clawed back a second time.
+    ``target = taken + owed + waived`` is what refunds have called back. ``spent`` is this order's present part of the
+    customer's total spent. ``clawed`` are the refunds whose clawback is decided.
+    """
+
+    order_id: str
+    source: str
+    first_seen_at: Instant
+    rev: int = 0
+    facts: Facts = Facts()
+    status: Status = Status.AWAITING
+    reason: str = "not_paid"
+    customer_id: str | None = None
+    terms: Terms | None = None
+    calculation: Calculation = NOTHING
+    basis: int = 0
+    award: int | None = None
+    target: int = 0
+    owed: int = 0
+    waived: int = 0
+    spent: int = 0
+    counted: bool = False
+    clawed: frozenset[str] = frozenset()
+    queued_at: Instant | None = None
+    review: Review | None = None
+    history: tuple[Step, ...] = ()
+
+    @property
+    def taken(self) -> int:
+        """What clawbacks took from the balance."""
+        return self.target - self.owed - self.waived
+
+    @property
+    def created_at(self) -> Instant:
+        """When the shop says it was created, else when it was first heard of."""
+        return self.facts.body.created_at if self.facts.body else self.first_seen_at
+
+    @property
+    def badge(self) -> str:
+        """The state in the words people know."""
+        return BADGES[self.status]
+
+    @property
+    def gone(self) -> Fraction:
+        """How much of what the order earns is gone again."""
+        return self.calculation.gone(self.facts.gone_shares())
+
+    @property
+    def calculated(self) -> int:
+        """What would be credited now: the calculated award less what is gone."""
+        return self.basis - round_half_up(self.basis * self.gone)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What one event says of an order, whatever its topic was called.
+
+    ``customer`` is the person found inside the order's body; it goes into PROFILE, never into the order's document.
+    """
+
+    order_id: str
+    source: str
+    facts: Facts
+    customer: CustomerNews | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A new document, and everything that must be committed with it.
+
+    ``version`` pins the account image that the entries were decided from.
+    """
+
+    order: Order
+    entries: tuple[Entry, ...] = ()
+    figures: Figures = Figures()
+    version: int | None = None
+    repays: bool = False
+    overdraft: bool = False
+
+
+def stepped(order: Order, before: Order | None, now: Instant, actor: str) -> Order:
+    """Return the next revision of the document, with a line of history where the state or its reason changed."""
+    rev = before.rev + 1 if before else 1
+    if before is not None and (order.status, order.reason) == (before.status, before.reason):
+        return replace(order, rev=rev)
+    return replace(order, rev=rev, history=(*order.history, Step(order.status, order.reason, now, actor)))

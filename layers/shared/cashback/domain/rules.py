@@ -1,0 +1,167 @@
+"""What an order earns: pure arithmetic over its lines and the store's settings."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Final
+
+from cashback.domain.facts import SHIPPING, Body, Line
+from cashback.domain.money import round_half_up, spread
+from cashback.domain.settings import Exclusions, ProductRate, Settings, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class LineAward:
+    """What one line earns: its base in minor units, its rate, and its share of the order's award."""
+
+    line_id: str
+    base: int
+    rate: Fraction
+    award: int = 0
+
+    @property
+    def weight(self) -> Fraction:
+        """The line's part in the award, unrounded."""
+        return self.base * self.rate
+
+
+@dataclass(frozen=True, slots=True)
+class Calculation:
+    """What an order earns before anything of it is gone. ``reason`` says why ``award`` is 0."""
+
+    lines: tuple[LineAward, ...]
+    award: int
+    rate: Fraction
+    reason: str | None = None
+
+    @property
+    def base(self) -> int:
+        """Sum of the bases of the lines that earn, in minor units."""
+        return sum(line.base for line in self.lines if line.rate)
+
+    def awarding(self, award: int) -> "Calculation":
+        """Return this calculation with another award, spread anew over the lines by what each earned."""
+        shares = spread(award, self._weights()) if self.lines else ()
+        lines = tuple(replace(line, award=share) for line, share in zip(self.lines, shares, strict=True))
+        return replace(self, lines=lines, award=award)
+
+    def gone(self, shares: dict[str, Fraction]) -> Fraction:
+        """Return how much of what was earned is gone, by what each line earned; a line no longer there is gone."""
+        weights = self._weights()
+        whole = sum(weights, Fraction(0))
+        if not whole:
+            return Fraction(0)
+        lost = sum(
+            (weight * shares.get(line.line_id, Fraction(1)) for line, weight in zip(self.lines, weights, strict=True)),
+            Fraction(0),
+        )
+        return lost / whole
+
+    def _weights(self) -> list[Fraction]:
+        """What each line earned; where none earns (an approval may still credit), what it cost, else all alike."""
+        for weights in ([line.weight for line in self.lines], [Fraction(line.base) for line in self.lines]):
+            if any(weights):
+                return weights
+        return [Fraction(1)] * len(self.lines)
+
+
+NOTHING: Final = Calculation((), 0, Fraction(0))
+
+
+def tier_of(settings: Settings, total_spent: int) -> Tier | None:
+    """Return the highest tier that ``total_spent`` minor units reach; the order itself must not be counted in."""
+    reached = [tier for tier in settings.tiers if tier.min_spent <= total_spent]
+    return reached[-1] if reached else None
+
+
+def calculate(body: Body, settings: Settings, tier_rate: Fraction | None) -> Calculation:
+    """Return what an order earns at these settings.
+
+    award = sum of line bases x line rates, rounded half up once, spread over the lines by largest remainder; then the
+    store's minimum order and cap. Gift cards, tips, duties and fees never earn.
+    """
+    order_rate = _order_rate(body, settings, tier_rate)
+    if _order_excluded(body, settings.exclusions):
+        lines = [LineAward(line.line_id, max(0, line.gross), Fraction(0)) for line in body.lines]
+        return Calculation(tuple(lines), 0, order_rate, "excluded")
+    lines = [_line_award(line, body, settings, order_rate) for line in body.lines]
+    if settings.earn_on_shipping and body.shipping > 0:
+        base = _with_tax_rule(body.shipping, body.shipping_tax, body, settings)
+        lines.append(LineAward(SHIPPING, base, order_rate))
+    exact = sum((line.weight for line in lines), Fraction(0))
+    award = round_half_up(exact)
+    calculation = Calculation(tuple(lines), 0, order_rate)
+    if merchandise(body) < settings.min_order:
+        return replace(calculation, reason="below_minimum")
+    if not award:
+        return replace(calculation, reason=_why_nothing(calculation))
+    return calculation.awarding(award if settings.max_award is None else min(award, settings.max_award))
+
+
+def merchandise(body: Body) -> int:
+    """Return the net merchandise of an order: goods without tax, gift cards left out (they are spent again later)."""
+    return sum(net(line, body) for line in body.lines)
+
+
+def net(line: Line, body: Body) -> int:
+    """Return what a line counts towards the customer's total spent, in minor units."""
+    if line.gift_card:
+        return 0
+    return line.gross - line.tax if body.taxes_included else line.gross
+
+
+def _line_award(line: Line, body: Body, settings: Settings, order_rate: Fraction) -> LineAward:
+    base = max(0, _with_tax_rule(line.gross, line.tax, body, settings))
+    if line.gift_card or _line_excluded(line, settings.exclusions):
+        return LineAward(line.line_id, base, Fraction(0))
+    matching = (rule.rate for rule in settings.product_rates if _matches(rule, line))
+    return LineAward(line.line_id, base, next(matching, order_rate))
+
+
+def _with_tax_rule(gross: int, tax: int, body: Body, settings: Settings) -> int:
+    if body.taxes_included and not settings.earn_on_tax:
+        return gross - tax
+    if not body.taxes_included and settings.earn_on_tax:
+        return gross + tax
+    return gross
+
+
+def _order_rate(body: Body, settings: Settings, tier_rate: Fraction | None) -> Fraction:
+    """The rate of every line that no product rate names; each rule replaces the next, none adds."""
+    for rates, value in ((settings.delivery_type_rates, body.delivery_type), (settings.source_rates, body.channel)):
+        for name, rate in rates:
+            if name == value:
+                return rate
+    for tag, rate in settings.customer_tag_rates:
+        if tag in body.customer_tags:
+            return rate
+    return settings.base_rate if tier_rate is None else tier_rate
+
+
+def _matches(rule: ProductRate, line: Line) -> bool:
+    if rule.attribute == "tag":
+        return rule.value in line.tags
+    return bool(getattr(line, rule.attribute) == rule.value)
+
+
+def _line_excluded(line: Line, exclusions: Exclusions) -> bool:
+    return (
+        line.sku in exclusions.skus
+        or line.product_id in exclusions.product_ids
+        or line.vendor in exclusions.vendors
+        or line.category in exclusions.categories
+        or not exclusions.tags.isdisjoint(line.tags)
+    )
+
+
+def _order_excluded(body: Body, exclusions: Exclusions) -> bool:
+    return (
+        body.channel in exclusions.sources
+        or not exclusions.customer_tags.isdisjoint(body.customer_tags)
+        or not exclusions.payment_methods.isdisjoint(body.payment_methods)
+    )
+
+
+def _why_nothing(calculation: Calculation) -> str:
+    if not any(line.base for line in calculation.lines):
+        return "nothing_to_earn_on"
+    return "excluded" if not any(line.rate for line in calculation.lines) else "rounds_to_zero"

@@ -1,0 +1,28 @@
+"""Instants as text whose alphabetical order is their order in time."""
+
+from datetime import UTC, datetime
+
+type Instant = str
+"""RFC 3339 in UTC with six decimals, as in ``2026-03-01T09:30:00.000000Z``: compares, sorts and stores as it stands."""
+
+
+def instant(moment: datetime) -> Instant:
+    """Return an aware moment as an Instant."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def parse_instant(text: str) -> Instant:
+    """Read what a shop calls a time: ISO 8601, in UTC where no offset is given.
+
+    :raises ValueError: when it is not a time at all.
+    """
+    moment = datetime.fromisoformat(text)
+    try:
+        return instant(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except OverflowError as beyond:
+        raise ValueError("beyond the years 1 to 9999") from beyond
+
+
+def moment(at: Instant) -> datetime:
+    """Return the aware datetime of an Instant."""
+    return datetime.fromisoformat(at)
