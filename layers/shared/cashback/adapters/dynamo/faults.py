@@ -1,0 +1,63 @@
+"""Which failures of a call leave its outcome unknown, and how long to wait before the same call again."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004  # its name
+
+from cashback.domain.errors import Busy
+
+RETRYABLE: Final = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""Cancellation reasons that say nothing about the items: contention or capacity."""
+
+_TRANSIENT: Final = frozenset(
+    {
+        "InternalServerError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    }
+)
+
+FAILURES: Final = (ClientError, ConnectionError, HTTPClientError)
+"""Everything a call can fail with that is not a bug of ours; ``is_transient`` tells which may be sent again."""
+
+_BASE: Final = 0.025
+_LONGEST: Final = 2.0
+
+
+def is_transient(error: ClientError | BotoCoreError) -> bool:
+    """Tell whether the same call may be sent again: transport, throttling, conflict, or an error of the service."""
+    if not isinstance(error, ClientError):
+        return True
+    status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
+    return status >= 500 or error.response["Error"]["Code"] in _TRANSIENT
+
+
+def backoff(tries: int, jitter: Callable[[], float]) -> Iterator[float]:
+    """Yield the pause before each try: none, then full jitter of 25 ms x 2^n, 2 s in all at most."""
+    spent = 0.0
+    yield 0.0
+    for n in range(1, tries):
+        pause = min(jitter() * _BASE * 2**n, _LONGEST - spent)
+        if pause <= 0:
+            return
+        spent += pause
+        yield pause
+
+
+@contextmanager
+def unreachable_is_busy() -> Iterator[None]:
+    """Turn throttling, conflicts and an unreachable table into ``Busy``; bugs pass through."""
+    try:
+        yield
+    except FAILURES as error:
+        if not is_transient(error):
+            raise
+        raise Busy("the tables cannot be reached") from error

@@ -1,0 +1,124 @@
+"""The history of a customer's balance, read consistently from the Ledger table's local index."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo.accounts import entry_of
+from cashback.adapters.dynamo.codec import from_item
+from cashback.adapters.dynamo.faults import unreachable_is_busy
+from cashback.adapters.dynamo.ledger import Ledger
+from cashback.domain import causes
+from cashback.domain.errors import Busy
+from cashback.domain.ledger import Entry, EntryStatus, HistoryLine, transaction_id
+from cashback.domain.queries import EntriesWanted
+from cashback.domain.times import Instant
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+_TRIES = 3
+_READ_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Reads entries, newest first, each with the balance it left."""
+
+    client: "DynamoDBClient"
+    ledger_table: str
+    ledger: Ledger
+
+    def page(
+        self, store_id: str, customer_id: str, wanted: EntriesWanted, limit: int, after: str | None
+    ) -> tuple[list[HistoryLine], str | None]:
+        """Return up to ``limit`` entries and where to go on, None at the end.
+
+        ``balance_after`` is counted back from the available balance. The account is read before and after the first
+        page, and the page read again when a posting came between, so that what it says did hold together. A later
+        page goes on from the balance that the first one ended with.
+
+        :raises CustomerNotFound: no such customer.
+        :raises Busy: the account moved during each of three reads.
+        """
+        before = self.ledger.account(store_id, customer_id)
+        if after is not None:
+            balance, _, place = after.partition("@")
+            return self._walk(store_id, customer_id, wanted, limit, int(balance), place)
+        for _ in range(_TRIES):
+            page = self._walk(store_id, customer_id, wanted, limit, before.available, "")
+            now = self.ledger.account(store_id, customer_id)
+            if now.version == before.version:
+                return page
+            before = now
+        raise Busy("the balance keeps changing")
+
+    def of_order(self, store_id: str, customer_id: str, order_id: str) -> list[HistoryLine]:
+        """Return the entries of one order, oldest first: their causes share a prefix. They carry no balance."""
+        pk = keys.customer(store_id, customer_id)
+        entries = [
+            entry
+            for prefix in causes.of_order(order_id)
+            for entry in self._entries(
+                {
+                    "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)",
+                    "ExpressionAttributeValues": {":pk": {"S": pk}, ":prefix": {"S": prefix}},
+                }
+            )
+        ]
+        entries.sort(key=lambda entry: (entry.posted_at, entry.cause))
+        return [HistoryLine(transaction_id(pk, entry.cause), entry, None) for entry in entries]
+
+    def balance_at(self, store_id: str, customer_id: str, at: Instant) -> int:
+        """Return the available balance as of an instant: the sum of what was posted up to it."""
+        self.ledger.account(store_id, customer_id)
+        condition = "pk = :pk AND posted_at_cause < :end"
+        values = {":pk": {"S": keys.customer(store_id, customer_id)}, ":end": {"S": keys.listed_until(at)}}
+        query = {"IndexName": "posted", "KeyConditionExpression": condition, "ExpressionAttributeValues": values}
+        return sum(entry.amount for entry in self._entries(query) if entry.status is EntryStatus.POSTED)
+
+    def _walk(
+        self, store_id: str, customer_id: str, wanted: EntriesWanted, limit: int, balance: int, place: str
+    ) -> tuple[list[HistoryLine], str | None]:
+        """Walk back in time from ``place``, keeping the balance, until the page is full or the history ends."""
+        pk = keys.customer(store_id, customer_id)
+        lines: list[HistoryLine] = []
+        for entry in self._entries(self._backwards(pk, place)):
+            if wanted.before(entry):
+                break
+            if len(lines) == limit:
+                return lines, f"{balance}@{place}"
+            place = keys.posted_at_cause(entry.posted_at, entry.cause)
+            posted = entry.status is EntryStatus.POSTED
+            if wanted.takes(entry):
+                line_id = transaction_id(pk, entry.cause)
+                lines.append(HistoryLine(line_id, entry, balance if posted else None))
+            balance -= entry.amount if posted else 0
+        return lines, None
+
+    @staticmethod
+    def _backwards(pk: str, place: str) -> dict[str, Any]:
+        values = {":pk": {"S": pk}}
+        condition = "pk = :pk"
+        if place:
+            condition += " AND posted_at_cause < :place"
+            values[":place"] = {"S": place}
+        return {
+            "IndexName": "posted",
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+            "ScanIndexForward": False,
+        }
+
+    def _entries(self, query: dict[str, Any]) -> Iterator[Entry]:
+        start: dict[str, Any] = {}
+        while True:
+            with unreachable_is_busy():
+                answer = self.client.query(
+                    TableName=self.ledger_table, ConsistentRead=True, Limit=_READ_AT_ONCE, **query, **start
+                )
+            yield from (entry_of(from_item(item)) for item in answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}

@@ -1,0 +1,152 @@
+"""Every key of both tables, and nothing else builds one.
+
+Every partition key starts ``S#<store>#``, so no key of one store can name an item of another; the three exceptions
+are the API keys (``K#``), the directory of stores (``STORES``) and the index of due tasks. Ids are escaped, so an id
+holding ``#`` cannot reach into another partition even where the edge forgot to refuse it.
+"""
+
+from hashlib import sha256
+from typing import NamedTuple
+
+
+class Key(NamedTuple):
+    """Partition and sort key of one item."""
+
+    pk: str
+    sk: str
+
+
+STORES = "STORES"
+
+
+def escape(part: str) -> str:
+    """Percent-escape the two characters that have a meaning in keys."""
+    return part.replace("%", "%25").replace("#", "%23")
+
+
+def _pk(store: str, *parts: str) -> str:
+    return "#".join(["S", escape(store), *parts])
+
+
+# Ledger table
+
+
+def customer(store: str, customer_id: str) -> str:
+    """Partition of a customer: entries in the Ledger table, account and profile in the State table."""
+    return _pk(store, "C", escape(customer_id))
+
+
+def entry(store: str, customer_id: str, cause: str) -> Key:
+    """One ledger entry; the cause is the permanent idempotency key."""
+    return Key(customer(store, customer_id), cause)
+
+
+def posted_at_cause(posted_at: str, cause: str) -> str:
+    """Sort key of the local index ``posted``: history in order of time."""
+    return f"{posted_at}#{cause}"
+
+
+# State table
+
+
+def account(store: str, customer_id: str) -> Key:
+    """Balance and figures of a customer."""
+    return Key(customer(store, customer_id), "ACCOUNT")
+
+
+def profile(store: str, customer_id: str) -> Key:
+    """Who the customer is."""
+    return Key(customer(store, customer_id), "PROFILE")
+
+
+def note(store: str, customer_id: str, cause: str) -> Key:
+    """The comment of one manual posting, erasable apart from its entry."""
+    return Key(customer(store, customer_id), f"NOTE#{cause}")
+
+
+def order(store: str, order_id: str) -> Key:
+    """One order document."""
+    return Key(_pk(store, "O", escape(order_id)), "ORDER")
+
+
+def settings(store: str, version: int | None = None) -> Key:
+    """The current settings, or one version of their history."""
+    return Key(_pk(store, "CFG"), "SETTINGS" if version is None else f"SETTINGS#{version:08d}")
+
+
+def delay(store: str) -> Key:
+    """How far behind the store's events were when one was last late."""
+    return Key(_pk(store, "CFG"), "DELAY")
+
+
+def webhook_secret(store: str, source: str) -> Key:
+    """The encrypted signing secrets of one source."""
+    return Key(_pk(store, "SEC"), source)
+
+
+def store_keys(store: str) -> str:
+    """Partition of a store's own view of its API keys."""
+    return _pk(store, "KEYS")
+
+
+def store_key(store: str, api_key_id: str) -> Key:
+    """One API key as its store sees it: everything but the key."""
+    return Key(store_keys(store), f"KEY#{escape(api_key_id)}")
+
+
+def key_guard(store: str) -> Key:
+    """Revision of the set of keys, so that two deletions cannot both leave the other as the last admin."""
+    return Key(store_keys(store), "GUARD")
+
+
+def api_key(secret: str) -> Key:
+    """An API key found by the hash of its secret; the secret itself is nowhere stored."""
+    return api_key_digest(sha256(secret.encode()).hexdigest())
+
+
+def api_key_digest(digest: str) -> Key:
+    """The same, by the hash."""
+    return Key(f"K#{digest}", "KEY")
+
+
+def store(store_id: str) -> Key:
+    """A store in the directory."""
+    return Key(STORES, store_id)
+
+
+def audit(store_id: str, at: str, act_id: str) -> Key:
+    """One line of the audit of admin acts, by month."""
+    return Key(_pk(store_id, "AUDIT", at[:7]), f"{at}#{act_id}")
+
+
+# Indexes of the State table
+
+
+def orders_by_status(store_id: str, status: str) -> str:
+    """Partition of index ``listing``: the orders of one status."""
+    return _pk(store_id, "ORDER", status)
+
+
+def orders_by_customer(store_id: str, customer_id: str) -> str:
+    """Partition of index ``by_customer``."""
+    return _pk(store_id, "CUST", escape(customer_id))
+
+
+def customers_listed(store_id: str, customer_id: str) -> str:
+    """Partition of index ``listing`` for a customer: one of 16, by hash, so that no partition grows hot."""
+    return _pk(store_id, "CUST", str(sha256(customer_id.encode()).digest()[0] % 16))
+
+
+def listed(created_at: str, item_id: str) -> str:
+    """Sort key of both indexes: by time, ties by id."""
+    return f"{created_at}#{escape(item_id)}"
+
+
+def listed_id(place: str) -> str:
+    """Return the id in a place that ``listed`` made."""
+    return place.partition("#")[2].replace("%23", "#").replace("%25", "%")
+
+
+def listed_until(at: str | None) -> str:
+    """Return the place after everything of an instant, or after everything there is."""
+    return f"{at or '9'}#\U0010ffff"

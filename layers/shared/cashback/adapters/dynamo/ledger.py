@@ -1,0 +1,259 @@
+"""``post``: the one place where money moves, and the only reader of why a transaction was cancelled."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import batched
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo.accounts import account_of, entry_of, put_entry, update_account
+from cashback.adapters.dynamo.codec import from_item, key_attributes
+from cashback.adapters.dynamo.faults import FAILURES, RETRYABLE, backoff, is_transient, unreachable_is_busy
+from cashback.domain.errors import Busy, CustomerNotFound, StateConflict
+from cashback.domain.ledger import (
+    Account,
+    AccountMoved,
+    CauseTaken,
+    DocumentMoved,
+    Entry,
+    EntryStatus,
+    OnRefusal,
+    Outcome,
+    Posted,
+    Posting,
+    Refused,
+    Replayed,
+    recovery_of,
+)
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+BATCH = 25
+"""Postings in one transaction; each takes at least two of its 100 actions, so 49 at most."""
+
+_TRIES = 5
+_HOPS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Retry:
+    """Nothing is known to be committed: the same call again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Resend:
+    """Not a refusal: the same posting in another shape, or at the id its customer was merged into."""
+
+    posting: Posting
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Posts entries. ``sleep`` and ``jitter`` are arguments so that time can be virtual."""
+
+    client: "DynamoDBClient"
+    ledger_table: str
+    state_table: str
+    sleep: Callable[[float], None] = time.sleep
+    jitter: Callable[[], float] = random.random
+
+    def account(self, store_id: str, customer_id: str) -> Account:
+        """Return the account as of now (consistent, one read unit).
+
+        :raises CustomerNotFound: when there is none in this store.
+        """
+        key = key_attributes(keys.account(store_id, customer_id))
+        with unreachable_is_busy():
+            item = self.client.get_item(TableName=self.state_table, Key=key, ConsistentRead=True).get("Item")
+        if item is None:
+            raise CustomerNotFound
+        return account_of(customer_id, from_item(item))
+
+    def post(self, posting: Posting) -> Outcome:
+        """Commit a posting, or say why it is not.
+
+        One TransactWriteItems: the entries, the account, the document and ``also``, all or nothing. Whatever the
+        network does, a cause is posted at most once: a repeated call finds its own entry and answers ``Replayed``.
+
+        :raises CustomerNotFound: no such account, or an erased one where the posting asks for an active one.
+        :raises Busy: still contended or unreachable after 5 tries or 2 s; the outcome is unknown and the same call
+            is safe to repeat.
+        """
+        shape, hops = posting, 0
+        for pause in backoff(_TRIES, self.jitter):
+            self.sleep(pause)
+            while True:
+                verdict = self._try(posting, shape)
+                if not isinstance(verdict, _Resend):
+                    break
+                hops += 1
+                if hops > _HOPS:
+                    raise Busy("the account keeps changing")
+                shape = verdict.posting
+            if not isinstance(verdict, _Retry):
+                return verdict
+        raise Busy("the ledger is contended or out of reach")
+
+    def post_batch(self, postings: Sequence[Posting]) -> list[Outcome | CustomerNotFound]:
+        """Commit postings of different customers, ``BATCH`` to a transaction; outcomes in the order given.
+
+        Members that the transaction refuses, that conflict, were merged or are missing leave it and go one by one;
+        the rest is sent again.
+        """
+        outcomes: dict[int, Outcome | CustomerNotFound] = {}
+        for chunk in batched(enumerate(postings), BATCH, strict=False):
+            together = dict(chunk)
+            while len(together) > 1:
+                failed = self._try_together(list(together.values()))
+                if not failed:
+                    outcomes |= {i: Posted(p.entries, p.customer_id) for i, p in together.items()}
+                    together = {}
+                    break
+                indexes = list(together)
+                for i in [indexes[position] for position in failed]:
+                    outcomes[i] = self._alone(together.pop(i))
+            outcomes |= {i: self._alone(p) for i, p in together.items()}
+        return [outcomes[i] for i in range(len(postings))]
+
+    def set_available(self, posting: Posting, target: int) -> Outcome:
+        """Make the available balance exactly ``target`` minor units; reserved money stays reserved.
+
+        The posting's one entry is the template: its amount is decided from a consistent read pinned by version, so no
+        concurrent credit is lost, and the entry keeps ``before`` and ``target`` even when nothing changed.
+
+        :raises StateConflict: the balance moved under each of five decisions.
+        """
+        (template,) = posting.entries
+        for _ in range(_TRIES):
+            account = self.account(posting.store_id, posting.customer_id)
+            entry = replace(template, amount=target - account.available, before=account.available, target=target)
+            outcome = self.post(replace(posting, entries=(entry,), version=account.version, on_refusal=OnRefusal.AGAIN))
+            if not isinstance(outcome, AccountMoved):
+                return outcome
+        raise StateConflict("the balance is changing too fast to be set")
+
+    def _alone(self, posting: Posting) -> Outcome | CustomerNotFound:
+        try:
+            return self.post(posting)
+        except CustomerNotFound as missing:
+            return missing
+
+    def _try_together(self, postings: list[Posting]) -> list[int]:
+        """Send postings in one transaction; return the positions that must leave it, none when it committed."""
+        parts = [self._items(posting) for posting in postings]
+        try:
+            self.client.transact_write_items(TransactItems=[item for part in parts for item in part])
+        except self.client.exceptions.TransactionCanceledException as cancelled:
+            reasons = iter(_reasons(cancelled))
+            codes = [[next(reasons)["Code"] for _ in part] for part in parts]
+            return [i for i, part in enumerate(codes) if any(code != "None" for code in part)]
+        except FAILURES as error:
+            if not is_transient(error):
+                raise
+            return list(range(len(postings)))
+        return []
+
+    def _items(self, posting: Posting) -> list[Any]:
+        """Build the transaction. Its order is what ``_explain`` reads the reasons by."""
+        entries = [replace(entry, posted_at=posting.at) for entry in posting.entries]
+        items = [
+            {"Put": put_entry(self.ledger_table, posting.store_id, posting.customer_id, entry)} for entry in entries
+        ]
+        items.append({"Update": update_account(self.state_table, posting)})
+        if posting.document is not None:
+            items.append(posting.document)
+        return [*items, *posting.also]
+
+    def _try(self, asked: Posting, shape: Posting) -> Outcome | _Retry | _Resend:
+        try:
+            self.client.transact_write_items(TransactItems=self._items(shape))
+        except self.client.exceptions.TransactionCanceledException as cancelled:
+            return self._explain(asked, shape, cancelled)
+        except FAILURES as error:
+            if not is_transient(error):
+                raise
+            return _Retry()
+        return Posted(tuple(replace(entry, posted_at=shape.at) for entry in shape.entries), shape.customer_id)
+
+    def _explain(self, asked: Posting, shape: Posting, cancelled: ClientError) -> Outcome | _Retry | _Resend:
+        """Read the reasons by position, in the one order that is right.
+
+        A taken cause comes first: a replay whose balance is now short is a replay, not a refusal. A conflict comes
+        before any refusal, because then the fate of the entries is unknown.
+        """
+        reasons = _reasons(cancelled)
+        count = len(shape.entries)
+        taken = [_image(reason) for reason in reasons[:count] if reason["Code"] == "ConditionalCheckFailed"]
+        if taken:
+            return _replay(asked, shape.customer_id, tuple(entry_of(item) for item in taken if item is not None))
+        codes = {reason["Code"] for reason in reasons}
+        if codes & RETRYABLE:
+            return _Retry()
+        if codes - {"None", "ConditionalCheckFailed"}:
+            raise cancelled
+        if reasons[count]["Code"] == "ConditionalCheckFailed":
+            image = _image(reasons[count])
+            if image is None:
+                raise CustomerNotFound from cancelled
+            return self._refused(asked, shape, account_of(shape.customer_id, image))
+        position = next(i for i, reason in enumerate(reasons) if reason["Code"] != "None")
+        return DocumentMoved(position - count - 1, _image(reasons[position]))
+
+    def _refused(self, asked: Posting, shape: Posting, account: Account) -> Outcome | _Resend:
+        """The account's condition failed: find what in its image was in the way."""
+        if account.merged_into is not None:
+            return _Resend(replace(asked, customer_id=account.merged_into))
+        if account.erased_at is not None and shape.active_only:
+            raise CustomerNotFound
+        ordered_at = shape.figures.ordered_at
+        if ordered_at is not None and account.last_order_at is not None and account.last_order_at >= ordered_at:
+            return _Resend(replace(shape, figures=replace(shape.figures, ordered_at=None)))
+        if asked.repays and asked.version is None and shape.version != account.version:
+            return _Resend(_repaying(replace(asked, customer_id=shape.customer_id, figures=shape.figures), account))
+        if asked.on_refusal is OnRefusal.FINAL:
+            reason = "shortfall_open" if asked.forbids_shortfall and account.shortfall else "insufficient_balance"
+            return self._reject(shape, reason, account)
+        return AccountMoved(account)
+
+    def _reject(self, posting: Posting, reason: str, account: Account) -> Outcome:
+        """Record a final refusal under its cause; if someone posted it meanwhile, theirs is the answer."""
+        (entry,) = posting.entries
+        rejected = replace(entry, status=EntryStatus.REJECTED, reason=reason, posted_at=posting.at)
+        try:
+            with unreachable_is_busy():
+                self.client.put_item(**put_entry(self.ledger_table, posting.store_id, posting.customer_id, rejected))
+        except self.client.exceptions.ConditionalCheckFailedException as lost:
+            return _replay(posting, posting.customer_id, (entry_of(_image(lost.response)),))
+        return Refused(rejected, account)
+
+
+def _repaying(posting: Posting, account: Account) -> Posting:
+    """Repay the open shortfall of ``account`` out of what the posting gains, pinned to that image."""
+    gain = next(entry for entry in posting.entries if entry.amount > 0)
+    repaid = min(posting.amount, account.shortfall)
+    extra = (recovery_of(gain, repaid),) if repaid > 0 else ()
+    return replace(posting, entries=(*posting.entries, *extra), version=account.version)
+
+
+def _replay(asked: Posting, customer_id: str, taken: tuple[Entry, ...]) -> Replayed | CauseTaken:
+    """Tell a repeated request from another one; recoveries follow from the entries asked for and are not compared."""
+    hashes = {entry.cause: entry.payload_hash for entry in asked.entries}
+    first = tuple(entry for entry in taken if entry.cause in hashes)
+    if len(first) == len(hashes) and all(hashes[entry.cause] == entry.payload_hash for entry in first):
+        return Replayed(first, customer_id)
+    return CauseTaken(taken)
+
+
+def _reasons(cancelled: ClientError) -> list[Any]:
+    return list(cancelled.response["CancellationReasons"])
+
+
+def _image(reason: Any) -> Any:
+    """The item as it stands, which ALL_OLD adds to a failed condition; None where there is none."""
+    item = reason.get("Item")
+    return from_item(item) if item else None

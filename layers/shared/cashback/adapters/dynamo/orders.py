@@ -1,0 +1,53 @@
+"""Orders in the State table."""
+
+from dataclasses import dataclass
+
+from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo.codec import Item
+from cashback.adapters.dynamo.documents import order_item, order_of
+from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.domain.errors import Busy
+from cashback.domain.ledger import Write
+from cashback.domain.orders import Order
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """The documents of orders, each written only over the revision that was read."""
+
+    table: StateTable
+
+    def get(self, store_id: str, order_id: str) -> Order | None:
+        """Return an order (consistent, one read unit)."""
+        item = self.table.get(keys.order(store_id, order_id))
+        return None if item is None else order_of(item)
+
+    def get_many(self, store_id: str, order_ids: list[str]) -> list[Order]:
+        """Return those of up to 100 orders that exist, in the order asked for."""
+        wanted = [keys.order(store_id, order_id) for order_id in order_ids]
+        found = self.table.get_many(wanted)
+        return [order_of(found[key]) for key in wanted if key in found]
+
+    def write(self, store_id: str, order: Order) -> Write:
+        """Build the conditional write of an order's next revision."""
+        if order.rev == 1:
+            return self.table.put(order_item(store_id, order), "attribute_not_exists(pk)")
+        return self.table.put(order_item(store_id, order), "rev = :rev", {":rev": order.rev - 1})
+
+    def save(self, store_id: str, order: Order) -> Order | None:
+        """Write a revision that moves no money. Return None, or the order that stands there where someone was first."""
+        try:
+            self.table.commit(self.write(store_id, order))
+        except Lost as lost:
+            return self.read(lost.images[0])
+        return None
+
+    @staticmethod
+    def read(image: Item | None) -> Order:
+        """Read the image of an order that a failed condition returned.
+
+        :raises Busy: there is none, although orders are never deleted: read again.
+        """
+        if image is None:
+            raise Busy("the order is not there yet")
+        return order_of(image)

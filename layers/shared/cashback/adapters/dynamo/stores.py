@@ -1,0 +1,155 @@
+"""Stores in the State table: the directory, the settings with their history, and how far behind their events are."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo.audit import audit_line
+from cashback.adapters.dynamo.codec import Item
+from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.domain.audit import Act
+from cashback.domain.errors import Busy, NotFound, StateConflict, VersionConflict
+from cashback.domain.ledger import Write
+from cashback.domain.money import Currency
+from cashback.domain.settings import Settings
+from cashback.domain.stores import StoreDocument, StoreRecord, as_text
+from cashback.domain.times import Instant, instant, moment
+
+DELAY_SEEN_FOR: Final = timedelta(minutes=15)
+"""How long one late event speaks for its store's queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Settings are read consistently each time they are needed, and cached by nobody."""
+
+    table: StateTable
+
+    def settings(self, store_id: str, version: int | None = None) -> Settings:
+        """Return the current settings, or those of one version (consistent, one read unit).
+
+        :raises NotFound: no such store, or no such version of it.
+        """
+        return self.document(store_id, version).settings()
+
+    def document(self, store_id: str, version: int | None = None) -> StoreDocument:
+        """Return the settings in the form of the API.
+
+        :raises NotFound: no such store, or no such version of it.
+        """
+        item = self.table.get(keys.settings(store_id, version))
+        if item is None:
+            raise NotFound
+        return _document_of(store_id, item)
+
+    def record(self, store_id: str) -> StoreRecord | None:
+        """Return a store's entry in the directory."""
+        item = self.table.get(keys.store(store_id))
+        return None if item is None else _record_of(item)
+
+    def create(self, record: StoreRecord, first: StoreDocument, also: Sequence[Write], act: Act) -> StoreRecord | None:
+        """Create a store with its first settings and all that ``also`` says (secrets, keys), in one transaction.
+
+        Return None, or the store that has this id already.
+        """
+        try:
+            self.table.commit(
+                self.table.put(_record_item(record), "attribute_not_exists(pk)"),
+                self.table.put(_item(first, keys.settings(first.store_id)), "attribute_not_exists(pk)"),
+                self.table.put(_item(first, keys.settings(first.store_id, first.version))),
+                audit_line(self.table, record.store_id, act),
+                *also,
+            )
+        except Lost as lost:
+            standing = lost.images.get(0)
+            if standing is None:
+                raise Busy("the store is half there") from lost
+            return _record_of(standing)
+        return None
+
+    def change(self, changed: StoreDocument, act: Act) -> None:
+        """Write the next version of the settings over the one it was made from, and keep both.
+
+        :raises VersionConflict: someone else changed them first.
+        """
+        condition = "version = :version"
+        try:
+            self.table.commit(
+                self.table.put(
+                    _item(changed, keys.settings(changed.store_id)), condition, {":version": changed.version - 1}
+                ),
+                self.table.put(_item(changed, keys.settings(changed.store_id, changed.version))),
+                audit_line(self.table, changed.store_id, act),
+            )
+        except Lost as lost:
+            raise VersionConflict("the settings were changed meanwhile") from lost
+
+    def act(self, store_id: str, act: Act, *writes: Write) -> None:
+        """Commit what an act of the operator changes, with its line of the audit.
+
+        :raises StateConflict: someone else was first.
+        """
+        try:
+            self.table.commit(*writes, audit_line(self.table, store_id, act))
+        except Lost as lost:
+            raise StateConflict("it was changed meanwhile") from lost
+
+    def note_delay(self, store_id: str, seconds: int, at: Instant) -> None:
+        """Remember that an event of this store was ``seconds`` old when it was handled or failed."""
+        pk, sk = keys.delay(store_id)
+        self.table.commit(self.table.put({"pk": pk, "sk": sk, "seconds": seconds, "seen_at": at}))
+
+    def delay(self, store_id: str, now: Instant) -> int:
+        """Return how old the last late event was, in seconds; 0 if none was late for a quarter of an hour."""
+        item = self.table.get(keys.delay(store_id))
+        if item is None or item["seen_at"] < instant(moment(now) - DELAY_SEEN_FOR):
+            return 0
+        return int(item["seconds"])
+
+
+def _item(document: StoreDocument, key: keys.Key) -> Item:
+    """The currency stands beside the document, so that a reader needs no table of currencies."""
+    return {
+        "pk": key.pk,
+        "sk": key.sk,
+        "version": document.version,
+        "currency": document.currency.code,
+        "exponent": document.currency.exponent,
+        "document": as_text(document.document),
+        "created_at": document.created_at,
+        "updated_at": document.updated_at,
+        "updated_by": document.updated_by,
+        "changed_at": as_text(document.changed_at),
+    }
+
+
+def _document_of(store_id: str, item: Item) -> StoreDocument:
+    return StoreDocument(
+        store_id=store_id,
+        version=item["version"],
+        currency=Currency(item["currency"], item["exponent"]),
+        document=json.loads(item["document"]),
+        created_at=item["created_at"],
+        updated_at=item["updated_at"],
+        updated_by=item["updated_by"],
+        changed_at=json.loads(item["changed_at"]),
+    )
+
+
+def _record_item(record: StoreRecord) -> Item:
+    pk, sk = keys.store(record.store_id)
+    return {
+        "pk": pk,
+        "sk": sk,
+        "name": record.name,
+        "created_at": record.created_at,
+        "request": record.request,
+        "payload": record.payload,
+    }
+
+
+def _record_of(item: Item) -> StoreRecord:
+    return StoreRecord(item["sk"], item["name"], item["created_at"], item.get("request"), item.get("payload"))

@@ -1,0 +1,117 @@
+"""The queue between the webhooks and the worker, and the dead-letter queue of what no retry can help.
+
+A body travels compressed, because SQS bills by 64 KB, and as base64, because it refuses control characters.
+"""
+
+import base64
+import binascii
+import json
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from cashback.adapters.dynamo.faults import FAILURES
+from cashback.domain.errors import BodyTooLarge, Busy, Malformed
+from cashback.domain.news import Delivery
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+MAX_MESSAGE: Final = 1_048_576
+"""Bytes of one message. Source: the quotas of SQS."""
+_MAX_BODY: Final = 1_048_576
+_LONGEST_VISIBILITY: Final = 900
+
+_FAST: Final = 1
+"""Level of compression: the next ones cost three times the CPU and save a tenth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The queue ``store-events`` and its dead-letter queue."""
+
+    client: "SQSClient"
+    queue_url: str
+    dlq_url: str
+
+    def send(self, delivery: Delivery) -> None:
+        """Queue a delivery. Its store is the message group, so that one busy store does not hold up the others.
+
+        :raises BodyTooLarge: encoded, it is more than a message may hold.
+        :raises Busy: not known to be queued; sending it again does no harm.
+        """
+        message = encode(delivery)
+        if len(message) > MAX_MESSAGE:
+            raise BodyTooLarge
+        try:
+            self.client.send_message(QueueUrl=self.queue_url, MessageBody=message, MessageGroupId=delivery.store_id)
+        except FAILURES as error:
+            raise Busy("the queue is out of reach") from error
+
+    def rest(self, receipt_handle: str, seconds: int) -> None:
+        """Hide a message for so many seconds, 15 minutes at most, before it is received again.
+
+        Never fails: a message that cannot be told so comes back after the queue's own visibility time-out.
+        """
+        with suppress(*FAILURES):
+            self.client.change_message_visibility(
+                QueueUrl=self.queue_url,
+                ReceiptHandle=receipt_handle,
+                VisibilityTimeout=min(seconds, _LONGEST_VISIBILITY),
+            )
+
+    def bury(self, record: Mapping[str, Any]) -> None:
+        """Put a message of a Lambda event, as it came, into the dead-letter queue.
+
+        :raises Busy: it is not known to be there, so it must not be deleted from its queue.
+        """
+        try:
+            self.client.send_message(QueueUrl=self.dlq_url, MessageBody=record["body"])
+        except FAILURES as error:
+            raise Busy("the dead-letter queue is out of reach") from error
+
+
+def encode(delivery: Delivery) -> str:
+    """Return a delivery as the text of a message; its length is its size in bytes."""
+    return json.dumps(
+        {
+            "store": delivery.store_id,
+            "source": delivery.source,
+            "topic": delivery.topic,
+            "delivery_id": delivery.delivery_id,
+            "received_at": delivery.received_at,
+            "body": base64.b64encode(zlib.compress(delivery.body, _FAST)).decode(),
+        },
+        separators=(",", ":"),
+    )
+
+
+def decode(message: str) -> Delivery:
+    """Read a message back.
+
+    :raises Malformed: ``message_invalid``, it was not made by ``encode``.
+    """
+    try:
+        read = json.loads(message)
+        texts = {name: read[name] for name in ("source", "topic", "delivery_id", "received_at")}
+        body = _inflated(base64.b64decode(read["body"], validate=True))
+        return Delivery(store_id=_text(read["store"]), body=body, **{name: _text(texts[name]) for name in texts})
+    except (binascii.Error, zlib.error, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise Malformed("message_invalid") from error
+
+
+def _inflated(data: bytes) -> bytes:
+    """Decompress no more than a body may have."""
+    unpacking = zlib.decompressobj()
+    body = unpacking.decompress(data, _MAX_BODY)
+    if not unpacking.eof:
+        raise ValueError("longer than any body that was accepted, or cut short")
+    return body
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value

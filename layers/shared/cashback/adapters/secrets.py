@@ -1,0 +1,135 @@
+"""The shops' webhook secrets: encrypted for their store in the State table, and kept for a while by who reads them.
+
+Each item holds the ciphertexts of the current secret and, during a rotation, of the previous one. The encryption
+context names the store, so a ciphertext moved to another store decrypts for nobody.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo.codec import Item
+from cashback.adapters.dynamo.faults import FAILURES
+from cashback.adapters.dynamo.faults import unreachable_is_busy
+from cashback.adapters.dynamo.tables import StateTable
+from cashback.domain.errors import Busy, NotFound
+from cashback.domain.ledger import Write
+
+if TYPE_CHECKING:
+    from types_boto3_kms import KMSClient
+
+FRESH: Final = 60
+"""Seconds that a read is good for, and so the longest that a dropped secret still signs."""
+LAST_KNOWN: Final = 4 * 3600
+"""Seconds that known secrets serve while the table or KMS cannot be reached."""
+PAUSE: Final = 10
+"""Seconds before an unreachable table is asked again: a delivery must not wait for time-outs that can be foreseen."""
+_MOST_CACHED: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was read at ``read_at``; not asked for again before ``next_at``."""
+
+    secrets: tuple[str, ...]
+    ciphertexts: tuple[bytes, ...]
+    read_at: float
+    next_at: float
+
+
+class WebhookSecrets:
+    """Reads webhook secrets, and builds the writes that change them, to be committed with their line of audit.
+
+    ``clock`` returns seconds; it is an argument so that time can be virtual.
+    """
+
+    def __init__(
+        self, table: StateTable, kms: "KMSClient", key_id: str, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._table = table
+        self._kms = kms
+        self._key_id = key_id
+        self._clock = clock
+        self._known: dict[tuple[str, str], _Known] = {}
+
+    def read(self, store_id: str, source: str) -> tuple[str, ...]:
+        """Return the active secrets, the current one first; none where the store or its source has none.
+
+        At most ``FRESH`` old, or while the table or KMS cannot be reached ``LAST_KNOWN``.
+
+        :raises Busy: out of reach, and nothing known that is young enough.
+        """
+        now = self._clock()
+        known = self._known.get((store_id, source))
+        if known is not None and now < known.next_at:
+            return known.secrets
+        try:
+            read = self._fetch(store_id, source, known, now)
+        except (Busy, *FAILURES) as error:
+            if known is None or not known.secrets or now - known.read_at > LAST_KNOWN:
+                raise Busy("the webhook secrets are out of reach") from error
+            read = _Known(known.secrets, known.ciphertexts, known.read_at, now + PAUSE)
+        self._keep((store_id, source), read)
+        return read.secrets
+
+    def first(self, store_id: str, source: str, secret: str) -> Write:
+        """Build the write of a source's first secret; it fails where there is one already."""
+        return self._table.put(self._sealed(store_id, source, secret), "attribute_not_exists(pk)")
+
+    def rotated(self, store_id: str, source: str, secret: str, *, keep_previous: bool = True) -> Write:
+        """Build the write that makes ``secret`` the current one.
+
+        The secret it replaces goes on signing as the previous one until told otherwise; without ``keep_previous`` it
+        is dropped. An older one is dropped either way. The write names what it replaces, so sending it twice is
+        harmless, and it fails if another rotation was faster.
+        """
+        standing = self._table.get(keys.webhook_secret(store_id, source))
+        if standing is None:
+            return self.first(store_id, source, secret)
+        item = self._sealed(store_id, source, secret)
+        if keep_previous:
+            item["previous_secret"] = standing["current_secret"]
+        return self._replacing(standing, item)
+
+    def without_previous(self, store_id: str, source: str) -> Write:
+        """Build the write that ends a rotation: ``FRESH`` seconds later only the current secret signs.
+
+        :raises NotFound: there is no secret.
+        """
+        standing = self._table.get(keys.webhook_secret(store_id, source))
+        if standing is None:
+            raise NotFound
+        return self._replacing(standing, {name: standing[name] for name in ("pk", "sk", "current_secret")})
+
+    def _replacing(self, standing: Item, item: Item) -> Write:
+        values = {":standing": standing["current_secret"], ":new": item["current_secret"]}
+        return self._table.put(item, "current_secret IN (:standing, :new)", values)
+
+    def _sealed(self, store_id: str, source: str, secret: str) -> Item:
+        pk, sk = keys.webhook_secret(store_id, source)
+        context = {"store": store_id}
+        with unreachable_is_busy():
+            answer = self._kms.encrypt(KeyId=self._key_id, Plaintext=secret.encode(), EncryptionContext=context)
+        return {"pk": pk, "sk": sk, "current_secret": answer["CiphertextBlob"]}
+
+    def _fetch(self, store_id: str, source: str, known: _Known | None, now: float) -> _Known:
+        """Read the item; only ciphertexts that were not there before are decrypted."""
+        item = self._table.get(keys.webhook_secret(store_id, source)) or {}
+        ciphertexts = tuple(item[name] for name in ("current_secret", "previous_secret") if name in item)
+        before = dict(zip(known.ciphertexts, known.secrets, strict=True)) if known else {}
+        secrets = tuple(before[one] if one in before else self._opened(store_id, one) for one in ciphertexts)
+        return _Known(secrets, ciphertexts, now, now + FRESH)
+
+    def _opened(self, store_id: str, ciphertext: bytes) -> str:
+        context = {"store": store_id}
+        answer = self._kms.decrypt(KeyId=self._key_id, CiphertextBlob=ciphertext, EncryptionContext=context)
+        return answer["Plaintext"].decode()
+
+    def _keep(self, place: tuple[str, str], read: _Known) -> None:
+        """Remember a read; the oldest make room, so that made-up stores cannot fill the memory."""
+        self._known.pop(place, None)
+        while len(self._known) >= _MOST_CACHED:
+            del self._known[next(iter(self._known))]
+        self._known[place] = read
