@@ -1,0 +1,130 @@
+"""Single fields of what shops send, read strictly into the terms of the domain.
+
+A field that is absent or null reads as None; one that is there but senseless makes the whole body ``Unreadable``.
+"""
+
+import re
+from typing import Any, Final
+
+from cashback.domain.errors import Invalid
+from cashback.domain.money import MAX_WHOLE_DIGITS, Currency
+from cashback.domain.times import Instant, parse_instant
+
+LONGEST_ID: Final = 200
+"""Characters of an id after escaping, so that keys made of two ids stay within what a table takes."""
+LONGEST_TEXT: Final = 255
+MOST_TAGS: Final = 250
+MOST_UNITS: Final = 1_000_000_000
+
+_TO_ESCAPE: Final = re.compile(r"[^A-Za-z0-9._~:@+-]")
+_WHOLE: Final = re.compile(r"-?[0-9]{1,10}", re.ASCII)
+
+
+class Unreadable(Exception):
+    """A body that cannot be understood; ``reason`` is the code that its event is ignored with."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def identifier(value: object) -> str:
+    """Return an id as text, whatever the shop sends it as; characters that cannot stand in a path are
+    percent-escaped.
+
+    :raises Unreadable: ``id_invalid``, absent, empty or too long.
+    """
+    escaped = _TO_ESCAPE.sub(_escape, str(value)) if isinstance(value, str | int) else ""
+    if not escaped or isinstance(value, bool) or len(escaped) > LONGEST_ID:
+        raise Unreadable("id_invalid")
+    return escaped
+
+
+def optional_identifier(value: object) -> str | None:
+    """Return an id as ``identifier`` does, None where there is none."""
+    return None if value is None or value == "" else identifier(value)
+
+
+def text(value: object) -> str | None:
+    """Return a text, cut to ``LONGEST_TEXT``; None where it is empty or no text. Halves of characters become ``?``,
+    because no table takes them."""
+    if not isinstance(value, str) or not value:
+        return None
+    return value[:LONGEST_TEXT].encode("utf-8", "replace").decode()
+
+
+def flag(value: object) -> bool:
+    """Tell whether a field is exactly true."""
+    return value is True
+
+
+def tags(value: object) -> tuple[str, ...] | None:
+    """Return tags, which shops send as ``"a, b"`` or as a list; None where the field is absent."""
+    if value is None:
+        return None
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
+    named = (text(part.strip()) for part in parts if isinstance(part, str))
+    return tuple(tag for tag in named if tag)[:MOST_TAGS]
+
+
+def whole(value: object) -> int:
+    """Return a number of units.
+
+    :raises Unreadable: ``quantity_invalid``.
+    """
+    digits = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(digits, str) or not _WHOLE.fullmatch(digits) or abs(int(digits)) > MOST_UNITS:
+        raise Unreadable("quantity_invalid")
+    return int(digits)
+
+
+def amount(value: object, currency: Currency) -> int | None:
+    """Return an amount in minor units, None where there is none.
+
+    :raises Unreadable: ``amount_invalid``.
+    """
+    if value is None:
+        return None
+    try:
+        return currency.read(value)
+    except Invalid as error:
+        raise Unreadable("amount_invalid") from error
+
+
+def in_range(minor: int, currency: Currency) -> int:
+    """Return a computed amount that no longer has its digits counted.
+
+    :raises Unreadable: ``amount_invalid``, it is larger than any amount that can be sent.
+    """
+    if abs(minor) >= 10 ** (MAX_WHOLE_DIGITS + currency.exponent):
+        raise Unreadable("amount_invalid")
+    return minor
+
+
+def time(value: object) -> Instant | None:
+    """Return a time, None where there is none.
+
+    :raises Unreadable: ``time_invalid``.
+    """
+    if value is None or value == "":
+        return None
+    try:
+        return parse_instant(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise Unreadable("time_invalid") from error
+
+
+def objects(value: object) -> list[dict[str, Any]]:
+    """Return a list of objects, empty where there is none.
+
+    :raises Unreadable: ``topic_shape``.
+    """
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
+        raise Unreadable("topic_shape")
+    return value
+
+
+def _escape(found: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in found.group().encode("utf-8", "replace"))

@@ -1,0 +1,222 @@
+"""Shopify's order, refund and customer bodies as facts of the domain. Source: the Admin REST resources of these names.
+
+Only the body was signed, so the body decides what it is: an order, a refund or a customer. The topic is a hint.
+"""
+
+from types import MappingProxyType
+from typing import Any, Final
+
+from cashback.domain.facts import MAX_LINES, Body, Facts, Line
+from cashback.domain.money import Currency
+from cashback.domain.news import CustomerNews, Ignored
+from cashback.domain.orders import News
+from cashback.domain.settings import Settings
+from cashback.domain.times import Instant
+from cashback.storefronts.fields import (
+    Unreadable,
+    flag,
+    identifier,
+    in_range,
+    objects,
+    optional_identifier,
+    tags,
+    text,
+    time,
+    whole,
+)
+from cashback.storefronts.shopify_refunds import MAX_PARTS, is_foreign, money, refund, total
+from cashback.storefronts.signatures import SHOPIFY
+
+REGISTERED: Final = "customers/create"
+
+TOPICS: Final = frozenset(
+    {
+        "orders/create",
+        "orders/paid",
+        "orders/updated",
+        "orders/edited",
+        "orders/cancelled",
+        "orders/fulfilled",
+        "refunds/create",
+        REGISTERED,
+        "customers/update",
+    }
+)
+
+_WAS_PAID: Final = frozenset({"paid", "partially_refunded", "refunded"})
+_CHANNELS: Final = {"web": "website", "pos": "pos"}
+
+
+_CUSTOMER: Final = frozenset({"email", "first_name", "verified_email"})
+
+
+def normalise(
+    topic: str, payload: dict[str, Any], settings: Settings, received_at: Instant | None = None
+) -> News | CustomerNews | Ignored:
+    """Say what a body means; ``Ignored`` with a reason where it means nothing or cannot be understood.
+
+    ``received_at`` stands in for the time of a body that has none.
+    """
+    payload = _unwrapped(payload)
+    try:
+        if topic and topic not in TOPICS and not (topic.startswith("orders/") and _is_order(payload)):
+            return Ignored("topic_unknown")
+        if "order_edit" in payload:
+            return Ignored("no_totals")
+        if _is_order(payload):
+            return _order_news(payload, settings, received_at)
+        if "order_id" in payload and "refund_line_items" in payload:
+            return _refund_news(payload, settings.currency)
+        if _is_customer(payload):
+            return _customer(payload, received_at, created=topic == REGISTERED)
+    except Unreadable as error:
+        return Ignored(error.reason)
+    return Ignored("topic_shape")
+
+
+def _unwrapped(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return the resource itself where it is wrapped in its name, as the API's answers are."""
+    for name in ("order", "refund", "customer"):
+        inner = payload.get(name)
+        if len(payload) == 1 and isinstance(inner, dict):
+            return inner
+    return payload
+
+
+def _is_order(payload: dict[str, Any]) -> bool:
+    """Tell an order from drafts and checkouts, which have lines too but no financial status."""
+    return "line_items" in payload and "financial_status" in payload
+
+
+def _is_customer(payload: dict[str, Any]) -> bool:
+    others = "order_id" in payload or "line_items" in payload
+    return "id" in payload and not others and not _CUSTOMER.isdisjoint(payload)
+
+
+def _order_news(order: dict[str, Any], settings: Settings, received_at: Instant | None) -> News | Ignored:
+    if flag(order.get("test")):
+        return Ignored("test_order")
+    order_id = identifier(order.get("id"))
+    updated_at = time(order.get("updated_at")) or time(order.get("created_at")) or received_at
+    if updated_at is None:
+        raise Unreadable("time_invalid")
+    embedded = objects(order.get("refunds"))
+    if len(embedded) > MAX_PARTS:
+        raise Unreadable("too_many_refunds")
+    refunds = [refund(part, settings.currency) for part in embedded]
+    buyer = order.get("customer")
+    customer = _customer(buyer, updated_at) if isinstance(buyer, dict) and buyer.get("id") is not None else None
+    status = order.get("financial_status")
+    facts = Facts(
+        body=_body(order, updated_at, customer, settings),
+        paid=status in _WAS_PAID,
+        completed=order.get("fulfillment_status") == "fulfilled",
+        cancelled=time(order.get("cancelled_at")) is not None or status == "voided",
+        refunds=MappingProxyType({part.refund_id: part for part in refunds}),
+    )
+    return News(order_id, SHOPIFY, facts, customer)
+
+
+def _refund_news(payload: dict[str, Any], currency: Currency) -> News | Ignored:
+    if is_foreign(payload, currency):
+        return Ignored("currency_mismatch")
+    part = refund(payload, currency)
+    return News(identifier(payload.get("order_id")), SHOPIFY, Facts(refunds=MappingProxyType({part.refund_id: part})))
+
+
+def _body(order: dict[str, Any], updated_at: Instant, customer: CustomerNews | None, settings: Settings) -> Body:
+    currency = settings.currency
+    goods = [line for line in objects(order.get("line_items")) if not _is_tip(line)]
+    deliveries = [line for line in objects(order.get("shipping_lines")) if not flag(line.get("is_removed"))]
+    shipping = sum(_discounted(line, money(line, "price", currency) or 0, currency) for line in deliveries)
+    tax_lines = order.get("tax_lines")
+    tax = money(order, "total_tax", currency) if tax_lines is None else total(objects(tax_lines), "price", currency)
+    return Body(
+        updated_at=updated_at,
+        created_at=time(order.get("created_at")) or updated_at,
+        currency=text(order.get("currency")) or "",
+        lines=tuple(_line(line, currency) for line in goods[:MAX_LINES]),
+        total=money(order, "total_price", currency),
+        shipping=in_range(shipping, currency),
+        shipping_tax=in_range(sum(_tax(line, currency) for line in deliveries), currency),
+        tax=in_range(tax or 0, currency),
+        tips_and_fees=in_range(_tips_and_fees(order, currency), currency),
+        taxes_included=flag(order.get("taxes_included")),
+        customer_id=customer.customer_id if customer else None,
+        customer_tags=(customer.tags if customer else None) or (),
+        channel=_channel(text(order.get("source_name")) or "", settings),
+        delivery_type="delivery" if deliveries else "pickup",
+        payment_methods=_gateways(order),
+        line_count=len(goods),
+    )
+
+
+def _line(line: dict[str, Any], currency: Currency) -> Line:
+    """Read a line as sold. What it was discounted by stands in its allocations only: ``total_discount`` leaves out
+    what was taken off the whole order."""
+    price, quantity = money(line, "price", currency), whole(line.get("quantity"))
+    if price is None:
+        raise Unreadable("amount_invalid")
+    left = line.get("current_quantity")
+    return Line(
+        line_id=identifier(line.get("id")),
+        quantity=quantity,
+        gross=in_range(_discounted(line, price * quantity, currency), currency),
+        current_quantity=quantity if left is None else whole(left),
+        tax=in_range(_tax(line, currency), currency),
+        product_id=optional_identifier(line.get("product_id")),
+        sku=text(line.get("sku")),
+        vendor=text(line.get("vendor")),
+        gift_card=flag(line.get("gift_card")),
+    )
+
+
+def _is_tip(line: dict[str, Any]) -> bool:
+    """Tell a tip, which is listed as a line but counted in ``total_tip_received`` and never earns."""
+    return any(line.get(name) for name in ("tip", "tip_payment_gateway", "tip_payment_method"))
+
+
+def _discounted(line: dict[str, Any], price: int, currency: Currency) -> int:
+    return price - total(objects(line.get("discount_allocations")), "amount", currency)
+
+
+def _tax(line: dict[str, Any], currency: Currency) -> int:
+    return total(objects(line.get("tax_lines")), "price", currency)
+
+
+def _tips_and_fees(order: dict[str, Any], currency: Currency) -> int:
+    """Return tips, duties and additional fees, as they were when ``total_price`` was."""
+    added = money(order, "total_tip_received", currency) or 0
+    for name in ("total_duties", "total_additional_fees"):
+        original = money(order, f"original_{name}", currency)
+        added += (money(order, f"current_{name}", currency) if original is None else original) or 0
+    return added
+
+
+def _channel(source_name: str, settings: Settings) -> str:
+    return _CHANNELS.get(source_name) or ("app" if source_name in settings.app_sources else source_name)
+
+
+def _gateways(order: dict[str, Any]) -> tuple[str, ...]:
+    names = order.get("payment_gateway_names")
+    listed = names if isinstance(names, list) else [order.get("gateway")]
+    return tuple(name for name in (text(entry) for entry in listed) if name)
+
+
+def _customer(customer: dict[str, Any], heard_at: Instant | None, *, created: bool = False) -> CustomerNews:
+    """Read a person as they were at their own ``updated_at``, else when the body they stand in was made."""
+    occurred_at = time(customer.get("updated_at")) or heard_at or time(customer.get("created_at"))
+    if occurred_at is None:
+        raise Unreadable("time_invalid")
+    names = (text(customer.get(part)) for part in ("first_name", "last_name"))
+    email = text(customer.get("email"))
+    return CustomerNews(
+        customer_id=identifier(customer.get("id")),
+        occurred_at=occurred_at,
+        name=" ".join(name.strip() for name in names if name) or None,
+        email=email,
+        email_verified=email is not None and flag(customer.get("verified_email")),
+        phone=text(customer.get("phone")),
+        tags=tags(customer.get("tags")),
+        created=created,
+    )
