@@ -1,0 +1,12 @@
+"""API Gateway asks whom an API key belongs to."""
+
+from typing import Any
+
+from cashback.edge import deps
+from cashback.edge.authorizer import authorize
+from cashback.edge.clock import now
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Answer with the key's store, id and role, or refuse."""
+    return authorize(event, deps.api_keys(), now())

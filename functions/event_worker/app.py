@@ -1,0 +1,11 @@
+"""Takes store events from their queue: normalises, decides, posts."""
+
+from typing import Any
+
+from cashback.edge import deps
+from cashback.edge.worker import Batch
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Handle a batch of SQS messages; the answer names those that must come again."""
+    return Batch(deps.books(), deps.queue()).run(event)

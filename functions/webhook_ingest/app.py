@@ -1,0 +1,12 @@
+"""A shop calls: POST /webhooks/{store_id}/{source}."""
+
+from typing import Any
+
+from cashback.edge import deps
+from cashback.edge.clock import now
+from cashback.edge.webhook import handle
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Verify the signature, queue the delivery, answer."""
+    return handle(event, deps.secrets().read, deps.queue().send, now())

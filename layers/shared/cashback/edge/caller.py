@@ -1,0 +1,119 @@
+"""Who calls: the store, key and role that the authorizer found, and the person the key's holder names."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+from cashback.domain.api_keys import Role
+from cashback.domain.audit import Origin
+from cashback.domain.errors import Forbidden, Malformed
+
+_PERSON: Final = re.compile(r"[!-~](?:[ -~]{0,98}[!-~])?")
+"""Visible ASCII with spaces inside, at most 100 characters."""
+
+_IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An admin of one store. The store comes from the key and from nowhere else."""
+
+    store_id: str
+    api_key_id: str
+    role: Role
+    origin: Origin
+
+    @property
+    def actor(self) -> str:
+        """Who acts, as entries and audit keep it."""
+        return self.origin.actor
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """The operator of the deployment, whom IAM has authenticated."""
+
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What makes two calls the same: hashes of the Idempotency-Key in its namespace, and of the body."""
+
+    key: str
+    payload: str
+
+
+def caller_of(event: Mapping[str, Any]) -> Caller:
+    """Read the caller from what the authorizer said.
+
+    :raises Forbidden: there is no authorizer's word at all.
+    :raises Malformed: ``actor_format`` of X-Actor.
+    """
+    told = event["requestContext"].get("authorizer") or {}
+    if not told.get("store_id"):
+        raise Forbidden
+    return Caller(told["store_id"], told["api_key_id"], Role(told["role"]), _origin(event, f"key:{told['api_key_id']}"))
+
+
+def operator_of(event: Mapping[str, Any]) -> Operator:
+    """Read the operator from the signature that API Gateway verified.
+
+    :raises Forbidden: an API key's call, or one that nobody signed.
+    """
+    identity = event["requestContext"].get("identity") or {}
+    if event["requestContext"].get("authorizer") or not identity.get("userArn"):
+        raise Forbidden
+    return Operator(_origin(event, f"iam:{identity['userArn']}"))
+
+
+def request_of(event: Mapping[str, Any], scope: str, payload: str, *, required: bool) -> Request | None:
+    """Read the Idempotency-Key, in its namespace (store, key, route and resource); None where none was sent.
+
+    :raises Malformed: ``idempotency_key_required`` or ``idempotency_key_format``.
+    """
+    key = header(event, "idempotency-key")
+    if key is None:
+        if required:
+            raise Malformed("idempotency_key_required", "the header Idempotency-Key is missing")
+        return None
+    if _IDEMPOTENCY_KEY.fullmatch(key) is None:
+        raise Malformed("idempotency_key_format", "Idempotency-Key is 1 to 255 visible ASCII characters")
+    return Request(fingerprint(scope, key), payload)
+
+
+def if_match(event: Mapping[str, Any]) -> int:
+    """Read the version that the caller saw, with or without quotes.
+
+    :raises Malformed: ``if_match_required`` or ``if_match_format``.
+    """
+    value = header(event, "if-match")
+    if value is None:
+        raise Malformed("if_match_required", "the header If-Match is missing")
+    version = re.fullmatch(r"\"?([0-9]{1,9})\"?", value.strip(), re.ASCII)
+    if version is None:
+        raise Malformed("if_match_format", "If-Match is the version that GET answered")
+    return int(version.group(1))
+
+
+def header(event: Mapping[str, Any], name: str) -> str | None:
+    """Return a header by its name in lower case; one sent twice comes joined by a comma, as HTTP has it."""
+    many = event.get("multiValueHeaders") or {name: [value] for name, value in (event.get("headers") or {}).items()}
+    values = [value for sent, given in many.items() if sent.lower() == name for value in given]
+    return ", ".join(values) if values else None
+
+
+def fingerprint(*parts: str) -> str:
+    """Return the hash of some texts, which cannot be shifted into one another."""
+    return sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()
+
+
+def _origin(event: Mapping[str, Any], holder: str) -> Origin:
+    person = header(event, "x-actor")
+    if person is not None and _PERSON.fullmatch(person) is None:
+        raise Malformed("actor_format", "X-Actor is at most 100 visible ASCII characters")
+    context = event["requestContext"]
+    actor = holder if person is None else f"{person} ({holder})"
+    return Origin(actor, context["requestId"], (context.get("identity") or {}).get("sourceIp") or "")

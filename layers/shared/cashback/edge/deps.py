@@ -1,0 +1,171 @@
+"""The composition root: the only place where adapters meet use cases. Lazy and cached, so that importing a handler
+needs no environment, and a function imports only what it uses: an import inside a function here is the point."""
+
+import os
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_kms import KMSClient
+    from types_boto3_sqs import SQSClient
+    from types_boto3_ssm import SSMClient
+
+    from cashback.adapters.deployment_keys import DeploymentKeys
+    from cashback.adapters.dynamo.api_keys import ApiKeys
+    from cashback.adapters.queues import Queue
+    from cashback.adapters.secrets import WebhookSecrets
+    from cashback.domain.money import Currency
+    from cashback.services.books import Books
+    from cashback.services.create_store import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The names that the template gives every function. Nothing has a default: a missing one is a bug."""
+
+    ledger_table: str
+    state_table: str
+    store_events_queue_url: str
+    store_events_dlq_url: str
+    secrets_key_id: str
+    keys_parameter: str
+
+
+@cache
+def environment() -> Environment:
+    """Read the environment, once."""
+    return Environment(**{field.name: os.environ[field.name.upper()] for field in fields(Environment)})
+
+
+@cache
+def _client(service: str, attempts: int = 3) -> Any:
+    """Create a client on botocore itself: boto3 adds nothing to one but import time.
+
+    The timeouts leave a function time to answer (2 s for a slow table is a failure, not a wait), and the SDK's own
+    retries are few because ``post`` and the queues retry with what they know.
+    """
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=1,
+        read_timeout=2,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        parameter_validation=False,
+        tcp_keepalive=True,
+    )
+    return _session().create_client(service, config=config)
+
+
+@cache
+def _session() -> Any:
+    import botocore.session
+
+    return botocore.session.get_session()
+
+
+def dynamodb() -> "DynamoDBClient":
+    """The low-level DynamoDB client."""
+    client: DynamoDBClient = _client("dynamodb")
+    return client
+
+
+def sqs() -> "SQSClient":
+    """The SQS client."""
+    client: SQSClient = _client("sqs")
+    return client
+
+
+def kms() -> "KMSClient":
+    """The KMS client."""
+    client: KMSClient = _client("kms")
+    return client
+
+
+def ssm() -> "SSMClient":
+    """The Systems Manager client."""
+    client: SSMClient = _client("ssm")
+    return client
+
+
+@cache
+def books() -> "Books":
+    """Everything the use cases work on."""
+    from cashback.adapters.dynamo.customers import Customers
+    from cashback.adapters.dynamo.history import History
+    from cashback.adapters.dynamo.ledger import Ledger
+    from cashback.adapters.dynamo.order_lists import OrderLists
+    from cashback.adapters.dynamo.orders import Orders
+    from cashback.adapters.dynamo.stores import Stores
+    from cashback.adapters.dynamo.tables import StateTable
+    from cashback.services.books import Books
+
+    client, names = dynamodb(), environment()
+    state = StateTable(client, names.state_table)
+    ledger = Ledger(client, names.ledger_table, names.state_table)
+    orders = Orders(state)
+    return Books(
+        ledger=ledger,
+        orders=orders,
+        customers=Customers(state),
+        stores=Stores(state),
+        history=History(client, names.ledger_table, ledger),
+        lists=OrderLists(state, orders),
+    )
+
+
+@cache
+def secrets() -> "WebhookSecrets":
+    """The shops' webhook secrets; two attempts at most, because a shop waits five seconds for the whole answer."""
+    from cashback.adapters.dynamo.tables import StateTable
+    from cashback.adapters.secrets import WebhookSecrets
+
+    table = StateTable(_client("dynamodb", 2), environment().state_table)
+    return WebhookSecrets(table, _client("kms", 2), environment().secrets_key_id)
+
+
+@cache
+def queue() -> "Queue":
+    """The queue of store events and its dead-letter queue."""
+    from cashback.adapters.queues import Queue
+
+    return Queue(sqs(), environment().store_events_queue_url, environment().store_events_dlq_url)
+
+
+@cache
+def api_keys() -> "ApiKeys":
+    """The stores' API keys."""
+    from cashback.adapters.dynamo.api_keys import ApiKeys
+    from cashback.adapters.dynamo.tables import StateTable
+
+    return ApiKeys(StateTable(dynamodb(), environment().state_table))
+
+
+@cache
+def registry() -> "Registry":
+    """Where stores, their keys and their secrets are kept."""
+    from cashback.adapters.deployment_keys import DeploymentKeyStore
+    from cashback.services.create_store import Registry
+
+    return Registry(
+        stores=books().stores,
+        api_keys=api_keys(),
+        secrets=secrets(),
+        deployment=DeploymentKeyStore(ssm(), environment().keys_parameter),
+    )
+
+
+@cache
+def deployment_keys() -> "DeploymentKeys":
+    """The keys that sign cursors and hash contacts, read once: they never change."""
+    from cashback.adapters.deployment_keys import DeploymentKeyStore
+
+    return DeploymentKeyStore(ssm(), environment().keys_parameter).read()
+
+
+def currency(code: str) -> "Currency":
+    """Look a currency up in ISO 4217, whose table is only worth its import when a store is created."""
+    from cashback.adapters.currencies import currency_of
+
+    return currency_of(code)

@@ -1,0 +1,178 @@
+"""The types that requests are made of. Each accepts one spelling, and says by a code of ours why another is refused."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, Strict, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from cashback.domain.stores import STORE_ID
+from cashback.domain.times import Instant, instant
+from cashback.edge.json_text import Number
+
+ID_PATTERN: Final = r"^[A-Za-z0-9._~:@+-]{1,64}$"
+AMOUNT_PATTERN: Final = r"^-?[0-9]{1,12}(\.[0-9]{1,4})?$"
+
+_ID: Final = re.compile(r"[A-Za-z0-9._~:@+-]+", re.ASCII)
+_LONGEST_ID: Final = 64
+_DOTS: Final = frozenset({".", ".."})
+_TIME: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
+_YEARS: Final = range(1900, 9999)
+_WHOLE: Final = re.compile(r"-?[0-9]{1,15}", re.ASCII)
+
+
+UNSENT: Final[Any] = None
+"""The default of a field that may be left out but not be null: a null that is sent is refused by the field's type."""
+
+
+def refuse(code: str) -> PydanticCustomError:
+    """Return the error of a value; its text is the code, so that nothing of the value is repeated."""
+    return PydanticCustomError(code, code)
+
+
+def _text_of(value: object) -> str:
+    if not isinstance(value, str):
+        raise refuse("type")
+    return value
+
+
+def _id(value: object) -> str:
+    text = _text_of(value)
+    if not text.strip() or len(text) > _LONGEST_ID:
+        raise refuse("id_length")
+    if _ID.fullmatch(text) is None or text in _DOTS:
+        raise refuse("id_charset")
+    return text
+
+
+def _store_id(value: object) -> str:
+    text = _text_of(value)
+    if not 3 <= len(text) <= 40:
+        raise refuse("id_length")
+    if STORE_ID.fullmatch(text) is None:
+        raise refuse("id_charset")
+    return text
+
+
+def _literal(value: object) -> object:
+    """The text of a number; what is neither number nor text is no amount."""
+    if isinstance(value, Number):
+        value = value.text
+    if not isinstance(value, str):
+        raise refuse("amount_format")
+    return value
+
+
+def _rate(value: object) -> object:
+    if isinstance(value, Number):
+        value = value.text
+    if not isinstance(value, str):
+        raise refuse("rate_range")
+    return value
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, Number):
+        raise refuse("type")
+    if _WHOLE.fullmatch(value.text) is None:
+        raise refuse("out_of_range" if value.text.lstrip("-").isdigit() else "type")
+    return int(value.text)
+
+
+def _moment(value: object) -> Instant:
+    """RFC 3339 with an offset, nothing else that ``fromisoformat`` would take."""
+    text = _text_of(value)
+    if _TIME.fullmatch(text) is None:
+        raise refuse("time_format")
+    try:
+        moment = datetime.fromisoformat(text.upper())
+        if moment.year not in _YEARS:
+            raise refuse("time_format")
+        return instant(moment)
+    except (ValueError, OverflowError) as error:
+        raise refuse("time_format") from error
+
+
+def _limit(value: object) -> int:
+    text = _text_of(value)
+    if re.fullmatch(r"[0-9]{1,3}", text, re.ASCII) is None or not 1 <= int(text) <= 100:
+        raise refuse("out_of_range")
+    return int(text)
+
+
+def _flag(value: object) -> bool:
+    if value not in {"true", "false"}:
+        raise refuse("enum")
+    return value == "true"
+
+
+def _timezone(value: object) -> str:
+    text = _text_of(value)
+    if text not in _timezones():
+        raise refuse("timezone_unknown")
+    return text
+
+
+@cache
+def _timezones() -> frozenset[str]:
+    """The allow-list; a name is never looked up as a path."""
+    return frozenset(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
+
+
+def _https(value: object) -> str:
+    text = _text_of(value)
+    if re.fullmatch(r"https://[^\s/?#@]{1,253}(?:[/?][!-~]*)?", text) is None or len(text) > 2_048:
+        raise refuse("url_format")
+    return text
+
+
+def _email(value: object) -> str:
+    text = _text_of(value)
+    if len(text) > 254 or re.fullmatch(r"[^\s@\x00-\x1f]+@[^\s@\x00-\x1f]+", text) is None:
+        raise refuse("email_format")
+    return text
+
+
+def text(longest: int) -> Callable[[object], str]:
+    """Return the validator of a text that says something, in at most so many characters."""
+
+    def check(value: object) -> str:
+        given = _text_of(value)
+        if not given.strip() or len(given) > longest:
+            raise refuse("length")
+        return given
+
+    return check
+
+
+def _schema(**schema: Any) -> WithJsonSchema:
+    return WithJsonSchema(schema)
+
+
+Id = Annotated[str, BeforeValidator(_id), _schema(type="string", pattern=ID_PATTERN)]
+"""An id that people or shops give; it stands in paths."""
+StoreId = Annotated[str, BeforeValidator(_store_id), _schema(type="string", pattern=f"^{STORE_ID.pattern}$")]
+AmountText = Annotated[
+    str,
+    BeforeValidator(_literal),
+    _schema(anyOf=[{"type": "string", "pattern": AMOUNT_PATTERN}, {"type": "number"}]),
+]
+"""The literal text of an amount; the currency reads it."""
+RateText = Annotated[str, BeforeValidator(_rate), _schema(type="string", pattern=r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$")]
+"""A fraction of 1: "0.05" is 5 %."""
+Whole = Annotated[int, BeforeValidator(_whole), _schema(type="integer")]
+Flag = Annotated[bool, Strict()]
+Moment = Annotated[Instant, BeforeValidator(_moment), _schema(type="string", format="date-time")]
+Limit = Annotated[int, BeforeValidator(_limit), _schema(type="integer", minimum=1, maximum=100)]
+QueryFlag = Annotated[bool, BeforeValidator(_flag), _schema(type="boolean")]
+Timezone = Annotated[str, BeforeValidator(_timezone), _schema(type="string")]
+HttpsUrl = Annotated[str, BeforeValidator(_https), _schema(type="string", format="uri", maxLength=2048)]
+Email = Annotated[str, BeforeValidator(_email), _schema(type="string", format="email", maxLength=254)]
+Name = Annotated[str, BeforeValidator(text(200)), _schema(type="string", minLength=1, maxLength=200)]
+Comment = Annotated[str, BeforeValidator(text(1_000)), _schema(type="string", minLength=1, maxLength=1000)]

@@ -1,0 +1,260 @@
+"""The resolver of the admin API: admits a request, checks the role, and answers every expected failure as a problem.
+
+Anything unexpected crashes: API Gateway then answers 500 and the alarms see it.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Final, get_type_hints
+from urllib.parse import quote, unquote
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError, ResponseValidationError
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from pydantic import BaseModel
+
+from cashback.domain.api_keys import Role
+from cashback.domain.errors import DomainError, Forbidden, Invalid, Malformed
+from cashback.edge import deps, problems
+from cashback.edge.caller import (
+    Caller,
+    Operator,
+    Request,
+    caller_of,
+    fingerprint,
+    header,
+    if_match,
+    operator_of,
+    request_of,
+)
+from cashback.edge.cursors import Cursors, scope_of
+from cashback.edge.json_text import MAX_BODY, read_object
+from cashback.edge.models import field_names
+from cashback.edge.problems import PROBLEM_JSON
+
+__all__ = ["Api", "Path", "Query", "Response", "Role", "answer"]
+
+JSON: Final = "application/json; charset=utf-8"
+
+_SECURITY: Final = {"X-Content-Type-Options": ["nosniff"], "Cache-Control": ["no-store"]}
+_IN_PATHS: Final = "/-._~:@+"
+_WITH_BODY: Final = frozenset({"POST", "PATCH", "PUT"})
+
+type Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one path. ``role`` is the least that may call it; None is the operator, authenticated by IAM."""
+
+    method: str
+    rule: str
+    status: int
+    role: Role | None
+    needs_key: bool
+    needs_version: bool
+    handler: Callable[..., Any]
+
+    @cached_property
+    def path(self) -> re.Pattern[str]:
+        """What its paths look like."""
+        return re.compile(re.sub(r"<\w+>", "[^/]+", self.rule))
+
+    @cached_property
+    def parameters(self) -> frozenset[str]:
+        """The names that may stand in its query."""
+        hints = get_type_hints(self.handler)
+        model = hints.get("query")
+        fields = model.model_fields if model is not None else {}
+        return frozenset(field.alias or name for name, field in fields.items())
+
+
+class Api:
+    """The routes of one function."""
+
+    def __init__(self) -> None:
+        self.routes: list[Route] = []
+        self._resolver = APIGatewayRestResolver(
+            enable_validation=True, response_validation_error_http_code=500, json_body_deserializer=read_object
+        )
+        self._resolver.not_found(lambda _: self._refused(problems.RouteUnknown()))
+        self._resolver.exception_handler(DomainError)(self._refused)
+        self._resolver.exception_handler(RequestValidationError)(self._unfit)
+        self._resolver.exception_handler(ResponseValidationError)(self._broken)
+
+    def route[F: Callable[..., Any]](
+        self,
+        method: str,
+        rule: str,
+        role: Role | None,
+        *,
+        status: int = 200,
+        needs_key: bool = False,
+        needs_version: bool = False,
+    ) -> Callable[[F], F]:
+        """Register a handler. ``needs_key``: Idempotency-Key is required; ``needs_version``: If-Match is."""
+
+        def register(handler: F) -> F:
+            self.routes.append(Route(method, rule, status, role, needs_key, needs_version, handler))
+            return self._resolver.route(rule, method, status_code=status)(handler)
+
+        return register
+
+    def resolve(self, event: Event, context: Any) -> dict[str, Any]:
+        """Serve one request of API Gateway."""
+        try:
+            admitted = self._admitted(event)
+        except DomainError as error:
+            status, body, headers = _problem(error, event)
+            return _served(status, body, {**headers, "Content-Type": [PROBLEM_JSON]})
+        served = self._resolver.resolve(admitted, context)
+        return _served(served["statusCode"], served["body"] or "", served["multiValueHeaders"])
+
+    def caller(self) -> Caller:
+        """Return who calls."""
+        return caller_of(self._event)
+
+    def operator(self) -> Operator:
+        """Return which operator calls."""
+        return operator_of(self._event)
+
+    def request(self, body: BaseModel) -> Request:
+        """Return what makes this call the same as another, for a route that needs an Idempotency-Key."""
+        request = self._request(body, required=True)
+        assert request is not None
+        return request
+
+    def request_if_named(self, body: BaseModel) -> Request | None:
+        """The same for a route that honours an Idempotency-Key; None where none was sent."""
+        return self._request(body, required=False)
+
+    def payload(self, body: BaseModel) -> str:
+        """Return the hash of a body."""
+        return fingerprint(body.model_dump_json(exclude_unset=True))
+
+    def cursors(self, query: BaseModel) -> Cursors:
+        """Return the maker and reader of this list's cursors, for this store and these filters."""
+        filters = query.model_dump(mode="json", exclude={"limit", "cursor"})
+        scope = scope_of(self.caller().store_id, str(self._event["path"]), filters)
+        return Cursors(lambda: deps.deployment_keys().cursor, scope, int(datetime.now(UTC).timestamp()))
+
+    def seen_version(self) -> int:
+        """Return the version that If-Match names."""
+        return if_match(self._event)
+
+    @property
+    def request_id(self) -> str:
+        """The id of this request, as API Gateway knows it."""
+        return str(self._event["requestContext"]["requestId"])
+
+    @property
+    def _event(self) -> Event:
+        return self._resolver.current_event.raw_event
+
+    def _request(self, body: BaseModel, *, required: bool) -> Request | None:
+        told = self._event["requestContext"].get("authorizer") or {}
+        resource = f"{self._event['httpMethod']} {self._event['path']}"
+        scope = fingerprint(str(told.get("store_id")), str(told.get("api_key_id")), resource)
+        return request_of(self._event, scope, self.payload(body), required=required)
+
+    def _admitted(self, event: Event) -> dict[str, Any]:
+        """Check all that needs no model, in an order that tells a stranger least; return the event made regular."""
+        method, path = event["httpMethod"], quote(unquote(event["path"]), safe=_IN_PATHS).rstrip("/")
+        regular = {**event, "path": path, **_content(event, method)}
+        route = self._find(method, path)
+        self._authorize(route, event)
+        given = _query(event)
+        if not given.keys() <= route.parameters:
+            raise Invalid("query", "parameter_unknown", "the query has a parameter that this route does not know")
+        for name, values in given.items():
+            if len(values) > 1:
+                raise Invalid(name, "parameter_repeated", "the query names a parameter twice")
+        return regular
+
+    def _find(self, method: str, path: str) -> Route:
+        known = [route for route in self.routes if route.path.fullmatch(path)]
+        if not known:
+            raise problems.RouteUnknown
+        for route in known:
+            if route.method == method:
+                return route
+        raise problems.MethodUnknown
+
+    @staticmethod
+    def _authorize(route: Route, event: Event) -> None:
+        if route.role is None:
+            operator_of(event)
+        elif not caller_of(event).role.covers(route.role):
+            raise Forbidden("this key's role may not do that")
+
+    def _refused(self, error: DomainError) -> Response[str]:
+        status, body, headers = _problem(error, self._event)
+        return Response(status, PROBLEM_JSON, body, headers)
+
+    def _unfit(self, error: RequestValidationError) -> Response[str]:
+        status, body = problems.of_validation(error.errors(), self.request_id, field_names())
+        return Response(status, PROBLEM_JSON, body)
+
+    def _broken(self, _error: ResponseValidationError) -> Response[str]:
+        return Response(500, PROBLEM_JSON, problems.problem(500, "internal", self.request_id))
+
+
+def answer[M: BaseModel](
+    body: M, status: int = 200, *, replayed: bool = False, version: int | None = None
+) -> Response[M]:
+    """Return an answer; ``replayed`` marks that of a repeated call, ``version`` becomes the ETag."""
+    headers: dict[str, str | list[str]] = {}
+    if replayed:
+        headers["Idempotency-Replayed"] = "true"
+    if version is not None:
+        headers["ETag"] = f'"{version}"'
+    return Response(status, JSON, body, headers)
+
+
+def _problem(error: DomainError, event: Event) -> tuple[int, str, dict[str, str | list[str]]]:
+    body = problems.of_error(error, event["requestContext"]["requestId"], field_names())
+    return error.status, body, {"Retry-After": problems.RETRY_AFTER} if error.retryable else {}
+
+
+def _served(status: int, body: str, headers: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:
+    many = {name: [value] if isinstance(value, str) else list(value) for name, value in headers.items()}
+    return {
+        "statusCode": status,
+        "multiValueHeaders": {**many, **_SECURITY},
+        "body": body,
+        "isBase64Encoded": False,
+    }
+
+
+def _content(event: Event, method: str) -> dict[str, Any]:
+    """Return the body as text under one content type, once it may be read at all."""
+    body = event.get("body") or ""
+    if method not in _WITH_BODY or not body:
+        return {"body": None, "isBase64Encoded": False}
+    media_type, _, _ = (header(event, "content-type") or "").partition(";")
+    if media_type.strip().lower() != "application/json":
+        raise problems.ContentTypeUnsupported("the body must be application/json")
+    if len(body) > 2 * MAX_BODY:
+        raise problems.BodyTooLarge("a body has at most 1 MiB")
+    try:
+        raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
+        text = raw.decode()
+    except (binascii.Error, ValueError) as error:
+        raise Malformed("json_invalid", "the body is not UTF-8") from error
+    if len(raw) > MAX_BODY:
+        raise problems.BodyTooLarge("a body has at most 1 MiB")
+    json_headers = {"content-type": "application/json"}
+    others = {name: value for name, value in (event.get("headers") or {}).items() if name.lower() != "content-type"}
+    return {"body": text, "isBase64Encoded": False, "headers": {**others, **json_headers}}
+
+
+def _query(event: Event) -> Mapping[str, Sequence[str]]:
+    many = event.get("multiValueQueryStringParameters")
+    if many:
+        return dict(many)
+    return {name: [value] for name, value in (event.get("queryStringParameters") or {}).items()}

@@ -1,0 +1,330 @@
+"""What the domain knows, in the words and shapes of the API."""
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import Any, Final
+
+from cashback.domain import orders
+from cashback.domain.api_keys import ApiKey
+from cashback.domain.customers import Profile
+from cashback.domain.facts import Line, Refund
+from cashback.domain.ledger import Account, EntryStatus, HistoryLine, Kind
+from cashback.domain.money import Currency
+from cashback.domain.orders import BADGES, Status, Step
+from cashback.domain.rules import LineAward, tier_of
+from cashback.domain.settings import DEFAULTS
+from cashback.domain.settings import Settings as StoreSettings
+from cashback.domain.stores import StoreDocument
+from cashback.domain.times import Instant, moment
+from cashback.edge import models
+from cashback.edge.minting import MintedStore
+from cashback.edge.models import Amount
+from cashback.services.read_store import Engine
+
+WARNINGS: Final[Mapping[str, str]] = {
+    "orders_still_pending": "Orders that are pending stay so: automatic processing decides those paid from now on.",
+}
+
+TYPES: Final[Mapping[Kind, str]] = {
+    Kind.ORDER: "order",
+    Kind.MANUAL: "manual",
+    Kind.GROUP: "group",
+    Kind.SCENARIO: "manual",
+    Kind.REVERSAL: "reversal",
+    Kind.RECOVERY: "recovery",
+    Kind.REDEMPTION: "redemption",
+    Kind.PAYOUT: "payout",
+    Kind.EXPIRY: "expiry",
+    Kind.MERGE: "merge",
+}
+"""Kinds of entries as people know them: what a scenario credits is a manual credit to them."""
+
+NOTES: Final[Mapping[Kind, str]] = {
+    Kind.ORDER: "Cashback for an order",
+    Kind.MANUAL: "Adjustment by an admin",
+    Kind.GROUP: "Adjustment of a group",
+    Kind.SCENARIO: "Credited by a scenario",
+    Kind.REVERSAL: "Cashback of a refunded or cancelled order",
+    Kind.RECOVERY: "Open shortfall repaid",
+    Kind.REDEMPTION: "Paid with cashback",
+    Kind.PAYOUT: "Payout",
+    Kind.EXPIRY: "Expired",
+    Kind.MERGE: "Customers merged",
+}
+"""What a transaction says where nobody left a comment."""
+
+_STATUS_LABELS: Final = {EntryStatus.POSTED: "Successfully completed", EntryStatus.REJECTED: "Rejected"}
+_UNAWARDED: Final = frozenset({Status.REJECTED, Status.NOT_ELIGIBLE})
+
+
+def amount(minor: int, currency: Currency) -> Amount:
+    """Return an amount of minor units."""
+    return Amount(amount=currency.format(minor), currency=currency.code)
+
+
+def maybe(minor: int | None, currency: Currency) -> Amount | None:
+    """Return an amount where there is one."""
+    return None if minor is None else amount(minor, currency)
+
+
+def rate(value: Fraction) -> str:
+    """Return a rate as the shortest decimal; rates have at most six."""
+    whole, millionths = divmod(round(value * 1_000_000), 1_000_000)
+    return f"{whole}.{millionths:06}".rstrip("0").rstrip(".")
+
+
+def settings(document: StoreDocument) -> models.Settings:
+    """Return a store's settings."""
+    return models.Settings(**_settings(document))
+
+
+def changed_settings(document: StoreDocument, warnings: Iterable[str]) -> models.ChangedSettings:
+    """Return settings after a change, with what to know about it."""
+    told = [models.Warning(code=code, detail=WARNINGS[code]) for code in warnings]
+    return models.ChangedSettings(**_settings(document), warnings=told)
+
+
+def _settings(document: StoreDocument) -> dict[str, Any]:
+    return {
+        **DEFAULTS,
+        **document.document,
+        "store_id": document.store_id,
+        "version": document.version,
+        "currency": document.currency.code,
+        "created_at": document.created_at,
+        "updated_at": document.updated_at,
+        "updated_by": document.updated_by,
+    }
+
+
+def engine(state: Engine) -> models.EngineStatus:
+    """Return how an engine is."""
+    causes = [models.EngineCause(code=cause.code, count=cause.count, since=cause.since) for cause in state.causes]
+    return models.EngineStatus(status=state.status.value, causes=causes, queue_delay_seconds=state.queue_delay_seconds)
+
+
+def api_key(key: ApiKey) -> models.ApiKey:
+    """Return a key, but for itself."""
+    return models.ApiKey(**_api_key(key))
+
+
+def new_api_key(key: ApiKey, secret: str | None) -> models.NewApiKey:
+    """Return a key just made, with itself."""
+    return models.NewApiKey(**_api_key(key), api_key=secret)
+
+
+def _api_key(key: ApiKey) -> dict[str, Any]:
+    return {name: getattr(key, name) for name in models.ApiKey.model_fields}
+
+
+def api_key_page(keys: Iterable[ApiKey], next_cursor: str | None) -> models.ApiKeyPage:
+    """Return a page of keys."""
+    return models.ApiKeyPage(items=[api_key(key) for key in keys], next_cursor=next_cursor)
+
+
+def store_summary(document: StoreDocument) -> models.StoreSummary:
+    """Return a store as the operator sees it."""
+    return models.StoreSummary(**_summary(document))
+
+
+def new_store(document: StoreDocument, minted: MintedStore, *, replayed: bool) -> models.NewStore:
+    """Return a store just created, with all that is shown once; of a repeated call, what is left to show."""
+    return models.NewStore(
+        **_summary(document),
+        api_key_id=minted.admin.key.api_key_id,
+        api_key=None if replayed else minted.admin.text,
+        webhook_secrets={} if replayed else minted.made,
+    )
+
+
+def _summary(document: StoreDocument) -> dict[str, Any]:
+    return {
+        "store_id": document.store_id,
+        "name": document.document["name"],
+        "currency": document.currency.code,
+        "timezone": document.document["timezone"],
+        "version": document.version,
+        "created_at": document.created_at,
+    }
+
+
+def order(document: orders.Order, currency: Currency) -> models.Order:
+    """Return an order and its cashback."""
+    return models.Order(**_order(document, currency))
+
+
+def order_page(documents: Iterable[orders.Order], next_cursor: str | None, currency: Currency) -> models.OrderPage:
+    """Return a page of orders."""
+    return models.OrderPage(items=[order(document, currency) for document in documents], next_cursor=next_cursor)
+
+
+def order_detail(document: orders.Order, lines: Iterable[HistoryLine], currency: Currency) -> models.OrderDetail:
+    """Return an order with all that is known of it, and its entries in the ledger."""
+    body = document.facts.body
+    return models.OrderDetail(
+        **_order(document, currency),
+        lines=_lines(body.lines if body else (), document.calculation.lines, currency),
+        refunds=[_refund(refund, currency) for refund in document.facts.refunds.values()],
+        taken=amount(document.taken, currency),
+        owed=amount(document.owed, currency),
+        waived=amount(document.waived, currency),
+        transactions=[transaction(line, currency) for line in lines],
+        history=[_step(step) for step in document.history],
+    )
+
+
+def _order(document: orders.Order, currency: Currency) -> dict[str, Any]:
+    body, terms = document.facts.body, document.terms
+    paid = Currency(body.currency, currency.exponent) if body else currency
+    calculated = _calculated(document)
+    return {
+        "order_id": document.order_id,
+        "source": document.source,
+        "status": document.status,
+        "status_label": document.badge,
+        "badge": document.badge,
+        "reason": document.reason,
+        "customer_id": document.customer_id,
+        "total": amount(body.paid_total, paid) if body else None,
+        "tier": terms.tier if terms else None,
+        "rate": rate(document.calculation.rate) if terms else None,
+        "calculated": amount(calculated, currency),
+        "calculated_before_refunds": amount(document.basis, currency),
+        "award": amount(_award(document, calculated), currency),
+        "mode": terms.mode.value if terms else None,
+        "queued_at": document.queued_at,
+        "created_at": document.created_at,
+        "review": _review(document, currency),
+    }
+
+
+def _calculated(document: orders.Order) -> int:
+    """What was calculated when the order was decided; before that, what would be credited now."""
+    if document.award is None:
+        return document.calculated
+    if document.review is not None and document.review.expected is not None:
+        return document.review.expected
+    return document.basis
+
+
+def _award(document: orders.Order, calculated: int) -> int:
+    """What was posted; while nothing is decided, what is calculated; nothing where it was decided so."""
+    if document.award is not None:
+        return document.award
+    return 0 if document.status in _UNAWARDED else calculated
+
+
+def _review(document: orders.Order, currency: Currency) -> models.OrderReview | None:
+    review = document.review
+    if review is None:
+        return None
+    return models.OrderReview(
+        verdict=review.verdict,
+        actor=review.actor,
+        at=review.at,
+        expected_amount=maybe(review.expected, currency),
+        amount=maybe(review.amount, currency),
+        comment=review.comment,
+        seconds_to_decision=_seconds(document.queued_at, review.at),
+    )
+
+
+def _seconds(since: Instant | None, until: Instant) -> int | None:
+    return None if since is None else int((moment(until) - moment(since)).total_seconds())
+
+
+def _lines(lines: Iterable[Line], awards: Iterable[LineAward], currency: Currency) -> list[models.OrderLine]:
+    """Lines of the order with what each earns; a line that earns but is not of the goods comes last."""
+    sold = {line.line_id: line for line in lines}
+    earning = {award.line_id: award for award in awards}
+    shown = []
+    for line_id in [*sold, *(line_id for line_id in earning if line_id not in sold)]:
+        line = sold.get(line_id) or Line(line_id, 1, 0, 1)
+        award = earning.get(line_id) or LineAward(line_id, 0, Fraction(0))
+        shown.append(
+            models.OrderLine(
+                line_id=line_id,
+                product_id=line.product_id,
+                sku=line.sku,
+                vendor=line.vendor,
+                category=line.category,
+                quantity=line.quantity,
+                current_quantity=line.current_quantity,
+                base=amount(award.base, currency),
+                rate=rate(award.rate),
+                award=amount(award.award, currency),
+            )
+        )
+    return shown
+
+
+def _refund(refund: Refund, currency: Currency) -> models.OrderRefund:
+    return models.OrderRefund(
+        refund_id=refund.refund_id,
+        lines=[
+            models.RefundedLine(line_id=line.line_id, quantity=line.quantity, amount=maybe(line.amount, currency))
+            for line in refund.lines
+        ],
+        money=amount(refund.money, currency),
+        shipping=amount(refund.shipping, currency),
+        created_at=refund.created_at,
+    )
+
+
+def _step(step: Step) -> models.OrderStep:
+    return models.OrderStep(
+        status=step.status, status_label=BADGES[step.status], reason=step.reason, at=step.at, actor=step.actor
+    )
+
+
+def transaction(line: HistoryLine, currency: Currency) -> models.Transaction:
+    """Return an entry of the ledger."""
+    entry = line.entry
+    shown: Any = TYPES[entry.kind]
+    return models.Transaction(
+        transaction_id=line.transaction_id,
+        type=shown,
+        type_label=shown.capitalize(),
+        status=entry.status.value,
+        status_label=_STATUS_LABELS[entry.status],
+        amount=amount(entry.amount, currency),
+        balance_after=maybe(line.balance_after, currency),
+        note=line.note or NOTES[entry.kind],
+        order_id=entry.order_id,
+        actor=entry.actor,
+        created_at=entry.posted_at,
+    )
+
+
+def transaction_page(
+    lines: Iterable[HistoryLine], next_cursor: str | None, currency: Currency
+) -> models.TransactionPage:
+    """Return a page of a customer's history."""
+    return models.TransactionPage(items=[transaction(line, currency) for line in lines], next_cursor=next_cursor)
+
+
+def customer(profile: Profile) -> models.Customer:
+    """Return who a customer is."""
+    known = {name: getattr(profile, name) for name in models.Customer.model_fields}
+    return models.Customer(**{**known, "tags": list(profile.tags), "updated_at": profile.updated_at or None})
+
+
+def balance(account: Account, store: StoreSettings, at: Instant | None) -> models.Balance:
+    """Return what a customer has; of an earlier time only the available balance is known."""
+    money = store.currency
+    available = amount(account.available, money)
+    if at is not None:
+        unknown = dict.fromkeys(("reserved", "credited", "debited", "shortfall", "tier", "version"))
+        return models.Balance(customer_id=account.customer_id, available=available, at=at, **unknown)
+    tier = tier_of(store, account.total_spent)
+    return models.Balance(
+        customer_id=account.customer_id,
+        available=available,
+        reserved=amount(account.reserved, money),
+        credited=amount(account.credited, money),
+        debited=amount(account.debited, money),
+        shortfall=amount(account.shortfall, money),
+        tier=tier.name if tier else None,
+        version=account.version,
+        at=None,
+    )

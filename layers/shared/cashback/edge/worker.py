@@ -1,0 +1,147 @@
+"""The batch loop over store events: each message succeeds, goes back to its queue, or goes to the dead letters."""
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from cashback.adapters.queues import decode
+from cashback.domain.errors import DomainError, NotFound
+from cashback.domain.news import CustomerNews, Delivery, Ignored
+from cashback.domain.orders import News
+from cashback.domain.settings import Settings
+from cashback.domain.times import instant
+from cashback.edge.log import log, metric
+from cashback.services.books import Books
+from cashback.services.record_customer import record_customer
+from cashback.services.record_order import record_failure, record_order
+from cashback.storefronts import parsing
+
+if TYPE_CHECKING:
+    from cashback.adapters.queues import Queue
+
+FIRST_PAUSE: Final = 30
+LONGEST_PAUSE: Final = 900
+"""Seconds that a message rests after a failure that time may heal: 30 x 2^n, at most a quarter of an hour."""
+
+POISON_AFTER: Final = 5
+"""Receives after which a message that no retry can help goes to the dead letters."""
+
+LAST_RECEIVE: Final = 20
+"""The queue's maxReceiveCount: after this one the queue itself moves the message to the dead letters."""
+
+LATE_AFTER: Final = 60
+"""Seconds in the queue from which the delay of a store's events is worth noting."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """One invocation. Settings are read once for each store in it, and never kept for the next."""
+
+    books: Books
+    queue: "Queue"
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    settings: dict[str, Settings | None] = field(default_factory=dict)
+    ages: dict[str, float] = field(default_factory=dict)
+
+    def run(self, event: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
+        """Handle an SQS event; answer with the messages that must come again."""
+        failed = [record["messageId"] for record in event["Records"] if not self._handle(record)]
+        self._note_delays()
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+    def _handle(self, record: Mapping[str, Any]) -> bool:
+        """Handle one message; False to see it again. A failure of one never touches its neighbours."""
+        receives = int(record["attributes"]["ApproximateReceiveCount"])
+        try:
+            delivery = decode(record["body"])
+            self._note_age(delivery, record)
+            self._record(delivery, receives)
+        except DomainError as error:
+            return self._failed(record, receives, error, retryable=error.retryable)
+        except Exception as bug:  # noqa: BLE001 - counted and alarmed; its neighbours in the batch must go on
+            return self._failed(record, receives, bug, retryable=False)
+        return True
+
+    def _record(self, delivery: Delivery, receives: int) -> None:
+        """Parse, decide and post one delivery; one line of log says what became of it."""
+        ids = {"store": delivery.store_id, "source": delivery.source, "delivery": delivery.delivery_id}
+        settings = self._settings(delivery.store_id)
+        if settings is None:
+            _ignored("store_unknown", ids)
+            return
+        match parsing.read(delivery.source, delivery.topic, delivery.body, settings, delivery.received_at):
+            case Ignored(reason):
+                _ignored(reason, ids)
+            case CustomerNews() as news:
+                changed = record_customer(self.books, settings.store_id, news, instant(self.clock()))
+                log("customer_recorded" if changed else "event_unchanged", **ids, customer=news.customer_id)
+            case News() as news:
+                self._order(settings, news, receives, ids)
+
+    def _order(self, settings: Settings, news: News, receives: int, ids: dict[str, str]) -> None:
+        now = instant(self.clock())
+        try:
+            order = record_order(self.books, settings, news, now)
+        except Exception as error:
+            retryable = isinstance(error, DomainError) and error.retryable
+            if receives >= (LAST_RECEIVE if retryable else POISON_AFTER):
+                record_failure(self.books, settings, news, reason_of(error), now)
+            raise
+        if order is None:
+            log("event_unchanged", **ids, order=news.order_id)
+            return
+        log("order_recorded", **ids, order=order.order_id, status=order.status, reason=order.reason, rev=order.rev)
+        metric("OrdersRecorded", status=order.status)
+
+    def _failed(self, record: Mapping[str, Any], receives: int, error: Exception, *, retryable: bool) -> bool:
+        """Let time heal what it can; what it cannot is buried after a few receives, where an alarm sees it."""
+        ids = {"message": record["messageId"], "receives": receives, "code": reason_of(error)}
+        if retryable:
+            log("event_retried", **ids)
+            metric("EventsRetried")
+            self.queue.rest(record["receiptHandle"], min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(receives - 1, 10)))
+            return False
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        log("event_failed", **ids, at=f"{where.name}:{where.lineno}")
+        metric("EventsFailed")
+        if receives < POISON_AFTER:
+            return False
+        try:
+            self.queue.bury(record)
+        except DomainError:
+            return False
+        log("event_buried", **ids)
+        return True
+
+    def _settings(self, store_id: str) -> Settings | None:
+        if store_id not in self.settings:
+            try:
+                self.settings[store_id] = self.books.stores.settings(store_id)
+            except NotFound:
+                self.settings[store_id] = None
+        return self.settings[store_id]
+
+    def _note_age(self, delivery: Delivery, record: Mapping[str, Any]) -> None:
+        age = self.clock().timestamp() - int(record["attributes"]["SentTimestamp"]) / 1000
+        if age > LATE_AFTER:
+            self.ages[delivery.store_id] = max(age, self.ages.get(delivery.store_id, 0))
+
+    def _note_delays(self) -> None:
+        """Let each late store's status say so. Only a figure: where it cannot be noted, nothing is lost."""
+        for store_id, seconds in self.ages.items():
+            try:
+                self.books.stores.note_delay(store_id, int(seconds), instant(self.clock()))
+            except DomainError as error:
+                log("delay_not_noted", store=store_id, code=error.code)
+
+
+def reason_of(error: Exception) -> str:
+    """The code of an error of ours, else the name of the bug; never its text, which may hold data."""
+    return error.code if isinstance(error, DomainError) else type(error).__name__
+
+
+def _ignored(reason: str, ids: dict[str, str]) -> None:
+    log("event_ignored", **ids, reason=reason)
+    metric("EventsIgnored", reason=reason)

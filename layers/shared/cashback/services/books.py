@@ -1,0 +1,24 @@
+"""What the use cases work on: the tables of one deployment, handed to every use case as one argument."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cashback.adapters.dynamo.customers import Customers
+    from cashback.adapters.dynamo.history import History
+    from cashback.adapters.dynamo.ledger import Ledger
+    from cashback.adapters.dynamo.order_lists import OrderLists
+    from cashback.adapters.dynamo.orders import Orders
+    from cashback.adapters.dynamo.stores import Stores
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The ledger and the documents that postings come from."""
+
+    ledger: "Ledger"
+    orders: "Orders"
+    customers: "Customers"
+    stores: "Stores"
+    history: "History"
+    lists: "OrderLists"
