@@ -1,0 +1,184 @@
+"""`make demo`: watch a signed Shopify order become cashback on the local stack, line by line.
+
+Everything shown was answered by the deployed stack; nothing is computed here but sums of what was answered.
+"""
+
+import copy
+import json
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import boto3
+
+from dev import stack
+from dev.client import Store, Urls, wait_until
+from dev.project import ACCESS_KEY, ROOT, SECRET_KEY
+
+SHOPIFY = ROOT / "events" / "shopify"
+QUEUE_COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+
+
+def main() -> None:
+    """Bring the stack up, then tell the story of one order; leave everything running."""
+    stack.main(["up"])
+    known = stack.read_stack_file()
+    store = Store(Urls(known["api_url"], known["webhook_url"]), known["store_id"], known["api_key"], known["secrets"])
+    story = Story(store, EventQueue(known))
+    for line in story.lines():
+        print(line, flush=True)
+    print(farewell(store, story.customer_id))
+
+
+class EventQueue:
+    """The queue between the webhooks and the worker, watched to know when everything sent was handled."""
+
+    def __init__(self, known: dict[str, Any]) -> None:
+        where = {"endpoint_url": known["endpoint_url"], "region_name": known["region"]}
+        self.sqs = boto3.client("sqs", **where, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY)
+        cloudformation = boto3.client(
+            "cloudformation", **where, aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY
+        )
+        (described,) = cloudformation.describe_stacks(StackName=known["stack_name"])["Stacks"]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+        self.url = outputs["StoreEventsQueueUrl"]
+
+    def is_empty(self) -> bool:
+        """Whether nothing waits and nothing is being handled."""
+        counts = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=list(QUEUE_COUNTS))["Attributes"]
+        return all(counts[name] == "0" for name in QUEUE_COUNTS)
+
+
+class Story:
+    """One order of a new customer, from the webhook to the clawback of a partial refund."""
+
+    def __init__(self, store: Store, queue: EventQueue) -> None:
+        self.store = store
+        self.queue = queue
+        self.order = fresh_order()
+        self.refund = refund_of(self.order)
+        self.order_id = str(self.order["id"])
+        self.customer_id = str(self.order["customer"]["id"])
+
+    def lines(self) -> Iterator[str]:
+        """Tell what happens, as it happens."""
+        yield title("Before")
+        yield from self.account()
+
+        yield title("A paid order arrives as a signed webhook")
+        yield f"  order {self.order_id}, total {self.order['total_price']} {self.order['currency']}"
+        for line in self.order["line_items"]:
+            discount = sum(Decimal(part["amount"]) for part in line["discount_allocations"])
+            less = f", less {discount}" if discount else ""
+            yield f"    {line['quantity']} x {line['title']} at {line['price']}{less}"
+        began = time.monotonic()
+        answer = self.store.shopify("orders/paid", self.order)
+        yield f"  POST /webhooks/{self.store.store_id}/shopify -> {answer.status} {json.dumps(answer.expect(200))}"
+        order = self.order_once("processed")
+        took = (time.monotonic() - began) * 1000
+
+        yield title(f"It is cashback, {took:.0f} ms later")
+        base = sum(Decimal(line["base"]["amount"]) for line in order["lines"] if Decimal(line["rate"]))
+        yield f"  base {base} x rate {order['rate']} = award {money(order['award'])} ({order['badge']})"
+        yield from self.account()
+
+        yield title("The same delivery once more changes nothing")
+        before = self.balance()
+        again = self.store.shopify("orders/paid", self.order)
+        yield f"  POST /webhooks/{self.store.store_id}/shopify -> {again.status} {json.dumps(again.expect(200))}"
+        wait_until(self.queue.is_empty, seconds=30)
+        if self.balance() != before:
+            sys.exit("error: a repeated delivery moved money")
+        yield from self.account()
+
+        yield title("Part of the order is refunded")
+        (part,) = self.refund["refund_line_items"]
+        amount = part["subtotal_set"]["shop_money"]["amount"]
+        yield f"  refund {self.refund['id']}: {part['quantity']} x {part['line_item']['title']}, {amount}"
+        answer = self.store.shopify("refunds/create", self.refund)
+        yield f"  POST /webhooks/{self.store.store_id}/shopify -> {answer.status} {json.dumps(answer.expect(200))}"
+        order = self.order_once("partially_reversed")
+        yield f"  clawed back {money(order['taken'])} of {money(order['award'])} ({order['badge']})"
+        yield from self.account()
+
+    def order_once(self, status: str) -> dict[str, Any]:
+        """The order, once it has this status."""
+
+        def look() -> dict[str, Any] | None:
+            answer = self.store.api("GET", f"/v1/orders/{self.order_id}")
+            order: dict[str, Any] = answer.expect(200, 404)
+            return order if answer.status == 200 and order["status"] == status else None
+
+        return wait_until(look, seconds=30) or {}
+
+    def balance(self) -> dict[str, Any] | None:
+        """The customer's balance, None while the customer is not known."""
+        answer = self.store.api("GET", f"/v1/customers/{self.customer_id}/balance")
+        balance: dict[str, Any] = answer.expect(200, 404)
+        return balance if answer.status == 200 else None
+
+    def account(self) -> Iterator[str]:
+        """The balance and the transactions, newest first."""
+        balance = self.balance()
+        if balance is None:
+            yield f"  customer {self.customer_id} is not known: no balance, no transactions"
+            return
+        yield f"  customer {self.customer_id} has {money(balance['available'])}"
+        for entry in self.store.api("GET", f"/v1/customers/{self.customer_id}/transactions").expect(200)["items"]:
+            moved, left = money(entry["amount"]), money(entry["balance_after"])
+            yield f"    {entry['created_at'][:19]}  {entry['type_label']:<9} {moved:>12}  leaves {left:>12}"
+
+
+def fresh_order() -> dict[str, Any]:
+    """The sample order with ids of its own, a customer nobody knows yet, and the times of now."""
+    order: dict[str, Any] = json.loads((SHOPIFY / "order_paid.json").read_text())
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    order |= {"id": fresh_id(), "created_at": now, "updated_at": now, "processed_at": now}
+    order["customer"] |= {"id": fresh_id(), "updated_at": now}
+    return order
+
+
+def refund_of(order: dict[str, Any]) -> dict[str, Any]:
+    """The sample refund, of this order."""
+    refund: dict[str, Any] = copy.deepcopy(json.loads((SHOPIFY / "refund_create.json").read_text()))
+    soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat(timespec="seconds")
+    return refund | {"id": fresh_id(), "order_id": order["id"], "created_at": soon, "processed_at": soon}
+
+
+def fresh_id() -> int:
+    """An id as Shopify's: a number of 13 digits."""
+    return 10**12 + secrets.randbelow(9 * 10**12)
+
+
+def money(amount: dict[str, str]) -> str:
+    """An amount and its currency."""
+    return f"{amount['amount']} {amount['currency']}"
+
+
+def title(words: str) -> str:
+    """A headline."""
+    return f"\n{words}"
+
+
+def farewell(store: Store, customer_id: str) -> str:
+    """Where everything is, one call to try, and how to stop."""
+    api = f"{store.urls.api_url}/v1"
+    return f"""
+Everything keeps running
+  admin API  {api}
+  webhooks   {store.urls.webhook_url}/webhooks/{store.store_id}/shopify
+  API key    {store.api_key}
+  the webhook secrets are in .local/stack.json
+
+Try
+  curl -H 'Authorization: Bearer {store.api_key}' {api}/customers/{customer_id}/balance
+
+Stop it with: make down"""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""Start ministack, the local AWS, with corrections. Runs in .tools/emulator, which dev/local_aws.py does for you.
+
+    python dev/emulator.py --port 4566 --state .local/state        (ministack's own environment variables apply)
+
+Each correction below was needed by a test and was checked against the version named here; a newer ministack fails to
+start until they have been looked at again. Nothing in template.yaml or the functions knows of them.
+"""
+
+import argparse
+import hashlib
+import importlib.metadata
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+VERSION = "1.5.33"
+
+
+def main() -> None:
+    """Patch ministack, then hand over to it."""
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--port", required=True)
+    arguments.add_argument("--state", required=True)
+    arguments.add_argument("--parent", type=int, help="end when this process has ended")
+    options = arguments.parse_args()
+    os.environ["GATEWAY_PORT"] = options.port
+    os.environ["STATE_DIR"] = options.state
+    sys.argv = sys.argv[:1]  # ministack reads them too
+
+    found = importlib.metadata.version("ministack")
+    if found != VERSION:
+        raise SystemExit(f"dev/emulator.py corrects ministack {VERSION} and this is {found}: check every correction")
+
+    fire_schedules_on_time()
+    answer_silent_handlers_at_once()
+    unpack_layers_once()
+    give_parameters_to_the_sam_transform()
+    import_whole_rest_apis()
+    retry_streams_as_lambda_does()
+    keep_stream_positions_out_of_restarts()
+
+    if options.parent:
+        threading.Thread(target=end_with, args=(options.parent,), daemon=True).start()
+
+    from ministack.app import main as serve
+
+    serve()
+
+
+def end_with(parent: int) -> None:
+    """Stop when the process that started this one is gone: a killed test run leaves nothing behind."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def fire_schedules_on_time() -> None:
+    """One-time schedules are looked at every second instead of every ten."""
+    from ministack.services import eventbridge, scheduler
+
+    scheduler._SCHEDULE_TICK_INTERVAL = 1
+    eventbridge._SCHEDULER_TICK_INTERVAL = 1
+
+
+def answer_silent_handlers_at_once() -> None:
+    """A handler that logs nothing costs 5 ms instead of 50: the wait for a first line of its log."""
+    from ministack.core.lambda_runtime import Worker
+
+    drain = Worker._drain_stderr_bounded
+    Worker._drain_stderr_bounded = lambda worker: drain(worker, first_line_wait=0.005)
+
+
+def unpack_layers_once() -> None:
+    """Every worker links to one unpacked copy of a layer, by its hash: a cold start takes 0.4 s instead of 3."""
+    from ministack.core import lambda_runtime
+
+    cache = Path(tempfile.gettempdir()) / "layers"
+    lock = threading.Lock()
+
+    class LayerArchive(zipfile.ZipFile):
+        def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:
+            target = Path(path)
+            if not target.name.startswith("layer_"):
+                super().extractall(path, members, pwd)
+                return
+            with Path(str(self.filename)).open("rb") as archive:
+                kept = cache / hashlib.file_digest(archive, "sha256").hexdigest()
+            with lock:
+                if not kept.is_dir():
+                    unfinished = kept.with_suffix(".part")
+                    super().extractall(unfinished, members, pwd)
+                    unfinished.rename(kept)
+            target.rmdir()
+            target.symlink_to(kept)
+
+    class ZipModule:
+        ZipFile = LayerArchive
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(zipfile, name)
+
+    lambda_runtime.zipfile = ZipModule()
+
+
+def give_parameters_to_the_sam_transform() -> None:
+    """`!Ref` of a parameter inside a SAM resource has the value of the deploy; ministack gives SAM the defaults."""
+    from ministack.services.cloudformation import changesets, engine, handlers, stacks
+
+    apply = engine._apply_transforms
+
+    def apply_with_parameters(template: dict[str, Any], provided: Any = None, previous: Any = None) -> Any:
+        values = engine._transform_parameters(template, provided, previous)
+        declared = template.get("Parameters") or {}
+        parameters = {
+            name: {**declared[name], "Default": values.get(name, declared[name].get("Default"))} for name in declared
+        }
+        return apply({**template, "Parameters": parameters}, provided, previous)
+
+    for module in (changesets, engine, handlers, stacks):
+        if hasattr(module, "_apply_transforms"):
+            module._apply_transforms = apply_with_parameters
+
+
+def import_whole_rest_apis() -> None:
+    """The body of a REST API is imported with its gateway responses, which ministack leaves out."""
+    from ministack.services import apigateway_v1
+
+    import_api = apigateway_v1._import_rest_api
+    kept = ("statusCode", "responseParameters", "responseTemplates")
+
+    def import_with_gateway_responses(spec: dict[str, Any], base: dict[str, Any] | None = None) -> Any:
+        api = import_api(spec, base)
+        for kind, response in spec.get("x-amazon-apigateway-gateway-responses", {}).items():
+            answer = {name: value for name, value in response.items() if name in kept}
+            apigateway_v1._put_gateway_response(api, kind, answer)
+        return api
+
+    apigateway_v1._import_rest_api = import_with_gateway_responses
+
+
+def retry_streams_as_lambda_does() -> None:
+    """Stream mappings: attempts and age are limited, batches bisected, partial answers count, none stalls another."""
+    from ministack.services import dynamodb, lambda_svc
+
+    def deliver(mapping: dict[str, Any], function: Any, _table: str, position: int, batch: list[Any]) -> None:
+        records = lambda_svc._apply_filter_criteria(batch, mapping)
+        deliver_until_resolved(mapping, function, records)
+        with lambda_svc._dynamodb_stream_positions_lock:
+            lambda_svc._dynamodb_stream_positions[mapping["UUID"]] = position + len(batch)
+
+    def poll_one(mapping: dict[str, Any]) -> bool:
+        source = mapping.get("EventSourceArn", "")
+        uuid = mapping["UUID"]
+        if not mapping.get("Enabled", True) or ":dynamodb:" not in source or lambda_svc._esm_inflight.get(uuid):
+            return False
+        table = source.split("/stream/")[0].split("/")[-1]
+        function, _ = lambda_svc._get_func_record_for_qualifier(mapping["FunctionName"], mapping.get("Qualifier"))
+        if function is None or (dynamodb._tables.get(table) or {}).get("LatestStreamArn") != source:
+            return False
+        lambda_svc._init_stream_position(uuid, source, mapping.get("StartingPosition", "LATEST"))
+        position = max(lambda_svc._dynamodb_stream_positions[uuid], dynamodb.stream_start_position(table))
+        batch = dynamodb.stream_records_since(table, position, mapping.get("BatchSize", 100))
+        if batch:
+            lambda_svc._dispatch_esm_batch(uuid, deliver, mapping, function, table, position, batch)
+        return bool(batch)
+
+    def poll_all() -> bool:
+        took = False
+        for account, region, mapping in lambda_svc._iter_all_esms():
+            account_token = lambda_svc._request_account_id.set(account)
+            region_token = lambda_svc._request_region.set(region)
+            try:
+                took = poll_one(mapping) or took
+            finally:
+                lambda_svc._request_account_id.reset(account_token)
+                lambda_svc._request_region.reset(region_token)
+        return took
+
+    lambda_svc._poll_dynamodb_streams = poll_all
+
+
+def deliver_until_resolved(mapping: dict[str, Any], function: Any, records: list[Any]) -> None:
+    """Deliver one batch until it succeeds or is discarded to the mapping's failure destination."""
+    from ministack.services import lambda_svc
+
+    attempts, age = mapping.get("MaximumRetryAttempts"), mapping.get("MaximumRecordAgeInSeconds")
+    tries = 0
+    while records:
+        result = lambda_svc._execute_function(function, {"Records": records})
+        records = unresolved(mapping, result, records)
+        if not records:
+            return
+        tries += 1
+        oldest = min(float(record["dynamodb"].get("ApproximateCreationDateTime", time.time())) for record in records)
+        expired = age is not None and 0 < age < time.time() - oldest
+        if expired or (attempts is not None and 0 <= attempts < tries):
+            condition = "MaxRecordAgeExceeded" if expired else "RetryAttemptsExhausted"
+            source = mapping["EventSourceArn"]
+            lambda_svc._send_ddb_stream_failure_record(mapping, function, records, source, result, condition)
+            return
+        time.sleep(0.1)
+        if mapping.get("BisectBatchOnFunctionError") and len(records) > 1:
+            half = len(records) // 2
+            deliver_until_resolved(mapping, function, records[:half])
+            tries, records = 0, records[half:]
+
+
+def unresolved(mapping: dict[str, Any], result: dict[str, Any], records: list[Any]) -> list[Any]:
+    """What is left of a batch after an answer: all of it, or from the first failed record on."""
+    if result.get("error"):
+        return records
+    body = result.get("body")
+    partial = "ReportBatchItemFailures" in (mapping.get("FunctionResponseTypes") or [])
+    if not partial or not isinstance(body, dict):
+        return []
+    failed = [failure.get("itemIdentifier") for failure in body.get("batchItemFailures") or []]
+    if not failed:
+        return []
+    sequence = [record["dynamodb"]["SequenceNumber"] for record in records]
+    return records[min(sequence.index(name) if name in sequence else 0 for name in failed) :]
+
+
+def keep_stream_positions_out_of_restarts() -> None:
+    """Stream records are not saved but positions are: restored, a mapping would skip that many new records."""
+    from ministack.services import lambda_svc
+
+    restore = lambda_svc._restore_esm_positions
+
+    def restore_queues_only(store: Any, kept: Any) -> None:
+        if store is not lambda_svc._dynamodb_stream_positions:
+            restore(store, kept)
+
+    lambda_svc._restore_esm_positions = restore_queues_only
+
+
+if __name__ == "__main__":
+    main()
