@@ -1,0 +1,260 @@
+"""What operations cost, counted on the engine: write units (table + indexes), read units, calls. Budgets: 2-ledger."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from types_boto3_dynamodb import DynamoDBClient
+
+from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo.customers import Customers
+from cashback.adapters.dynamo.history import History
+from cashback.adapters.dynamo.ledger import Ledger
+from cashback.adapters.dynamo.order_lists import OrderLists
+from cashback.adapters.dynamo.orders import Orders
+from cashback.adapters.dynamo.stores import Stores
+from cashback.adapters.dynamo.tables import StateTable
+from cashback.domain.customers import Profile
+from cashback.domain.facts import Body, Facts, Line, Refund, RefundLine
+from cashback.domain.ledger import Entry, Kind, OnRefusal, Posting, payload_hash
+from cashback.domain.money import Currency
+from cashback.domain.orders import News
+from cashback.domain.settings import DEFAULTS, Settings, parse_settings
+from cashback.services.books import Books
+from cashback.services.read_customers import balance
+from cashback.services.record_order import record_order
+from cashback.services.review_order import Approval, approve_order
+from tests.integration.conftest import Tables
+
+NOW = "2026-03-01T09:30:00.000000Z"
+USD = Currency("USD", 2)
+
+
+@dataclass
+class Meter:
+    """Adds up what calls cost while it is on."""
+
+    client: DynamoDBClient
+    writes: float = 0
+    reads: float = 0
+    calls: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def on(self) -> Iterator["Meter"]:
+        self.writes, self.reads, self.calls = 0, 0, []
+        events = self.client.meta.events
+        events.register("provide-client-params.dynamodb.*", self._ask)
+        events.register("after-call.dynamodb.*", self._count)
+        try:
+            yield self
+        finally:
+            events.unregister("provide-client-params.dynamodb.*", self._ask)
+            events.unregister("after-call.dynamodb.*", self._count)
+
+    def _ask(self, params: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {**params, "ReturnConsumedCapacity": "TOTAL"}
+
+    def _count(self, model: Any, parsed: dict[str, Any], **_: Any) -> None:
+        self.calls.append(model.name)
+        used = parsed.get("ConsumedCapacity") or []
+        units = sum(part["CapacityUnits"] for part in (used if isinstance(used, list) else [used]))
+        if model.name in {"GetItem", "Query", "BatchGetItem", "TransactGetItems"}:
+            self.reads += units
+        else:
+            self.writes += units
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A store with default settings, one known customer, and an order of six lines."""
+
+    books: Books
+    settings: Settings
+    customer_id: str
+    meter: Meter
+
+    def news(self, facts: Facts) -> News:
+        return News("6311900471021", "shopify", facts)
+
+    def record(self, facts: Facts) -> None:
+        record_order(self.books, self.settings, self.news(facts), NOW)
+
+    @property
+    def body(self) -> Body:
+        lines = tuple(
+            Line(
+                line_id=f"1671190047{n:04d}",
+                quantity=2,
+                gross=3990 + n,
+                current_quantity=2,
+                tax=798,
+                product_id=f"88119004{n:05d}",
+                sku=f"SHIRT-{n}-BLUE-XL",
+                vendor="Northwind Outdoor",
+            )
+            for n in range(6)
+        )
+        return Body(
+            updated_at=NOW,
+            created_at=NOW,
+            currency="USD",
+            lines=lines,
+            line_count=6,
+            total=25_000,
+            shipping=995,
+            customer_id=self.customer_id,
+            channel="website",
+            delivery_type="delivery",
+            payment_methods=("shopify_payments",),
+        )
+
+    @property
+    def unpaid(self) -> Facts:
+        return Facts(body=self.body)
+
+    @property
+    def paid(self) -> Facts:
+        return Facts(body=replace(self.body, updated_at="2026-03-01T09:31:00.000000Z"), paid=True)
+
+    @property
+    def refund(self) -> Facts:
+        refund = Refund("91119004711", (RefundLine("16711900470001", 1, 1995),), transactions=1995, created_at=NOW)
+        return Facts(refunds=MappingProxyType({refund.refund_id: refund}))
+
+
+@pytest.fixture
+def shop(dynamodb: DynamoDBClient, tables: Tables) -> Shop:
+    return make_shop(dynamodb, tables)
+
+
+def make_shop(dynamodb: DynamoDBClient, tables: Tables, **settings: Any) -> Shop:
+    store_id = f"budget-{uuid.uuid4().hex[:12]}"
+    customer_id = "7311900471021"
+    state = StateTable(dynamodb, tables.state)
+    ledger = Ledger(dynamodb, tables.ledger, tables.state)
+    orders = Orders(state)
+    books = Books(
+        ledger=ledger,
+        orders=orders,
+        customers=Customers(state),
+        stores=Stores(state),
+        history=History(dynamodb, tables.ledger, ledger),
+        lists=OrderLists(state, orders),
+    )
+    document = {**DEFAULTS, "name": "Shop", "timezone": "Europe/Berlin", **settings}
+    books.customers.create(store_id, Profile(customer_id, NOW, NOW), NOW)
+    return Shop(books, parse_settings(store_id, 1, USD, document), customer_id, Meter(dynamodb))
+
+
+def test_recording_an_unpaid_order_costs_4_write_units_and_1_read_unit(shop: Shop) -> None:
+    with shop.meter.on() as cost:
+        shop.record(shop.unpaid)
+    assert cost.writes <= 2 + 2
+    assert cost.reads <= 1
+    assert cost.calls == ["GetItem", "PutItem"]
+
+
+def test_changing_an_unpaid_order_costs_2_write_units_and_1_read_unit(shop: Shop) -> None:
+    shop.record(shop.unpaid)
+    with shop.meter.on() as cost:
+        shop.record(Facts(body=replace(shop.body, updated_at="2026-03-01T09:30:30.000000Z")))
+    assert cost.writes <= 1 + 1
+    assert cost.reads <= 1
+
+
+def test_a_paid_order_seen_for_the_first_time_costs_9_write_units_in_one_transaction(shop: Shop) -> None:
+    with shop.meter.on() as cost:
+        shop.record(shop.paid)
+    assert cost.writes <= 6 + 3
+    assert cost.reads <= 2
+    assert cost.calls == ["GetItem", "TransactWriteItems"]
+
+
+def test_a_known_order_that_is_paid_costs_10_write_units_in_one_transaction(shop: Shop) -> None:
+    shop.record(shop.unpaid)
+    with shop.meter.on() as cost:
+        shop.record(shop.paid)
+    assert cost.writes <= 6 + 4
+    assert cost.reads <= 2
+    assert cost.calls == ["GetItem", "TransactWriteItems"]
+
+
+def test_a_repeated_delivery_costs_one_read_and_writes_nothing(shop: Shop) -> None:
+    shop.record(shop.paid)
+    with shop.meter.on() as cost:
+        shop.record(shop.paid)
+    assert (cost.writes, cost.reads, cost.calls) == (0, 1, ["GetItem"])
+
+
+def test_the_first_order_of_an_unknown_customer_costs_5_write_units_more(
+    dynamodb: DynamoDBClient, tables: Tables
+) -> None:
+    shop = make_shop(dynamodb, tables)
+    stranger = replace(shop, customer_id="7311900471022")
+    with shop.meter.on() as cost:
+        stranger.record(stranger.paid)
+    assert cost.writes <= 6 + 3 + 4 + 1
+    assert cost.reads <= 2
+
+
+def test_clawing_back_a_refund_costs_11_write_units(shop: Shop) -> None:
+    shop.record(shop.paid)
+    with shop.meter.on() as cost:
+        shop.record(shop.refund)
+    assert cost.writes <= 8 + 3
+    assert cost.reads <= 2
+    assert cost.calls == ["GetItem", "TransactWriteItems"]
+
+
+def test_approving_an_order_costs_10_write_units(dynamodb: DynamoDBClient, tables: Tables) -> None:
+    shop = make_shop(dynamodb, tables, auto_processing=False)
+    shop.record(shop.paid)
+    order = shop.books.orders.get(shop.settings.store_id, "6311900471021")
+    assert order is not None
+    approval = Approval(
+        order.calculated, None, "Looks right", "key:1", "operator", payload_hash("k"), payload_hash("b")
+    )
+    with shop.meter.on() as cost:
+        approve_order(shop.books, shop.settings, order.order_id, approval, NOW)
+    assert cost.writes <= 6 + 4
+    assert cost.reads <= 2
+
+
+def test_a_manual_credit_with_a_comment_costs_7_write_units_and_1_read_unit(shop: Shop) -> None:
+    store_id = shop.settings.store_id
+    cause = f"adm:{'0' * 64}"
+    pk, sk = keys.note(store_id, shop.customer_id, cause)
+    note = shop.books.orders.table.put({"pk": pk, "sk": sk, "comment": "A gift"})
+    entry = Entry(cause, Kind.MANUAL, 500, "ann (key:1)", payload_hash("m"))
+    with shop.meter.on() as cost:
+        shop.books.ledger.post(
+            Posting(store_id, shop.customer_id, NOW, entries=(entry,), also=(note,), on_refusal=OnRefusal.FINAL)
+        )
+        balance(shop.books, store_id, shop.customer_id)
+    assert cost.writes <= 6 + 1
+    assert cost.reads <= 1
+
+
+def test_a_member_of_a_batch_costs_at_most_5_and_a_half_write_units_and_a_25th_of_a_call(shop: Shop) -> None:
+    store_id = shop.settings.store_id
+    customers = [f"member-{n}" for n in range(25)]
+    for customer_id in customers:
+        shop.books.customers.create(store_id, Profile(customer_id, NOW, NOW), NOW)
+    entry = Entry("grp:1", Kind.GROUP, 500, "ann (key:1)", payload_hash("g"), job_id="1")
+    with shop.meter.on() as cost:
+        shop.books.ledger.post_batch([Posting(store_id, customer, NOW, entries=(entry,)) for customer in customers])
+    assert cost.writes <= 5.5 * len(customers)
+    assert cost.calls == ["TransactWriteItems"]
+
+
+def test_reading_a_balance_costs_1_read_unit_however_long_the_history(shop: Shop) -> None:
+    for n in range(30):
+        entry = Entry(f"adm:{n}", Kind.MANUAL, 1, "test", payload_hash("m"))
+        shop.books.ledger.post(Posting(shop.settings.store_id, shop.customer_id, NOW, entries=(entry,)))
+    with shop.meter.on() as cost:
+        balance(shop.books, shop.settings.store_id, shop.customer_id)
+    assert (cost.writes, cost.reads) == (0, 1)

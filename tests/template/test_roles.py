@@ -1,0 +1,168 @@
+"""Least privilege, read off the template as SAM translates it. The emulator enforces roles, but not each of these."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dev.template import resources
+
+READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"}
+APPENDS = READS | {"dynamodb:PutItem"}
+API_FUNCTIONS = ("OrdersApi", "CustomersApi", "SettingsApi", "PlatformApi")
+
+Statement = dict[str, Any]
+
+
+def functions() -> dict[str, dict[str, Any]]:
+    return {name: resource["Properties"] for name, resource in resources("AWS::Lambda::Function")}
+
+
+def role_of(function: str) -> str:
+    role: str = functions()[function]["Role"]["Fn::GetAtt"][0]
+    return role
+
+
+def statements(function: str) -> list[Statement]:
+    role = dict(resources("AWS::IAM::Role"))[role_of(function)]["Properties"]
+    return [statement for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def all_statements() -> Iterator[tuple[str, Statement]]:
+    for function in functions():
+        for statement in statements(function):
+            yield f"{function}.{statement['Sid']}", statement
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def names(value: Any) -> set[str]:
+    """The logical ids that a resource of a statement refers to."""
+    if isinstance(value, list):
+        return {name for part in value for name in names(part)}
+    if isinstance(value, dict):
+        if "Ref" in value:
+            return {value["Ref"]}
+        if "Fn::GetAtt" in value:
+            attribute = value["Fn::GetAtt"]
+            return {attribute[0] if isinstance(attribute, list) else attribute.split(".")[0]}
+        if "Fn::Sub" in value:
+            return {part.split("}")[0].split(".")[0] for part in value["Fn::Sub"].split("${")[1:]}
+    return set()
+
+
+def actions_on(function: str, logical_id: str) -> set[str]:
+    return {
+        action
+        for statement in statements(function)
+        if logical_id in names(statement["Resource"])
+        for action in as_list(statement["Action"])
+    }
+
+
+def test_every_function_has_a_role_of_its_own() -> None:
+    roles = [role_of(function) for function in functions()]
+    assert len(set(roles)) == len(roles)
+
+
+def test_the_only_managed_policy_writes_logs() -> None:
+    managed = [policy for _, role in resources("AWS::IAM::Role") for policy in role["Properties"]["ManagedPolicyArns"]]
+    assert all(str(policy).endswith("service-role/AWSLambdaBasicExecutionRole") for policy in managed)
+
+
+@pytest.mark.parametrize(("name", "statement"), [pytest.param(*pair, id=pair[0]) for pair in all_statements()])
+def test_every_statement_says_why_and_is_bounded(name: str, statement: Statement) -> None:
+    assert statement["Effect"] == "Allow"
+    assert len(statement["Sid"]) > 8
+    assert all("*" not in action for action in as_list(statement["Action"]))
+    for resource in as_list(statement["Resource"]):
+        assert names(resource), f"{name} names no resource of this stack: {resource}"
+        assert "*" not in str(resource)
+
+
+@pytest.mark.parametrize("function", functions())
+def test_no_role_can_change_or_remove_an_entry_of_the_ledger(function: str) -> None:
+    assert actions_on(function, "Ledger") <= APPENDS
+
+
+@pytest.mark.parametrize("function", functions())
+def test_nobody_scans_or_reads_a_stream(function: str) -> None:
+    granted = {action for statement in statements(function) for action in as_list(statement["Action"])}
+    assert not {action for action in granted if "Scan" in action or "Stream" in action or "PartiQL" in action}
+
+
+@pytest.mark.parametrize("function", sorted(set(functions()) - {"EventWorker", "OrdersApi"}))
+def test_only_those_who_post_write_to_the_ledger(function: str) -> None:
+    assert "dynamodb:PutItem" not in actions_on(function, "Ledger")
+
+
+def test_webhook_ingest_can_queue_and_read_secrets_and_nothing_else() -> None:
+    assert statements("WebhookIngest") == [
+        {
+            "Sid": "QueueVerifiedDeliveries",
+            "Effect": "Allow",
+            "Action": "sqs:SendMessage",
+            "Resource": {"Fn::GetAtt": ["StoreEvents", "Arn"]},
+        },
+        {
+            "Sid": "ReadWebhookSecretsAndNothingElse",
+            "Effect": "Allow",
+            "Action": ["dynamodb:GetItem", "dynamodb:Query"],
+            "Resource": {"Fn::GetAtt": ["State", "Arn"]},
+            "Condition": {
+                "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#SEC"]},
+                "ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": ["S#*#*#SEC"]},
+            },
+        },
+        {
+            "Sid": "DecryptSecretsBoundToAStore",
+            "Effect": "Allow",
+            "Action": "kms:Decrypt",
+            "Resource": {"Fn::GetAtt": ["SecretsKey", "Arn"]},
+            "Condition": {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["store"]}},
+        },
+    ]
+
+
+def test_the_authorizer_can_look_up_keys_and_nothing_else() -> None:
+    (statement,) = statements("Authorizer")
+    assert statement["Action"] == "dynamodb:GetItem"
+    assert statement["Resource"] == {"Fn::GetAtt": ["State", "Arn"]}
+    assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["K#*"]}}
+
+
+@pytest.mark.parametrize("function", ["EventWorker", "OrdersApi", "CustomersApi"])
+def test_whoever_needs_no_api_keys_reaches_items_of_stores_only(function: str) -> None:
+    for statement in statements(function):
+        if "State" in names(statement["Resource"]):
+            assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*"]}}
+
+
+def test_customers_api_changes_nothing() -> None:
+    assert actions_on("CustomersApi", "State") | actions_on("CustomersApi", "Ledger") <= READS
+
+
+def test_only_the_platform_seals_secrets_and_only_the_ingest_opens_them() -> None:
+    may = {
+        action: {function for function in functions() if action in actions_on(function, "SecretsKey")}
+        for action in ("kms:Encrypt", "kms:Decrypt")
+    }
+    assert may == {"kms:Encrypt": {"PlatformApi"}, "kms:Decrypt": {"WebhookIngest"}}
+
+
+def test_the_reader_of_the_queue_has_what_its_poller_needs() -> None:
+    poller = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}
+    assert actions_on("EventWorker", "StoreEvents") == poller
+    assert actions_on("EventWorker", "StoreEventsDlq") == {"sqs:SendMessage"}
+
+
+@pytest.mark.parametrize("function", [*API_FUNCTIONS, "EventWorker"])
+def test_whoever_signs_cursors_or_hashes_contacts_reads_the_keys_parameter(function: str) -> None:
+    arns = [
+        statement["Resource"]["Fn::Sub"]
+        for statement in statements(function)
+        if "ssm:GetParameter" in as_list(statement["Action"])
+    ]
+    assert [arn.endswith(":parameter/${AWS::StackName}/keys") for arn in arns] == [True]

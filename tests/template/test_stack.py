@@ -1,0 +1,259 @@
+"""What the emulator does not check: protection of data, queues, alarms, permissions and words of the gateway."""
+
+import json
+from typing import Any
+
+import pytest
+
+from dev.project import ROOT
+from dev.template import as_written, resources, translated
+
+PROBLEM_FIELDS = {"type", "title", "status", "code", "detail", "errors", "request_id"}
+PRIVATE_WORDS = ("secret", "password", "token", "whsec_", "cbk_")
+# Names of things, not what is in them.
+HARMLESS_VARIABLES = {"SECRETS_KEY_ID", "KEYS_PARAMETER"}
+
+
+def properties(kind: str) -> dict[str, dict[str, Any]]:
+    return {name: resource["Properties"] for name, resource in resources(kind)}
+
+
+def functions() -> dict[str, dict[str, Any]]:
+    return properties("AWS::Lambda::Function")
+
+
+def folders() -> dict[str, str]:
+    """The folder of each function, by its logical id."""
+    return {
+        name: resource["Properties"]["CodeUri"].removeprefix("functions/")
+        for name, resource in as_written()["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+
+
+def alarms_on(metric: str) -> list[dict[str, Any]]:
+    return [alarm for alarm in properties("AWS::CloudWatch::Alarm").values() if alarm["MetricName"] == metric]
+
+
+def admin_paths() -> dict[str, dict[str, Any]]:
+    paths: dict[str, dict[str, Any]] = properties("AWS::ApiGateway::RestApi")["AdminApi"]["Body"]["paths"]
+    return paths
+
+
+# ---- data
+
+
+@pytest.mark.parametrize("table", ["Ledger", "State"])
+def test_tables_can_be_restored_followed_and_not_deleted_in_production(table: str) -> None:
+    definition = properties("AWS::DynamoDB::Table")[table]
+    assert definition["BillingMode"] == "PAY_PER_REQUEST"
+    assert definition["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert definition["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert definition["DeletionProtectionEnabled"] == {"Fn::If": ["IsProduction", True, False]}
+    assert translated()["Resources"][table]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_history_is_a_local_index_and_lists_hold_keys_only() -> None:
+    tables = properties("AWS::DynamoDB::Table")
+    (posted,) = tables["Ledger"]["LocalSecondaryIndexes"]
+    assert (posted["IndexName"], posted["Projection"]) == ("posted", {"ProjectionType": "ALL"})
+    assert "GlobalSecondaryIndexes" not in tables["Ledger"]
+    lists = {index["IndexName"]: index["Projection"] for index in tables["State"]["GlobalSecondaryIndexes"]}
+    assert lists == {name: {"ProjectionType": "KEYS_ONLY"} for name in ("listing", "by_customer", "due")}
+
+
+def test_the_key_of_the_secrets_rotates() -> None:
+    assert properties("AWS::KMS::Key")["SecretsKey"]["EnableKeyRotation"] is True
+
+
+# ---- queues
+
+
+def dead_letter_queues() -> list[str]:
+    return [name for name in properties("AWS::SQS::Queue") if name.endswith("Dlq")]
+
+
+@pytest.mark.parametrize("queue", properties("AWS::SQS::Queue"))
+def test_queues_are_encrypted_and_every_one_has_a_dead_letter_queue(queue: str) -> None:
+    definition = properties("AWS::SQS::Queue")[queue]
+    assert definition["SqsManagedSseEnabled"] is True
+    if queue in dead_letter_queues():
+        assert definition["MessageRetentionPeriod"] == 14 * 24 * 3600
+    else:
+        target = {"Fn::GetAtt": [f"{queue}Dlq", "Arn"]}
+        assert definition["RedrivePolicy"] == {"deadLetterTargetArn": target, "maxReceiveCount": 20}
+
+
+@pytest.mark.parametrize("queue", dead_letter_queues())
+def test_the_first_dead_letter_raises_an_alarm(queue: str) -> None:
+    watched = {
+        alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0]: alarm
+        for alarm in alarms_on("ApproximateNumberOfMessagesVisible")
+    }
+    assert watched[queue]["Threshold"] == 1
+
+
+@pytest.mark.parametrize("mapping", properties("AWS::Lambda::EventSourceMapping"))
+def test_batches_fail_by_message_and_are_not_waited_for(mapping: str) -> None:
+    definition = properties("AWS::Lambda::EventSourceMapping")[mapping]
+    assert definition["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert definition["ScalingConfig"]["MaximumConcurrency"] >= 2
+    assert "MaximumBatchingWindowInSeconds" not in definition
+    queue = definition["EventSourceArn"]["Fn::GetAtt"][0]
+    visibility = as_written()["Parameters"][properties("AWS::SQS::Queue")[queue]["VisibilityTimeout"]["Ref"]]["Default"]
+    assert visibility >= 6 * functions()[definition["FunctionName"]["Ref"]]["Timeout"]
+
+
+# ---- functions
+
+
+@pytest.mark.parametrize("function", functions())
+def test_every_function_logs_json_to_a_group_of_its_own_that_forgets(function: str) -> None:
+    logging = functions()[function]["LoggingConfig"]
+    assert (logging["LogFormat"], logging["LogGroup"]) == ("JSON", {"Ref": f"{function}Logs"})
+    assert "RetentionInDays" in properties("AWS::Logs::LogGroup")[f"{function}Logs"]
+
+
+@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
+def test_every_function_has_its_alarms(metric: str) -> None:
+    watched = [alarm["Dimensions"][0]["Value"]["Ref"] for alarm in alarms_on(metric)]
+    assert sorted(watched) == sorted(functions())
+
+
+def test_every_alarm_goes_to_the_topic_if_there_is_one() -> None:
+    for alarm in properties("AWS::CloudWatch::Alarm").values():
+        actions = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
+        assert alarm["AlarmActions"] == actions
+
+
+def test_both_apis_and_the_queue_are_watched() -> None:
+    assert alarms_on("5XXError")
+    assert alarms_on("5xx")
+    assert alarms_on("ApproximateAgeOfOldestMessage")
+
+
+def test_every_folder_is_a_function_and_every_function_a_folder() -> None:
+    on_disk = {path.name for path in (ROOT / "functions").iterdir() if path.name != "__pycache__"}
+    assert on_disk == set(folders().values())
+    for folder in on_disk:
+        assert {path.name for path in (ROOT / "functions" / folder).iterdir()} - {"__pycache__"} == {"app.py"}
+
+
+@pytest.mark.parametrize("folder", folders().values())
+def test_every_function_has_a_realistic_event(folder: str) -> None:
+    found = sorted((ROOT / "events").glob(f"{folder}*.json"))
+    assert found, f"events/{folder}.json is missing"
+    for event in found:
+        assert json.loads(event.read_text())
+
+
+@pytest.mark.parametrize("function", functions())
+def test_no_secret_is_in_the_environment(function: str) -> None:
+    for name, value in functions()[function]["Environment"]["Variables"].items():
+        if name not in HARMLESS_VARIABLES:
+            assert not any(word in f"{name}={value}".lower() for word in PRIVATE_WORDS)
+
+
+def test_no_parameter_of_the_deploy_is_a_secret() -> None:
+    assert not any("NoEcho" in parameter for parameter in as_written()["Parameters"].values())
+
+
+@pytest.mark.parametrize("function", functions())
+def test_every_function_finds_what_it_needs_by_name(function: str) -> None:
+    variables = functions()[function]["Environment"]["Variables"]
+    assert variables["POWERTOOLS_SERVICE_NAME"] == folders()[function]
+    assert variables.keys() >= {
+        "LEDGER_TABLE",
+        "STATE_TABLE",
+        "STORE_EVENTS_QUEUE_URL",
+        "STORE_EVENTS_DLQ_URL",
+        "SECRETS_KEY_ID",
+        "KEYS_PARAMETER",
+        "POWERTOOLS_METRICS_NAMESPACE",
+        "POWERTOOLS_LOG_LEVEL",
+    }
+
+
+# ---- the two APIs
+
+
+def operations() -> list[tuple[str, str, dict[str, Any]]]:
+    return [(method, path, operation) for path, item in admin_paths().items() for method, operation in item.items()]
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), operations())
+def test_every_admin_route_is_authorised(method: str, path: str, operation: dict[str, Any]) -> None:
+    expected = "AWS_IAM" if path.startswith("/platform") else "ApiKey"
+    assert operation["security"] == [{expected: []}]
+    assert method in {"get", "post", "patch", "delete", "put"}
+    assert path.startswith(("/v1/", "/platform/"))
+
+
+def test_the_webhook_is_the_only_route_without_authorisation() -> None:
+    (route,) = properties("AWS::ApiGatewayV2::Route").values()
+    assert (route["RouteKey"], route["AuthorizationType"]) == ("POST /webhooks/{store_id}/{source}", "NONE")
+
+
+def test_api_gateway_may_invoke_each_function_for_its_own_routes_only() -> None:
+    permissions = list(properties("AWS::Lambda::Permission").values())
+    assert {permission["Principal"] for permission in permissions} == {"apigateway.amazonaws.com"}
+    assert all("SourceArn" in permission for permission in permissions)
+    invoked = {
+        permission["FunctionName"].get("Ref") or permission["FunctionName"]["Fn::GetAtt"][0]
+        for permission in permissions
+    }
+    assert invoked == set(functions()) - {"EventWorker"}
+    webhook = properties("AWS::Lambda::Permission")["WebhookIngestPermission"]["SourceArn"]["Fn::Sub"]
+    assert webhook.endswith(":${WebhookApi}/*/POST/webhooks/{store_id}/{source}")
+
+
+def test_keys_are_checked_by_the_authorizer_with_the_deploy_s_cache_time() -> None:
+    schemes = properties("AWS::ApiGateway::RestApi")["AdminApi"]["Body"]["components"]["securitySchemes"]
+    authorizer = schemes["ApiKey"]["x-amazon-apigateway-authorizer"]
+    assert authorizer["type"] == "token"
+    assert authorizer["authorizerResultTtlInSeconds"] == 60
+    assert schemes["ApiKey"]["name"] == "Authorization"
+
+
+def gateway_responses() -> dict[str, dict[str, Any]]:
+    body = properties("AWS::ApiGateway::RestApi")["AdminApi"]["Body"]
+    responses: dict[str, dict[str, Any]] = body["x-amazon-apigateway-gateway-responses"]
+    return responses
+
+
+@pytest.mark.parametrize("kind", gateway_responses())
+def test_the_gateway_s_own_answers_are_problems(kind: str) -> None:
+    response = gateway_responses()[kind]
+    problem = json.loads(response["responseTemplates"]["application/json"])
+    assert problem.keys() == PROBLEM_FIELDS
+    assert (problem["type"], problem["errors"]) == ("about:blank", [])
+    assert problem["request_id"] == "$context.requestId"
+    if not kind.startswith("DEFAULT_"):
+        assert problem["status"] == int(response["statusCode"])
+    headers = response["responseParameters"]
+    assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
+    assert ("gatewayresponse.header.Retry-After" in headers) == (problem["status"] == 429)
+
+
+def test_every_kind_of_gateway_answer_has_words() -> None:
+    assert gateway_responses().keys() >= {
+        "ACCESS_DENIED",
+        "AUTHORIZER_CONFIGURATION_ERROR",
+        "AUTHORIZER_FAILURE",
+        "BAD_REQUEST_BODY",
+        "BAD_REQUEST_PARAMETERS",
+        "DEFAULT_4XX",
+        "DEFAULT_5XX",
+        "EXPIRED_TOKEN",
+        "INTEGRATION_FAILURE",
+        "INTEGRATION_TIMEOUT",
+        "INVALID_SIGNATURE",
+        "MISSING_AUTHENTICATION_TOKEN",
+        "QUOTA_EXCEEDED",
+        "REQUEST_TOO_LARGE",
+        "RESOURCE_NOT_FOUND",
+        "THROTTLED",
+        "UNAUTHORIZED",
+        "UNSUPPORTED_MEDIA_TYPE",
+        "WAF_FILTERED",
+    }

@@ -1,0 +1,211 @@
+"""The admin API's functions in one process, over tables in memory: called as API Gateway calls them."""
+
+import importlib
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+from urllib.parse import parse_qsl
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cashback.adapters.dynamo.stores import Stores
+from cashback.edge import deps
+from cashback.services.books import Books
+from dev.template import table_definition
+from tests.simulation.dynamo import SimulatedDynamo, TableSpec
+from tests.simulation.errors import client_error, client_exceptions
+
+FUNCTIONS = {
+    "/v1/orders": "orders_api",
+    "/v1/customers": "customers_api",
+    "/v1": "settings_api",
+    "/platform": "platform_api",
+}
+METHOD_ARN = "arn:aws:execute-api:eu-central-1:000000000000:abc123/live/GET/v1/store"
+
+
+class FakeKms:
+    """Names the context in what it encrypts."""
+
+    def encrypt(self, KeyId: str, Plaintext: bytes, EncryptionContext: dict[str, str]) -> dict[str, Any]:
+        return {"CiphertextBlob": f"{KeyId}|{EncryptionContext['store']}|".encode() + Plaintext[::-1]}
+
+    def decrypt(self, KeyId: str, CiphertextBlob: bytes, EncryptionContext: dict[str, str]) -> dict[str, Any]:
+        return {"Plaintext": CiphertextBlob.split(b"|", 2)[2][::-1]}
+
+
+class FakeSsm:
+    """One parameter, never overwritten."""
+
+    exceptions = client_exceptions("ssm")
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    def put_parameter(self, Name: str, Value: str, Type: str, Overwrite: bool) -> None:
+        assert (Type, Overwrite) == ("SecureString", False)
+        if Name in self.values:
+            raise client_error("ssm", "PutParameter", "ParameterAlreadyExists", "it exists", {})
+        self.values[Name] = Value
+
+    def get_parameter(self, Name: str, WithDecryption: bool) -> dict[str, Any]:
+        assert WithDecryption
+        return {"Parameter": {"Value": self.values[Name]}}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a function answered."""
+
+    status: int
+    headers: Mapping[str, list[str]]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def code(self) -> str:
+        """The code of a problem, once its form is checked."""
+        problem = self.json
+        assert self.headers["Content-Type"] == ["application/problem+json"]
+        assert problem["status"] == self.status
+        assert set(problem) == {"type", "title", "status", "code", "detail", "errors", "request_id"}
+        return str(problem["code"])
+
+    @property
+    def faults(self) -> list[tuple[str, str]]:
+        return [(error["field"], error["code"]) for error in self.json["errors"]]
+
+    def expect(self, status: int) -> Any:
+        assert self.status == status, self.text
+        return self.json if self.text else None
+
+
+@dataclass
+class Deployment:
+    """The functions over one pair of tables."""
+
+    dynamo: SimulatedDynamo
+    kms: FakeKms = field(default_factory=FakeKms)
+    ssm: FakeSsm = field(default_factory=FakeSsm)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def books(self) -> Books:
+        return deps.books()
+
+    @property
+    def stores(self) -> Stores:
+        return deps.books().stores
+
+    def client(self, service: str, _attempts: int = 3) -> Any:
+        return {"dynamodb": self.dynamo, "kms": self.kms, "ssm": self.ssm}[service]
+
+    def create_store(self, store_id: str = "demo", **more: Any) -> str:
+        """Create a store; return its admin key."""
+        body = {"store_id": store_id, "name": "Demo", "currency": "USD", "timezone": "Europe/Berlin", **more}
+        return str(self.operator("POST", "/platform/stores", body).expect(201)["api_key"])
+
+    def make_key(self, admin: str, role: str, **more: Any) -> str:
+        body = {"name": f"a {role}", "role": role, **more}
+        return str(self.call("POST", "/v1/api-keys", body, key=admin).expect(201)["api_key"])
+
+    def call(self, method: str, path: str, body: Any = None, *, key: str, **headers: str) -> Reply:
+        """Call a route with an API key; ``idempotency_key="k"`` is a header. What the authorizer refuses is a 401."""
+        try:
+            granted = function("authorizer").handler(token(key), None)
+        except Exception as refused:
+            if str(refused) != "Unauthorized":
+                raise
+            return Reply(401, {}, "")
+        return self.send(method, path, body, headers, authorizer=granted["context"])
+
+    def operator(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
+        """Call a route as IAM lets the operator through."""
+        return self.send(method, path, body, headers, user_arn="arn:aws:iam::000000000000:user/ops")
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        authorizer: Mapping[str, str] | None = None,
+        user_arn: str | None = None,
+        content_type: str | None = "application/json",
+        encoded: bool = False,
+    ) -> Reply:
+        """Send an event as it stands; a body that is text goes as it is."""
+        place, _, query = path.partition("?")
+        pairs = parse_qsl(query, keep_blank_values=True)
+        many = {name: [value for other, value in pairs if other == name] for name, _ in pairs}
+        sent = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
+        if body is not None and content_type is not None:
+            sent["content-type"] = content_type
+        event = {
+            "httpMethod": method,
+            "path": place,
+            "headers": sent,
+            "multiValueHeaders": {name: [value] for name, value in sent.items()},
+            "queryStringParameters": {name: values[-1] for name, values in many.items()} or None,
+            "multiValueQueryStringParameters": many or None,
+            "pathParameters": None,
+            "requestContext": {
+                "requestId": f"request-{next(self.numbers)}",
+                "stage": "live",
+                "path": f"/live{place}",
+                "identity": {"sourceIp": "203.0.113.7", **({"userArn": user_arn} if user_arn else {})},
+                **({"authorizer": dict(authorizer)} if authorizer else {}),
+            },
+            "body": body if body is None or isinstance(body, str) else json.dumps(body),
+            "isBase64Encoded": encoded,
+        }
+        name = next(name for prefix, name in FUNCTIONS.items() if place.startswith(prefix))
+        answer = function(name).handler(event, None)
+        assert answer["multiValueHeaders"]["X-Content-Type-Options"] == ["nosniff"]
+        assert answer["multiValueHeaders"]["Cache-Control"] == ["no-store"]
+        return Reply(answer["statusCode"], answer["multiValueHeaders"], answer["body"])
+
+    def everything(self) -> list[Any]:
+        """All items of both tables, to see that nothing changed."""
+        return [*self.dynamo.items("State"), *self.dynamo.items("Ledger")]
+
+
+def function(name: str) -> Any:
+    return importlib.import_module(f"functions.{name}.app")
+
+
+def token(key: str) -> dict[str, str]:
+    return {"type": "TOKEN", "authorizationToken": f"Bearer {key}", "methodArn": METHOD_ARN}
+
+
+def table_specs() -> list[TableSpec]:
+    return [TableSpec.from_definition(table_definition(name), name) for name in ("Ledger", "State")]
+
+
+def unreachable(operation: str = "GetItem") -> ClientError:
+    return client_error("dynamodb", operation, "InternalServerError", "Internal server error", {})
+
+
+@pytest.fixture
+def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+    """An empty deployment; its functions find it through the composition root."""
+    made = Deployment(SimulatedDynamo(table_specs()))
+    for name in deps.Environment.__dataclass_fields__:
+        monkeypatch.setenv(name.upper(), {"ledger_table": "Ledger", "state_table": "State"}.get(name, name))
+    monkeypatch.setattr(deps, "_client", made.client)
+    clear_caches()
+    yield made
+    clear_caches()
+
+
+def clear_caches() -> None:
+    for value in vars(deps).values():
+        if hasattr(value, "cache_clear"):
+            cast("Any", value).cache_clear()

@@ -1,0 +1,785 @@
+"""The numbered cases of the cashback rules, each as the life of one order against a ledger in memory."""
+
+import json
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from cashback.domain.clawback import claw
+from cashback.domain.errors import StateConflict
+from cashback.domain.ledger import DocumentMoved, Figures, Posted
+from cashback.domain.news import Ignored
+from cashback.domain.orders import Decision, Mode, News, Status
+from cashback.storefronts.parsing import read
+
+from tests.unit.builders import (
+    CUSTOMER,
+    JPY,
+    KWD,
+    ORDER,
+    Shop,
+    applied,
+    body,
+    line,
+    news,
+    paid,
+    refund,
+    settings,
+    units,
+)
+
+POLICIES = ["partial", "full_or_skip", "allow_negative"]
+
+
+def shop(**changes: Any) -> Shop:
+    return Shop(settings(**changes))
+
+
+def assert_stands(
+    store: Shop,
+    *,
+    status: Status,
+    balance: int,
+    reason: str | None = None,
+    award: int | None = None,
+    target: int = 0,
+    owed: int = 0,
+    waived: int = 0,
+    spent: int,
+    shortfall: int = 0,
+    order_id: str = ORDER,
+) -> None:
+    """Everything that a case can change, compared at once."""
+    order, account = store.orders[order_id], store.account
+    assert (order.status, order.award, order.target, order.owed, order.waived, order.taken) == (
+        status,
+        award,
+        target,
+        owed,
+        waived,
+        target - owed - waived,
+    )
+    assert reason is None or order.reason == reason
+    assert (account.available, account.shortfall, account.total_spent) == (balance, shortfall, spent)
+
+
+def test_case_02_a_capped_award_is_clawed_back_in_proportion_to_what_each_line_earned() -> None:
+    store = shop(max_award="10")
+    store.hear(paid(line("1", 20_000), line("2", 10_000)))
+    assert_stands(store, status=Status.PROCESSED, award=1_000, balance=1_000, spent=30_000)
+    store.hear(news(None, refund("r", units("2", 1, 10_000))))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=1_000, target=333, balance=667, spent=20_000)
+    assert store.posted == {f"ord:{ORDER}:earn": 1_000, f"ord:{ORDER}:ref:r": -333}
+
+
+@pytest.mark.parametrize("by_line", [True, False])
+def test_case_03_nine_refunds_of_one_dollar_claw_back_exactly_the_award_and_never_more(by_line: bool) -> None:
+    store = shop(base_rate="0.018")
+    store.hear(paid(line("1", 900, quantity=9), total=900))
+    assert_stands(store, status=Status.PROCESSED, award=16, balance=16, spent=900)
+    for i in range(9):
+        back = refund(f"r{i}", units("1", 1, 100)) if by_line else refund(f"r{i}", money=100)
+        store.hear(news(None, back))
+        assert 0 <= store.order.target <= 16
+        assert store.account.available == 16 - store.order.target
+        assert store.account.total_spent == 900 - 100 * (i + 1)
+    assert_stands(store, status=Status.REVERSED, award=16, target=16, balance=0, spent=0)
+
+
+@pytest.mark.parametrize("cents", [999, 1_000, 1_001, 5_000])
+def test_case_04_cents_of_difference_leave_no_remainder_and_take_nothing_from_other_lines(cents: int) -> None:
+    store = shop()
+    store.hear(paid(line("1", 1_000), line("2", 1_000)))
+    store.hear(news(None, refund("r", units("1", 1, cents))))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=100, target=50, balance=50, spent=1_000)
+    store.hear(news(None, refund("s", units("2", 1, 1_001))))
+    assert_stands(store, status=Status.REVERSED, award=100, target=100, balance=0, spent=0)
+
+
+def test_case_07_a_refund_of_the_delivery_alone_claws_back_nothing() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000), shipping=900, total=10_900))
+    store.hear(news(None, refund("r", shipping=900)))
+    assert_stands(store, status=Status.PROCESSED, award=500, balance=500, spent=10_000)
+    assert store.posted == {f"ord:{ORDER}:earn": 500}
+
+
+def test_case_07_where_the_delivery_earned_its_refund_claws_back_what_it_earned() -> None:
+    store = shop(earn_on={"shipping": True, "tax": False})
+    store.hear(paid(line("1", 10_000), shipping=1_000, total=11_000))
+    store.hear(news(None, refund("r", shipping=500)))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=550, target=25, balance=525, spent=10_000)
+
+
+def test_case_09_a_gift_card_earns_nothing_and_its_refund_claws_back_nothing() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000), line("2", 5_000, gift_card=True)))
+    assert_stands(store, status=Status.PROCESSED, award=500, balance=500, spent=10_000)
+    store.hear(news(None, refund("r", units("2", 1, 5_000))))
+    assert_stands(store, status=Status.PROCESSED, award=500, balance=500, spent=10_000)
+
+
+def test_case_13_yen_and_dinars_are_rounded_in_their_own_minor_units() -> None:
+    yen, dinar = Shop(settings(JPY)), Shop(settings(KWD))
+    yen.hear(paid(line("1", 1_999), currency=JPY))
+    dinar.hear(paid(line("1", 1_999), currency=KWD))
+    assert (yen.account.available, JPY.format(yen.account.available)) == (100, "100")
+    assert (dinar.account.available, KWD.format(dinar.account.available)) == (100, "0.100")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sold", "reason", "spent"),
+    [
+        ({}, line("1", 0), "nothing_to_earn_on", 0),
+        ({"exclusions": {"skus": ["X"]}}, line("1", 4_000, sku="X"), "excluded", 4_000),
+        ({"exclusions": {"sources": ["website"]}}, line("1", 4_000), "excluded", 4_000),
+        ({"min_order": "100"}, line("1", 4_000), "below_minimum", 4_000),
+        ({"base_rate": "0.0001"}, line("1", 4_000), "rounds_to_zero", 4_000),
+    ],
+)
+@pytest.mark.parametrize("automatic", [True, False])
+def test_case_15_an_order_that_earns_nothing_says_why_and_still_counts_as_spent(
+    changes: dict[str, Any], sold: Any, reason: str, spent: int, automatic: bool
+) -> None:
+    store = shop(**changes, auto_processing=automatic)
+    store.hear(paid(sold))
+    assert_stands(store, status=Status.NOT_ELIGIBLE, reason=reason, balance=0, spent=spent)
+    assert store.posted == {}
+    assert store.account.orders_count == 1
+    store.hear(news(None, refund("r", units("1"))))
+    assert_stands(store, status=Status.NOT_ELIGIBLE, reason=reason, balance=0, spent=0)
+
+
+def test_case_19_a_refund_before_the_payment_waits_and_is_clawed_back_in_the_posting_of_the_award() -> None:
+    store = shop()
+    store.hear(news(None, refund("r", units("1", 1, 5_000))))
+    assert_stands(store, status=Status.AWAITING, reason="not_paid", balance=0, spent=0)
+    decision = store.hear(paid(line("1", 10_000, quantity=2)))
+    assert decision is not None
+    assert [(entry.cause, entry.amount) for entry in decision.entries] == [
+        (f"ord:{ORDER}:earn", 500),
+        (f"ord:{ORDER}:ref:r", -250),
+    ]
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=250, balance=250, spent=5_000)
+
+
+@pytest.mark.parametrize("refund_first", [True, False])
+def test_case_19_a_refund_at_the_same_moment_meets_the_payment_on_the_order(refund_first: bool) -> None:
+    store = shop()
+    payment, back = paid(line("1", 10_000, quantity=2)), news(None, refund("r", units("1", 1, 5_000)))
+    race(store, *((back, payment) if refund_first else (payment, back)))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=250, balance=250, spent=5_000)
+
+
+def race(store: Shop, *told: News) -> None:
+    """Two workers decide from the same order; the slower one finds that it moved, and decides again."""
+    decided = [(each, store.decide(each)) for each in told]
+    for i, (each, decision) in enumerate(decided):
+        assert decision is not None
+        outcome = store.commit(decision)
+        if i:
+            assert isinstance(outcome, DocumentMoved), "both decided from the same revision"
+            store.hear(each)
+        else:
+            assert isinstance(outcome, Posted)
+
+
+def test_case_20_an_old_paid_after_refunded_undoes_nothing() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000), second=1))
+    store.hear(paid(line("1", 10_000, current=0), refunds=[refund("r", units("1", 1, 10_000))], second=2))
+    assert_stands(store, status=Status.REVERSED, award=500, target=500, balance=0, spent=0)
+    before = store.order
+    assert store.hear(paid(line("1", 10_000), second=1)) is None
+    assert store.order == before
+    assert_stands(store, status=Status.REVERSED, award=500, target=500, balance=0, spent=0)
+
+
+def test_case_20_of_one_moment_what_happened_stays_and_units_gone_never_fall() -> None:
+    store = shop()
+    store.hear(news(body(line("1", 10_000, quantity=2, current=1), second=1), paid=True, completed=True))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=250, balance=250, spent=5_000)
+    assert store.hear(news(body(line("1", 10_000, quantity=2, current=2), second=1))) is None
+    assert (store.order.facts.paid, store.order.facts.completed) == (True, True)
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=250, balance=250, spent=5_000)
+
+
+def test_case_20_a_newer_body_may_bring_units_back() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000, quantity=2, current=1), second=1))
+    store.hear(news(body(line("1", 10_000, quantity=2), second=2)))
+    assert_stands(store, status=Status.PROCESSED, reason="awarded", award=500, balance=500, spent=10_000)
+
+
+def test_case_21_one_event_twice_at_the_same_moment_is_one_entry() -> None:
+    store = shop()
+    told = paid(line("1", 10_000))
+    race(store, told, told)
+    assert_stands(store, status=Status.PROCESSED, award=500, balance=500, spent=10_000)
+    assert store.hear(told) is None
+    assert store.posted == {f"ord:{ORDER}:earn": 500}
+    assert store.account.orders_count == 1
+
+
+def test_case_22_a_cancelled_order_is_reversed_whole_once_whatever_was_refunded() -> None:
+    store = shop()
+    store.hear(paid(line("1", 59_894, quantity=2), total=59_894, second=1))
+    store.hear(news(None, refund("r", money=1_000)))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=2_995, target=50, balance=2_945, spent=58_894)
+    gone = body(line("1", 59_894, quantity=2, current=0), total=59_894, second=2)
+    store.hear(news(gone, refund("r", money=1_000), cancelled=True))
+    assert_stands(
+        store, status=Status.REVERSED, reason="order_cancelled", award=2_995, target=2_995, balance=0, spent=0
+    )
+    store.hear(news(None, refund("s", units("1", 2, 58_894))))
+    assert_stands(store, status=Status.REVERSED, award=2_995, target=2_995, balance=0, spent=0)
+    assert store.posted == {
+        f"ord:{ORDER}:earn": 2_995,
+        f"ord:{ORDER}:ref:r": -50,
+        f"ord:{ORDER}:cancel": -2_945,
+    }
+
+
+def test_case_22_a_line_sent_with_quantity_0_by_a_cancelled_order_is_gone_too() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000), line("2", 5_000), second=1))
+    store.hear(news(body(line("1", 0, quantity=0), second=2), cancelled=True))
+    assert_stands(store, status=Status.REVERSED, award=750, target=750, balance=0, spent=0)
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_case_23_cancelled_while_it_waits_for_review_is_rejected_for_good(held: bool) -> None:
+    store = shop(auto_processing=held, hold_over_award="1" if held else None)
+    store.hear(paid(line("1", 10_000)))
+    assert_stands(store, status=Status.HELD if held else Status.PENDING, balance=0, spent=10_000)
+    store.hear(news(None, cancelled=True))
+    assert_stands(store, status=Status.REJECTED, reason="order_cancelled", balance=0, spent=0)
+    with pytest.raises(StateConflict):
+        store.approve()
+    store.hear(paid(line("1", 10_000), second=9))
+    assert_stands(store, status=Status.REJECTED, reason="order_cancelled", balance=0, spent=0)
+    assert store.posted == {}
+
+
+def test_case_24_a_refund_while_pending_shrinks_what_would_be_credited_and_both_are_seen() -> None:
+    store = shop(auto_processing=False)
+    store.hear(paid(line("1", 10_000, quantity=4)))
+    assert (store.order.basis, store.order.calculated) == (500, 500)
+    store.hear(news(None, refund("r", units("1", 1, 2_500))))
+    assert (store.order.status, store.order.basis, store.order.calculated) == (Status.PENDING, 500, 375)
+    store.approve()
+    assert_stands(store, status=Status.PROCESSED, reason="approved", award=375, balance=375, spent=7_500)
+    store.hear(news(None, refund("s", units("1", 1, 2_500))))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=375, target=125, balance=250, spent=5_000)
+    store.hear(news(None, refund("t", units("1", 2, 5_000))))
+    assert_stands(store, status=Status.REVERSED, award=375, target=375, balance=0, spent=0)
+
+
+def test_case_24_refunded_whole_while_pending_it_is_rejected() -> None:
+    store = shop(auto_processing=False)
+    store.hear(paid(line("1", 10_000)))
+    store.hear(news(None, refund("r", units("1", 1, 9_999))))
+    assert_stands(store, status=Status.REJECTED, reason="fully_refunded", balance=0, spent=0)
+
+
+@pytest.mark.parametrize("amount", [1, 7, 100, 374, 375, 376, 1_000, 50_000])
+def test_case_24_another_amount_approved_after_a_refund_is_posted_and_clawed_back_in_proportion(amount: int) -> None:
+    store = shop(auto_processing=False)
+    store.hear(paid(line("1", 10_000, quantity=4)))
+    store.hear(news(None, refund("r", units("1", 1, 2_500))))
+    store.approve(amount=amount)
+    assert_stands(store, status=Status.PROCESSED, award=amount, balance=amount, spent=7_500)
+    assert sum(share.award for share in store.order.calculation.lines) == amount
+    store.hear(news(body(line("1", 10_000, quantity=4), second=3)))
+    assert_stands(store, status=Status.PROCESSED, award=amount, balance=amount, spent=7_500)
+    store.hear(news(None, refund("s", units("1", 1, 2_500))))
+    assert abs(store.order.target - amount / 3) <= 1
+    store.hear(news(None, refund("t", units("1", 2, 5_000))))
+    assert_stands(store, status=Status.REVERSED, award=amount, target=amount, balance=0, spent=0)
+
+
+def test_case_24_approving_a_tiny_rest_of_a_huge_order_takes_no_time() -> None:
+    store = shop(auto_processing=False, base_rate="1")
+    whole = 10**13
+    store.hear(paid(line("1", whole), total=whole))
+    store.hear(news(None, refund("r", money=whole - 1)))
+    store.approve(amount=3)
+    assert_stands(store, status=Status.PROCESSED, award=3, balance=3, spent=1)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("approve", "approve"), ("approve", "reject"), ("reject", "approve"), ("reject", "reject")],
+)
+def test_case_25_the_first_verdict_wins_and_the_second_is_told_so(first: str, second: str) -> None:
+    store = shop(auto_processing=False)
+    store.hear(paid(line("1", 10_000)))
+    verdicts = {"approve": store.approve, "reject": store.reject}
+    verdicts[first]()
+    stood = store.order
+    with pytest.raises(StateConflict):
+        verdicts[second]()
+    assert store.order == stood
+    if first == "approve":
+        assert_stands(store, status=Status.PROCESSED, reason="approved", award=500, balance=500, spent=10_000)
+    else:
+        assert_stands(store, status=Status.REJECTED, reason="suspicious", balance=0, spent=10_000)
+
+
+def test_case_25_a_rejected_order_stays_so_whatever_is_heard_of_it() -> None:
+    store = shop(auto_processing=False)
+    store.hear(paid(line("1", 10_000)))
+    store.reject()
+    store.hear(news(body(line("1", 10_000), second=5), refund("r", units("1")), completed=True))
+    assert_stands(store, status=Status.REJECTED, reason="suspicious", balance=0, spent=0)
+
+
+@pytest.mark.parametrize(
+    ("policy", "balance", "owed", "waived", "shortfall"),
+    [("partial", 0, 400, 0, 400), ("full_or_skip", 100, 0, 500, 0), ("allow_negative", -400, 0, 0, 0)],
+)
+def test_case_31_a_clawback_larger_than_the_balance_goes_by_policy(
+    policy: str, balance: int, owed: int, waived: int, shortfall: int
+) -> None:
+    store = shop(clawback=policy)
+    store.hear(paid(line("1", 10_000)))
+    store.spend(400)
+    store.hear(news(None, refund("r", units("1"))))
+    assert_stands(
+        store,
+        status=Status.REVERSED,
+        award=500,
+        target=500,
+        owed=owed,
+        waived=waived,
+        balance=balance,
+        shortfall=shortfall,
+        spent=0,
+    )
+
+
+def test_case_31_the_shortfall_is_repaid_by_the_next_award_as_far_as_it_goes() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000)))
+    store.spend(500)
+    store.hear(news(None, refund("r", units("1"))))
+    store.hear(paid(line("1", 6_000), order_id="2"))
+    assert_stands(store, status=Status.REVERSED, award=500, target=500, owed=500, balance=0, shortfall=200, spent=6_000)
+    assert (store.posted["ord:2:earn"], store.posted["rec:ord:2:earn"]) == (300, -300)
+    store.hear(paid(line("1", 6_000), order_id="3"))
+    assert (store.account.available, store.account.shortfall, store.posted["rec:ord:3:earn"]) == (100, 0, -200)
+    assert store.account.credited == 1_100
+    assert store.account.debited == 1_000
+
+
+def test_case_31_an_award_that_comes_with_a_refund_repays_no_more_than_it_leaves() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000)))
+    store.spend(500)
+    store.hear(news(None, refund("r", units("1"))))
+    store.hear(paid(line("1", 10_000, quantity=4), refunds=[refund("q", units("1", 3))], order_id="2"))
+    assert (store.posted["ord:2:earn"], store.posted["ord:2:ref:q"], store.posted["rec:ord:2:earn"]) == (
+        500,
+        -375,
+        -125,
+    )
+    assert (store.account.available, store.account.shortfall) == (0, 375)
+
+
+def test_case_31_what_was_skipped_is_not_taken_later_and_not_given_back_either() -> None:
+    store = shop(clawback="full_or_skip")
+    store.hear(paid(line("1", 10_000, quantity=2), second=1))
+    store.spend(400)
+    store.hear(news(body(line("1", 10_000, quantity=2, current=1), second=2)))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=250, waived=250, balance=100, spent=5_000)
+    store.hear(news(body(line("1", 10_000, quantity=2), second=3)))
+    assert_stands(store, status=Status.PROCESSED, award=500, balance=100, spent=10_000)
+
+
+def test_case_32_the_order_of_an_unknown_customer_opens_the_account_it_is_posted_to() -> None:
+    store = shop()
+    decision = store.decide(paid(line("1", 10_000), customer_id="9007199254740993"))
+    assert decision is not None
+    assert decision.order.customer_id == "9007199254740993"
+    assert decision.figures == Figures(orders_count=1, total_spent=10_000, ordered_at=decision.order.created_at)
+    store.commit(decision)
+    assert store.accounts["9007199254740993"].available == 500
+
+
+def test_case_33_tax_inside_the_price_is_taken_out_of_the_base() -> None:
+    store = shop()
+    store.hear(paid(line("1", 11_900, tax=1_900), tax=1_900, taxes_included=True, total=11_900))
+    assert_stands(store, status=Status.PROCESSED, award=500, balance=500, spent=10_000)
+    store.hear(news(None, refund("r", units("1", 1, 11_900))))
+    assert_stands(store, status=Status.REVERSED, award=500, target=500, balance=0, spent=0)
+
+
+def test_case_34_a_refund_told_twice_and_seen_in_the_quantities_is_clawed_back_once() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000, quantity=2), second=1))
+    back = refund("r", units("1", 2, 10_000))
+    store.hear(news(None, back))
+    store.hear(news(body(line("1", 10_000, quantity=2, current=0), second=2), back))
+    assert_stands(store, status=Status.REVERSED, award=500, target=500, balance=0, spent=0)
+    assert store.posted == {f"ord:{ORDER}:earn": 500, f"ord:{ORDER}:ref:r": -500}
+
+
+def test_case_34_seen_in_the_quantities_first_it_is_clawed_back_once_too() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000, quantity=2), second=1))
+    store.hear(news(body(line("1", 10_000, quantity=2, current=1), second=2)))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=250, balance=250, spent=5_000)
+    store.hear(news(None, refund("r", units("1", 1, 5_000))))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=250, balance=250, spent=5_000)
+
+
+def test_case_35_first_seen_as_partially_refunded_it_is_credited_and_clawed_back_in_one_posting() -> None:
+    store = shop()
+    sold = line("1", 10_000, quantity=2, current=1)
+    decision = store.hear(paid(sold, refunds=[refund("r", units("1", 1, 5_000))]))
+    assert decision is not None
+    assert [entry.amount for entry in decision.entries] == [500, -250]
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=250, balance=250, spent=5_000)
+
+
+def test_case_35_first_seen_as_refunded_it_leaves_nothing() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000), refunds=[refund("r", units("1"))]))
+    assert_stands(store, status=Status.REVERSED, award=500, target=500, balance=0, spent=0)
+
+
+def test_case_36_an_order_created_in_automatic_mode_and_paid_after_the_switch_is_pending() -> None:
+    store = shop()
+    store.hear(news(body(line("1", 10_000), second=1)))
+    assert_stands(store, status=Status.AWAITING, balance=0, spent=0)
+    store.change(auto_processing=False)
+    store.hear(paid(line("1", 10_000), second=2))
+    assert_stands(store, status=Status.PENDING, reason="manual_review", balance=0, spent=10_000)
+    assert store.order.terms is not None
+    assert (store.order.terms.mode, store.order.terms.settings_version) == (Mode.MANUAL, 2)
+
+
+def test_case_36_and_the_switch_back_leaves_it_pending_at_the_rate_it_was_paid_at() -> None:
+    store = shop(auto_processing=False)
+    store.hear(paid(line("1", 10_000), second=1))
+    store.change(auto_processing=True, base_rate="0.5")
+    store.hear(news(body(line("1", 10_000), second=2), completed=True))
+    assert_stands(store, status=Status.PENDING, balance=0, spent=10_000)
+    store.approve()
+    assert_stands(store, status=Status.PROCESSED, award=500, balance=500, spent=10_000)
+    assert store.entries[CUSTOMER][f"ord:{ORDER}:earn"].rule_version == 1
+
+
+def test_case_38_two_refunds_in_two_workers_are_both_clawed_back() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000, quantity=4)))
+    race(
+        store,
+        news(None, refund("r", units("1", 1, 2_500))),
+        news(None, refund("s", units("1", 2, 5_000))),
+    )
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=375, balance=125, spent=2_500)
+    assert store.posted == {f"ord:{ORDER}:earn": 500, f"ord:{ORDER}:ref:r": -125, f"ord:{ORDER}:ref:s": -250}
+
+
+def test_case_40_the_refund_of_an_excluded_line_claws_back_nothing() -> None:
+    store = shop(base_rate="0.1", exclusions={"skus": ["B"]})
+    store.hear(paid(line("1", 10_000, sku="A"), line("2", 10_000, sku="B")))
+    store.hear(news(None, refund("r", units("2", 1, 10_000))))
+    assert_stands(store, status=Status.PROCESSED, award=1_000, balance=1_000, spent=10_000)
+    store.hear(news(None, refund("s", units("1", 1, 10_000))))
+    assert_stands(store, status=Status.REVERSED, award=1_000, target=1_000, balance=0, spent=0)
+
+
+def without_refunds(store: Shop) -> Decision:
+    """Decide the deletion of every refund of the order, as facts that lack them."""
+    order = store.order
+    facts = replace(order.facts, refunds=MappingProxyType({}))
+    return claw(replace(order, facts=facts), store.settings, store.account, "shop:shopify")
+
+
+def owing_ten() -> Shop:
+    """Order A earned 10.00, which was spent before the order was refunded."""
+    store = shop(base_rate="0.1")
+    store.hear(paid(line("1", 10_000)))
+    store.spend(1_000)
+    store.hear(news(None, refund("r", units("1"))))
+    assert_stands(
+        store, status=Status.REVERSED, award=1_000, target=1_000, owed=1_000, balance=0, shortfall=1_000, spent=0
+    )
+    return store
+
+
+def test_case_41_what_was_repaid_for_a_refund_is_given_back_when_the_refund_is_deleted() -> None:
+    store = owing_ten()
+    store.hear(paid(line("1", 10_000), order_id="B"))
+    assert_stands(store, status=Status.REVERSED, award=1_000, target=1_000, owed=1_000, balance=0, spent=10_000)
+    decision = without_refunds(store)
+    assert [(entry.amount, entry.owed) for entry in decision.entries] == [(1_000, 0)]
+    assert (decision.order.target, decision.order.owed, decision.order.taken) == (0, 0, 0)
+    after = applied(store.account, decision.entries)
+    assert (after.available, after.shortfall) == (1_000, 0)
+    assert decision.version == store.account.version
+
+
+def test_case_41_what_is_still_owed_is_forgiven_and_nothing_is_given_back() -> None:
+    store = owing_ten()
+    decision = without_refunds(store)
+    assert [(entry.amount, entry.owed) for entry in decision.entries] == [(0, -1_000)]
+    after = applied(store.account, decision.entries)
+    assert (after.available, after.shortfall) == (0, 0)
+
+
+def test_case_41_of_what_was_half_repaid_one_half_is_forgiven_and_the_other_given_back() -> None:
+    store = owing_ten()
+    store.hear(paid(line("1", 4_000), order_id="B"))
+    decision = without_refunds(store)
+    assert [(entry.amount, entry.owed) for entry in decision.entries] == [(400, -600)]
+    after = applied(store.account, decision.entries)
+    assert (after.available, after.shortfall) == (400, 0)
+
+
+def test_case_41_what_is_given_back_repays_the_shortfall_of_other_orders() -> None:
+    store = shop(base_rate="0.1")
+    store.hear(paid(line("1", 10_000)))
+    store.hear(news(None, refund("r", units("1"))))
+    store.hear(paid(line("1", 6_000), order_id="B"))
+    store.spend(600)
+    store.hear(news(None, refund("q", units("1")), order_id="B"))
+    assert (store.account.available, store.account.shortfall) == (0, 600)
+    decision = without_refunds(store)
+    assert [(entry.kind, entry.amount, entry.owed) for entry in decision.entries] == [
+        ("reversal", 1_000, 0),
+        ("recovery", -600, -600),
+    ]
+    after = applied(store.account, decision.entries)
+    assert (after.available, after.shortfall) == (400, 0)
+
+
+def test_case_41_a_refund_whose_content_shrinks_gives_back_the_difference() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000), total=10_000))
+    store.hear(news(None, refund("r", money=8_000)))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=400, balance=100, spent=2_000)
+    store.hear(news(None, refund("r", money=2_000)))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=100, balance=400, spent=8_000)
+
+
+def test_an_approved_order_whose_refund_is_taken_back_is_approved_again() -> None:
+    store = shop(auto_processing=False)
+    store.hear(paid(line("1", 10_000, quantity=2), second=1))
+    store.approve()
+    store.hear(news(body(line("1", 10_000, quantity=2, current=1), second=2)))
+    store.hear(news(body(line("1", 10_000, quantity=2), second=3)))
+    assert_stands(store, status=Status.PROCESSED, reason="approved", award=500, balance=500, spent=10_000)
+
+
+def test_the_tier_is_the_one_reached_before_the_order_even_where_it_earns_only_when_completed() -> None:
+    tiers = [{"name": "gold", "min_spent": "100", "rate": "0.5"}]
+    store = shop(award_on="completed", tiers=tiers)
+    store.hear(paid(line("1", 10_000), second=1))
+    assert_stands(store, status=Status.AWAITING, reason="not_completed", balance=0, spent=10_000)
+    store.hear(news(body(line("1", 10_000), second=2), completed=True))
+    assert_stands(store, status=Status.PROCESSED, award=500, balance=500, spent=10_000)
+    store.hear(news(body(line("1", 1_000), second=3), paid=True, completed=True, order_id="2"))
+    assert store.account.available == 1_000
+
+
+def test_an_order_without_lines_is_never_held_because_no_award_could_be_spread_over_it() -> None:
+    store = shop(hold_over_total="1")
+    store.hear(paid(total=5_000, tips_and_fees=5_000))
+    assert_stands(store, status=Status.NOT_ELIGIBLE, reason="nothing_to_earn_on", balance=0, spent=0)
+
+
+def test_a_refunded_order_held_for_its_currency_is_rejected_and_cannot_be_approved() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000), currency=JPY))
+    assert_stands(store, status=Status.HELD, reason="currency_mismatch", balance=0, spent=0)
+    store.hear(news(None, refund("r", units("1"))))
+    assert_stands(store, status=Status.REJECTED, reason="fully_refunded", balance=0, spent=0)
+
+
+def test_an_excluded_order_that_was_held_and_approved_is_clawed_back_by_its_refunds() -> None:
+    store = shop(exclusions={"sources": ["website"]}, hold_over_total="1")
+    store.hear(paid(line("1", 10_000, quantity=2)))
+    assert_stands(store, status=Status.HELD, reason="total_over_limit", balance=0, spent=10_000)
+    store.approve(amount=300)
+    store.hear(news(None, refund("r", units("1"))))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=300, target=150, balance=150, spent=5_000)
+
+
+# Cases about what Shopify sends
+
+
+def money(amount: Any, presented: Any = None) -> dict[str, Any]:
+    """An amount in shop money, beside another one in the currency the buyer saw."""
+    return {
+        "shop_money": {"amount": amount, "currency_code": "USD"},
+        "presentment_money": {"amount": amount if presented is None else presented, "currency_code": "EUR"},
+    }
+
+
+def shopify_line(line_id: int, price: Any, *discounts: str, quantity: int = 1, **more: Any) -> dict[str, Any]:
+    allocations = [{"amount": each, "amount_set": money(each), "discount_application_index": 0} for each in discounts]
+    return {
+        "id": line_id,
+        "price": price,
+        "quantity": quantity,
+        "current_quantity": quantity,
+        "total_discount": "0.00",
+        "discount_allocations": allocations,
+        "tax_lines": [],
+        **more,
+    }
+
+
+def shopify_order(*lines: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "id": int(ORDER),
+        "created_at": "2026-03-01T00:00:00-05:00",
+        "updated_at": "2026-03-01T00:01:00-05:00",
+        "cancelled_at": None,
+        "currency": "USD",
+        "presentment_currency": "EUR",
+        "financial_status": "paid",
+        "fulfillment_status": None,
+        "test": False,
+        "taxes_included": False,
+        "total_tax": "0.00",
+        "source_name": "web",
+        "customer": {"id": int(CUSTOMER), "updated_at": "2026-03-01T00:00:00-05:00"},
+        "line_items": list(lines),
+        "refunds": [],
+        **more,
+    }
+
+
+def tell(store: Shop, topic: str, sent: dict[str, Any]) -> Decision | Ignored | None:
+    """One delivery, from its bytes to the ledger."""
+    told = read("shopify", topic, json.dumps(sent).encode(), store.settings)
+    if isinstance(told, Ignored):
+        return told
+    assert isinstance(told, News)
+    return store.hear(told)
+
+
+def test_case_01_an_order_level_discount_stands_in_the_allocations_only() -> None:
+    store = shop()
+    lines = [shopify_line(i, "199.00", cut) for i, cut in enumerate(["3.34", "3.33", "3.33"], 1)]
+    tell(store, "orders/paid", shopify_order(*lines, subtotal_price="597.00", total_price="587.00"))
+    assert store.order.calculation.base == 58_700
+    assert_stands(store, status=Status.PROCESSED, award=2_935, balance=2_935, spent=58_700)
+
+
+def test_case_05_refund_lines_win_over_the_transaction_and_the_mismatch_is_kept() -> None:
+    store = shop()
+    lines = [shopify_line(i, "199.00", cut) for i, cut in enumerate(["3.34", "3.33", "3.33"], 1)]
+    tell(store, "orders/paid", shopify_order(*lines, total_price="587.00"))
+    back = {
+        "id": 900,
+        "order_id": int(ORDER),
+        "created_at": "2026-03-01T00:05:00-05:00",
+        "refund_line_items": [
+            {"line_item_id": 1, "quantity": 1, "subtotal": 195.66, "total_tax": 0},
+            {"line_item_id": 2, "quantity": 1, "subtotal": 195.67, "total_tax": 0},
+        ],
+        "order_adjustments": [],
+        "transactions": [{"kind": "refund", "status": "success", "amount": "209.00", "currency": "USD"}],
+    }
+    tell(store, "refunds/create", back)
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=2_935, target=1_957, balance=978, spent=19_567)
+    kept = store.order.facts.refunds["900"]
+    assert sum(part.amount or 0 for part in kept.lines) == 39_133
+    assert kept.transactions == 20_900
+
+
+def test_case_14_only_shop_money_counts() -> None:
+    store = shop()
+    sold = shopify_line(1, "46.00", quantity=2, price_set=money("50.00", "46.00"))
+    tell(store, "orders/paid", shopify_order(sold, total_price="92.00", total_price_set=money("100.00", "92.00")))
+    assert_stands(store, status=Status.PROCESSED, award=500, balance=500, spent=10_000)
+    part = {"line_item_id": 1, "quantity": 1, "subtotal": 46.0, "subtotal_set": money("50.00", "46.00")}
+    paid_out = {"kind": "refund", "status": "success", "amount": "46.00", "currency": "EUR"}
+    back = {"id": 900, "order_id": int(ORDER), "refund_line_items": [part], "transactions": [paid_out]}
+    tell(store, "refunds/create", back)
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=250, balance=250, spent=5_000)
+
+
+def test_case_16_ids_beyond_floats_are_strings_and_amounts_parse_exactly() -> None:
+    store = shop(base_rate="1")
+    lines = [
+        shopify_line(9_007_199_254_740_993, "348.0"),
+        shopify_line(9_007_199_254_740_992, 9),
+        shopify_line(3, 199),
+        shopify_line(4, "199.00"),
+        shopify_line(5, 0.29),
+    ]
+    order = shopify_order(*lines, id=9_007_199_254_740_995, customer={"id": 9_007_199_254_740_997})
+    tell(store, "orders/paid", order)
+    kept = store.orders["9007199254740995"]
+    assert kept.customer_id == "9007199254740997"
+    assert [(share.line_id, share.award) for share in kept.calculation.lines] == [
+        ("9007199254740993", 34_800),
+        ("9007199254740992", 900),
+        ("3", 19_900),
+        ("4", 19_900),
+        ("5", 29),
+    ]
+    assert store.accounts["9007199254740997"].available == 75_529
+
+
+@pytest.mark.parametrize(
+    "said", [{"financial_status": "voided"}, {"cancelled_at": "2026-03-01T00:02:00-05:00"}, {"test": True}]
+)
+def test_case_17_the_body_decides_and_not_the_topic(said: dict[str, Any]) -> None:
+    store = shop()
+    outcome = tell(store, "orders/paid", shopify_order(shopify_line(1, "100.00"), **said))
+    assert store.posted == {}
+    if "test" in said:
+        assert outcome == Ignored("test_order")
+        assert store.orders == {}
+        return
+    assert_stands(store, status=Status.NOT_ELIGIBLE, reason="order_cancelled", balance=0, spent=0)
+
+
+@pytest.mark.parametrize("waiting", ["pending", "authorized", "partially_paid", "expired"])
+def test_case_18_an_order_waits_until_it_is_paid_whatever_seems_outstanding(waiting: str) -> None:
+    store = shop()
+    order = shopify_order(shopify_line(1, "100.00"), financial_status=waiting, total_outstanding="0.00")
+    tell(store, "orders/paid", order)
+    assert_stands(store, status=Status.AWAITING, reason="not_paid", balance=0, spent=0)
+    later = {"updated_at": "2026-03-01T00:03:00-05:00", "financial_status": "paid", "total_outstanding": "100.00"}
+    tell(store, "orders/updated", {**order, **later})
+    assert_stands(store, status=Status.PROCESSED, award=500, balance=500, spent=10_000)
+
+
+@pytest.mark.parametrize(
+    ("was_paid", "quantity", "status"),
+    [
+        ("paid", 0, Status.PROCESSED),
+        ("partially_refunded", 1, Status.PARTIALLY_REVERSED),
+        ("refunded", 2, Status.REVERSED),
+    ],
+)
+def test_case_18_a_refunded_order_was_paid_and_is_clawed_back_by_its_refunds(
+    was_paid: str, quantity: int, status: Status
+) -> None:
+    store = shop()
+    parts = [{"line_item_id": 1, "quantity": quantity, "subtotal": f"{50 * quantity}.00"}] if quantity else []
+    refunds = [{"id": 900, "refund_line_items": parts, "transactions": []}] if quantity else []
+    sold = shopify_line(1, "50.00", quantity=2)
+    tell(store, "orders/updated", shopify_order(sold, financial_status=was_paid, refunds=refunds))
+    left = 250 * (2 - quantity)
+    assert_stands(store, status=status, award=500, target=500 - left, balance=left, spent=left * 20)
+
+
+@pytest.mark.parametrize("never", ["voided", "cancelled"])
+def test_case_18_voided_and_cancelled_never_earn(never: str) -> None:
+    store = shop()
+    gone = {"financial_status": "voided"} if never == "voided" else {"cancelled_at": "2026-03-01T00:02:00-05:00"}
+    tell(store, "orders/updated", shopify_order(shopify_line(1, "100.00"), **gone))
+    later = {"updated_at": "2026-03-01T00:03:00-05:00", "financial_status": "paid"}
+    tell(store, "orders/paid", {**shopify_order(shopify_line(1, "100.00")), **later})
+    assert_stands(store, status=Status.NOT_ELIGIBLE, reason="order_cancelled", balance=0, spent=0)
+    assert store.posted == {}

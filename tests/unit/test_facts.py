@@ -1,0 +1,203 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+from fractions import Fraction
+
+import pytest
+from cashback.domain.facts import SHIPPING, Body, Facts, Line, Refund, RefundLine, gone_shares
+from cashback.domain.times import instant, moment, parse_instant
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.unit.builders import at, body, line, refund, united, units
+
+line_ids = st.sampled_from(["1", "2", "3", "10"])
+
+
+@st.composite
+def a_line(draw: st.DrawFn, line_id: str) -> Line:
+    quantity = draw(st.sampled_from([3, 3, 0, -1, 4]))
+    return Line(line_id, quantity, draw(st.sampled_from([900, 900, -100, 0, 4_001])), draw(st.integers(-1, 5)))
+
+
+@st.composite
+def a_body(draw: st.DrawFn) -> Body:
+    """Few moments and contents, so that bodies of one moment often differ in little; lines come and go."""
+    ids = draw(st.lists(line_ids, max_size=4))
+    return body(
+        *(draw(a_line(line_id)) for line_id in ids),
+        second=draw(st.sampled_from([0, 0, 0, 1])),
+        total=draw(st.sampled_from([None, None, 0, 9_000])),
+        shipping=draw(st.sampled_from([0, 500])),
+    )
+
+
+refund_lines = st.builds(RefundLine, line_ids, st.integers(0, 3), st.none() | st.integers(-50, 6_000))
+refunds = st.builds(
+    Refund,
+    st.sampled_from(["r1", "r2", "r10"]),
+    st.lists(refund_lines, max_size=2).map(tuple),
+    money=st.integers(-500, 5_000),
+    shipping=st.integers(-500, 900),
+)
+facts = st.builds(
+    Facts,
+    body=st.none() | a_body(),
+    paid=st.booleans(),
+    completed=st.booleans(),
+    cancelled=st.booleans(),
+    refunds=st.lists(refunds, max_size=3).map(united),
+)
+
+
+@given(facts, facts)
+def test_facts_merge_alike_whichever_comes_first(one: Facts, other: Facts) -> None:
+    assert one.merged(other) == other.merged(one)
+
+
+@given(facts, facts, facts)
+@example(
+    Facts(body=body(line("1", 900, 3), line("2", 900, 3, current=1))),
+    Facts(body=body(line("1", 900, 3), line("3", 900, 3))),
+    Facts(body=body(line("1", 901, 3), line("2", 900, 3))),
+)
+def test_facts_merge_alike_however_they_are_grouped(one: Facts, two: Facts, three: Facts) -> None:
+    assert one.merged(two).merged(three) == one.merged(two.merged(three))
+
+
+@given(facts, facts)
+def test_facts_heard_again_change_nothing(one: Facts, other: Facts) -> None:
+    assert one.merged(one) == one
+    assert one.merged(other).merged(one).merged(other) == one.merged(other)
+
+
+@given(facts, facts)
+def test_what_happened_stays_true_and_no_refund_is_forgotten(one: Facts, other: Facts) -> None:
+    both = one.merged(other)
+    assert (both.paid, both.completed, both.cancelled) == (
+        one.paid or other.paid,
+        one.completed or other.completed,
+        one.cancelled or other.cancelled,
+    )
+    assert set(both.refunds) == set(one.refunds) | set(other.refunds)
+
+
+@given(facts)
+def test_nothing_known_adds_nothing(one: Facts) -> None:
+    assert Facts().merged(one) == one == one.merged(Facts())
+
+
+def test_an_older_body_never_undoes_a_newer_one() -> None:
+    newer, older = body(line(current=0), second=2), body(line(), second=1)
+    assert Facts(body=newer).merged(Facts(body=older)).body == newer
+    assert Facts(body=older).merged(Facts(body=newer)).body == newer
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=5))
+def test_units_gone_never_fall_between_bodies_of_one_moment(left: list[tuple[int, int]]) -> None:
+    told = [Facts(body=body(line("1", quantity=3, current=a), line("2", quantity=3, current=b))) for a, b in left]
+    known = Facts()
+    for each in told:
+        known = known.merged(each)
+    assert known.body is not None
+    assert [one.current_quantity for one in known.body.lines] == [min(a for a, _ in left), min(b for _, b in left)]
+
+
+def test_of_bodies_of_one_moment_the_one_that_still_names_a_line_wins_whole() -> None:
+    full, bare = body(line("1", quantity=2, current=1)), body(line("2", quantity=2, current=0), total=9)
+    both = body(line("1", quantity=2), line("2", quantity=2))
+    assert Facts(body=bare).merged(Facts(body=both)).merged(Facts(body=full)).body == both
+
+
+def test_a_refund_told_twice_with_other_content_is_kept_once_whatever_came_first() -> None:
+    one, other = refund("r1", money=100), refund("r1", money=250)
+    merged = Facts(refunds=united([one])).merged(Facts(refunds=united([other])))
+    assert merged == Facts(refunds=united([other])).merged(Facts(refunds=united([one])))
+    assert len(merged.refunds) == 1
+
+
+@given(facts)
+def test_shares_gone_lie_between_nothing_and_all(known: Facts) -> None:
+    shares = known.gone_shares()
+    assert all(0 <= share <= 1 for share in shares.values())
+    assert set(shares) == ({one.line_id for one in known.body.lines} | {SHIPPING} if known.body else set())
+
+
+@given(facts)
+def test_all_of_a_cancelled_order_is_gone(known: Facts) -> None:
+    assert set(replace(known, cancelled=True).gone_shares().values()) <= {Fraction(1)}
+
+
+def gone(about: Body, *back: Refund) -> dict[str, Fraction]:
+    return gone_shares(about, back, cancelled=False)
+
+
+def test_a_refunded_unit_counts_by_its_money_and_a_missing_one_by_its_share() -> None:
+    sold = body(line("1", 400, quantity=4, current=1))
+    assert gone(sold)["1"] == Fraction(3, 4)
+    assert gone(sold, refund("r", units("1", 1, 50)))["1"] == Fraction(50, 400) + Fraction(2, 4)
+    assert gone(sold, refund("r", units("1", 1)))["1"] == Fraction(3, 4)
+
+
+def test_units_that_a_refund_names_are_not_counted_again_as_missing() -> None:
+    sold = body(line("1", 400, quantity=4, current=2))
+    assert gone(sold, refund("r", units("1", 2, 200)))["1"] == Fraction(1, 2)
+
+
+def test_when_all_units_are_gone_the_line_is_gone_whole_whatever_the_cents() -> None:
+    sold = body(line("1", 1_000, quantity=3))
+    assert gone(sold, refund("r", units("1", 3, 999)))["1"] == 1
+    assert gone(sold, refund("a", units("1", 1, 333)), refund("b", units("1", 2, 666)))["1"] == 1
+    assert gone(sold, refund("r", units("1", 1, 5_000)))["1"] == 1
+
+
+def test_units_restocked_without_money_are_not_gone_but_their_money_beyond_lines_is() -> None:
+    sold = body(line("1", 8_000, quantity=2), total=8_000)
+    assert gone(sold, refund("r", units("1", 2, 0)))["1"] == 0
+    assert gone(sold, refund("r", units("1", 2, 0), money=2_000))["1"] == Fraction(1, 4)
+
+
+def test_money_beyond_lines_is_spread_over_what_was_paid() -> None:
+    sold = body(line("1", 6_000), line("2", 2_000), total=10_000, shipping=2_000)
+    assert gone(sold, refund("r", money=2_500)) == dict.fromkeys(["1", "2", SHIPPING], Fraction(1, 4))
+
+
+def test_a_refund_of_the_delivery_is_not_one_of_goods() -> None:
+    sold = body(line("1", 6_000), shipping=1_000)
+    assert gone(sold, refund("r", shipping=500)) == {"1": Fraction(0), SHIPPING: Fraction(1, 2)}
+
+
+def test_nothing_is_gone_of_an_order_that_is_not_known_yet() -> None:
+    assert Facts(refunds=united([refund("r", money=5)]), cancelled=True).gone_shares() == {}
+
+
+@given(st.datetimes(timezones=st.timezones()), st.datetimes(timezones=st.timezones()))
+def test_instants_sort_as_the_times_they_name(one: datetime, other: datetime) -> None:
+    try:
+        moments = one.astimezone(UTC), other.astimezone(UTC)
+    except OverflowError:
+        return
+    assert (instant(one) < instant(other)) == (moments[0] < moments[1])
+    assert moment(instant(one)) == moments[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-03-01T12:00:00Z",
+        "2026-03-01T13:00:00+01:00",
+        "2026-03-01T12:00:00",
+        "2026-03-01T07:00:00.000-05:00",
+    ],
+)
+def test_spellings_of_one_instant_compare_equal(text: str) -> None:
+    assert parse_instant(text) == "2026-03-01T12:00:00.000000Z"
+
+
+def test_the_empty_date_of_some_shops_is_early_and_not_a_crash() -> None:
+    assert parse_instant("0001-01-01T00:00:00Z") < parse_instant("0999-01-01T00:00:00Z") < at(0)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "2026-02-29", "0001-01-01T00:00:00+05:00", "9999-12-31T23:00:00-05:00"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        parse_instant(text)

@@ -1,0 +1,105 @@
+from collections.abc import Callable
+
+import pytest
+from cashback.adapters.dynamo import keys
+from hypothesis import given
+from hypothesis import strategies as st
+
+ids = st.text(alphabet=[*"ab#%/C", "\n"], min_size=1, max_size=6) | st.sampled_from(
+    ["C#1", "a#C#b", "%23", "ORDER", "é"]
+)
+
+IN_STORE: list[Callable[..., keys.Key]] = [keys.account, keys.order, keys.store_key, keys.webhook_secret]
+PARTITIONS: list[Callable[..., str]] = [keys.customer, keys.orders_by_customer]
+
+
+@given(ids, ids)
+def test_escaping_is_reversible_and_leaves_no_separator(one: str, other: str) -> None:
+    assert "#" not in keys.escape(one)
+    assert (keys.escape(one) == keys.escape(other)) == (one == other)
+    assert keys.escape(one).replace("%23", "#").replace("%25", "%") == one
+
+
+@pytest.mark.parametrize("build", [*IN_STORE, *PARTITIONS])
+@given(one=st.tuples(ids, ids), other=st.tuples(ids, ids))
+def test_no_two_pairs_of_store_and_id_share_a_key(
+    build: Callable[..., object], one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    assert (build(*one) == build(*other)) == (one == other)
+
+
+@given(ids, ids, ids)
+def test_things_of_different_kinds_never_share_a_key(store: str, one: str, other: str) -> None:
+    built = [
+        keys.account(store, one),
+        keys.profile(store, one),
+        keys.entry(store, one, f"ord:{other}:earn"),
+        keys.note(store, one, f"ord:{other}:earn"),
+        keys.order(store, one),
+        keys.settings(store),
+        keys.settings(store, 1),
+        keys.delay(store),
+        keys.webhook_secret(store, "shopify"),
+        keys.store_key(store, one),
+        keys.key_guard(store),
+        keys.api_key(one),
+        keys.store(store),
+        keys.audit(store, "2026-03-01T12:00:00.000000Z", one),
+    ]
+    assert len(set(built)) == len(built)
+
+
+@given(ids, ids)
+def test_every_partition_of_a_store_starts_with_its_prefix(store: str, item: str) -> None:
+    prefix = f"S#{keys.escape(store)}#"
+    built = [
+        keys.customer(store, item),
+        keys.account(store, item).pk,
+        keys.profile(store, item).pk,
+        keys.entry(store, item, "ord:1:earn").pk,
+        keys.note(store, item, "ord:1:earn").pk,
+        keys.order(store, item).pk,
+        keys.settings(store).pk,
+        keys.delay(store).pk,
+        keys.webhook_secret(store, "shopify").pk,
+        keys.store_keys(store),
+        keys.key_guard(store).pk,
+        keys.audit(store, "2026-03-01T12:00:00.000000Z", item).pk,
+        keys.orders_by_status(store, "pending"),
+        keys.orders_by_customer(store, item),
+        keys.customers_listed(store, item),
+    ]
+    assert [pk for pk in built if not pk.startswith(prefix)] == []
+
+
+@given(st.tuples(ids, ids), st.tuples(ids, ids))
+def test_no_partition_of_one_store_is_inside_another(one: tuple[str, str], other: tuple[str, str]) -> None:
+    inside = keys.customer(*one).startswith(f"S#{keys.escape(other[0])}#")
+    assert inside == (one[0] == other[0])
+
+
+def test_an_api_key_is_found_by_its_hash_and_stored_nowhere() -> None:
+    assert "secret" not in "".join(keys.api_key("secret"))
+    assert keys.api_key("secret").pk.startswith("K#")
+
+
+def test_history_sorts_by_time_then_cause() -> None:
+    early, late = "2026-03-01T09:00:00.000000Z", "2026-03-01T10:00:00.000000Z"
+    assert keys.posted_at_cause(early, "z") < keys.posted_at_cause(late, "a")
+    assert keys.posted_at_cause(early, "a") < keys.posted_at_cause(early, "b")
+    assert keys.listed(early, "z") < keys.listed(late, "a")
+
+
+@given(ids)
+def test_a_place_in_a_list_gives_back_its_id_and_comes_before_the_end_of_its_instant(item: str) -> None:
+    now, later = "2026-03-01T09:00:00.000000Z", "2026-03-01T09:00:00.000001Z"
+    assert keys.listed_id(keys.listed(now, item)) == item
+    assert keys.listed(now, item) < keys.listed_until(now) < keys.listed(later, item) < keys.listed_until(None)
+
+
+def test_versions_of_settings_sort_as_numbers() -> None:
+    assert keys.settings("s", 9).sk < keys.settings("s", 10).sk
+
+
+def test_customers_are_listed_over_sixteen_partitions() -> None:
+    assert {keys.customers_listed("s", str(i)) for i in range(400)} == {f"S#s#CUST#{i}" for i in range(16)}
