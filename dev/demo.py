@@ -20,7 +20,6 @@ from dev.client import Store, Urls, wait_until
 from dev.project import ACCESS_KEY, ROOT, SECRET_KEY
 
 SHOPIFY = ROOT / "events" / "shopify"
-QUEUE_COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 
 
 def main() -> None:
@@ -49,8 +48,11 @@ class EventQueue:
 
     def is_empty(self) -> bool:
         """Whether nothing waits and nothing is being handled."""
-        counts = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=list(QUEUE_COUNTS))["Attributes"]
-        return all(counts[name] == "0" for name in QUEUE_COUNTS)
+        counts = self.sqs.get_queue_attributes(
+            QueueUrl=self.url,
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )["Attributes"]
+        return set(counts.values()) == {"0"}
 
 
 class Story:

@@ -6,6 +6,6 @@ from cashback.edge import deps
 from cashback.edge.worker import Batch
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Handle a batch of SQS messages; the answer names those that must come again."""
     return Batch(deps.books(), deps.queue()).run(event)

@@ -39,6 +39,25 @@ PARTITION = "aws"
 PROSE = frozenset({"documentation", "documentationUrl", "examples"})
 SHARED_FILES = ("sdk-default-configuration.json", "_retry.json")
 UNUSED_DIRECTORIES = ("boto3/data", "boto3/examples", "bin")
+UNUSED_MODULES = {
+    # Docstrings of generated methods, rendered by forty modules that a function never calls.
+    "botocore/docs/__init__.py": '"""Emptied: see trim_layer.py."""\n',
+    "botocore/docs/docstring.py": """\"\"\"Replaced: generated methods have no docstrings. See trim_layer.py.\"\"\"
+
+
+class NoDocstring(str):
+    __slots__ = ()
+
+    def __new__(cls, *args, **kwargs):
+        return super().__new__(cls)
+
+
+ClientMethodDocstring = PaginatorDocstring = WaiterDocstring = NoDocstring
+""",
+    # Switching urllib3 to HTTP/2, which botocore never does; it imports importlib.metadata.
+    "urllib3/http2/__init__.py": '"""Emptied: see trim_layer.py."""\n',
+}
+"""Modules that cost a cold start 50 M instructions and do nothing for a function."""
 
 
 def main(site: Path) -> None:
@@ -53,6 +72,8 @@ def main(site: Path) -> None:
     cut.rename(stock)
     for directory in UNUSED_DIRECTORIES:
         shutil.rmtree(site / directory, ignore_errors=True)
+    for name, text in UNUSED_MODULES.items():
+        (site / name).write_text(text)
     for tests in [path for path in site.rglob("tests") if path.is_dir()]:
         shutil.rmtree(tests)
 

@@ -1,7 +1,7 @@
 """What holds for every deploy, whatever the functions do."""
 
 from dev.client import Store, send
-from tests.e2e.conftest import DeployedStack
+from tests.e2e.deployed import DeployedStack
 
 
 def test_a_fresh_store_answers_its_own_key(store: Store) -> None:

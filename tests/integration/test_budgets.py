@@ -3,7 +3,8 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -46,7 +47,7 @@ class Meter:
     @contextmanager
     def on(self) -> Iterator["Meter"]:
         self.writes, self.reads, self.calls = 0, 0, []
-        events = self.client.meta.events
+        events: Any = self.client.meta.events
         events.register("provide-client-params.dynamodb.*", self._ask)
         events.register("after-call.dynamodb.*", self._count)
         try:

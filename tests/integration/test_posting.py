@@ -3,7 +3,8 @@
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
@@ -16,7 +17,7 @@ from cashback.adapters.dynamo.customers import Customers
 from cashback.adapters.dynamo.ledger import BATCH, Ledger
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.customers import Profile
-from cashback.domain.errors import Busy, CustomerNotFound
+from cashback.domain.errors import Busy, CustomerNotFound, StateConflict
 from cashback.domain.ledger import (
     Account,
     AccountMoved,
@@ -279,6 +280,40 @@ def test_a_circle_of_merged_customers_ends_in_busy_and_not_in_a_loop(world: Worl
     world.set(one, merged_into=two)
     with pytest.raises(Busy):
         world.post(one, credit("a", 500))
+
+
+def test_merging_moves_everything_once_and_keeps_both_books_balanced(world: World) -> None:
+    old, kept = world.customer(500, shortfall=30), world.customer(70)
+    world.post(old, credit("hold", -200, reserved=200))
+    world.post(old, figures=Figures(orders_count=2, total_spent=900, ordered_at=LATER))
+    assert isinstance(world.ledger.merge(world.store, old, kept, NOW, "shop"), Posted)
+    assert isinstance(world.ledger.merge(world.store, old, kept, NOW, "shop"), Replayed)
+    left, has = world.account(old), world.account(kept)
+    assert (left.available, left.reserved, left.shortfall, left.orders_count, left.merged_into) == (0, 0, 0, 0, kept)
+    assert (has.available, has.reserved, has.shortfall, has.orders_count, has.total_spent) == (370, 200, 30, 2, 900)
+    assert has.last_order_at == LATER
+    for account in (left, has):
+        assert account.available + account.reserved == account.credited - account.debited
+    assert sum(entry.amount for entry in world.entries(old)) == 0
+    assert sum(entry.amount for entry in world.entries(kept)) == 370
+
+
+def test_a_customer_cannot_be_merged_in_a_circle_nor_into_itself(world: World) -> None:
+    old, kept = world.customer(500), world.customer()
+    world.ledger.merge(world.store, old, kept, NOW, "shop")
+    for pair in ((kept, old), (kept, kept), (old, world.customer())):
+        with pytest.raises(StateConflict):
+            world.ledger.merge(world.store, *pair, NOW, "shop")
+    assert world.account(kept).available == 500
+
+
+def test_a_credit_that_comes_while_customers_are_merged_is_not_lost(world: World) -> None:
+    old, kept = world.customer(500), world.customer()
+    with ThreadPoolExecutor(4) as pool:
+        credits = [pool.submit(world.post, old, credit(f"c{n}", 10)) for n in range(8)]
+        merged = pool.submit(world.ledger.merge, world.store, old, kept, NOW, "shop")
+        assert all(isinstance(done.result(), Posted) for done in [*credits, merged])
+    assert (world.account(old).available, world.account(kept).available) == (0, 580)
 
 
 def test_an_erased_customer_is_not_there_for_those_who_ask_for_an_active_one(world: World) -> None:

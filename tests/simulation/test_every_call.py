@@ -1,4 +1,4 @@
-"""One story, killed or cut off at each of its calls in turn: told again, it ends as if nothing had happened (F1, F14)."""
+"""One story, killed or cut off at each of its calls in turn: told again, it ends alike (F1, F14)."""
 
 import pytest
 

@@ -7,7 +7,8 @@ Invocations interleave: before any call of one, another may run from its beginni
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
@@ -253,7 +254,8 @@ class World:
             else:
                 outcome = self.books.ledger.post(posting)
         except DomainError as error:
-            assert error.retryable or adjustment.absolute, error
+            if not (error.retryable or adjustment.absolute):
+                raise
             return
         match outcome:
             case Posted(entries=entries) | Replayed(entries=entries):

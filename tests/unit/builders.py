@@ -1,7 +1,8 @@
 """Short ways to spell orders, refunds and settings, and a ledger in memory that refuses what the real one refuses."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 

@@ -197,7 +197,7 @@ def unreachable(operation: str = "GetItem") -> ClientError:
 def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
     """An empty deployment; its functions find it through the composition root."""
     made = Deployment(SimulatedDynamo(table_specs()))
-    for name in deps.Environment.__dataclass_fields__:
+    for name in deps.Environment.__struct_fields__:
         monkeypatch.setenv(name.upper(), {"ledger_table": "Ledger", "state_table": "State"}.get(name, name))
     monkeypatch.setattr(deps, "_client", made.client)
     clear_caches()

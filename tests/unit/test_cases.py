@@ -1,22 +1,25 @@
 """The numbered cases of the cashback rules, each as the life of one order against a ledger in memory."""
 
 import json
-from dataclasses import replace
+from copy import replace
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+
+from cashback.domain.cashback import fail
 from cashback.domain.clawback import claw
 from cashback.domain.errors import StateConflict
+from cashback.domain.facts import Body
 from cashback.domain.ledger import DocumentMoved, Figures, Posted
 from cashback.domain.news import Ignored
 from cashback.domain.orders import Decision, Mode, News, Status
 from cashback.storefronts.parsing import read
-
 from tests.unit.builders import (
     CUSTOMER,
     JPY,
     KWD,
+    NOW,
     ORDER,
     Shop,
     applied,
@@ -607,6 +610,105 @@ def test_an_excluded_order_that_was_held_and_approved_is_clawed_back_by_its_refu
     store.approve(amount=300)
     store.hear(news(None, refund("r", units("1"))))
     assert_stands(store, status=Status.PARTIALLY_REVERSED, award=300, target=150, balance=150, spent=5_000)
+
+
+def test_a_failure_is_recorded_with_its_facts_and_newer_facts_are_decided_as_usual() -> None:
+    store = shop()
+    failed = fail(None, paid(line("1", 10_000), second=1), "calculation_error", NOW)
+    assert failed is not None
+    assert (failed.order.status, failed.order.reason, failed.order.facts.paid) == (
+        Status.FAILED,
+        "calculation_error",
+        True,
+    )
+    store.commit(failed)
+    store.hear(news(body(line("1", 10_000), second=2)))
+    assert_stands(store, status=Status.PROCESSED, award=500, balance=500, spent=10_000)
+
+
+@pytest.mark.parametrize("automatic", [True, False])
+@pytest.mark.parametrize("told", [news(None, cancelled=True), news(None, refund("r", units("1")))])
+def test_a_failure_to_hear_more_hides_neither_an_award_nor_a_rejection(automatic: bool, told: News) -> None:
+    store = shop(auto_processing=automatic)
+    store.hear(paid(line("1", 10_000)))
+    store.hear(told)
+    assert store.order.status in {Status.REVERSED, Status.REJECTED}
+    assert fail(store.order, news(None, completed=True), "calculation_error", NOW) is None
+
+
+def test_news_of_another_source_leave_one_line_of_history_and_nothing_else() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000)))
+    stood = store.order
+    other = replace(news(body(line("1", 90_000), second=9), cancelled=True), source="woocommerce")
+    store.hear(other)
+    assert store.order == replace(stood, rev=stood.rev + 1, history=store.order.history)
+    assert [step.reason for step in store.order.history] == ["awarded", "source_conflict"]
+    assert store.hear(other) is None
+    assert fail(store.order, other, "calculation_error", NOW) is None
+    assert_stands(store, status=Status.PROCESSED, award=500, balance=500, spent=10_000)
+
+
+def test_an_order_that_was_counted_for_a_customer_stays_theirs() -> None:
+    store = shop(award_on="completed", tiers=[{"name": "gold", "min_spent": "100", "rate": "0.5"}])
+    store.hear(paid(line("1", 10_000), second=1))
+    store.hear(news(body(line("1", 10_000), second=2, customer_id="8"), completed=True))
+    assert store.order.customer_id == CUSTOMER
+    assert "8" not in store.accounts
+    assert_stands(store, status=Status.PROCESSED, award=500, balance=500, spent=10_000)
+
+
+def test_a_guest_order_waits_for_its_customer_and_is_counted_when_there_is_one() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000), second=1, customer_id=None))
+    assert_stands(store, status=Status.AWAITING_CUSTOMER, reason="guest_order", balance=0, spent=0)
+    store.hear(news(body(line("1", 10_000), second=2)))
+    assert_stands(store, status=Status.PROCESSED, award=500, balance=500, spent=10_000)
+
+
+def test_a_store_with_cashback_off_awards_nothing_and_goes_on_clawing_back() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000)))
+    store.change(cashback_enabled=False)
+    store.hear(paid(line("1", 10_000), order_id="2"))
+    assert (store.orders["2"].status, store.orders["2"].reason) == (Status.NOT_ELIGIBLE, "cashback_disabled")
+    store.hear(news(None, refund("r", units("1"))))
+    assert_stands(store, status=Status.REVERSED, award=500, target=500, balance=0, spent=10_000)
+
+
+@pytest.mark.parametrize(
+    ("changes", "about", "reason"),
+    [
+        ({}, body(line("1", 10_000), line_count=2), "too_many_lines"),
+        ({}, body(line("1", 10_000), currency=JPY), "currency_mismatch"),
+        ({}, body(line("1", 10_000, quantity=-1)), "line_quantity"),
+        ({}, body(line("1", 10_000), line("2", 0, quantity=0)), "line_quantity"),
+        ({}, body(line("1", 10_000), line("2", -1)), "line_amount"),
+        ({}, body(line("1", 10_000), line("2", 0), total=9_997), "lines_exceed_total"),
+        ({"hold_over_total": "99.99"}, body(line("1", 10_000)), "total_over_limit"),
+        ({"hold_over_award": "4.99"}, body(line("1", 10_000)), "award_over_limit"),
+    ],
+)
+def test_a_doubtful_order_is_held_even_in_automatic_mode(changes: dict[str, Any], about: Body, reason: str) -> None:
+    store = shop(**changes)
+    store.hear(news(about, paid=True))
+    assert (store.order.status, store.order.reason, store.posted) == (Status.HELD, reason, {})
+
+
+@pytest.mark.parametrize(
+    ("changes", "about"),
+    [
+        ({}, body(line("1", 10_000), line("2", 0), total=9_998)),
+        ({}, body(line("1", 10_000), total=99_999)),
+        ({"hold_over_total": "100"}, body(line("1", 10_000))),
+        ({"hold_over_award": "5"}, body(line("1", 10_000))),
+        ({}, body(line("1", 10_000, tax=1_900), tax=1_900, taxes_included=True, total=10_000)),
+    ],
+)
+def test_at_the_limit_an_order_is_not_held(changes: dict[str, Any], about: Body) -> None:
+    store = shop(**changes)
+    store.hear(news(about, paid=True))
+    assert store.order.status is Status.PROCESSED
 
 
 # Cases about what Shopify sends

@@ -1,8 +1,9 @@
 from collections.abc import Callable
 
-from cashback.domain import causes
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cashback.domain import causes
 
 ids = st.text(alphabet=[*"a1:%", *"\n#é"], min_size=1, max_size=8) | st.sampled_from(
     ["earn", "1:earn", "1%3Aearn", "r:del", "ref:r", "cancel", "5:edit:1", "hold"]

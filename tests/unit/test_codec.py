@@ -3,9 +3,10 @@ from typing import Any, cast
 
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
-from cashback.adapters.dynamo.codec import decode, encode, from_item, key_attributes, to_item
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cashback.adapters.dynamo.codec import decode, encode, from_item, key_attributes, to_item
 
 scalars = st.none() | st.booleans() | st.integers(-(10**37), 10**37) | st.text() | st.binary()
 values: st.SearchStrategy[Any] = st.recursive(

@@ -1,13 +1,13 @@
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 
 import pytest
-from cashback.domain.facts import SHIPPING, Body, Facts, Line, Refund, RefundLine, gone_shares
-from cashback.domain.times import instant, moment, parse_instant
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from cashback.domain.facts import SHIPPING, Body, Facts, Line, Refund, RefundLine, gone_shares
+from cashback.domain.times import instant, moment, parse_instant
 from tests.unit.builders import at, body, line, refund, united, units
 
 line_ids = st.sampled_from(["1", "2", "3", "10"])

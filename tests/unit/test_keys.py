@@ -1,9 +1,10 @@
 from collections.abc import Callable
 
 import pytest
-from cashback.adapters.dynamo import keys
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cashback.adapters.dynamo import keys
 
 ids = st.text(alphabet=[*"ab#%/C", "\n"], min_size=1, max_size=6) | st.sampled_from(
     ["C#1", "a#C#b", "%23", "ORDER", "é"]

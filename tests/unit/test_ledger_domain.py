@@ -1,6 +1,9 @@
-from dataclasses import replace
+from copy import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from cashback.domain.ledger import (
     Account,
     Entry,
@@ -12,9 +15,6 @@ from cashback.domain.ledger import (
     recovery_of,
     transaction_id,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.unit.builders import applied
 
 amounts = st.integers(1, 10**9)

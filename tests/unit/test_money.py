@@ -2,11 +2,11 @@ import time
 from fractions import Fraction
 
 import pytest
-from cashback.domain.errors import Invalid
-from cashback.domain.money import Currency, Money, round_half_up, spread
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cashback.domain.errors import Invalid
+from cashback.domain.money import Currency, Money, round_half_up, spread
 from tests.unit.builders import JPY, KWD, USD
 
 currencies = st.sampled_from([JPY, USD, KWD, Currency("CLF", 4)])

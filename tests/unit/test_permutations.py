@@ -3,19 +3,20 @@
 ``Shop`` checks the invariants of every ledger after every commit; these tests compare where the worlds end.
 """
 
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
+
+from hypothesis import event, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 
 from cashback.domain.facts import Body, Facts, Line, Refund, RefundLine
 from cashback.domain.ledger import Kind
 from cashback.domain.money import round_half_up
 from cashback.domain.orders import AWARDED, REVIEWED, News, Status
 from cashback.domain.settings import Settings
-from hypothesis import event, given
-from hypothesis import settings as examples
-from hypothesis import strategies as st
-
 from tests.unit.builders import CUSTOMER, ORDER, Shop, body, line, news, paid, refund, settings, units
 
 POLICIES = st.sampled_from(["partial", "full_or_skip", "allow_negative"])

@@ -1,7 +1,7 @@
 """The use case around a decision: races are decided again, and what cannot be decided goes back to the queue."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from copy import replace
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -130,8 +130,8 @@ def test_news_that_are_overtaken_at_every_decision_go_back_to_the_queue_instead_
 
     def overtake() -> None:
         order = shop.order()
-        body = replace(order.facts.body or paid().body, updated_at=f"2026-03-01T09:{next(minutes):02d}:00.000000Z")
-        shop.books.orders.save(STORE, replace(order, facts=replace(order.facts, body=body), rev=order.rev + 1))
+        newer = paid(minute=next(minutes))
+        shop.books.orders.save(STORE, replace(order, facts=order.facts.merged(newer), rev=order.rev + 1))
 
     shop.before_transactions(overtake)
     with pytest.raises(Busy):

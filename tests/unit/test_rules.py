@@ -2,13 +2,13 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from cashback.domain.facts import SHIPPING, Body, Line
 from cashback.domain.money import Currency, round_half_up
 from cashback.domain.rules import calculate, merchandise, tier_of
 from cashback.domain.settings import Settings
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.unit.builders import JPY, KWD, USD, body, line, settings
 
 EVERY_RATE: list[dict[str, Any]] = [

@@ -2,6 +2,9 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from cashback.domain.errors import Invalid
 from cashback.domain.settings import (
     DEFAULTS,
@@ -13,9 +16,6 @@ from cashback.domain.settings import (
     parse_rate,
     parse_settings,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.unit.builders import JPY, KWD, USD, settings
 
 

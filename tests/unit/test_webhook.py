@@ -320,7 +320,7 @@ def test_the_sample_event_is_signed_by_its_sample_secret(sent: Sent) -> None:
 def test_the_handler_needs_no_environment_and_imports_little() -> None:
     code = (
         "import sys; import functions.webhook_ingest.app; "
-        "print(*(name for name in ('pydantic', 'aws_lambda_powertools', 'boto3', 'botocore', 'fractions', 'decimal',"
+        "print(*(name for name in ('pydantic', 'aws_lambda_powertools', 'boto3', 'botocore', 'fractions',"
         " 'cashback.storefronts.shopify', 'cashback.domain.facts') if name in sys.modules))"
     )
     path = f"{ROOT}:{ROOT / 'layers/shared'}"

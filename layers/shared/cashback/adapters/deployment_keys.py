@@ -3,8 +3,9 @@ CloudFormation cannot make one; platform_api makes it when it creates the first 
 
 import base64
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from cashback.adapters.dynamo.faults import unreachable_is_busy
 
@@ -12,16 +13,14 @@ if TYPE_CHECKING:
     from types_boto3_ssm import SSMClient
 
 
-@dataclass(frozen=True, slots=True)
-class DeploymentKeys:
+class DeploymentKeys(Struct, frozen=True):
     """Keys that never change while a deployment lives: cursors and hashed contacts would be lost with them."""
 
     cursor: bytes
     hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class DeploymentKeyStore:
+class DeploymentKeyStore(Struct, frozen=True):
     """The parameter that holds them."""
 
     client: "SSMClient"

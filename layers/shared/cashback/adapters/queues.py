@@ -9,8 +9,9 @@ import json
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from cashback.adapters.dynamo.faults import FAILURES
 from cashback.domain.errors import BodyTooLarge, Busy, Malformed
@@ -28,8 +29,7 @@ _FAST: Final = 1
 """Level of compression: the next ones cost three times the CPU and save a tenth."""
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
+class Queue(Struct, frozen=True):
     """The queue ``store-events`` and its dead-letter queue."""
 
     client: "SQSClient"

@@ -6,13 +6,13 @@ context names the store, so a ciphertext moved to another store decrypts for nob
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
-from cashback.adapters.dynamo.faults import FAILURES
-from cashback.adapters.dynamo.faults import unreachable_is_busy
+from cashback.adapters.dynamo.faults import FAILURES, unreachable_is_busy
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.errors import Busy, NotFound
 from cashback.domain.ledger import Write
@@ -29,8 +29,7 @@ PAUSE: Final = 10
 _MOST_CACHED: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Struct, frozen=True):
     """What was read at ``read_at``; not asked for again before ``next_at``."""
 
     secrets: tuple[str, ...]

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from cashback.domain.errors import LastAdminKey, NotFound, OwnKey
 from cashback.domain.times import Instant
@@ -26,8 +27,7 @@ class Role(StrEnum):
         return ranks.index(self) >= ranks.index(other)
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKey:
+class ApiKey(Struct, frozen=True):
     """A key as its store sees it. ``digest`` is the SHA-256 of the key, which itself is nowhere stored.
 
     ``request`` and ``payload`` are the hashes of the call that made it, so that a repeated call makes no second key.

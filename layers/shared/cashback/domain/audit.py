@@ -1,12 +1,11 @@
 """Acts of people that money does not show: who changed settings, keys and secrets, from where, and what it was."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from cashback.domain.times import Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where a request came from. ``actor`` names the key, and the person behind it where the caller said so."""
 
     actor: str
@@ -14,8 +13,7 @@ class Origin:
     source_ip: str
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(Struct, frozen=True):
     """One line of the audit, written in the transaction of the change itself. ``before`` and ``after`` are JSON texts;
     no secret ever stands in them."""
 

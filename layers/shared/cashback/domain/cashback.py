@@ -4,7 +4,7 @@ Pure: a decision is a new document and the entries that must be posted with it, 
 a clock, a table or the environment.
 """
 
-from dataclasses import replace
+from copy import replace
 from fractions import Fraction
 from math import floor
 

@@ -5,8 +5,7 @@ what is called back can never exceed what was awarded.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
-from types import MappingProxyType
+from copy import replace
 from typing import Final
 
 from cashback.domain import causes
@@ -32,7 +31,7 @@ def claw(order: Order, settings: Settings, account: Account | None, actor: str, 
     named = payload_hash(Kind.REVERSAL)
     target = order.target
     for refund_id in sorted(set(order.facts.refunds) - order.clawed)[:MAX_NAMED]:
-        known = replace(known, refunds=MappingProxyType({**known.refunds, refund_id: order.facts.refunds[refund_id]}))
+        known = replace(known, refunds={**known.refunds, refund_id: order.facts.refunds[refund_id]})
         reached = max(target, target_of(order, replace(known, cancelled=False)))
         steps.append((causes.refunded(order.order_id, refund_id), reached - target, named))
         target = reached
@@ -138,4 +137,4 @@ def _reversal(order: Order, cause: str, same: str, actor: str) -> Entry:
 
 
 def _only(facts: Facts, refund_ids: frozenset[str]) -> Mapping[str, Refund]:
-    return MappingProxyType({key: refund for key, refund in facts.refunds.items() if key in refund_ids})
+    return {key: refund for key, refund in facts.refunds.items() if key in refund_ids}

@@ -1,13 +1,12 @@
 """Who a customer is."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from cashback.domain.news import CustomerNews
 from cashback.domain.times import Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """What is known of a person; ``customer_id`` is the shop's id, and all that orders and entries ever hold.
 
     ``updated_at`` is when the shop last changed it: an older piece of news never overwrites a newer one.

@@ -1,10 +1,11 @@
 """What is known of an order, and how news of it are merged so that their order and number do not matter."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from copy import replace
 from fractions import Fraction
-from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from cashback.domain.times import Instant
 
@@ -14,8 +15,7 @@ SHIPPING: Final = "#shipping"
 """Stands for the delivery among the lines; no shop's line id holds a ``#``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True, omit_defaults=True):
     """A line as sold. ``gross`` = unit price x quantity - discount allocations, in minor units as the shop priced it:
     with tax inside where the order's ``taxes_included`` says so. ``tax`` is that line's tax either way."""
 
@@ -32,8 +32,7 @@ class Line:
     gift_card: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RefundLine:
+class RefundLine(Struct, frozen=True, omit_defaults=True):
     """Units of one line that came back; ``amount`` in the terms of the line's gross, None where the shop sent none."""
 
     line_id: str
@@ -41,8 +40,7 @@ class RefundLine:
     amount: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refund:
+class Refund(Struct, frozen=True, omit_defaults=True):
     """One refund. ``money`` is what it gave back beyond its lines (amount-only refunds, discrepancies; may be
     negative); ``shipping`` what it gave back of the delivery. ``transactions`` is what the shop says was paid out,
     kept for comparison only: lines win."""
@@ -55,8 +53,7 @@ class Refund:
     created_at: Instant | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True, omit_defaults=True):
     """What one order body says. The newest body wins as a whole: its fields describe one moment together.
 
     ``channel`` is where the order was placed (website, app, pos, ...). ``lines`` holds at most ``MAX_LINES`` of the
@@ -97,8 +94,7 @@ class Body:
         return self.expected_total if self.total is None else self.total
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True, omit_defaults=True):
     """Everything known of an order. Payment, completion and cancellation stay true, refunds are united by id, units
     gone never fall; the body is the newest seen. So any permutation of the same news ends with the same facts."""
 
@@ -106,7 +102,7 @@ class Facts:
     paid: bool = False
     completed: bool = False
     cancelled: bool = False
-    refunds: Mapping[str, Refund] = MappingProxyType({})
+    refunds: Mapping[str, Refund] = {}
 
     def merged(self, news: "Facts") -> "Facts":
         """Return these facts with ``news`` added. Commutative, associative and idempotent.
@@ -122,7 +118,7 @@ class Facts:
             paid=self.paid or news.paid,
             completed=self.completed or news.completed,
             cancelled=self.cancelled or news.cancelled,
-            refunds=MappingProxyType(refunds),
+            refunds=refunds,
         )
 
     def gone_shares(self) -> dict[str, Fraction]:

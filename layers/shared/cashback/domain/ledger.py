@@ -2,11 +2,13 @@
 
 import base64
 import json
-from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
+from msgspec import Struct, field
+
+from cashback.domain import causes
 from cashback.domain.times import Instant
 
 
@@ -41,8 +43,7 @@ class OnRefusal(StrEnum):
     """Nothing is recorded; the caller decides anew from the account image it is given."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One immutable line of a customer's ledger. Amounts are minor units.
 
     ``amount`` changes what is available, ``reserved`` what is held, ``owed`` the shortfall. A hold is (-n, +n), its
@@ -84,8 +85,7 @@ class Entry:
         return -gained if gained < 0 or self.voids else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """A customer's balance and figures. ``available + reserved == credited - debited``, always."""
 
     customer_id: str
@@ -104,8 +104,7 @@ class Account:
     merged_into: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Struct, frozen=True):
     """Changes of the account that are not money: counted in the same write as the posting they belong to."""
 
     orders_count: int = 0
@@ -120,8 +119,7 @@ type Write = dict[str, Any]
 """One conditional put, update, delete or check, ready for the transaction; made by the adapters, opaque elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(Struct, frozen=True):
     """Everything that must happen together for one customer.
 
     ``document`` is the source of the decision (an order, a request) and moves in the same transaction; ``also`` are
@@ -158,47 +156,41 @@ class Posting:
         return sum(entry.amount for entry in self.entries)
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(Struct, frozen=True):
     """Committed by this call. ``customer_id`` is the kept id where the customer was merged."""
 
     entries: tuple[Entry, ...]
     customer_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
+class Replayed(Struct, frozen=True):
     """Committed before, by the same request: the first outcome, REJECTED ones too."""
 
     entries: tuple[Entry, ...]
     customer_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """Refused for good, and recorded so."""
 
     entry: Entry
     account: Account
 
 
-@dataclass(frozen=True, slots=True)
-class AccountMoved:
+class AccountMoved(Struct, frozen=True):
     """Refused, nothing recorded: decide anew from this image and pin its version."""
 
     account: Account
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentMoved:
+class DocumentMoved(Struct, frozen=True):
     """Someone else moved the document, or another write of ``also``, first. ``image`` is what stands there now."""
 
     position: int
     image: dict[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class CauseTaken:
+class CauseTaken(Struct, frozen=True):
     """The cause is posted, but for another request, or only some of the causes are: the document knows the state."""
 
     entries: tuple[Entry, ...]
@@ -236,8 +228,34 @@ def recovery_of(entry: Entry, repaid: int) -> Entry:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryLine:
+def merge_postings(store_id: str, old: Account, kept: Account, at: Instant, actor: str) -> tuple[Posting, Posting]:
+    """Return what leaves the old account and what arrives at the kept one: money, reserves, shortfall and figures."""
+
+    def moving(account: Account, sign: int, newest: Instant | None) -> Posting:
+        entry = Entry(
+            cause=causes.merge(old.customer_id),
+            kind=Kind.MERGE,
+            amount=sign * old.available,
+            reserved=sign * old.reserved,
+            owed=sign * old.shortfall,
+            actor=actor,
+            payload_hash=payload_hash(Kind.MERGE),
+        )
+        return Posting(
+            store_id,
+            account.customer_id,
+            at,
+            entries=(entry,),
+            figures=Figures(sign * old.orders_count, sign * old.total_spent, newest),
+            version=account.version,
+            overdraft=True,
+        )
+
+    is_newer = old.last_order_at is not None and (kept.last_order_at or "") < old.last_order_at
+    return moving(old, -1, None), moving(kept, 1, old.last_order_at if is_newer else None)
+
+
+class HistoryLine(Struct, frozen=True):
     """An entry with the balance it left; None for a REJECTED one, which left none."""
 
     transaction_id: str

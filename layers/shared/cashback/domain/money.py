@@ -6,8 +6,9 @@ carries the currency along where an amount meets the outside.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
+
+from msgspec import Struct
 
 from cashback.domain.errors import Invalid
 
@@ -16,8 +17,7 @@ MAX_SHOP_LITERAL = 64
 _NUMBER = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?")
 
 
-@dataclass(frozen=True, slots=True)
-class Currency:
+class Currency(Struct, frozen=True):
     """An ISO 4217 code and the number of its minor-unit digits (JPY 0, USD 2, KWD 3)."""
 
     code: str
@@ -65,8 +65,7 @@ class Currency:
         return f"{sign}{digits[: -self.exponent]}.{digits[-self.exponent :]}"
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(Struct, frozen=True):
     """An amount of one currency."""
 
     minor: int

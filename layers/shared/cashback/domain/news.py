@@ -1,12 +1,11 @@
 """What shops tell: the delivery as it came, and what it turned out to say. ``orders.News`` is the third kind."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from cashback.domain.times import Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """One accepted webhook: its signature was valid, nothing else is known of it.
 
     Only ``body`` was signed: ``topic`` and ``delivery_id`` are what the headers claim, hints and no facts.
@@ -20,8 +19,7 @@ class Delivery:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerNews:
+class CustomerNews(Struct, frozen=True):
     """What one event says of a customer. Personal data: it belongs into PROFILE and never into ORDER, a queue or a log.
 
     The newest by ``occurred_at`` wins as a whole; None is a field the shop does not have, and ``tags`` None means that
@@ -40,8 +38,7 @@ class CustomerNews:
     created: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(Struct, frozen=True):
     """An event that changes nothing, and the code that says why; it is counted, never retried."""
 
     reason: str

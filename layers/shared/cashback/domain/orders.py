@@ -1,11 +1,13 @@
 """The document of an order: the facts known of it, and what was decided about its cashback."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from copy import replace
 from enum import StrEnum
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from cashback.domain.facts import Facts
 from cashback.domain.ledger import Entry, Figures
@@ -59,8 +61,7 @@ class Mode(StrEnum):
     MANUAL = "manual"
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True, omit_defaults=True):
     """What was read once, when the order was first known to earn; later settings never touch it."""
 
     settings_version: int
@@ -69,8 +70,7 @@ class Terms:
     tier_rate: Fraction | None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True, omit_defaults=True):
     """One line of the order's history of states."""
 
     status: Status
@@ -79,8 +79,7 @@ class Step:
     actor: str
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(Struct, frozen=True, omit_defaults=True):
     """A person's decision: ``amount`` is what was posted, ``expected`` what the person saw.
 
     ``request`` and ``payload`` are hashes of the Idempotency-Key in its namespace and of what was asked for, so that a
@@ -97,8 +96,7 @@ class Review:
     comment: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True, omit_defaults=True):
     """The document of one order. Amounts are minor units.
 
     ``basis`` is the award that the frozen rates (and an approval) imply before anything was gone, ``award`` what was
@@ -155,8 +153,7 @@ class Order:
         return self.basis - round_half_up(self.basis * self.gone)
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(Struct, frozen=True, omit_defaults=True):
     """What one event says of an order, whatever its topic was called.
 
     ``customer`` is the person found inside the order's body; it goes into PROFILE, never into the order's document.
@@ -168,8 +165,7 @@ class News:
     customer: CustomerNews | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True, omit_defaults=True):
     """A new document, and everything that must be committed with it.
 
     ``version`` pins the account image that the entries were decided from.

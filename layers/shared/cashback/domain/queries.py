@@ -1,14 +1,13 @@
 """What lists are asked for. Times are inclusive at both ends; None means no bound."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from cashback.domain.ledger import Entry, Kind
 from cashback.domain.orders import Status
 from cashback.domain.times import Instant
 
 
-@dataclass(frozen=True, slots=True)
-class OrdersWanted:
+class OrdersWanted(Struct, frozen=True):
     """Orders of these statuses (and this customer), created within these times."""
 
     statuses: tuple[Status, ...] = tuple(Status)
@@ -17,8 +16,7 @@ class OrdersWanted:
     created_to: Instant | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EntriesWanted:
+class EntriesWanted(Struct, frozen=True):
     """Entries of these kinds, posted within these times; those that moved nothing only with ``include_zero``."""
 
     kinds: frozenset[Kind] = frozenset(Kind)

@@ -1,16 +1,17 @@
 """What an order earns: pure arithmetic over its lines and the store's settings."""
 
-from dataclasses import dataclass, replace
+from copy import replace
 from fractions import Fraction
 from typing import Final
+
+from msgspec import Struct
 
 from cashback.domain.facts import SHIPPING, Body, Line
 from cashback.domain.money import round_half_up, spread
 from cashback.domain.settings import Exclusions, ProductRate, Settings, Tier
 
 
-@dataclass(frozen=True, slots=True)
-class LineAward:
+class LineAward(Struct, frozen=True, omit_defaults=True):
     """What one line earns: its base in minor units, its rate, and its share of the order's award."""
 
     line_id: str
@@ -24,8 +25,7 @@ class LineAward:
         return self.base * self.rate
 
 
-@dataclass(frozen=True, slots=True)
-class Calculation:
+class Calculation(Struct, frozen=True, omit_defaults=True):
     """What an order earns before anything of it is gone. ``reason`` says why ``award`` is 0."""
 
     lines: tuple[LineAward, ...]

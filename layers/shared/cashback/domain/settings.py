@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, Final
+
+from msgspec import Struct
 
 from cashback.domain.errors import Invalid
 from cashback.domain.money import Currency
@@ -65,8 +66,7 @@ class Clawback(StrEnum):
     """Takes all; the balance may become negative."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tier:
+class Tier(Struct, frozen=True):
     """A rate earned by spending; ``min_spent`` in minor units."""
 
     name: str
@@ -74,8 +74,7 @@ class Tier:
     rate: Fraction
 
 
-@dataclass(frozen=True, slots=True)
-class ProductRate:
+class ProductRate(Struct, frozen=True):
     """A rate for lines whose ``attribute`` (sku, product_id, vendor, category, tag) equals ``value``."""
 
     attribute: str
@@ -83,8 +82,7 @@ class ProductRate:
     rate: Fraction
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusions:
+class Exclusions(Struct, frozen=True):
     """What never earns. The first five are about lines, the others about the whole order."""
 
     skus: frozenset[str] = frozenset()
@@ -97,8 +95,7 @@ class Exclusions:
     payment_methods: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """Settings of one store at one version. Amounts are minor units, rates exact fractions in [0, 1]."""
 
     store_id: str
@@ -178,8 +175,7 @@ def parse_rate(literal: object, field: str) -> Fraction:
     return Fraction(literal)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
+class _Reader(Struct, frozen=True):
     currency: Currency
     document: Mapping[str, Any]
 

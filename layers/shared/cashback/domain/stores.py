@@ -3,8 +3,10 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from copy import replace
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from cashback.domain.money import Currency
 from cashback.domain.settings import DEFAULTS, Settings, parse_settings
@@ -19,8 +21,7 @@ AMOUNTS: Final = ("min_order", "max_award", "hold_over_award", "hold_over_total"
 """Settings that are amounts of the store's currency."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoreRecord:
+class StoreRecord(Struct, frozen=True):
     """A store in the directory; ``request`` and ``payload`` are the hashes of the call that created it."""
 
     store_id: str
@@ -30,8 +31,7 @@ class StoreRecord:
     payload: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StoreDocument:
+class StoreDocument(Struct, frozen=True):
     """The settings of a store at one version, in the form of the API (amounts and rates are texts).
 
     ``changed_at`` says since when each setting is what it is, for those that were ever changed.

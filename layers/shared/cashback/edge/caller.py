@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
+
+from msgspec import Struct
 
 from cashback.domain.api_keys import Role
 from cashback.domain.audit import Origin
@@ -13,11 +14,12 @@ from cashback.domain.errors import Forbidden, Malformed
 _PERSON: Final = re.compile(r"[!-~](?:[ -~]{0,98}[!-~])?")
 """Visible ASCII with spaces inside, at most 100 characters."""
 
+_VERSION: Final = re.compile(r"(?P<quote>\"?)(?P<version>[0-9]{1,9})(?P=quote)")
+
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """An admin of one store. The store comes from the key and from nowhere else."""
 
     store_id: str
@@ -31,15 +33,13 @@ class Caller:
         return self.origin.actor
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(Struct, frozen=True):
     """The operator of the deployment, whom IAM has authenticated."""
 
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What makes two calls the same: hashes of the Idempotency-Key in its namespace, and of the body."""
 
     key: str
@@ -92,10 +92,10 @@ def if_match(event: Mapping[str, Any]) -> int:
     value = header(event, "if-match")
     if value is None:
         raise Malformed("if_match_required", "the header If-Match is missing")
-    version = re.fullmatch(r"\"?([0-9]{1,9})\"?", value.strip(), re.ASCII)
+    version = _VERSION.fullmatch(value.strip())
     if version is None:
         raise Malformed("if_match_format", "If-Match is the version that GET answered")
-    return int(version.group(1))
+    return int(version.group("version"))
 
 
 def header(event: Mapping[str, Any], name: str) -> str | None:

@@ -5,9 +5,10 @@ import binascii
 import hmac
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
+
+from msgspec import Struct
 
 from cashback.domain.errors import Malformed
 
@@ -18,8 +19,7 @@ _LONGEST: Final = 4_096
 _MAC: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Cursors:
+class Cursors(Struct, frozen=True):
     """Makes and reads the cursors of one list. ``scope`` is all that must be the same on the next page; ``key`` is
     asked for only where there is a cursor, and ``now`` is in seconds."""
 

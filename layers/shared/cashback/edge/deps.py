@@ -2,9 +2,10 @@
 needs no environment, and a function imports only what it uses: an import inside a function here is the point."""
 
 import os
-from dataclasses import dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from cashback.services.create_store import Registry
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(Struct, frozen=True):
     """The names that the template gives every function. Nothing has a default: a missing one is a bug."""
 
     ledger_table: str
@@ -36,7 +36,7 @@ class Environment:
 @cache
 def environment() -> Environment:
     """Read the environment, once."""
-    return Environment(**{field.name: os.environ[field.name.upper()] for field in fields(Environment)})
+    return Environment(**{name: os.environ[name.upper()] for name in Environment.__struct_fields__})
 
 
 @cache

@@ -39,7 +39,14 @@ def refuse(code: str) -> PydanticCustomError:
 def _text_of(value: object) -> str:
     if not isinstance(value, str):
         raise refuse("type")
+    if not _is_unicode(value):
+        raise refuse("string_unicode")
     return value
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether a text has an encoding at all: half of a surrogate pair has none."""
+    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _id(value: object) -> str:
@@ -64,7 +71,7 @@ def _literal(value: object) -> object:
     """The text of a number; what is neither number nor text is no amount."""
     if isinstance(value, Number):
         value = value.text
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value.isascii():
         raise refuse("amount_format")
     return value
 
@@ -72,7 +79,7 @@ def _literal(value: object) -> object:
 def _rate(value: object) -> object:
     if isinstance(value, Number):
         value = value.text
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value.isascii():
         raise refuse("rate_range")
     return value
 

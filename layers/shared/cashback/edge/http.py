@@ -34,6 +34,7 @@ from cashback.edge.caller import (
 )
 from cashback.edge.cursors import Cursors, scope_of
 from cashback.edge.json_text import MAX_BODY, read_object
+from cashback.edge.log import log
 from cashback.edge.models import field_names
 from cashback.edge.problems import PROBLEM_JSON
 
@@ -106,14 +107,18 @@ class Api:
         return register
 
     def resolve(self, event: Event, context: Any) -> dict[str, Any]:
-        """Serve one request of API Gateway."""
+        """Serve one request of API Gateway. One line of log for each that could have changed something."""
         try:
             admitted = self._admitted(event)
         except DomainError as error:
             status, body, headers = _problem(error, event)
-            return _served(status, body, {**headers, "Content-Type": [PROBLEM_JSON]})
-        served = self._resolver.resolve(admitted, context)
-        return _served(served["statusCode"], served["body"] or "", served["multiValueHeaders"])
+            served = _served(status, body, {**headers, "Content-Type": [PROBLEM_JSON]})
+        else:
+            resolved = self._resolver.resolve(admitted, context)
+            served = _served(resolved["statusCode"], resolved["body"] or "", resolved["multiValueHeaders"])
+        if event["httpMethod"] != "GET":
+            _log(event, served["statusCode"])
+        return served
 
     def caller(self) -> Caller:
         """Return who calls."""
@@ -183,7 +188,7 @@ class Api:
         for route in known:
             if route.method == method:
                 return route
-        raise problems.MethodUnknown
+        raise problems.MethodUnknown(route.method for route in known)
 
     @staticmethod
     def _authorize(route: Route, event: Event) -> None:
@@ -200,7 +205,9 @@ class Api:
         status, body = problems.of_validation(error.errors(), self.request_id, field_names())
         return Response(status, PROBLEM_JSON, body)
 
-    def _broken(self, _error: ResponseValidationError) -> Response[str]:
+    def _broken(self, error: ResponseValidationError) -> Response[str]:
+        """A bug of ours: the answer does not fit its model. The gateway's alarm on 5xx sees it."""
+        log("answer_invalid", level="ERROR", request=self.request_id, fields=len(error.errors()))
         return Response(500, PROBLEM_JSON, problems.problem(500, "internal", self.request_id))
 
 
@@ -216,9 +223,22 @@ def answer[M: BaseModel](
     return Response(status, JSON, body, headers)
 
 
+def _log(event: Event, status: int) -> None:
+    told = event["requestContext"].get("authorizer") or {}
+    log(
+        "api_call",
+        request=event["requestContext"]["requestId"],
+        method=event["httpMethod"],
+        path=event["path"],
+        status=status,
+        store=told.get("store_id"),
+        key=told.get("api_key_id"),
+    )
+
+
 def _problem(error: DomainError, event: Event) -> tuple[int, str, dict[str, str | list[str]]]:
     body = problems.of_error(error, event["requestContext"]["requestId"], field_names())
-    return error.status, body, {"Retry-After": problems.RETRY_AFTER} if error.retryable else {}
+    return error.status, body, problems.headers_of(error)
 
 
 def _served(status: int, body: str, headers: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """JSON as it was written: numbers keep their literal text, and what two readers could read differently is refused."""
 
 import json
-from dataclasses import dataclass
 from typing import Any, Final, NoReturn
+
+from msgspec import Struct
 
 from cashback.domain.errors import Invalid, Malformed
 
@@ -15,8 +16,7 @@ LONGEST_NUMBER: Final = 4_300
 """Digits that an integer may have anywhere; longer ones are an attack on whoever converts them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A JSON number as its literal text: never a float, and never mistaken for a string."""
 
     text: str

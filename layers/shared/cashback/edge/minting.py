@@ -2,8 +2,9 @@
 
 import base64
 import binascii
-from dataclasses import dataclass
 from hashlib import sha256
+
+from msgspec import Struct
 
 from cashback.adapters.deployment_keys import DeploymentKeys
 from cashback.domain.api_keys import ApiKey, Role
@@ -20,16 +21,14 @@ _SHORTEST_SECRET = 16
 _LONGEST_SECRET = 128
 
 
-@dataclass(frozen=True, slots=True)
-class MintedKey:
+class MintedKey(Struct, frozen=True):
     """A key, and the text that opens with it."""
 
     key: ApiKey
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class MintedStore:
+class MintedStore(Struct, frozen=True):
     """A store to create, and what was made for it."""
 
     new: NewStore
@@ -38,8 +37,7 @@ class MintedStore:
     fresh: DeploymentKeys
 
 
-@dataclass(frozen=True, slots=True)
-class MintedSecret:
+class MintedSecret(Struct, frozen=True):
     """A secret to sign with; ``made`` is None where the shop gave its own."""
 
     secret: str

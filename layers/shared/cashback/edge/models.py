@@ -42,13 +42,13 @@ _Rates = Annotated[dict[_Word, RateText], Field(max_length=100)]
 class Request(BaseModel):
     """What a caller sends."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Answer(BaseModel):
     """What a caller gets."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 # ---- settings
@@ -158,7 +158,7 @@ class ChangeStore(SettingsRequest):
 
 
 def _secret(value: object) -> object:
-    if not isinstance(value, str) or re.fullmatch(r"[!-~]{8,255}", value) is None:
+    if not isinstance(value, str) or re.fullmatch(r"[!-~](?:[ -~]{0,253}[!-~])?", value) is None:
         raise refuse("secret_format")
     return value
 

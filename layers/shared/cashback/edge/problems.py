@@ -3,9 +3,10 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
+
+from msgspec import Struct
 
 from cashback.domain.errors import DomainError, Invalid, Malformed
 from cashback.edge.json_text import Number
@@ -32,8 +33,7 @@ _TYPE_ERROR: Final = re.compile(r"(\w+_type|\w+_attributes_type|bool_parsing)")
 _INDEX: Final = re.compile(r"\d{1,6}")
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One thing wrong with one field; the field is empty where naming it would repeat the caller."""
 
     field: str
@@ -67,6 +67,10 @@ class MethodUnknown(DomainError):
     code = "method_not_allowed"
     status = 405
 
+    def __init__(self, allowed: Iterable[str]) -> None:
+        super().__init__()
+        self.allowed = ", ".join(sorted(allowed))
+
 
 def problem(status: int, code: str, request_id: str, *, detail: str = "", faults: Sequence[Fault] = ()) -> str:
     """Return the body of a problem."""
@@ -94,6 +98,13 @@ def of_error(error: DomainError, request_id: str, known: frozenset[str]) -> str:
         case Malformed():
             return problem(error.status, error.reason, request_id, detail=error.detail)
     return problem(error.status, error.code, request_id, detail=error.detail)
+
+
+def headers_of(error: DomainError) -> dict[str, str | list[str]]:
+    """Return the headers that tell a caller what to do about a failure."""
+    if isinstance(error, MethodUnknown):
+        return {"Allow": error.allowed}
+    return {"Retry-After": RETRY_AFTER} if error.retryable else {}
 
 
 def of_validation(errors: Iterable[Mapping[str, Any]], request_id: str, known: frozenset[str]) -> tuple[int, str]:

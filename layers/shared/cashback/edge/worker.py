@@ -2,9 +2,10 @@
 
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
 
 from cashback.adapters.queues import decode
 from cashback.domain.errors import DomainError, NotFound
@@ -35,8 +36,7 @@ LATE_AFTER: Final = 60
 """Seconds in the queue from which the delay of a store's events is worth noting."""
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(Struct):
     """One invocation. Settings are read once for each store in it, and never kept for the next."""
 
     books: Books

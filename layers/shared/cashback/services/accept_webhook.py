@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from cashback.domain.errors import BodyTooLarge
 from cashback.domain.news import Delivery
@@ -17,8 +18,7 @@ STORE_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{2,39}", re.ASCII)
 """What can be a store at all; ``domain.stores`` says the same, and importing it would cost every cold start more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A webhook as it arrived. ``store_id`` and ``source`` are what its path says, unchecked."""
 
     store_id: str

@@ -1,7 +1,8 @@
 """What the use cases work on: the tables of one deployment, handed to every use case as one argument."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from cashback.adapters.dynamo.customers import Customers
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.stores import Stores
 
 
-@dataclass(frozen=True, slots=True)
-class Books:
+class Books(Struct, frozen=True):
     """The ledger and the documents that postings come from."""
 
     ledger: "Ledger"

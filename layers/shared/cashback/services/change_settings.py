@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cashback.domain.audit import Act, Origin
-from cashback.domain.errors import VersionConflict
+from cashback.domain.errors import Invalid, VersionConflict
 from cashback.domain.orders import Status
 from cashback.domain.queries import OrdersWanted
 from cashback.domain.stores import StoreDocument, as_text, canonical
@@ -26,6 +26,8 @@ def change_settings(
     before = books.stores.document(store_id)
     if before.version != seen:
         raise VersionConflict("the settings were changed meanwhile")
+    if changes.get("currency", before.currency.code) != before.currency.code:
+        raise Invalid("currency", "currency_fixed", "the currency of a store never changes")
     after = before.changed(changes, now, origin.actor)
     written = canonical(after.document, after.settings())
     after = before.changed({name: written[name] for name in changes}, now, origin.actor)
@@ -34,8 +36,9 @@ def change_settings(
         return before, []
     was = {name: before.document.get(name) for name in moved}
     became = {name: after.document[name] for name in moved}
+    warnings = _warnings(books, before, after)
     books.stores.change(after, Act("settings_changed", store_id, now, origin, as_text(was), as_text(became)))
-    return after, _warnings(books, before, after)
+    return after, warnings
 
 
 def _warnings(books: Books, before: StoreDocument, after: StoreDocument) -> list[str]:

@@ -1,8 +1,9 @@
 """Create a store: its place in the directory, first settings, signing secrets and first admin key, all or nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from cashback.domain.api_keys import ApiKey
 from cashback.domain.audit import Act, Origin
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from cashback.adapters.secrets import WebhookSecrets
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(Struct, frozen=True):
     """Where stores, their keys and their secrets are kept."""
 
     stores: "Stores"
@@ -29,8 +29,7 @@ class Registry:
     deployment: "DeploymentKeyStore"
 
 
-@dataclass(frozen=True, slots=True)
-class NewStore:
+class NewStore(Struct, frozen=True):
     """What is asked for. ``settings`` holds those that differ from the defaults; ``secrets`` one for each source.
 
     ``request`` and ``payload`` are the hashes of the Idempotency-Key (None without one) and of the body.

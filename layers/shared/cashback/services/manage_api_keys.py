@@ -1,6 +1,6 @@
 """Make, list and delete a store's API keys."""
 
-from dataclasses import replace
+from copy import replace
 from typing import TYPE_CHECKING, Final
 
 from cashback.domain.api_keys import ApiKey, deletable
@@ -35,7 +35,7 @@ def create_api_key(keys: "ApiKeys", store_id: str, key: ApiKey, origin: Origin, 
         if not key.works(now):
             raise Invalid("expires_at", "time_past")
         if sum(other.deleted_at is None for other in ring.keys) >= MOST_KEYS:
-            raise Invalid("name", "too_many_items")
+            raise Invalid("body", "too_many_keys", "delete a key first")
         if keys.add(ring, key, Act("api_key_created", key.api_key_id, now, origin, after=_described(key))):
             return key, False
     raise Busy("the keys keep changing")

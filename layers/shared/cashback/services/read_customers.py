@@ -1,6 +1,6 @@
 """Look at customers: who they are, what they have, and how it came."""
 
-from dataclasses import replace
+from copy import replace
 
 from cashback.domain.customers import Profile
 from cashback.domain.errors import CustomerNotFound

@@ -1,10 +1,11 @@
 """Look at a store: its settings, and how its engine is."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from cashback.domain.orders import Order, Status
 from cashback.domain.queries import OrdersWanted
@@ -27,8 +28,7 @@ class EngineStatus(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """Why an engine is not active: how often, and since when."""
 
     code: str
@@ -36,8 +36,7 @@ class Cause:
     since: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
+class Engine(Struct, frozen=True):
     """``error`` where something of the store failed within the hour, ``paused`` where it does not credit by itself.
 
     ``queue_delay_seconds`` is the age of the last late event of the last quarter of an hour, 0 without one.

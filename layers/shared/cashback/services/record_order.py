@@ -1,6 +1,6 @@
 """Record news of an order: load facts, decide, post. A lost race is decided again, never dropped."""
 
-from dataclasses import replace
+from copy import replace
 from typing import Final
 
 from cashback.domain.cashback import account_needed, fail, hear

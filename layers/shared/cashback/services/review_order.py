@@ -1,7 +1,8 @@
 """Approve or reject an order that waits for a person. The first decision wins; every other is told so."""
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from cashback.domain.cashback import approve, reject
 from cashback.domain.errors import (
@@ -23,8 +24,7 @@ from cashback.services.books import Books
 _TRIES: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(Struct, frozen=True):
     """A person's yes. Amounts are minor units; ``expected`` is what the person saw, ``amount`` what to post instead.
 
     ``request`` and ``payload`` are the hashes of the Idempotency-Key in its namespace and of the body.
@@ -39,8 +39,7 @@ class Approval:
     payload: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(Struct, frozen=True):
     """A person's no, and why."""
 
     reason: str

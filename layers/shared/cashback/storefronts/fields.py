@@ -17,7 +17,7 @@ MOST_TAGS: Final = 250
 MOST_UNITS: Final = 1_000_000_000
 
 _TO_ESCAPE: Final = re.compile(r"[^A-Za-z0-9._~:@+-]")
-_WHOLE: Final = re.compile(r"-?[0-9]{1,10}", re.ASCII)
+_WHOLE: Final = re.compile(r"-?[0-9]{1,10}")
 
 
 class Unreadable(Exception):
@@ -72,7 +72,7 @@ def whole(value: object) -> int:
 
     :raises Unreadable: ``quantity_invalid``.
     """
-    digits = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    digits = str(value) if isinstance(value, int) else value
     if not isinstance(digits, str) or not _WHOLE.fullmatch(digits) or abs(int(digits)) > MOST_UNITS:
         raise Unreadable("quantity_invalid")
     return int(digits)

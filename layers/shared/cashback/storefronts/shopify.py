@@ -106,7 +106,7 @@ def _order_news(order: dict[str, Any], settings: Settings, received_at: Instant 
     refunds = [refund(part, settings.currency) for part in embedded]
     buyer = order.get("customer")
     customer = _customer(buyer, updated_at) if isinstance(buyer, dict) and buyer.get("id") is not None else None
-    status = order.get("financial_status")
+    status = text(order.get("financial_status"))
     facts = Facts(
         body=_body(order, updated_at, customer, settings),
         paid=status in _WAS_PAID,

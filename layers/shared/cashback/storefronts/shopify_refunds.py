@@ -73,9 +73,9 @@ def is_foreign(body: dict[str, Any], currency: Currency) -> bool:
     bags += [part.get("subtotal_amount_set") for part in objects(body.get("refund_shipping_lines"))]
     bags += [part.get("amount_set") for part in objects(body.get("order_adjustments"))]
     shops = [bag.get("shop_money") for bag in bags if isinstance(bag, dict)]
-    codes = {shop.get("currency_code") for shop in shops if isinstance(shop, dict)}
+    codes = {str(shop.get("currency_code") or currency.code) for shop in shops if isinstance(shop, dict)}
     if objects(body.get("refund_line_items")) or objects(body.get("order_adjustments")) or codes:
-        return bool(codes - {None, currency.code})
+        return bool(codes - {currency.code})
     return _foreign(body, currency, _MOVED) or _foreign(body, currency, _MOVING)
 
 

@@ -9,8 +9,9 @@ import binascii
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from cashback.domain.errors import SignatureExpired, SignatureInvalid, SignatureMissing
 
@@ -46,8 +47,7 @@ _ESCAPED: Final = re.compile(r"&(?:(amp|lt|gt|quot)|#0*(34|38|39|60|62)|#[xX]0*(
 _NAMED: Final = {"amp": "&", "lt": "<", "gt": ">", "quot": '"'}
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """What a request's headers claim: one of ``signatures`` (base64) is that of ``prefix`` + body."""
 
     source: str

@@ -1,15 +1,14 @@
 """Entries and accounts as items, and the account's conditional update."""
 
-from dataclasses import fields
 from typing import Any
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Attributes, Item, encode, key_attributes, to_item
 from cashback.domain.ledger import Account, Entry, EntryStatus, Kind, Posting
 
-_ENTRY_FIELDS = [field.name for field in fields(Entry)]
+_ENTRY_FIELDS = Entry.__struct_fields__
 _IF_ANY = {"reserved", "owed", "voids"}
-_ACCOUNT_FIELDS = [field.name for field in fields(Account)]
+_ACCOUNT_FIELDS = Account.__struct_fields__
 
 
 def entry_item(store_id: str, customer_id: str, entry: Entry) -> Item:
@@ -41,8 +40,11 @@ def put_entry(table: str, store_id: str, customer_id: str, entry: Entry) -> dict
     }
 
 
-def update_account(table: str, posting: Posting) -> dict[str, Any]:
-    """The account's share of a posting: the sums of its entries, and every condition under which they may stand."""
+def update_account(table: str, posting: Posting, merged_into: str | None = None) -> dict[str, Any]:
+    """The account's share of a posting: the sums of its entries, and every condition under which they may stand.
+
+    ``merged_into`` marks the account as merged, in the posting that empties it.
+    """
     entries = posting.entries
     sums = {
         "available": posting.amount,
@@ -58,6 +60,9 @@ def update_account(table: str, posting: Posting) -> dict[str, Any]:
     adds.append("version :entries")
     values[":entries"] = encode(len(entries))
     sets = []
+    if merged_into is not None:
+        sets.append("merged_into = :merged_into")
+        values[":merged_into"] = encode(merged_into)
     conditions = ["attribute_exists(pk)", "attribute_not_exists(merged_into)"]
     if posting.active_only:
         conditions.append("attribute_not_exists(erased_at)")
@@ -74,7 +79,7 @@ def update_account(table: str, posting: Posting) -> dict[str, Any]:
         conditions.append("(attribute_not_exists(shortfall) OR shortfall = :zero)")
         values[":zero"] = encode(0)
     if posting.figures.ordered_at is not None:
-        sets = ["last_order_at = :ordered_at", "first_order_at = if_not_exists(first_order_at, :ordered_at)"]
+        sets += ["last_order_at = :ordered_at", "first_order_at = if_not_exists(first_order_at, :ordered_at)"]
         conditions.append("(attribute_not_exists(last_order_at) OR last_order_at < :ordered_at)")
         values[":ordered_at"] = encode(posting.figures.ordered_at)
     return {

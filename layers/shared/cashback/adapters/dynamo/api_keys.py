@@ -2,7 +2,8 @@
 list, beside a guard whose revision every change raises."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+
+from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.audit import audit_line
@@ -13,11 +14,10 @@ from cashback.domain.audit import Act
 from cashback.domain.ledger import Write
 from cashback.domain.times import Instant
 
-_FIELDS = [field.name for field in fields(ApiKey)]
+_FIELDS = ApiKey.__struct_fields__
 
 
-@dataclass(frozen=True, slots=True)
-class Bearer:
+class Bearer(Struct, frozen=True):
     """What the authorizer learns of the holder of a key."""
 
     store_id: str
@@ -26,8 +26,7 @@ class Bearer:
     expires_at: Instant | None
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRing:
+class KeyRing(Struct, frozen=True):
     """The keys of one store, deleted ones too, as they stood at revision ``rev``."""
 
     store_id: str
@@ -35,8 +34,7 @@ class KeyRing:
     rev: int
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKeys:
+class ApiKeys(Struct, frozen=True):
     """Reads keys, and changes the ring of a store only as it was read."""
 
     table: StateTable

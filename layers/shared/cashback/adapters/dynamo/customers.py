@@ -1,7 +1,8 @@
 """Customers in the State table: the profile and the account, created together or not at all."""
 
 import json
-from dataclasses import dataclass, fields
+
+from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
@@ -9,11 +10,10 @@ from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.domain.customers import Profile
 from cashback.domain.times import Instant
 
-_FIELDS = [field.name for field in fields(Profile)]
+_FIELDS = Profile.__struct_fields__
 
 
-@dataclass(frozen=True, slots=True)
-class Customers:
+class Customers(Struct, frozen=True):
     """Who the customers are. Balances are the ledger's."""
 
     table: StateTable

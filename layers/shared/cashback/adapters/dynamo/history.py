@@ -1,8 +1,9 @@
 """The history of a customer's balance, read consistently from the Ledger table's local index."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.accounts import entry_of
@@ -22,8 +23,7 @@ _TRIES = 3
 _READ_AT_ONCE = 200
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """Reads entries, newest first, each with the balance it left."""
 
     client: "DynamoDBClient"

@@ -3,11 +3,12 @@
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from copy import replace
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.accounts import account_of, entry_of, put_entry, update_account
@@ -27,8 +28,10 @@ from cashback.domain.ledger import (
     Posting,
     Refused,
     Replayed,
+    merge_postings,
     recovery_of,
 )
+from cashback.domain.times import Instant
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -40,20 +43,17 @@ _TRIES = 5
 _HOPS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class _Retry:
+class _Retry(Struct, frozen=True):
     """Nothing is known to be committed: the same call again."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Resend:
+class _Resend(Struct, frozen=True):
     """Not a refusal: the same posting in another shape, or at the id its customer was merged into."""
 
     posting: Posting
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(Struct, frozen=True):
     """Posts entries. ``sleep`` and ``jitter`` are arguments so that time can be virtual."""
 
     client: "DynamoDBClient"
@@ -136,6 +136,45 @@ class Ledger:
             if not isinstance(outcome, AccountMoved):
                 return outcome
         raise StateConflict("the balance is changing too fast to be set")
+
+    def merge(self, store_id: str, from_id: str, into_id: str, at: Instant, actor: str) -> Posted | Replayed:
+        """Move everything of one account to another, and mark the first as merged into the second.
+
+        The one posting over two accounts: an entry at each under the cause of the merge, both accounts pinned by
+        version. Later postings for ``from_id`` follow the mark. The kept account may not itself be merged, so no
+        circle can be made.
+
+        :raises CustomerNotFound: either does not exist.
+        :raises StateConflict: one of them is merged already, or both are the same.
+        :raises Busy: they kept changing, or are out of reach; the same call is safe to repeat.
+        """
+        if from_id == into_id:
+            raise StateConflict("a customer cannot be merged into itself")
+        for pause in backoff(_TRIES, self.jitter):
+            self.sleep(pause)
+            old, kept = self.account(store_id, from_id), self.account(store_id, into_id)
+            if old.merged_into == into_id:
+                return Replayed(merge_postings(store_id, old, kept, at, actor)[0].entries, into_id)
+            if old.merged_into or kept.merged_into:
+                raise StateConflict("one of the customers is merged already")
+            leaving, arriving = merge_postings(store_id, old, kept, at, actor)
+            mark = update_account(self.state_table, leaving, merged_into=into_id)
+            puts = [
+                {"Put": put_entry(self.ledger_table, store_id, p.customer_id, replace(entry, posted_at=at))}
+                for p in (leaving, arriving)
+                for entry in p.entries
+            ]
+            updates = [{"Update": mark}, {"Update": update_account(self.state_table, arriving)}]
+            try:
+                self.client.transact_write_items(TransactItems=[*puts, *updates])  # type: ignore[list-item]
+            except self.client.exceptions.TransactionCanceledException:
+                continue
+            except FAILURES as error:
+                if not is_transient(error):
+                    raise
+                continue
+            return Posted(leaving.entries, into_id)
+        raise Busy("the accounts keep changing")
 
     def _alone(self, posting: Posting) -> Outcome | CustomerNotFound:
         try:

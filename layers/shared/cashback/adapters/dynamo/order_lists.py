@@ -2,8 +2,9 @@
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import from_item
@@ -14,8 +15,7 @@ from cashback.domain.orders import Order, Status
 from cashback.domain.queries import OrdersWanted
 
 
-@dataclass(frozen=True, slots=True)
-class OrderLists:
+class OrderLists(Struct, frozen=True):
     """Orders by status or by customer. A place is an order's time and id, the same in every partition, so a page
     continues rightly even when orders changed their status in between."""
 

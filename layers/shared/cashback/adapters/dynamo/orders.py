@@ -1,6 +1,6 @@
 """Orders in the State table."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
@@ -11,8 +11,7 @@ from cashback.domain.ledger import Write
 from cashback.domain.orders import Order
 
 
-@dataclass(frozen=True, slots=True)
-class Orders:
+class Orders(Struct, frozen=True):
     """The documents of orders, each written only over the revision that was read."""
 
     table: StateTable

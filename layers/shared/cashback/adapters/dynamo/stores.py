@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.audit import audit_line
@@ -22,8 +23,7 @@ DELAY_SEEN_FOR: Final = timedelta(minutes=15)
 """How long one late event speaks for its store's queue."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stores:
+class Stores(Struct, frozen=True):
     """Settings are read consistently each time they are needed, and cached by nobody."""
 
     table: StateTable

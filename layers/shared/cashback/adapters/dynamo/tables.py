@@ -1,8 +1,9 @@
 """The State table: reads and conditional writes of whole items, with one reading of what can fail."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from cashback.adapters.dynamo.codec import Item, encode, from_item, key_attributes, to_item
 from cashback.adapters.dynamo.faults import RETRYABLE, unreachable_is_busy
@@ -23,8 +24,7 @@ class Lost(Exception):
         self.images = images
 
 
-@dataclass(frozen=True, slots=True)
-class StateTable:
+class StateTable(Struct, frozen=True):
     """One table, plain Python items. All reads of items are consistent; only indexes lag."""
 
     client: "DynamoDBClient"

@@ -1,0 +1,254 @@
+"""docs/openapi.json, from the handlers themselves: `python -m dev.openapi` writes it, `--print` shows it.
+
+The functions register their routes without answers' models, which a cold start has no use for; here the same handlers
+are registered once more, with everything that readers want to know.
+"""
+
+import importlib
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any, Final, get_args, get_type_hints
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+from aws_lambda_powertools.event_handler.openapi.models import Server
+from pydantic import BaseModel
+
+from cashback.edge.http import Api, Route
+from cashback.edge.models import Problem
+from cashback.edge.problems import PROBLEM_JSON
+from dev.project import ROOT
+
+DOCUMENT: Final = ROOT / "docs" / "openapi.json"
+FUNCTIONS: Final = ("settings_api", "orders_api", "customers_api", "platform_api")
+METHODS: Final = ("get", "post", "put", "patch", "delete")
+
+ERRORS: Final = {
+    400: "The request cannot be read: JSON, a header or a cursor",
+    401: "No valid API key",
+    403: "Not with this key's role, or no such route",
+    404: "Not there, or another store's",
+    409: "In conflict with the state, or with an earlier call of the same Idempotency-Key",
+    413: "More than 1 MiB",
+    415: "Not application/json",
+    422: "Readable, but not valid; `errors` names the fields",
+    429: "Too many requests",
+    500: "A failure of ours",
+    503: "Out of reach for now: repeat the same call after Retry-After seconds",
+}
+_ONLY_WITH_BODY: Final = frozenset({409, 413, 415})
+
+Schema = dict[str, Any]
+
+
+def document() -> str:
+    """The whole document, as it is committed."""
+    return json.dumps(build(), indent=2, sort_keys=True) + "\n"
+
+
+def build() -> Schema:
+    """The paths and schemas of all functions."""
+    paths: Schema = {}
+    schemas: Schema = {}
+    for name in FUNCTIONS:
+        part = of_function(importlib.import_module(f"functions.{name}.app").api)
+        paths |= part["paths"]
+        for model, schema in part["components"]["schemas"].items():
+            if schemas.setdefault(model, schema) != schema:
+                raise ValueError(f"two models are called {model}")
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Cashback",
+            "version": "1.0.0",
+            "description": "Amounts are texts with exactly the decimals of the store's currency; times are RFC 3339.",
+        },
+        "servers": [{"url": "{api_url}", "variables": {"api_url": {"default": "https://api.example.com"}}}],
+        "paths": {**paths, **webhook()},
+        "components": {
+            "schemas": {**schemas, **problem_schemas()},
+            "responses": {
+                f"Problem{status}": {
+                    "description": why,
+                    "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                }
+                for status, why in ERRORS.items()
+            },
+            "securitySchemes": {
+                "api_key": {"type": "http", "scheme": "bearer", "description": "cbk_<store>_<secret>"},
+                "aws_iam": {
+                    "type": "apiKey",
+                    "name": "Authorization",
+                    "in": "header",
+                    "description": "AWS Signature Version 4 of the service execute-api",
+                },
+            },
+        },
+    }
+
+
+def of_function(api: Api) -> Schema:
+    """The document of one function's routes."""
+    resolver = APIGatewayRestResolver(enable_validation=True)
+    for route in api.routes:
+        resolver.route(
+            route.rule,
+            route.method,
+            status_code=route.status,
+            summary=summary(route),
+            operation_id=route.handler.__name__,
+            tags=[route.rule.split("/")[2]],
+            responses=answer(route),
+        )(route.handler)
+    text = resolver.get_openapi_json_schema(
+        title="Cashback", version="1.0.0", openapi_version="3.1.0", servers=[Server(url="/")]
+    )
+    part: Schema = json.loads(text)
+    for route in api.routes:
+        path = route.rule.replace("<", "{").replace(">", "}")
+        describe(part["paths"][path][route.method.lower()], route)
+    schemas = part["components"]["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
+        schemas.pop(unused, None)
+    for query in [name for name in schemas if name.endswith("Query")]:
+        del schemas[query]
+    forget_unsent(part)
+    return part
+
+
+def problem_schemas() -> Schema:
+    """The form of every error."""
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs"), "Problem": schema}
+
+
+def summary(route: Route) -> str:
+    """The first line of the handler's docstring."""
+    return (route.handler.__doc__ or "").strip().splitlines()[0]
+
+
+def answer(route: Route) -> dict[int, Any]:
+    """What a route answers when all is well."""
+    (model,) = get_args(get_type_hints(route.handler)["return"])
+    if not isinstance(model, type) or not issubclass(model, BaseModel):
+        return {route.status: {"description": "Done"}}
+    described = {"description": (model.__doc__ or "").strip(), "content": {"application/json": {"model": model}}}
+    return {route.status: described}
+
+
+def problems(route: Route) -> Schema:
+    """Every problem that a route may answer with."""
+    has_body = "body" in get_type_hints(route.handler) or route.method == "DELETE"
+    return {
+        str(status): {"$ref": f"#/components/responses/Problem{status}"}
+        for status in ERRORS
+        if has_body or status not in _ONLY_WITH_BODY
+    }
+
+
+def describe(operation: Schema, route: Route) -> None:
+    """Add what the resolver does not know: headers, security, the role, and what queries may hold."""
+    done = operation["responses"][str(route.status)]
+    if route.status == 204:
+        del done["content"]
+    operation["responses"] = {str(route.status): done, **problems(route)}
+    operation["security"] = [{"aws_iam": []} if route.role is None else {"api_key": []}]
+    if route.role is not None:
+        operation["x-required-role"] = route.role.value
+    query = get_type_hints(route.handler).get("query")
+    fields = query.model_json_schema(by_alias=True)["properties"] if query is not None else {}
+    definitions = query.model_json_schema(by_alias=True).get("$defs", {}) if query is not None else {}
+    for parameter in operation.get("parameters", []):
+        if parameter["in"] == "query":
+            parameter["schema"] = inlined(fields[parameter["name"]], definitions)
+    operation["parameters"] = [*operation.get("parameters", []), *headers(route)]
+
+
+def inlined(schema: Schema, definitions: Schema) -> Schema:
+    """The schema of a query's parameter, without its null: a parameter that is null is not sent."""
+    options = [option for option in schema.get("anyOf", [schema]) if option.get("type") != "null"]
+    chosen: Schema = {**options[0]} if len(options) == 1 else {"anyOf": options}
+    if "$ref" in chosen:
+        chosen = {**definitions[chosen["$ref"].rpartition("/")[2]]}
+    if schema.get("default") is not None:
+        chosen["default"] = schema["default"]
+    return {name: value for name, value in chosen.items() if name not in {"title", "description"}}
+
+
+def headers(route: Route) -> Iterator[Schema]:
+    """The headers that a route reads."""
+    yield header("X-Actor", "The person behind the key; kept with its id", r"^[!-~]([ -~]{0,98}[!-~])?$")
+    if route.method == "POST":
+        why = "The same call again gets the first answer"
+        yield header("Idempotency-Key", why, r"^[!-~]{1,255}$", required=route.needs_key)
+    if route.needs_version:
+        yield header("If-Match", "The version that GET answered", r'^"?[0-9]{1,9}"?$', required=True)
+
+
+def header(name: str, why: str, pattern: str, *, required: bool = False) -> Schema:
+    """One header."""
+    return {
+        "name": name,
+        "in": "header",
+        "description": why,
+        "required": required,
+        "schema": {"type": "string", "pattern": pattern},
+    }
+
+
+def forget_unsent(schema: Any) -> None:
+    """Leave out defaults of null: they stand for "not sent", which is what a missing field is anyway."""
+    if isinstance(schema, dict):
+        if "default" in schema and schema["default"] is None:
+            del schema["default"]
+        for part in schema.values():
+            forget_unsent(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            forget_unsent(part)
+
+
+def webhook() -> Schema:
+    """The other entrance, which has an address of its own and no resolver."""
+    answers = {
+        "200": "Accepted; what it says is decided later, and business problems are never errors here",
+        "400": "Not the bytes that were announced",
+        "401": "No valid signature, or no such store",
+        "413": "Too large",
+        "415": "A content encoding",
+        "503": "The store's secret is out of reach: send it again",
+    }
+    parameters = [
+        {"name": "store_id", "in": "path", "required": True, "schema": {"type": "string"}},
+        {
+            "name": "source",
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "enum": ["shopify", "woocommerce", "events"]},
+        },
+    ]
+    operation = {
+        "summary": "Deliver a storefront's event.",
+        "description": "Authenticated by the signature of the raw body, in the source's own scheme.",
+        "operationId": "deliver_webhook",
+        "tags": ["webhooks"],
+        "security": [],
+        "parameters": parameters,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {}}}},
+        "responses": {status: {"description": why} for status, why in answers.items()},
+    }
+    url = {"url": "{webhook_url}", "variables": {"webhook_url": {"default": "https://webhooks.example.com"}}}
+    return {"/webhooks/{store_id}/{source}": {"servers": [url], "post": operation}}
+
+
+def main() -> None:
+    """Write the document, or print it."""
+    if "--print" in sys.argv[1:]:
+        sys.stdout.write(document())
+        return
+    DOCUMENT.write_text(document())
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT / "layers" / "shared"))
+    main()

@@ -1,0 +1,260 @@
+"""Every route with every kind of caller. A route that is not in the table below fails this module."""
+
+import base64
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dev.client import Answer, Platform, Store, send, wait_until
+from dev.project import ROOT
+from tests.e2e.deployed import DeployedStack
+from tests.e2e.shop import Sale, Shop, problem
+
+OPENAPI = json.loads((ROOT / "docs" / "openapi.json").read_text())
+METHODS = ("get", "post", "put", "patch", "delete")
+ROLES = ("viewer", "operator", "admin")
+LONG_AGO = "2020-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that whoever may make it gets this answer to; it changes nothing, so that it can be made by everyone."""
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    ids: Mapping[str, str] = field(default_factory=dict)
+
+
+MISSING = {"order_id": "no-such-order", "api_key_id": "key_none"}
+CALLS: dict[tuple[str, str], Call] = {
+    ("GET", "/v1/store"): Call(),
+    ("PATCH", "/v1/store"): Call(409, {"name": "Other"}, {"if-match": "999"}),
+    ("GET", "/v1/store/status"): Call(),
+    ("GET", "/v1/api-keys"): Call(),
+    ("POST", "/v1/api-keys"): Call(422, {"name": "late", "role": "viewer", "expires_at": LONG_AGO}),
+    ("DELETE", "/v1/api-keys/{api_key_id}"): Call(404, ids=MISSING),
+    ("GET", "/v1/orders"): Call(),
+    ("GET", "/v1/orders/{order_id}"): Call(),
+    ("POST", "/v1/orders/{order_id}/approve"): Call(404, {"expected_amount": "1.00"}, ids=MISSING),
+    ("POST", "/v1/orders/{order_id}/reject"): Call(404, {"reason": "no"}, ids=MISSING),
+    ("GET", "/v1/customers/{customer_id}"): Call(),
+    ("GET", "/v1/customers/{customer_id}/balance"): Call(),
+    ("GET", "/v1/customers/{customer_id}/transactions"): Call(),
+    ("POST", "/platform/stores"): Call(422, {"store_id": "no", "name": "No", "currency": "USD", "timezone": "UTC"}),
+    ("GET", "/platform/stores/{store_id}"): Call(),
+    ("POST", "/platform/stores/{store_id}/webhook-secrets"): Call(422, {"source": "magento"}),
+    ("POST", "/platform/stores/{store_id}/api-keys"): Call(422, {"name": "x", "role": "owner"}),
+}
+V1 = [key for key in CALLS if key[1].startswith("/v1/")]
+PLATFORM = [key for key in CALLS if key[1].startswith("/platform/")]
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """A store with an order and a key of every kind, and another store; the tests here change neither."""
+
+    shop: Shop
+    sale: Sale
+    keys: Mapping[str, Store]
+    foreign: Store
+
+    def call(self, operation: tuple[str, str], store: Store) -> Answer:
+        method, template = operation
+        call = CALLS[operation]
+        headers = {"idempotency-key": uuid.uuid4().hex, **call.headers}
+        return store.api(method, self.path(template, call), call.body, headers=headers)
+
+    def path(self, template: str, call: Call) -> str:
+        known = {"order_id": self.sale.order_id, "customer_id": self.sale.customer_id, "api_key_id": "key_none"}
+        return template.format(**{**known, "store_id": self.shop.store.store_id, **call.ids})
+
+
+@pytest.fixture(scope="module")
+def house(stack: DeployedStack, make_store: Callable[..., Store]) -> House:
+    shop = Shop(stack, make_store())
+    return House(shop, shop.sell(), {role: shop.with_key(role) for role in ROLES}, make_store())
+
+
+def named(operation: tuple[str, str]) -> str:
+    return " ".join(operation)
+
+
+def documented() -> set[tuple[str, str]]:
+    return {
+        (method.upper(), path)
+        for path, item in OPENAPI["paths"].items()
+        if not path.startswith("/webhooks/")
+        for method in item
+        if method in METHODS
+    }
+
+
+def test_every_documented_route_is_tested_here() -> None:
+    assert documented() == CALLS.keys()
+
+
+def test_the_gateway_serves_what_is_documented_and_nothing_else(stack: DeployedStack) -> None:
+    gateway, api_id = stack.client("apigateway"), stack.urls.api_url.split("/")[-2]
+    served = {
+        (method, resource["path"])
+        for resource in gateway.get_resources(restApiId=api_id, limit=500)["items"]
+        for method in resource.get("resourceMethods", {})
+    }
+    assert served == documented()
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("operation", V1, ids=named)
+def test_a_role_may_what_it_is_documented_to(house: House, operation: tuple[str, str], role: str) -> None:
+    method, path = operation
+    required = OPENAPI["paths"][path][method.lower()]["x-required-role"]
+    before = house.shop.stack.snapshot(house.shop.store)
+    answer = house.call(operation, house.keys[role])
+    if ROLES.index(role) >= ROLES.index(required):
+        assert answer.status == CALLS[operation].status, answer.body
+        assert answer.status == 200 or problem(answer, answer.status)
+    else:
+        assert problem(answer, 403)["code"] == "forbidden"
+    assert house.shop.stack.snapshot(house.shop.store) == before
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_the_documented_roles_are_those_of_the_design() -> None:
+    required = {operation: OPENAPI["paths"][operation[1]][operation[0].lower()]["x-required-role"] for operation in V1}
+    for (method, path), role in required.items():
+        if path.startswith("/v1/api-keys") or (method, path) == ("PATCH", "/v1/store"):
+            assert role == "admin", path
+        else:
+            assert role == ("viewer" if method == "GET" else "operator"), path
+
+
+WRONG: dict[str, Callable[[House], dict[str, str]]] = {
+    "no key": lambda house: {},
+    "an empty key": lambda house: {"authorization": ""},
+    "no scheme": lambda house: {"authorization": house.shop.store.api_key},
+    "another scheme": lambda house: {"authorization": f"Basic {base64.b64encode(b'a:b').decode()}"},
+    "a key cut short": lambda house: {"authorization": f"Bearer {house.shop.store.api_key[:-1]}"},
+    "a key with a tail": lambda house: {"authorization": f"Bearer {house.shop.store.api_key}a"},
+    "a key in capitals": lambda house: {"authorization": f"Bearer {house.shop.store.api_key.upper()}"},
+    "an unknown key": lambda house: {"authorization": f"Bearer cbk_{house.shop.store.store_id}_{'a' * 32}"},
+    "another store in the key": lambda house: {
+        "authorization": f"Bearer {house.shop.store.api_key.replace(house.shop.store.store_id, house.foreign.store_id)}"
+    },
+    "a webhook secret": lambda house: {"authorization": f"Bearer {house.shop.store.secrets['shopify']}"},
+    "two keys": lambda house: {"authorization": f"Bearer {house.shop.store.api_key}, Bearer {house.shop.store.api_key}"},
+}
+
+
+@pytest.mark.parametrize("operation", V1, ids=named)
+def test_no_route_opens_to_what_is_no_key(house: House, operation: tuple[str, str]) -> None:
+    method, template = operation
+    call = CALLS[operation]
+    for what, make in WRONG.items():
+        url = house.shop.store.urls.api_url + house.path(template, call)
+        assert problem(send(method, url, call.body, {**call.headers, **make(house)}), 401)["code"] == "unauthorized", what
+
+
+def test_an_expired_key_opens_nothing(house: House) -> None:
+    soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    key = house.shop.with_key("viewer", expires_at=soon)
+    wait_until(lambda: key.api("GET", "/v1/store").status == 401)
+    assert problem(key.api("GET", "/v1/orders"), 401)["code"] == "unauthorized"
+
+
+def test_a_deleted_key_opens_nothing_once_the_cache_has_forgotten_it(shop: Shop) -> None:
+    key = shop.with_key("viewer")
+    assert key.api("GET", "/v1/store").status == 200
+    items = shop.store.api("GET", "/v1/api-keys").expect(200)["items"]
+    (key_id,) = [item["api_key_id"] for item in items if item["name"] == "a viewer"]
+    assert shop.store.api("DELETE", f"/v1/api-keys/{key_id}").status == 204
+    wait_until(lambda: key.api("GET", "/v1/store").status == 401)
+    assert problem(key.api("GET", "/v1/store"), 401)["code"] == "unauthorized"
+
+
+# ---- another store's ids
+
+
+def foreign_reads() -> list[tuple[str, str]]:
+    return [(method, path) for method, path in V1 if "{" in path and method == "GET"]
+
+
+@pytest.mark.parametrize("operation", foreign_reads(), ids=named)
+def test_another_stores_id_is_answered_like_one_that_is_not_there(house: House, operation: tuple[str, str]) -> None:
+    method, template = operation
+    ids = {"order_id": house.sale.order_id, "customer_id": house.sale.customer_id}
+    assert house.shop.store.api(method, template.format(**ids)).status == 200
+    foreign = problem(house.foreign.api(method, template.format(**ids)), 404)
+    unknown = problem(house.foreign.api(method, template.format(order_id="4711", customer_id="4711")), 404)
+    assert {**foreign, "request_id": ""} == {**unknown, "request_id": ""}
+
+
+@pytest.mark.parametrize("operation", [key for key in V1 if "{" in key[1] and key[0] != "GET"], ids=named)
+def test_another_stores_id_cannot_be_written_to(house: House, operation: tuple[str, str]) -> None:
+    method, template = operation
+    call = CALLS[operation]
+    (key_id, *_) = [key["api_key_id"] for key in house.shop.store.api("GET", "/v1/api-keys").expect(200)["items"]]
+    path = template.format(order_id=house.sale.order_id, api_key_id=key_id)
+    before = house.shop.stack.snapshot(house.shop.store)
+    answer = house.foreign.api(method, path, call.body, headers={"idempotency-key": "mine", **call.headers})
+    assert problem(answer, 404)["code"] == "not_found"
+    assert house.shop.stack.snapshot(house.shop.store) == before
+
+
+def test_lists_show_the_own_store_only(house: House) -> None:
+    assert house.foreign.api("GET", "/v1/orders").expect(200)["items"] == []
+    filtered = house.foreign.api("GET", f"/v1/orders?customer_id={house.sale.customer_id}")
+    assert filtered.expect(200)["items"] == []
+    assert len(house.foreign.api("GET", "/v1/api-keys").expect(200)["items"]) == 1
+    assert house.foreign.api("GET", "/v1/store").expect(200)["store_id"] == house.foreign.store_id
+
+
+# ---- the operator
+
+
+@pytest.mark.parametrize("operation", PLATFORM, ids=named)
+def test_a_platform_route_opens_to_a_signature_and_to_no_key(house: House, operation: tuple[str, str]) -> None:
+    method, template = operation
+    call = CALLS[operation]
+    path = house.path(template, call)
+    before = house.shop.stack.snapshot(house.shop.store)
+    assert house.shop.stack.platform.call(method, path, call.body).status == call.status
+    for store in house.keys.values():
+        assert problem(store.api(method, path, call.body), 403)
+    assert problem(send(method, house.shop.store.urls.api_url + path, call.body), 403)
+    assert house.shop.stack.snapshot(house.shop.store) == before
+
+
+def test_an_identity_without_the_right_to_invoke_is_refused(house: House) -> None:
+    iam = house.shop.stack.client("iam")
+    name = f"stranger-{uuid.uuid4().hex[:8]}"
+    iam.create_user(UserName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    stranger = Platform(house.shop.stack.urls, key["AccessKeyId"], key["SecretAccessKey"])
+    assert problem(stranger.call("GET", f"/platform/stores/{house.shop.store.store_id}"), 403)
+    liar = Platform(house.shop.stack.urls, key["AccessKeyId"], "not-the-secret")
+    assert problem(liar.call("GET", f"/platform/stores/{house.shop.store.store_id}"), 403)
+
+
+# ---- what is no route
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v2/store", "/v1/nothing", "/v1//store", "/v1/store/..;/api-keys", "/"])
+def test_an_unknown_route_is_a_problem_of_the_gateway(house: House, path: str) -> None:
+    assert problem(house.shop.store.api("GET", path), 403, 404)
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", "/v1/store"), ("DELETE", "/v1/orders"), ("POST", "/v1/orders/1")])
+def test_a_method_that_a_route_does_not_have_is_refused(house: House, method: str, path: str) -> None:
+    assert problem(house.shop.store.api(method, path, {}), 403, 404, 405)
+
+
+def test_a_header_cannot_override_the_method(house: House) -> None:
+    override = {"x-http-method-override": "DELETE", "x-method-override": "DELETE"}
+    assert house.shop.store.api("GET", "/v1/store", headers=override).status == 200
