@@ -6,7 +6,7 @@
 MAKEFLAGS += --no-print-directory
 .PHONY: help setup up demo down reset status logs test lint fmt pins \
 	check-format check-style check-types check-layers check-template \
-	test-template test-unit test-simulation test-integration test-e2e
+	test-template test-benchmarks test-unit test-simulation test-integration test-e2e
 
 UV := $(CURDIR)/.tools/uv/bin/uv
 BIN := $(CURDIR)/.venv/bin
@@ -37,7 +37,7 @@ down: setup ## Stop the local stack; its data is kept
 reset: setup ## Stop the local stack and remove its data
 	@$(BIN)/python -m dev.stack reset
 
-test: lint test-unit test-simulation test-integration test-e2e ## Every check and test, cheapest first
+test: lint test-benchmarks test-unit test-simulation test-integration test-e2e ## Every check and test, cheapest first
 	@printf '\nall passed\n'
 
 lint: check-format check-style check-types check-layers check-template ## Format, style, types, contracts, template
@@ -71,6 +71,10 @@ check-template: setup
 	$(call say,template)
 	@$(BIN)/cfn-lint template.yaml
 	@$(PYTEST) tests/template
+
+test-benchmarks: setup
+	$(call say,import budgets)
+	@$(PYTEST) tests/benchmarks
 
 test-unit: setup
 	$(call say,unit tests)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dev.client import Store
+from dev.client import Store, wait_until
 from tests.e2e.deployed import DeployedStack, start
 from tests.e2e.shop import Shop
 
@@ -57,9 +57,20 @@ def shop(stack: DeployedStack, store: Store) -> Shop:
 
 @pytest.fixture
 def new_shop(stack: DeployedStack, make_store: Callable[..., Store]) -> Callable[..., Shop]:
-    """Make storefronts of new stores: `new_shop(auto_processing=False)` gives settings that differ from the defaults."""
+    """Make storefronts of new stores: `new_shop(auto_processing=False)` gives settings that are not the defaults."""
 
     def make(currency: str = "USD", **settings: Any) -> Shop:
         return Shop(stack, make_store(currency=currency, settings=settings))
 
     return make
+
+
+@pytest.fixture
+def traceless(stack: DeployedStack, shop: Shop) -> Iterator[Shop]:
+    """A storefront whose every call in the test must leave tables, queue and worker as they were."""
+    wait_until(lambda: stack.queued(stack.store_events_queue_url) == 0)
+    before = stack.snapshot(shop.store)
+    yield shop
+    assert stack.snapshot(shop.store) == before
+    assert stack.queued(stack.store_events_queue_url) == 0
+    assert stack.worker_lines(shop.store.store_id) == []

@@ -16,7 +16,7 @@ from dev.project import ROOT, STACK_NAME
 FUNCTIONS = tuple(sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py")))
 COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
 # How the authorizer tells API Gateway to answer 401: an error by protocol, and no crash.
-REFUSAL = "Unauthorized"
+REFUSAL = "Exception: Unauthorized"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,12 @@ class DeployedStack:
 
     def crashes(self) -> list[str]:
         """What crashed so far: tracebacks and counted errors, but for the way in which the authorizer refuses a key."""
-        logged = [f"{name}: {line}" for name in FUNCTIONS for line in self.lines(name, "Traceback")]
-        counted = [f"{name}: {n} errors" for name in FUNCTIONS if name != "authorizer" and (n := self._errors(name))]
-        return [line for line in logged if not (line.startswith("authorizer: ") and REFUSAL in line)] + counted
+        found = {name: len(self.lines(name, "Traceback")) for name in FUNCTIONS}
+        found["authorizer"] -= len(self.lines("authorizer", REFUSAL))
+        logged = [f"{name}: {n} tracebacks" for name, n in found.items() if n]
+        return logged + [
+            f"{name}: {n} errors" for name in FUNCTIONS if name != "authorizer" and (n := self._errors(name))
+        ]
 
     def _errors(self, function: str) -> float:
         now = datetime.now(UTC)

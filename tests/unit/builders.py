@@ -228,7 +228,8 @@ class Shop:
         assert after.version == len(kept)
         assert after.shortfall >= 0
         assert after.total_spent >= 0
-        assert after.available >= 0 or self.settings.clawback is Clawback.ALLOW_NEGATIVE
+        policies = {rules.clawback for rules in (self.settings, *self.versions.values())}
+        assert after.available >= 0 or Clawback.ALLOW_NEGATIVE in policies
 
     def _check_order(self, order: Order) -> None:
         award = order.award or 0

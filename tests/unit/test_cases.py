@@ -74,6 +74,7 @@ def test_case_02_a_capped_award_is_clawed_back_in_proportion_to_what_each_line_e
     store.hear(news(None, refund("r", units("2", 1, 10_000))))
     assert_stands(store, status=Status.PARTIALLY_REVERSED, award=1_000, target=333, balance=667, spent=20_000)
     assert store.posted == {f"ord:{ORDER}:earn": 1_000, f"ord:{ORDER}:ref:r": -333}
+    assert store.account.orders_count == 1
 
 
 @pytest.mark.parametrize("by_line", [True, False])
@@ -98,6 +99,14 @@ def test_case_04_cents_of_difference_leave_no_remainder_and_take_nothing_from_ot
     assert_stands(store, status=Status.PARTIALLY_REVERSED, award=100, target=50, balance=50, spent=1_000)
     store.hear(news(None, refund("s", units("2", 1, 1_001))))
     assert_stands(store, status=Status.REVERSED, award=100, target=100, balance=0, spent=0)
+
+
+def test_case_06_a_discrepancy_in_favour_of_the_shop_lowers_what_is_clawed_back() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000), total=10_000))
+    store.hear(news(None, refund("r", money=5_000), refund("s", money=-2_000)))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=150, balance=350, spent=7_000)
+    assert store.posted == {f"ord:{ORDER}:earn": 500, f"ord:{ORDER}:ref:r": -250, f"ord:{ORDER}:edit:1": 100}
 
 
 def test_case_07_a_refund_of_the_delivery_alone_claws_back_nothing() -> None:
@@ -293,6 +302,7 @@ def test_case_24_another_amount_approved_after_a_refund_is_posted_and_clawed_bac
     store.hear(news(None, refund("r", units("1", 1, 2_500))))
     store.approve(amount=amount)
     assert_stands(store, status=Status.PROCESSED, award=amount, balance=amount, spent=7_500)
+    assert store.order.calculated == amount, "what was gone already is not clawed back again"
     assert sum(share.award for share in store.order.calculation.lines) == amount
     store.hear(news(body(line("1", 10_000, quantity=4), second=3)))
     assert_stands(store, status=Status.PROCESSED, award=amount, balance=amount, spent=7_500)
@@ -388,6 +398,59 @@ def test_case_31_an_award_that_comes_with_a_refund_repays_no_more_than_it_leaves
         -125,
     )
     assert (store.account.available, store.account.shortfall) == (0, 375)
+
+
+def test_case_31_an_approved_award_repays_the_shortfall_too() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000)))
+    store.spend(500)
+    store.hear(news(None, refund("r", units("1"))))
+    store.change(auto_processing=False)
+    store.hear(paid(line("1", 6_000), order_id="2"))
+    store.approve("2")
+    assert (store.posted["ord:2:earn"], store.posted["rec:ord:2:earn"]) == (300, -300)
+    assert (store.account.available, store.account.shortfall) == (0, 200)
+
+
+@pytest.mark.parametrize(
+    ("policy", "takes", "owed", "waived", "balance"),
+    [
+        ("partial", {"r": -200, "s": 0}, 300, 0, 0),
+        ("full_or_skip", {}, 0, 500, 200),
+        ("allow_negative", {"r": -250, "s": -250}, 0, 0, -300),
+    ],
+)
+def test_case_31_two_refunds_told_at_once_take_from_one_balance(
+    policy: str, takes: dict[str, int], owed: int, waived: int, balance: int
+) -> None:
+    store = shop(clawback=policy)
+    store.hear(paid(line("1", 10_000, quantity=2)))
+    store.spend(300)
+    store.hear(news(None, refund("r", units("1", 1)), refund("s", units("1", 1))))
+    assert_stands(
+        store,
+        status=Status.REVERSED,
+        award=500,
+        target=500,
+        owed=owed,
+        waived=waived,
+        balance=balance,
+        shortfall=owed,
+        spent=0,
+    )
+    clawed = {cause.rpartition(":")[2]: amount for cause, amount in store.posted.items() if ":ref:" in cause}
+    assert clawed == takes
+
+
+def test_case_31_a_balance_that_another_policy_left_negative_has_nothing_to_take() -> None:
+    store = shop(clawback="allow_negative")
+    store.hear(paid(line("1", 10_000), order_id="1"))
+    store.change(clawback="partial")
+    store.hear(paid(line("1", 10_000)))
+    store.spend(1_000)
+    store.hear(news(None, refund("q", units("1")), order_id="1"))
+    store.hear(news(None, refund("r", units("1"))))
+    assert_stands(store, status=Status.REVERSED, award=500, target=500, owed=500, balance=-500, shortfall=500, spent=0)
 
 
 def test_case_31_what_was_skipped_is_not_taken_later_and_not_given_back_either() -> None:
@@ -560,13 +623,37 @@ def test_case_41_what_is_given_back_repays_the_shortfall_of_other_orders() -> No
     assert (after.available, after.shortfall) == (400, 0)
 
 
-def test_case_41_a_refund_whose_content_shrinks_gives_back_the_difference() -> None:
+def test_case_41_units_that_come_back_forgive_what_is_owed_before_anything_is_credited() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000, quantity=2), second=1))
+    store.spend(400)
+    store.hear(news(body(line("1", 10_000, quantity=2, current=0), second=2)))
+    assert_stands(store, status=Status.REVERSED, award=500, target=500, owed=400, balance=0, shortfall=400, spent=0)
+    store.hear(news(body(line("1", 10_000, quantity=2), second=3)))
+    assert_stands(store, status=Status.PROCESSED, award=500, balance=100, spent=10_000)
+
+
+@pytest.mark.parametrize("moneys", [(8_000, 2_000), (2_000, 8_000)])
+def test_row_61_a_refund_id_reused_with_another_amount_takes_the_larger_and_never_credits(
+    moneys: tuple[int, int],
+) -> None:
     store = shop()
     store.hear(paid(line("1", 10_000), total=10_000))
-    store.hear(news(None, refund("r", money=8_000)))
+    for amount in moneys:
+        before = store.account.available
+        store.hear(news(None, refund("r", money=amount)))
+        assert store.account.available <= before
     assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=400, balance=100, spent=2_000)
-    store.hear(news(None, refund("r", money=2_000)))
-    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=100, balance=400, spent=8_000)
+
+
+def test_a_crowd_of_refunds_told_at_once_is_clawed_back_whole_in_one_posting() -> None:
+    store = shop()
+    store.hear(paid(line("1", 10_000, quantity=100)))
+    store.hear(news(None, *(refund(f"r{i}", units("1", 1)) for i in range(99))))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=495, balance=5, spent=100)
+    assert len(store.posted) <= 50
+    store.hear(news(None, refund("r99", units("1", 1))))
+    assert_stands(store, status=Status.REVERSED, award=500, target=500, balance=0, spent=0)
 
 
 def test_an_approved_order_whose_refund_is_taken_back_is_approved_again() -> None:
@@ -576,6 +663,26 @@ def test_an_approved_order_whose_refund_is_taken_back_is_approved_again() -> Non
     store.hear(news(body(line("1", 10_000, quantity=2, current=1), second=2)))
     store.hear(news(body(line("1", 10_000, quantity=2), second=3)))
     assert_stands(store, status=Status.PROCESSED, reason="approved", award=500, balance=500, spent=10_000)
+
+
+def test_what_is_removed_after_an_approval_is_not_laid_to_a_refund_before_it() -> None:
+    store = shop(auto_processing=False)
+    store.hear(paid(line("1", 10_000, quantity=4), second=1))
+    store.hear(news(None, refund("r", units("1", 1))))
+    store.approve()
+    store.hear(news(body(line("1", 10_000, quantity=4, current=1), second=2)))
+    assert store.posted == {f"ord:{ORDER}:earn": 375, f"ord:{ORDER}:edit:3": -250}
+
+
+def test_the_tier_stays_that_of_the_payment_while_the_order_waits_for_review() -> None:
+    store = shop(auto_processing=False, tiers=[{"name": "gold", "min_spent": "100", "rate": "0.5"}])
+    store.hear(paid(line("1", 20_000), order_id="first"))
+    store.hear(paid(line("1", 10_000, quantity=2)))
+    assert (store.orders["first"].basis, store.order.basis) == (1_000, 5_000)
+    store.hear(news(None, refund("q", units("1")), order_id="first"))
+    store.hear(news(None, refund("r", units("1", 1))))
+    assert store.order.terms is not None
+    assert (store.order.terms.tier, store.order.basis, store.order.calculated) == ("gold", 5_000, 2_500)
 
 
 def test_the_tier_is_the_one_reached_before_the_order_even_where_it_earns_only_when_completed() -> None:
@@ -693,6 +800,12 @@ def test_a_doubtful_order_is_held_even_in_automatic_mode(changes: dict[str, Any]
     store = shop(**changes)
     store.hear(news(about, paid=True))
     assert (store.order.status, store.order.reason, store.posted) == (Status.HELD, reason, {})
+
+
+def test_an_order_of_less_than_nothing_takes_nothing_from_what_was_spent() -> None:
+    store = shop()
+    store.hear(paid(line("1", -500)))
+    assert_stands(store, status=Status.HELD, reason="line_amount", balance=0, spent=0)
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,10 @@ def test_when_all_units_are_gone_the_line_is_gone_whole_whatever_the_cents() -> 
     assert gone(sold, refund("r", units("1", 1, 5_000)))["1"] == 1
 
 
+def test_a_unit_of_a_free_line_counts_by_its_share_whatever_it_gave_back() -> None:
+    assert gone(body(line("1", 0, quantity=2)), refund("r", units("1", 1, 5)))["1"] == Fraction(1, 2)
+
+
 def test_units_restocked_without_money_are_not_gone_but_their_money_beyond_lines_is() -> None:
     sold = body(line("1", 8_000, quantity=2), total=8_000)
     assert gone(sold, refund("r", units("1", 2, 0)))["1"] == 0
@@ -159,6 +163,13 @@ def test_units_restocked_without_money_are_not_gone_but_their_money_beyond_lines
 def test_money_beyond_lines_is_spread_over_what_was_paid() -> None:
     sold = body(line("1", 6_000), line("2", 2_000), total=10_000, shipping=2_000)
     assert gone(sold, refund("r", money=2_500)) == dict.fromkeys(["1", "2", SHIPPING], Fraction(1, 4))
+
+
+def test_money_that_the_shop_kept_lowers_no_line_that_is_gone_whole() -> None:
+    sold = body(line("1", 5_000), line("2", 5_000), total=10_000)
+    back = refund("r", units("1", 1), units("2", 1, 0), money=-1_000)
+    assert gone(sold, back) == {"1": Fraction(1), "2": Fraction(0), SHIPPING: Fraction(0)}
+    assert gone(sold, refund("s", units("1", 1, 0), money=3_000), back)["2"] == Fraction(1, 5)
 
 
 def test_a_refund_of_the_delivery_is_not_one_of_goods() -> None:

@@ -46,6 +46,7 @@ def test_a_rate_that_does_not_match_leaves_the_next_one() -> None:
 def test_a_rate_of_zero_replaces_too() -> None:
     assert rate_of(settings(product_rates=[{"sku": "A", "rate": "0"}]), line(sku="A")) == 0
     assert rate_of(settings(source_rates={"website": "0"}), line()) == 0
+    assert rate_of(settings(tiers=[{"name": "none", "min_spent": "0", "rate": "0"}]), line()) == 0
 
 
 @pytest.mark.parametrize("attribute", ["sku", "product_id", "vendor", "category", "tag"])

@@ -107,12 +107,13 @@ class Facts(Struct, frozen=True, omit_defaults=True):
     def merged(self, news: "Facts") -> "Facts":
         """Return these facts with ``news`` added. Commutative, associative and idempotent.
 
-        A refund id seen again with another content keeps the content that sorts first, whatever came first.
+        A refund id seen again with another content keeps the content that gave back more, whatever came first: so a
+        refund that is told before it is paid out counts in the end, and a reused id never credits.
         """
         refunds = dict(self.refunds)
         for refund_id, refund in news.refunds.items():
             known = refunds.get(refund_id)
-            refunds[refund_id] = refund if known is None else min(known, refund, key=_refund_rank)
+            refunds[refund_id] = refund if known is None else max(known, refund, key=_refund_rank)
         return Facts(
             body=_newest(self.body, news.body),
             paid=self.paid or news.paid,
@@ -133,7 +134,8 @@ def gone_shares(body: Body, refunds: Iterable[Refund], *, cancelled: bool) -> di
 
     A refunded unit counts by its money (its share of the line as sold, both in the same terms of tax), any other
     missing unit by its share of the quantity; a line with no unit left is gone whole, so cents of difference cannot
-    leave a remainder. Money refunded beyond lines is spread over everything by its share of what was paid.
+    leave a remainder. Money refunded beyond lines is spread over everything by its share of what was paid; where it is
+    negative (the shop kept some of it) it lowers no line that is gone whole.
     """
     if cancelled:
         return dict.fromkeys([*(line.line_id for line in body.lines), SHIPPING], Fraction(1))
@@ -147,7 +149,10 @@ def gone_shares(body: Body, refunds: Iterable[Refund], *, cancelled: bool) -> di
     shares = {line.line_id: _line_share(line, by_line.get(line.line_id, [])) for line in body.lines}
     shipped = sum(refund.shipping for refund in refunds)
     shares[SHIPPING] = Fraction(shipped, body.shipping) if body.shipping > 0 else Fraction(0)
-    return {line_id: min(max(share + everywhere, Fraction(0)), Fraction(1)) for line_id, share in shares.items()}
+    return {
+        line_id: share if share == 1 else min(max(share + everywhere, Fraction(0)), Fraction(1))
+        for line_id, share in shares.items()
+    }
 
 
 def _line_share(line: Line, refunded: list[RefundLine]) -> Fraction:
@@ -190,5 +195,6 @@ def _body_rank(body: Body) -> tuple[tuple[Instant, int, list[str]], str]:
     return _moment(body), repr(replace(body, lines=tuple(replace(line, current_quantity=0) for line in body.lines)))
 
 
-def _refund_rank(refund: Refund) -> str:
-    return repr(refund)
+def _refund_rank(refund: Refund) -> tuple[int, int, str]:
+    money = refund.money + sum(part.amount or 0 for part in refund.lines)
+    return money, sum(part.quantity for part in refund.lines), repr(refund)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
-from importlib.resources import files
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Strict, WithJsonSchema
@@ -129,6 +128,9 @@ def _timezone(value: object) -> str:
 @cache
 def _timezones() -> frozenset[str]:
     """The allow-list; a name is never looked up as a path."""
+    # Few requests name a time zone, and no cold start needs what this imports.
+    from importlib.resources import files  # noqa: PLC0415
+
     return frozenset(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
 
 

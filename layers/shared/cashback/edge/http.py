@@ -19,7 +19,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import BaseModel
 
 from cashback.domain.api_keys import Role
-from cashback.domain.errors import DomainError, Forbidden, Invalid, Malformed
+from cashback.domain.errors import BodyTooLarge, DomainError, Forbidden, Invalid, Malformed
 from cashback.edge import deps, problems
 from cashback.edge.caller import (
     Caller,
@@ -260,14 +260,14 @@ def _content(event: Event, method: str) -> dict[str, Any]:
     if media_type.strip().lower() != "application/json":
         raise problems.ContentTypeUnsupported("the body must be application/json")
     if len(body) > 2 * MAX_BODY:
-        raise problems.BodyTooLarge("a body has at most 1 MiB")
+        raise BodyTooLarge("a body has at most 1 MiB")
     try:
         raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
         text = raw.decode()
     except (binascii.Error, ValueError) as error:
         raise Malformed("json_invalid", "the body is not UTF-8") from error
     if len(raw) > MAX_BODY:
-        raise problems.BodyTooLarge("a body has at most 1 MiB")
+        raise BodyTooLarge("a body has at most 1 MiB")
     json_headers = {"content-type": "application/json"}
     others = {name: value for name, value in (event.get("headers") or {}).items() if name.lower() != "content-type"}
     return {"body": text, "isBase64Encoded": False, "headers": {**others, **json_headers}}

@@ -3,12 +3,15 @@
 import base64
 import secrets
 
-from ulid import ULID
-
 
 def new_id(prefix: str, request: str | None) -> str:
     """Return an id: derived from the request where one can be repeated, so that repeating it finds the first."""
-    return f"{prefix}_{request[:26]}" if request is not None else f"{prefix}_{str(ULID()).lower()}"
+    if request is not None:
+        return f"{prefix}_{request[:26]}"
+    # Most calls make no id, and the import reads the metadata of a package.
+    from ulid import ULID  # noqa: PLC0415
+
+    return f"{prefix}_{str(ULID()).lower()}"
 
 
 def new_api_key(store_id: str) -> str:

@@ -47,13 +47,6 @@ class ContentTypeUnsupported(DomainError):
     status = 415
 
 
-class BodyTooLarge(DomainError):
-    """More than the limit of a JSON body."""
-
-    code = "body_too_large"
-    status = 413
-
-
 class RouteUnknown(DomainError):
     """No such route."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cashback.domain import orders
 from cashback.domain.api_keys import ApiKey
@@ -17,9 +17,11 @@ from cashback.domain.settings import Settings as StoreSettings
 from cashback.domain.stores import StoreDocument
 from cashback.domain.times import Instant, moment
 from cashback.edge import models
-from cashback.edge.minting import MintedStore
 from cashback.edge.models import Amount
 from cashback.services.read_store import Engine
+
+if TYPE_CHECKING:
+    from cashback.edge.minting import MintedStore
 
 WARNINGS: Final[Mapping[str, str]] = {
     "orders_still_pending": "Orders that are pending stay so: automatic processing decides those paid from now on.",
@@ -127,7 +129,7 @@ def store_summary(document: StoreDocument) -> models.StoreSummary:
     return models.StoreSummary(**_summary(document))
 
 
-def new_store(document: StoreDocument, minted: MintedStore, *, replayed: bool) -> models.NewStore:
+def new_store(document: StoreDocument, minted: "MintedStore", *, replayed: bool) -> models.NewStore:
     """Return a store just created, with all that is shown once; of a repeated call, what is left to show."""
     return models.NewStore(
         **_summary(document),

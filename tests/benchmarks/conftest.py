@@ -1,0 +1,16 @@
+"""The functions and the layer as they are deployed, for the tests that measure them."""
+
+from pathlib import Path
+
+import pytest
+
+from dev import deploy
+from dev.project import only_one
+
+
+@pytest.fixture(scope="session")
+def build() -> Path:
+    """The folder that `sam build` makes from the sources of now."""
+    with only_one("build"):
+        deploy.build()
+    return deploy.BUILD

@@ -1,0 +1,50 @@
+"""How many instructions a piece of Python takes: the same at any load, and within half a percent every time."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dev.project import ROOT
+
+# Not the one of the virtual environment, which would bring its packages.
+PYTHON = Path(sys.executable).resolve()
+# As on Lambda there are credentials, and no files about them; a fixed order of sets makes the count repeatable.
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "key",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_SESSION_TOKEN": "token",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "PYTHONHASHSEED": "0",
+}
+
+
+def valgrind() -> str | None:
+    """Where valgrind is, if it is installed."""
+    return shutil.which("valgrind")
+
+
+def count(code: str, paths: Sequence[Path], environment: Mapping[str, str]) -> int:
+    """Count the instructions of a Python that starts, runs some code with these folders to import from, and is gone.
+
+    It ends at once: taking the interpreter down costs a tenth of what is counted, and no cold start waits for it.
+    """
+    program = f"import sys; sys.path[:0] = {[str(path) for path in paths]}\n{code}\nimport os; os._exit(0)"
+    cachegrind = [str(valgrind()), "--tool=cachegrind", "--cache-sim=no", f"--cachegrind-out-file={os.devnull}"]
+    finished = subprocess.run(
+        [*cachegrind, str(PYTHON), "-S", "-B", "-P", "-c", program],
+        cwd=ROOT,
+        env={**ENVIRONMENT, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    counted = re.search(r"I\s+refs:\s+([\d,]+)", finished.stderr)
+    if finished.returncode or counted is None:
+        raise RuntimeError(f"could not count: {finished.stderr}")
+    return int(counted[1].replace(",", ""))
