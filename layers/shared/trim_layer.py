@@ -4,6 +4,9 @@ botocore carries the descriptions of every AWS service: 18 MB of JSON, and an en
 at each cold start. What is left here is the services and operations below with the shapes they reach, so that
 `boto3.client()` behaves as before, and a service that is not listed fails at once with an error naming the valid ones.
 tests/template/test_layer.py proves that requests and parsed answers are those of the stock library.
+
+Some modules are rewritten, because importing them costs more than a function gets of it. What they offer stays as it
+is, which tests/template/test_rewritten_modules.py proves; tests/benchmarks counts what it saves.
 """
 
 import ast

@@ -6,11 +6,14 @@ import pytest
 
 from dev import deploy
 from dev.project import only_one
+from tests.benchmarks import instructions
 
 
 @pytest.fixture(scope="session")
 def build() -> Path:
-    """The folder that `sam build` makes from the sources of now."""
+    """The folder that `sam build` makes from the sources of now, where there is anything to measure it with."""
+    if instructions.valgrind() is None:
+        pytest.skip("valgrind is not installed, which counts instructions (Debian: apt install valgrind)")
     with only_one("build"):
         deploy.build()
     return deploy.BUILD

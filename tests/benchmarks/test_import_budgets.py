@@ -21,8 +21,6 @@ NAMES = {name.upper(): "name" for name in Environment.__struct_fields__}
 @pytest.fixture(scope="module")
 def costs(build: Path) -> dict[str, float]:
     """What each function's cold start takes, in B; also written down, as a table."""
-    if instructions.valgrind() is None:
-        pytest.skip("valgrind is not installed, which counts instructions (Debian: apt install valgrind)")
     with ThreadPoolExecutor(AT_ONCE) as pool:
         unit = pool.submit(stock.instructions)
         counted = {name: pool.submit(cold_start, name, build) for name in BUDGETS}

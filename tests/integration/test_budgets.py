@@ -12,19 +12,13 @@ import pytest
 from types_boto3_dynamodb import DynamoDBClient
 
 from cashback.adapters.dynamo import keys
-from cashback.adapters.dynamo.customers import Customers
-from cashback.adapters.dynamo.history import History
-from cashback.adapters.dynamo.ledger import Ledger
-from cashback.adapters.dynamo.order_lists import OrderLists
-from cashback.adapters.dynamo.orders import Orders
-from cashback.adapters.dynamo.stores import Stores
-from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.customers import Profile
 from cashback.domain.facts import Body, Facts, Line, Refund, RefundLine
 from cashback.domain.ledger import Entry, Kind, OnRefusal, Posting, payload_hash
 from cashback.domain.money import Currency
 from cashback.domain.orders import News
 from cashback.domain.settings import DEFAULTS, Settings, parse_settings
+from cashback.edge.deps import make_books
 from cashback.services.books import Books
 from cashback.services.read_customers import balance
 from cashback.services.record_order import record_order
@@ -135,17 +129,7 @@ def shop(dynamodb: DynamoDBClient, tables: Tables) -> Shop:
 def make_shop(dynamodb: DynamoDBClient, tables: Tables, **settings: Any) -> Shop:
     store_id = f"budget-{uuid.uuid4().hex[:12]}"
     customer_id = "7311900471021"
-    state = StateTable(dynamodb, tables.state)
-    ledger = Ledger(dynamodb, tables.ledger, tables.state)
-    orders = Orders(state)
-    books = Books(
-        ledger=ledger,
-        orders=orders,
-        customers=Customers(state),
-        stores=Stores(state),
-        history=History(dynamodb, tables.ledger, ledger),
-        lists=OrderLists(state, orders),
-    )
+    books = make_books(dynamodb, tables.ledger, tables.state)
     document = {**DEFAULTS, "name": "Shop", "timezone": "Europe/Berlin", **settings}
     books.customers.create(store_id, Profile(customer_id, NOW, NOW), NOW)
     return Shop(books, parse_settings(store_id, 1, USD, document), customer_id, Meter(dynamodb))

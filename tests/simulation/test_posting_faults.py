@@ -14,7 +14,7 @@ from cashback.domain.customers import Profile
 from cashback.domain.errors import Busy
 from cashback.domain.ledger import Entry, Kind, OnRefusal, Posted, Posting, Refused, Replayed, payload_hash
 from tests.simulation.dynamo import Clock, Fault, Faults, Rates, SimulatedDynamo
-from tests.simulation.world import specs
+from tests.simulation.project_tables import table_specs
 
 NOW = "2026-03-01T09:30:00.000000Z"
 TRIES = 5
@@ -26,7 +26,7 @@ class Bank:
     def __init__(self) -> None:
         self.clock = Clock()
         self.faults = Faults(rates=Rates())
-        self.dynamo = SimulatedDynamo(specs(), clock=self.clock, faults=self.faults)
+        self.dynamo = SimulatedDynamo(table_specs(), clock=self.clock, faults=self.faults)
         self.naps: list[float] = []
         self.ledger = Ledger(cast("Any", self.dynamo), "Ledger", "State", sleep=self.naps.append, jitter=lambda: 1.0)
         Customers(StateTable(cast("Any", self.dynamo), "State")).create("s", Profile("c", NOW, NOW), NOW)
@@ -107,7 +107,9 @@ def canceled(*codes: str) -> ClientError:
         "CancellationReasons": reasons,
         "ResponseMetadata": {"HTTPStatusCode": 400},
     }
-    return cast("ClientError", SimulatedDynamo(specs()).exceptions.TransactionCanceledException(answer, "Transact"))
+    return cast(
+        "ClientError", SimulatedDynamo(table_specs()).exceptions.TransactionCanceledException(answer, "Transact")
+    )
 
 
 @pytest.mark.parametrize("codes", [("TransactionConflict", "ConditionalCheckFailed"), ("None", "ThrottlingError")])

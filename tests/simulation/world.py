@@ -9,17 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from copy import replace
 from dataclasses import dataclass
-from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
-from cashback.adapters.dynamo.customers import Customers
-from cashback.adapters.dynamo.history import History
-from cashback.adapters.dynamo.ledger import Ledger
-from cashback.adapters.dynamo.order_lists import OrderLists
-from cashback.adapters.dynamo.orders import Orders
-from cashback.adapters.dynamo.stores import Stores
-from cashback.adapters.dynamo.tables import StateTable
 from cashback.adapters.queues import Queue as StoreEvents
 from cashback.adapters.queues import encode
 from cashback.domain.audit import Act, Origin
@@ -42,11 +34,11 @@ from cashback.domain.orders import REVIEWED, Order, Status
 from cashback.domain.settings import DEFAULTS
 from cashback.domain.stores import StoreDocument, StoreRecord
 from cashback.domain.times import instant
+from cashback.edge.deps import make_books
 from cashback.edge.worker import Batch
-from cashback.services.books import Books
 from cashback.services.review_order import Approval, Rejection, approve_order, reject_order
-from dev.template import table_definition
-from tests.simulation.dynamo import Clock, Crash, Faults, Rates, SimulatedDynamo, TableSpec, Write
+from tests.simulation.dynamo import Clock, Crash, Faults, Rates, SimulatedDynamo, Write
+from tests.simulation.project_tables import table_specs
 from tests.simulation.queue import Queue, Traffic
 from tests.simulation.shop import ShopOrder, life, some_order
 from tests.simulation.sqs import SimulatedSqs
@@ -56,11 +48,6 @@ if TYPE_CHECKING:
 
 STORE = "shop"
 USD = Currency("USD", 2)
-
-
-@cache
-def specs() -> tuple[TableSpec, ...]:
-    return tuple(TableSpec.from_definition(table_definition(name), name) for name in ("Ledger", "State"))
 
 
 @dataclass(slots=True)
@@ -80,12 +67,16 @@ class World:
         self.random = random = Random(seed)
         self.clock = Clock()
         self.faults = Faults(seed=seed, rates=Rates(), trace=trace)
-        self.dynamo = SimulatedDynamo(specs(), clock=self.clock, faults=self.faults, sdk_retries=random.choice((0, 2)))
+        self.dynamo = SimulatedDynamo(
+            table_specs(), clock=self.clock, faults=self.faults, sdk_retries=random.choice((0, 2))
+        )
         self.dead = Queue("dead", self.clock, seed=seed)
         self.queue = Queue(
             "events", self.clock, seed=seed, visibility=180, max_receive_count=20, dead_letters=self.dead
         )
-        self.books = self._books()
+        self.books = make_books(
+            cast("Any", self.dynamo), "Ledger", "State", sleep=self.clock.sleep, jitter=random.random
+        )
         self.settings = self._create_store()
         self.customers = [str(100 + n) for n in range(random.randint(1, 3))]
         self.orders = [some_order(random, 1_000 + n, self.customers) for n in range(random.randint(1, 4))]
@@ -99,20 +90,6 @@ class World:
         self.dynamo.observers.append(self._watch)
 
     # ---- making the world
-
-    def _books(self) -> Books:
-        client = cast("Any", self.dynamo)
-        state = StateTable(client, "State")
-        ledger = Ledger(client, "Ledger", "State", sleep=self.clock.sleep, jitter=self.random.random)
-        orders = Orders(state)
-        return Books(
-            ledger=ledger,
-            orders=orders,
-            customers=Customers(state),
-            stores=Stores(state),
-            history=History(client, "Ledger", ledger),
-            lists=OrderLists(state, orders),
-        )
 
     def _create_store(self) -> Any:
         random = self.random

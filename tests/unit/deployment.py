@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 from cashback.adapters.dynamo.stores import Stores
 from cashback.edge import deps
 from cashback.services.books import Books
-from dev.template import table_definition
-from tests.simulation.dynamo import SimulatedDynamo, TableSpec
+from tests.simulation.dynamo import SimulatedDynamo
 from tests.simulation.errors import client_error, client_exceptions
+from tests.simulation.project_tables import table_specs
 
 FUNCTIONS = {
     "/v1/orders": "orders_api",
@@ -183,10 +183,6 @@ def function(name: str) -> Any:
 
 def token(key: str) -> dict[str, str]:
     return {"type": "TOKEN", "authorizationToken": f"Bearer {key}", "methodArn": METHOD_ARN}
-
-
-def table_specs() -> list[TableSpec]:
-    return [TableSpec.from_definition(table_definition(name), name) for name in ("Ledger", "State")]
 
 
 def unreachable(operation: str = "GetItem") -> ClientError:

@@ -146,7 +146,7 @@ def is_told(story: Story, told: list[News], *, spending: frozenset[int] = frozen
     return store
 
 
-@examples(max_examples=400)
+@examples(max_examples=400, deadline=None)
 @given(st.data(), stories(some_rules()))
 def test_invariant_7_any_order_and_duplication_of_events_ends_alike(data: st.DataObject, story: Story) -> None:
     straight = is_told(story, list(story.told))
@@ -158,7 +158,7 @@ def test_invariant_7_any_order_and_duplication_of_events_ends_alike(data: st.Dat
     assert (turned.order.owed, turned.order.waived) == (0, 0), "nothing was spent, so all could be taken"
 
 
-@examples(max_examples=200)
+@examples(max_examples=200, deadline=None)
 @given(st.data(), stories(some_rules()))
 def test_what_was_heard_before_changes_nothing(data: st.DataObject, story: Story) -> None:
     store = is_told(story, data.draw(shuffled(story.told)))
@@ -168,7 +168,7 @@ def test_what_was_heard_before_changes_nothing(data: st.DataObject, story: Story
     assert (store.order, store.account, store.posted) == stood
 
 
-@examples(max_examples=300)
+@examples(max_examples=300, deadline=None)
 @given(st.data(), stories(some_rules(clawback="partial")), st.frozensets(st.integers(1, 9), min_size=2))
 def test_invariant_7_holds_where_the_money_was_spent_meanwhile(
     data: st.DataObject, story: Story, spending: frozenset[int]
@@ -182,7 +182,7 @@ def test_invariant_7_holds_where_the_money_was_spent_meanwhile(
     event(f"owed: {turned.order.owed > 0}")
 
 
-@examples(max_examples=300)
+@examples(max_examples=300, deadline=None)
 @given(
     st.data(),
     POLICIES.flatmap(lambda policy: stories(some_rules(clawback=policy))),
@@ -203,7 +203,7 @@ def test_invariants_5_and_6_a_clawback_never_exceeds_its_award_nor_overdraws(
     event(f"waived: {order.waived > 0}")
 
 
-@examples(max_examples=400)
+@examples(max_examples=400, deadline=None)
 @given(st.data(), stories(some_rules(auto_processing=False), whole_units=True))
 def test_invariant_7_holds_with_a_review_wherever_one_is_possible(data: st.DataObject, story: Story) -> None:
     told = data.draw(shuffled(story.told))
@@ -222,7 +222,7 @@ def test_invariant_7_holds_with_a_review_wherever_one_is_possible(data: st.DataO
     assert end_of(manual) == end_of(automatic)
 
 
-@examples(max_examples=200)
+@examples(max_examples=200, deadline=None)
 @given(st.data(), stories(some_rules(auto_processing=False), whole_units=True))
 def test_what_a_reviewer_would_credit_now_is_what_automatic_mode_would_have_left(
     data: st.DataObject, story: Story
@@ -238,6 +238,7 @@ def test_what_a_reviewer_would_credit_now_is_what_automatic_mode_would_have_left
     assert manual.account.total_spent == automatic.account.total_spent
 
 
+@examples(deadline=None)
 @given(st.data(), st.integers(1, 900), st.booleans())
 def test_nine_refunds_of_one_dollar_take_back_an_award_exactly(data: st.DataObject, award: int, by_line: bool) -> None:
     store = Shop(settings(base_rate="1", max_award=f"{award / 100:.2f}"))
@@ -249,6 +250,7 @@ def test_nine_refunds_of_one_dollar_take_back_an_award_exactly(data: st.DataObje
     assert (store.order.target, store.account.available, store.account.total_spent) == (award, 0, 0)
 
 
+@examples(deadline=None)
 @given(
     st.lists(st.lists(st.integers(0, 300), min_size=1, max_size=5), min_size=1, max_size=20),
     st.integers(0, 10**6),
@@ -264,7 +266,7 @@ def test_many_small_orders_earn_no_more_than_the_rate_and_half_a_minor_unit_each
     assert abs(store.account.available - rate * eligible) <= Fraction(len(orders), 2)
 
 
-@examples(max_examples=200)
+@examples(max_examples=200, deadline=None)
 @given(st.data(), stories(some_rules()), stories(some_rules()))
 def test_the_events_of_two_orders_of_one_customer_do_not_disturb_each_other(
     data: st.DataObject, one: Story, other: Story

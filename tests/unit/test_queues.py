@@ -44,7 +44,10 @@ def delivery(body: bytes = b'{"id": 1}', **more: str) -> Delivery:
 
 FAILURES = [
     EndpointConnectionError(endpoint_url="https://sqs"),
-    ClientError({"Error": {"Code": "AccessDenied"}}, "SendMessage"),
+    ClientError(
+        {"Error": {"Code": "InternalFailure"}, "ResponseMetadata": {"HTTPStatusCode": 500}},  # type: ignore[typeddict-item]
+        "SendMessage",
+    ),
 ]
 
 
@@ -82,21 +85,27 @@ def test_a_queue_out_of_reach_is_busy(failure: Exception) -> None:
     with pytest.raises(Busy):
         queue(Sqs(failure)).send(delivery())
     with pytest.raises(Busy):
-        queue(Sqs(failure)).bury({"body": "x"})
+        queue(Sqs(failure)).dead_letter({"body": "x"})
+
+
+def test_a_queue_that_denies_us_is_a_bug_and_crashes() -> None:
+    answer: Any = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+    with pytest.raises(ClientError):
+        queue(Sqs(ClientError(answer, "SendMessage"))).send(delivery())
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_message_that_cannot_be_told_to_rest_comes_back_earlier(failure: Exception) -> None:
-    queue(Sqs(failure)).rest("handle", 60)
+def test_a_message_that_cannot_be_told_to_wait_comes_back_earlier(failure: Exception) -> None:
+    queue(Sqs(failure)).delay("handle", 60)
 
 
-def test_rest_is_bounded_and_a_burial_keeps_the_message() -> None:
+def test_a_message_is_hidden_or_goes_to_the_dead_letters_as_it_came() -> None:
     sqs = Sqs()
-    queue(sqs).rest("handle", 10_000)
-    queue(sqs).bury({"body": "as it came", "receiptHandle": "handle"})
-    rested, buried = sqs.sent
-    assert rested == {"QueueUrl": "queue", "ReceiptHandle": "handle", "VisibilityTimeout": 900}
-    assert buried == {"QueueUrl": "dlq", "MessageBody": "as it came"}
+    queue(sqs).delay("handle", 900)
+    queue(sqs).dead_letter({"body": "as it came", "receiptHandle": "handle"})
+    hidden, dead = sqs.sent
+    assert hidden == {"QueueUrl": "queue", "ReceiptHandle": "handle", "VisibilityTimeout": 900}
+    assert dead == {"QueueUrl": "dlq", "MessageBody": "as it came"}
 
 
 def with_body(body: object) -> str:

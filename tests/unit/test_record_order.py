@@ -7,13 +7,6 @@ from typing import Any, cast
 
 import pytest
 
-from cashback.adapters.dynamo.customers import Customers
-from cashback.adapters.dynamo.history import History
-from cashback.adapters.dynamo.ledger import Ledger
-from cashback.adapters.dynamo.order_lists import OrderLists
-from cashback.adapters.dynamo.orders import Orders
-from cashback.adapters.dynamo.stores import Stores
-from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.errors import Busy, CustomerNotFound
 from cashback.domain.facts import Body, Facts, Line, Refund, RefundLine
 from cashback.domain.ledger import Entry, Kind, Posting, payload_hash
@@ -21,11 +14,11 @@ from cashback.domain.money import Currency
 from cashback.domain.news import CustomerNews
 from cashback.domain.orders import News, Order, Status
 from cashback.domain.settings import DEFAULTS, parse_settings
-from cashback.services.books import Books
+from cashback.edge.deps import make_books
 from cashback.services.record_customer import record_customer
 from cashback.services.record_order import DECISIONS, record_failure, record_order
-from dev.template import table_definition
-from tests.simulation.dynamo import SimulatedDynamo, TableSpec
+from tests.simulation.dynamo import SimulatedDynamo
+from tests.simulation.project_tables import table_specs
 
 NOW = "2026-03-01T09:30:00.000000Z"
 STORE = "shop"
@@ -38,20 +31,8 @@ class Shop:
     """One store on the simulated tables, and a way to let something happen just before a write."""
 
     def __init__(self) -> None:
-        specs = [TableSpec.from_definition(table_definition(name), name) for name in ("Ledger", "State")]
-        self.dynamo = SimulatedDynamo(specs)
-        client = cast("Any", self.dynamo)
-        state = StateTable(client, "State")
-        ledger = Ledger(client, "Ledger", "State", sleep=lambda _: None)
-        orders = Orders(state)
-        self.books = Books(
-            ledger=ledger,
-            orders=orders,
-            customers=Customers(state),
-            stores=Stores(state),
-            history=History(client, "Ledger", ledger),
-            lists=OrderLists(state, orders),
-        )
+        self.dynamo = SimulatedDynamo(table_specs())
+        self.books = make_books(cast("Any", self.dynamo), "Ledger", "State", sleep=lambda _: None)
 
     def record(self, facts: Facts, order_id: str = "1", **news: Any) -> Order | None:
         return record_order(self.books, SETTINGS, News(order_id, "shopify", facts, **news), NOW)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo.faults import unreachable_is_busy
+from cashback.adapters.faults import unreachable_is_busy
 
 if TYPE_CHECKING:
     from types_boto3_ssm import SSMClient

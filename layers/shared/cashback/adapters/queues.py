@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo.faults import FAILURES
-from cashback.domain.errors import BodyTooLarge, Busy, Malformed
+from cashback.adapters.faults import FAILURES, unreachable_is_busy
+from cashback.domain.errors import BodyTooLarge, Malformed
 from cashback.domain.news import Delivery
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 MAX_MESSAGE: Final = 1_048_576
 """Bytes of one message. Source: the quotas of SQS."""
 _MAX_BODY: Final = 1_048_576
-_LONGEST_VISIBILITY: Final = 900
 
 _FAST: Final = 1
 """Level of compression: the next ones cost three times the CPU and save a tenth."""
@@ -45,13 +44,11 @@ class Queue(Struct, frozen=True):
         message = encode(delivery)
         if len(message) > MAX_MESSAGE:
             raise BodyTooLarge
-        try:
+        with unreachable_is_busy():
             self.client.send_message(QueueUrl=self.queue_url, MessageBody=message, MessageGroupId=delivery.store_id)
-        except FAILURES as error:
-            raise Busy("the queue is out of reach") from error
 
-    def rest(self, receipt_handle: str, seconds: int) -> None:
-        """Hide a message for so many seconds, 15 minutes at most, before it is received again.
+    def delay(self, receipt_handle: str, seconds: int) -> None:
+        """Hide a message for so many seconds before it is received again.
 
         Never fails: a message that cannot be told so comes back after the queue's own visibility time-out.
         """
@@ -59,18 +56,16 @@ class Queue(Struct, frozen=True):
             self.client.change_message_visibility(
                 QueueUrl=self.queue_url,
                 ReceiptHandle=receipt_handle,
-                VisibilityTimeout=min(seconds, _LONGEST_VISIBILITY),
+                VisibilityTimeout=seconds,
             )
 
-    def bury(self, record: Mapping[str, Any]) -> None:
+    def dead_letter(self, record: Mapping[str, Any]) -> None:
         """Put a message of a Lambda event, as it came, into the dead-letter queue.
 
         :raises Busy: it is not known to be there, so it must not be deleted from its queue.
         """
-        try:
+        with unreachable_is_busy():
             self.client.send_message(QueueUrl=self.dlq_url, MessageBody=record["body"])
-        except FAILURES as error:
-            raise Busy("the dead-letter queue is out of reach") from error
 
 
 def encode(delivery: Delivery) -> str:

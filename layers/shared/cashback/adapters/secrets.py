@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
-from cashback.adapters.dynamo.faults import FAILURES, unreachable_is_busy
 from cashback.adapters.dynamo.tables import StateTable
+from cashback.adapters.faults import FAILURES, unreachable_is_busy
 from cashback.domain.errors import Busy, NotFound
 from cashback.domain.ledger import Write
 

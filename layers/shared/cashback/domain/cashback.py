@@ -44,7 +44,7 @@ def hear(order: Order | None, news: News, settings: Settings, account: Account |
         step = Step(known.status, "source_conflict", now, news.source)
         return Decision(replace(known, rev=known.rev + 1, history=(*known.history, step)))
     facts = known.facts.merged(news.facts)
-    if order is not None and facts == order.facts:
+    if order is not None and facts == order.facts and order.status is not Status.FAILED:
         return None
     actor = f"shop:{news.source}"
     heard = replace(known, facts=facts, customer_id=_owner(known, facts))

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from copy import replace
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
@@ -128,6 +129,7 @@ class Posting(Struct, frozen=True):
     ``repays``: an open shortfall is repaid out of these entries first (awards, releases of reserves).
     ``overdraft``: the balance may become negative (the store's clawback policy says so).
     ``active_only``: an erased customer is not there (manual, group and scenario credits, requests).
+    ``merged_into``: marks the account as merged, in the posting that empties it.
     """
 
     store_id: str
@@ -143,6 +145,7 @@ class Posting(Struct, frozen=True):
     overdraft: bool = False
     active_only: bool = False
     forbids_shortfall: bool = False
+    merged_into: str | None = None
 
     def __post_init__(self) -> None:
         if self.on_refusal is OnRefusal.FINAL and len(self.entries) != 1:
@@ -154,6 +157,11 @@ class Posting(Struct, frozen=True):
     def amount(self) -> int:
         """Change of what is available."""
         return sum(entry.amount for entry in self.entries)
+
+    @property
+    def stamped(self) -> tuple[Entry, ...]:
+        """The entries as they are committed: with the time of the posting."""
+        return tuple(replace(entry, posted_at=self.at) for entry in self.entries)
 
 
 class Posted(Struct, frozen=True):
@@ -230,29 +238,35 @@ def recovery_of(entry: Entry, repaid: int) -> Entry:
 
 def merge_postings(store_id: str, old: Account, kept: Account, at: Instant, actor: str) -> tuple[Posting, Posting]:
     """Return what leaves the old account and what arrives at the kept one: money, reserves, shortfall and figures."""
-
-    def moving(account: Account, sign: int, newest: Instant | None) -> Posting:
-        entry = Entry(
-            cause=causes.merge(old.customer_id),
-            kind=Kind.MERGE,
-            amount=sign * old.available,
-            reserved=sign * old.reserved,
-            owed=sign * old.shortfall,
-            actor=actor,
-            payload_hash=payload_hash(Kind.MERGE),
-        )
-        return Posting(
-            store_id,
-            account.customer_id,
-            at,
-            entries=(entry,),
-            figures=Figures(sign * old.orders_count, sign * old.total_spent, newest),
-            version=account.version,
-            overdraft=True,
-        )
-
-    is_newer = old.last_order_at is not None and (kept.last_order_at or "") < old.last_order_at
-    return moving(old, -1, None), moving(kept, 1, old.last_order_at if is_newer else None)
+    entry = Entry(
+        cause=causes.merge(old.customer_id),
+        kind=Kind.MERGE,
+        amount=old.available,
+        reserved=old.reserved,
+        owed=old.shortfall,
+        actor=actor,
+        payload_hash=payload_hash(Kind.MERGE),
+    )
+    reverse = replace(entry, amount=-entry.amount, reserved=-entry.reserved, owed=-entry.owed)
+    is_newer = (kept.last_order_at or "") < (old.last_order_at or "")
+    arriving = Posting(
+        store_id,
+        kept.customer_id,
+        at,
+        entries=(entry,),
+        figures=Figures(old.orders_count, old.total_spent, old.last_order_at if is_newer else None),
+        version=kept.version,
+        overdraft=True,
+    )
+    leaving = replace(
+        arriving,
+        customer_id=old.customer_id,
+        entries=(reverse,),
+        figures=Figures(-old.orders_count, -old.total_spent),
+        version=old.version,
+        merged_into=kept.customer_id,
+    )
+    return leaving, arriving
 
 
 class HistoryLine(Struct, frozen=True):

@@ -92,6 +92,11 @@ def ssm() -> "SSMClient":
 @cache
 def books() -> "Books":
     """Everything the use cases work on."""
+    return make_books(dynamodb(), environment().ledger_table, environment().state_table)
+
+
+def make_books(client: "DynamoDBClient", ledger_table: str, state_table: str, **timing: Any) -> "Books":
+    """Wire the tables; ``timing`` is the ledger's sleep and jitter, where time is virtual."""
     from cashback.adapters.dynamo.customers import Customers
     from cashback.adapters.dynamo.history import History
     from cashback.adapters.dynamo.ledger import Ledger
@@ -101,16 +106,15 @@ def books() -> "Books":
     from cashback.adapters.dynamo.tables import StateTable
     from cashback.services.books import Books
 
-    client, names = dynamodb(), environment()
-    state = StateTable(client, names.state_table)
-    ledger = Ledger(client, names.ledger_table, names.state_table)
+    state = StateTable(client, state_table)
+    ledger = Ledger(client, ledger_table, state_table, **timing)
     orders = Orders(state)
     return Books(
         ledger=ledger,
         orders=orders,
         customers=Customers(state),
         stores=Stores(state),
-        history=History(client, names.ledger_table, ledger),
+        history=History(client, ledger_table, ledger),
         lists=OrderLists(state, orders),
     )
 

@@ -96,12 +96,12 @@ class Batch(Struct):
         metric("OrdersRecorded", status=order.status)
 
     def _failed(self, record: Mapping[str, Any], receives: int, error: Exception, *, retryable: bool) -> bool:
-        """Let time heal what it can; what it cannot is buried after a few receives, where an alarm sees it."""
+        """Let time heal what it can; the rest goes to the dead letters after a few receives, where an alarm sees it."""
         ids = {"message": record["messageId"], "receives": receives, "code": reason_of(error)}
         if retryable:
             log("event_retried", **ids)
             metric("EventsRetried")
-            self.queue.rest(record["receiptHandle"], min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(receives - 1, 10)))
+            self.queue.delay(record["receiptHandle"], min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(receives - 1, 10)))
             return False
         where = traceback.extract_tb(error.__traceback__)[-1]
         log("event_failed", **ids, at=f"{where.name}:{where.lineno}")
@@ -109,10 +109,10 @@ class Batch(Struct):
         if receives < POISON_AFTER:
             return False
         try:
-            self.queue.bury(record)
+            self.queue.dead_letter(record)
         except DomainError:
             return False
-        log("event_buried", **ids)
+        log("event_dead_lettered", **ids)
         return True
 
     def _settings(self, store_id: str) -> Settings | None:

@@ -6,11 +6,12 @@ from typing import Final
 from cashback.domain.cashback import account_needed, fail, hear
 from cashback.domain.customers import Profile, profile_of
 from cashback.domain.errors import Busy, CustomerNotFound
-from cashback.domain.ledger import Account, AccountMoved, DocumentMoved, Posted, Posting
-from cashback.domain.orders import AWARDED, Decision, News, Order, Status
+from cashback.domain.ledger import Account
+from cashback.domain.orders import AWARDED, News, Order, Status
 from cashback.domain.settings import Settings
 from cashback.domain.times import Instant
 from cashback.services.books import Books
+from cashback.services.commit import commit
 
 DECISIONS: Final = 5
 """How often one piece of news is decided before it goes back to the queue."""
@@ -32,7 +33,7 @@ def record_order(books: Books, settings: Settings, news: News, now: Instant) -> 
         if decision is None:
             return None
         try:
-            moved = _apply(books, settings.store_id, decision, now)
+            moved = commit(books, settings.store_id, decision, now)
         except CustomerNotFound:
             books.customers.create(settings.store_id, _profile(news, decision.order.customer_id or "", now), now)
             continue
@@ -58,38 +59,6 @@ def record_failure(books: Books, settings: Settings, news: News, reason: str, no
         if order is None:
             return
     raise Busy("the order keeps changing")
-
-
-def _apply(books: Books, store_id: str, decision: Decision, now: Instant) -> Order | Account | None:
-    """Commit a decision. None when committed; else the order or the account as it stands, to decide from anew."""
-    order = decision.order
-    if order.customer_id is None or not (decision.entries or decision.figures):
-        return books.orders.save(store_id, order)
-    outcome = books.ledger.post(
-        Posting(
-            store_id,
-            order.customer_id,
-            now,
-            entries=decision.entries,
-            figures=decision.figures,
-            document=books.orders.write(store_id, order),
-            version=decision.version,
-            repays=decision.repays,
-            overdraft=decision.overdraft,
-        )
-    )
-    match outcome:
-        case Posted():
-            return None
-        case AccountMoved(account):
-            return account
-        case DocumentMoved(image=image):
-            return books.orders.read(image)
-    # The cause is posted, so the document that was committed with it is there.
-    standing = books.orders.get(store_id, order.order_id)
-    if standing is None:
-        raise Busy("an entry without its order")
-    return standing
 
 
 def _rules(books: Books, settings: Settings, order: Order | None) -> Settings:

@@ -15,11 +15,11 @@ from cashback.domain.errors import (
     NotFound,
     StateConflict,
 )
-from cashback.domain.ledger import DocumentMoved, Posted, Posting
 from cashback.domain.orders import REVIEWED, Order, Review
 from cashback.domain.settings import Settings
 from cashback.domain.times import Instant
 from cashback.services.books import Books
+from cashback.services.commit import commit
 
 _TRIES: Final = 5
 
@@ -77,22 +77,10 @@ def approve_order(
             comment=approval.comment,
         )
         decision = approve(order, amount, review)
-        outcome = books.ledger.post(
-            Posting(
-                settings.store_id,
-                order.customer_id or "",
-                now,
-                entries=decision.entries,
-                document=books.orders.write(settings.store_id, decision.order),
-                repays=decision.repays,
-            )
-        )
-        if isinstance(outcome, Posted):
+        standing = commit(books, settings.store_id, decision, now)
+        if standing is None:
             return decision.order, False
-        if isinstance(outcome, DocumentMoved):
-            order = books.orders.read(outcome.image)
-        else:
-            order = _get(books, settings.store_id, order_id)
+        order = standing if isinstance(standing, Order) else _get(books, settings.store_id, order_id)
     raise Busy("the order keeps changing")
 
 

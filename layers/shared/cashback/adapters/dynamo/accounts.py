@@ -40,11 +40,8 @@ def put_entry(table: str, store_id: str, customer_id: str, entry: Entry) -> dict
     }
 
 
-def update_account(table: str, posting: Posting, merged_into: str | None = None) -> dict[str, Any]:
-    """The account's share of a posting: the sums of its entries, and every condition under which they may stand.
-
-    ``merged_into`` marks the account as merged, in the posting that empties it.
-    """
+def update_account(table: str, posting: Posting) -> dict[str, Any]:
+    """The account's share of a posting: the sums of its entries, and every condition under which they may stand."""
     entries = posting.entries
     sums = {
         "available": posting.amount,
@@ -60,9 +57,9 @@ def update_account(table: str, posting: Posting, merged_into: str | None = None)
     adds.append("version :entries")
     values[":entries"] = encode(len(entries))
     sets = []
-    if merged_into is not None:
+    if posting.merged_into is not None:
         sets.append("merged_into = :merged_into")
-        values[":merged_into"] = encode(merged_into)
+        values[":merged_into"] = encode(posting.merged_into)
     conditions = ["attribute_exists(pk)", "attribute_not_exists(merged_into)"]
     if posting.active_only:
         conditions.append("attribute_not_exists(erased_at)")

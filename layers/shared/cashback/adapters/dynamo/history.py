@@ -1,15 +1,14 @@
 """The history of a customer's balance, read consistently from the Ledger table's local index."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.accounts import entry_of
-from cashback.adapters.dynamo.codec import from_item
-from cashback.adapters.dynamo.faults import unreachable_is_busy
 from cashback.adapters.dynamo.ledger import Ledger
+from cashback.adapters.dynamo.tables import query
 from cashback.domain import causes
 from cashback.domain.errors import Busy
 from cashback.domain.ledger import Entry, EntryStatus, HistoryLine, transaction_id
@@ -60,23 +59,16 @@ class History(Struct, frozen=True):
         entries = [
             entry
             for prefix in causes.of_order(order_id)
-            for entry in self._entries(
-                {
-                    "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)",
-                    "ExpressionAttributeValues": {":pk": {"S": pk}, ":prefix": {"S": prefix}},
-                }
-            )
+            for entry in self._entries("pk = :pk AND begins_with(sk, :prefix)", {":pk": pk, ":prefix": prefix})
         ]
         entries.sort(key=lambda entry: (entry.posted_at, entry.cause))
         return [HistoryLine(transaction_id(pk, entry.cause), entry, None) for entry in entries]
 
     def balance_at(self, store_id: str, customer_id: str, at: Instant) -> int:
         """Return the available balance as of an instant: the sum of what was posted up to it."""
-        self.ledger.account(store_id, customer_id)
-        condition = "pk = :pk AND posted_at_cause < :end"
-        values = {":pk": {"S": keys.customer(store_id, customer_id)}, ":end": {"S": keys.listed_until(at)}}
-        query = {"IndexName": "posted", "KeyConditionExpression": condition, "ExpressionAttributeValues": values}
-        return sum(entry.amount for entry in self._entries(query) if entry.status is EntryStatus.POSTED)
+        values = {":pk": keys.customer(store_id, customer_id), ":end": keys.listed_until(at)}
+        entries = self._entries("pk = :pk AND posted_at_cause < :end", values, IndexName="posted")
+        return sum(entry.amount for entry in entries if entry.status is EntryStatus.POSTED)
 
     def _walk(
         self, store_id: str, customer_id: str, wanted: EntriesWanted, limit: int, balance: int, place: str
@@ -84,7 +76,9 @@ class History(Struct, frozen=True):
         """Walk back in time from ``place``, keeping the balance, until the page is full or the history ends."""
         pk = keys.customer(store_id, customer_id)
         lines: list[HistoryLine] = []
-        for entry in self._entries(self._backwards(pk, place)):
+        newest = {"IndexName": "posted", "ScanIndexForward": False, "Limit": _READ_AT_ONCE}
+        before = place or keys.AFTER_ALL
+        for entry in self._entries("pk = :pk AND posted_at_cause < :before", {":pk": pk, ":before": before}, **newest):
             if wanted.before(entry):
                 break
             if len(lines) == limit:
@@ -97,28 +91,6 @@ class History(Struct, frozen=True):
             balance -= entry.amount if posted else 0
         return lines, None
 
-    @staticmethod
-    def _backwards(pk: str, place: str) -> dict[str, Any]:
-        values = {":pk": {"S": pk}}
-        condition = "pk = :pk"
-        if place:
-            condition += " AND posted_at_cause < :place"
-            values[":place"] = {"S": place}
-        return {
-            "IndexName": "posted",
-            "KeyConditionExpression": condition,
-            "ExpressionAttributeValues": values,
-            "ScanIndexForward": False,
-        }
-
-    def _entries(self, query: dict[str, Any]) -> Iterator[Entry]:
-        start: dict[str, Any] = {}
-        while True:
-            with unreachable_is_busy():
-                answer = self.client.query(
-                    TableName=self.ledger_table, ConsistentRead=True, Limit=_READ_AT_ONCE, **query, **start
-                )
-            yield from (entry_of(from_item(item)) for item in answer["Items"])
-            if "LastEvaluatedKey" not in answer:
-                return
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+    def _entries(self, condition: str, values: Mapping[str, str], **how: Any) -> Iterator[Entry]:
+        items = query(self.client, self.ledger_table, condition, values, ConsistentRead=True, **how)
+        return map(entry_of, items)

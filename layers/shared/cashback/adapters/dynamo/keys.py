@@ -18,6 +18,9 @@ class Key(NamedTuple):
 
 STORES = "STORES"
 
+AFTER_ALL = "\U0010ffff"
+"""Sorts after every key there is."""
+
 
 def escape(part: str) -> str:
     """Percent-escape the two characters that have a meaning in keys."""
@@ -149,4 +152,4 @@ def listed_id(place: str) -> str:
 
 def listed_until(at: str | None) -> str:
     """Return the place after everything of an instant, or after everything there is."""
-    return f"{at or '9'}#\U0010ffff"
+    return f"{at or '9'}#{AFTER_ALL}"

@@ -13,7 +13,8 @@ from msgspec import Struct
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.accounts import account_of, entry_of, put_entry, update_account
 from cashback.adapters.dynamo.codec import from_item, key_attributes
-from cashback.adapters.dynamo.faults import FAILURES, RETRYABLE, backoff, is_transient, unreachable_is_busy
+from cashback.adapters.dynamo.tables import image_of
+from cashback.adapters.faults import FAILURES, RETRYABLE, backoff, is_transient, unreachable_is_busy
 from cashback.domain.errors import Busy, CustomerNotFound, StateConflict
 from cashback.domain.ledger import (
     Account,
@@ -111,7 +112,7 @@ class Ledger(Struct, frozen=True):
             while len(together) > 1:
                 failed = self._try_together(list(together.values()))
                 if not failed:
-                    outcomes |= {i: Posted(p.entries, p.customer_id) for i, p in together.items()}
+                    outcomes |= {i: Posted(p.stamped, p.customer_id) for i, p in together.items()}
                     together = {}
                     break
                 indexes = list(together)
@@ -137,7 +138,7 @@ class Ledger(Struct, frozen=True):
                 return outcome
         raise StateConflict("the balance is changing too fast to be set")
 
-    def merge(self, store_id: str, from_id: str, into_id: str, at: Instant, actor: str) -> Posted | Replayed:
+    def merge(self, store_id: str, from_id: str, into_id: str, at: Instant, actor: str) -> Outcome:
         """Move everything of one account to another, and mark the first as merged into the second.
 
         The one posting over two accounts: an entry at each under the cause of the merge, both accounts pinned by
@@ -153,27 +154,13 @@ class Ledger(Struct, frozen=True):
         for pause in backoff(_TRIES, self.jitter):
             self.sleep(pause)
             old, kept = self.account(store_id, from_id), self.account(store_id, into_id)
+            leaving, arriving = merge_postings(store_id, old, kept, at, actor)
             if old.merged_into == into_id:
-                return Replayed(merge_postings(store_id, old, kept, at, actor)[0].entries, into_id)
+                return self.post(leaving)
             if old.merged_into or kept.merged_into:
                 raise StateConflict("one of the customers is merged already")
-            leaving, arriving = merge_postings(store_id, old, kept, at, actor)
-            mark = update_account(self.state_table, leaving, merged_into=into_id)
-            puts = [
-                {"Put": put_entry(self.ledger_table, store_id, p.customer_id, replace(entry, posted_at=at))}
-                for p in (leaving, arriving)
-                for entry in p.entries
-            ]
-            updates = [{"Update": mark}, {"Update": update_account(self.state_table, arriving)}]
-            try:
-                self.client.transact_write_items(TransactItems=[*puts, *updates])  # type: ignore[list-item]
-            except self.client.exceptions.TransactionCanceledException:
-                continue
-            except FAILURES as error:
-                if not is_transient(error):
-                    raise
-                continue
-            return Posted(leaving.entries, into_id)
+            if not self._try_together([leaving, arriving]):
+                return Posted(leaving.stamped, into_id)
         raise Busy("the accounts keep changing")
 
     def _alone(self, posting: Posting) -> Outcome | CustomerNotFound:
@@ -199,9 +186,9 @@ class Ledger(Struct, frozen=True):
 
     def _items(self, posting: Posting) -> list[Any]:
         """Build the transaction. Its order is what ``_explain`` reads the reasons by."""
-        entries = [replace(entry, posted_at=posting.at) for entry in posting.entries]
         items = [
-            {"Put": put_entry(self.ledger_table, posting.store_id, posting.customer_id, entry)} for entry in entries
+            {"Put": put_entry(self.ledger_table, posting.store_id, posting.customer_id, entry)}
+            for entry in posting.stamped
         ]
         items.append({"Update": update_account(self.state_table, posting)})
         if posting.document is not None:
@@ -217,7 +204,7 @@ class Ledger(Struct, frozen=True):
             if not is_transient(error):
                 raise
             return _Retry()
-        return Posted(tuple(replace(entry, posted_at=shape.at) for entry in shape.entries), shape.customer_id)
+        return Posted(shape.stamped, shape.customer_id)
 
     def _explain(self, asked: Posting, shape: Posting, cancelled: ClientError) -> Outcome | _Retry | _Resend:
         """Read the reasons by position, in the one order that is right.
@@ -227,7 +214,7 @@ class Ledger(Struct, frozen=True):
         """
         reasons = _reasons(cancelled)
         count = len(shape.entries)
-        taken = [_image(reason) for reason in reasons[:count] if reason["Code"] == "ConditionalCheckFailed"]
+        taken = [image_of(reason) for reason in reasons[:count] if reason["Code"] == "ConditionalCheckFailed"]
         if taken:
             return _replay(asked, shape.customer_id, tuple(entry_of(item) for item in taken if item is not None))
         codes = {reason["Code"] for reason in reasons}
@@ -236,12 +223,12 @@ class Ledger(Struct, frozen=True):
         if codes - {"None", "ConditionalCheckFailed"}:
             raise cancelled
         if reasons[count]["Code"] == "ConditionalCheckFailed":
-            image = _image(reasons[count])
+            image = image_of(reasons[count])
             if image is None:
                 raise CustomerNotFound from cancelled
             return self._refused(asked, shape, account_of(shape.customer_id, image))
         position = next(i for i, reason in enumerate(reasons) if reason["Code"] != "None")
-        return DocumentMoved(position - count - 1, _image(reasons[position]))
+        return DocumentMoved(position - count - 1, image_of(reasons[position]))
 
     def _refused(self, asked: Posting, shape: Posting, account: Account) -> Outcome | _Resend:
         """The account's condition failed: find what in its image was in the way."""
@@ -267,7 +254,7 @@ class Ledger(Struct, frozen=True):
             with unreachable_is_busy():
                 self.client.put_item(**put_entry(self.ledger_table, posting.store_id, posting.customer_id, rejected))
         except self.client.exceptions.ConditionalCheckFailedException as lost:
-            return _replay(posting, posting.customer_id, (entry_of(_image(lost.response)),))
+            return _replay(posting, posting.customer_id, (entry_of(image_of(lost.response)),))
         return Refused(rejected, account)
 
 
@@ -290,9 +277,3 @@ def _replay(asked: Posting, customer_id: str, taken: tuple[Entry, ...]) -> Repla
 
 def _reasons(cancelled: ClientError) -> list[Any]:
     return list(cancelled.response["CancellationReasons"])
-
-
-def _image(reason: Any) -> Any:
-    """The item as it stands, which ALL_OLD adds to a failed condition; None where there is none."""
-    item = reason.get("Item")
-    return from_item(item) if item else None

@@ -2,13 +2,10 @@
 
 import heapq
 from collections.abc import Iterator
-from typing import Any
 
 from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
-from cashback.adapters.dynamo.codec import from_item
-from cashback.adapters.dynamo.faults import unreachable_is_busy
 from cashback.adapters.dynamo.orders import Orders
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.orders import Order, Status
@@ -66,19 +63,9 @@ class OrderLists(Struct, frozen=True):
         """Yield (place, order id) from the newest on, reading the index a page at a time."""
         low = wanted.created_from or "0"
         high = before or keys.listed_until(wanted.created_to)
-        query: dict[str, Any] = {
-            "IndexName": index,
-            "KeyConditionExpression": f"{name}_pk = :pk AND {name}_sk BETWEEN :low AND :high",
-            "ExpressionAttributeValues": {":pk": {"S": partition}, ":low": {"S": low}, ":high": {"S": high}},
-            "ScanIndexForward": False,
-        }
-        while True:
-            with unreachable_is_busy():
-                answer = self.table.client.query(TableName=self.table.name, Limit=limit + 1, **query)
-            for item in map(from_item, answer["Items"]):
-                place: str = item[f"{name}_sk"]
-                if place != before:
-                    yield place, keys.listed_id(place)
-            if "LastEvaluatedKey" not in answer:
-                return
-            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        values = {":pk": partition, ":low": low, ":high": high}
+        condition = f"{name}_pk = :pk AND {name}_sk BETWEEN :low AND :high"
+        for item in self.table.query(condition, values, IndexName=index, ScanIndexForward=False, Limit=limit + 1):
+            place: str = item[f"{name}_sk"]
+            if place != before:
+                yield place, keys.listed_id(place)

@@ -1,13 +1,13 @@
 """The State table: reads and conditional writes of whole items, with one reading of what can fail."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from cashback.adapters.dynamo.codec import Item, encode, from_item, key_attributes, to_item
-from cashback.adapters.dynamo.faults import RETRYABLE, unreachable_is_busy
 from cashback.adapters.dynamo.keys import Key
+from cashback.adapters.faults import RETRYABLE, unreachable_is_busy
 from cashback.domain.errors import Busy
 from cashback.domain.ledger import Write
 
@@ -50,23 +50,13 @@ class StateTable(Struct, frozen=True):
             left = unread[self.name]["Keys"] if self.name in unread else []
         return found
 
-    def partition(self, pk: str, prefix: str = "") -> list[Item]:
-        """Return all items of a partition whose sort key starts with ``prefix`` (consistent); for small ones."""
-        items: list[Item] = []
-        start: Any = {}
-        while True:
-            with unreachable_is_busy():
-                answer = self.client.query(
-                    TableName=self.name,
-                    ConsistentRead=True,
-                    KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)" if prefix else "pk = :pk",
-                    ExpressionAttributeValues={":pk": {"S": pk}, **({":prefix": {"S": prefix}} if prefix else {})},
-                    **start,
-                )
-            items += [from_item(item) for item in answer["Items"]]
-            if "LastEvaluatedKey" not in answer:
-                return items
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+    def partition(self, pk: str) -> list[Item]:
+        """Return all items of a partition (consistent); for small ones."""
+        return list(self.query("pk = :pk", {":pk": pk}, ConsistentRead=True))
+
+    def query(self, condition: str, values: Mapping[str, str], **how: Any) -> Iterator[Item]:
+        """Yield the items of a query, page after page; ``how`` are further parameters of the call."""
+        return query(self.client, self.name, condition, values, **how)
 
     def put(self, item: Item, condition: str = "", values: Mapping[str, Any] | None = None) -> Write:
         """Build a put of a whole item; ``condition`` guards what stands there now."""
@@ -77,7 +67,7 @@ class StateTable(Struct, frozen=True):
         return {"Delete": {"TableName": self.name, "Key": key_attributes(key), **_guard(condition, values)}}
 
     def commit(self, *writes: Write) -> None:
-        """Commit writes, all or nothing. One write is a plain call, at half the price of a transaction.
+        """Commit writes, all or nothing. One put is a plain call, at half the price of a transaction.
 
         :raises Lost: when a condition failed.
         :raises Busy: contended or unreachable; the outcome is unknown.
@@ -86,23 +76,46 @@ class StateTable(Struct, frozen=True):
             with unreachable_is_busy():
                 self._send(writes)
         except self.client.exceptions.ConditionalCheckFailedException as lost:
-            raise Lost({0: _image(lost.response)}) from lost
+            raise Lost({0: image_of(lost.response)}) from lost
         except self.client.exceptions.TransactionCanceledException as cancelled:
             reasons: list[Any] = list(cancelled.response["CancellationReasons"])
             if RETRYABLE & {reason["Code"] for reason in reasons}:
                 raise Busy("the tables are contended") from cancelled
-            failed = {i: _image(r) for i, r in enumerate(reasons) if r["Code"] == "ConditionalCheckFailed"}
+            failed = {i: image_of(r) for i, r in enumerate(reasons) if r["Code"] == "ConditionalCheckFailed"}
             if not failed:
                 raise
             raise Lost(failed) from cancelled
 
     def _send(self, writes: Sequence[Write]) -> None:
-        if len(writes) > 1:
+        if len(writes) == 1 and "Put" in writes[0]:
+            self.client.put_item(**writes[0]["Put"])
+        else:
             self.client.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]  # built above
+
+
+def query(
+    client: "DynamoDBClient", table: str, condition: str, values: Mapping[str, str], **how: Any
+) -> Iterator[Item]:
+    """Yield the items of a query, page after page."""
+    asked: dict[str, Any] = {
+        "TableName": table,
+        "KeyConditionExpression": condition,
+        "ExpressionAttributeValues": {name: encode(value) for name, value in values.items()},
+        **how,
+    }
+    while True:
+        with unreachable_is_busy():
+            answer = client.query(**asked)
+        yield from map(from_item, answer["Items"])
+        if "LastEvaluatedKey" not in answer:
             return
-        ((kind, parameters),) = writes[0].items()
-        calls: dict[str, Callable[..., Any]] = {"Put": self.client.put_item, "Delete": self.client.delete_item}
-        calls[kind](**parameters)
+        asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def image_of(reason: Any) -> Any:
+    """The item as it stands, which ALL_OLD adds to a failed condition; None where there is none."""
+    item = reason.get("Item")
+    return from_item(item) if item else None
 
 
 def _guard(condition: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -112,8 +125,3 @@ def _guard(condition: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
     if values:
         guard["ExpressionAttributeValues"] = {name: encode(value) for name, value in values.items()}
     return guard
-
-
-def _image(reason: Any) -> Item | None:
-    item = reason.get("Item")
-    return from_item(item) if item else None

@@ -26,7 +26,7 @@ _TRANSIENT: Final = frozenset(
 )
 
 FAILURES: Final = (ClientError, ConnectionError, HTTPClientError)
-"""Everything a call can fail with that is not a bug of ours; ``is_transient`` tells which may be sent again."""
+"""Everything a call to AWS can fail with; ``is_transient`` tells bugs of ours from what time may heal."""
 
 _BASE: Final = 0.025
 _LONGEST: Final = 2.0
@@ -54,10 +54,10 @@ def backoff(tries: int, jitter: Callable[[], float]) -> Iterator[float]:
 
 @contextmanager
 def unreachable_is_busy() -> Iterator[None]:
-    """Turn throttling, conflicts and an unreachable table into ``Busy``; bugs pass through."""
+    """Turn throttling, conflicts and an unreachable service into ``Busy``; bugs pass through."""
     try:
         yield
     except FAILURES as error:
         if not is_transient(error):
             raise
-        raise Busy("the tables cannot be reached") from error
+        raise Busy("a service that is needed cannot be reached") from error

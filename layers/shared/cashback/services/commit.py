@@ -1,0 +1,43 @@
+"""Commit a decision: its document and its entries together, or neither."""
+
+from cashback.domain.errors import Busy
+from cashback.domain.ledger import Account, AccountMoved, DocumentMoved, Posted, Posting
+from cashback.domain.orders import Decision, Order
+from cashback.domain.times import Instant
+from cashback.services.books import Books
+
+
+def commit(books: Books, store_id: str, decision: Decision, now: Instant) -> Order | Account | None:
+    """Commit a decision about an order. None when committed; else what moved first, to decide from anew.
+
+    :raises CustomerNotFound: the order's customer has no account yet.
+    :raises Busy: the tables are contended or out of reach; whether it is committed is unknown.
+    """
+    order = decision.order
+    if order.customer_id is None or not (decision.entries or decision.figures):
+        return books.orders.save(store_id, order)
+    outcome = books.ledger.post(
+        Posting(
+            store_id,
+            order.customer_id,
+            now,
+            entries=decision.entries,
+            figures=decision.figures,
+            document=books.orders.write(store_id, order),
+            version=decision.version,
+            repays=decision.repays,
+            overdraft=decision.overdraft,
+        )
+    )
+    match outcome:
+        case Posted():
+            return None
+        case AccountMoved(account):
+            return account
+        case DocumentMoved(image=image):
+            return books.orders.read(image)
+    # A cause is posted already, so the document that was committed with it stands there.
+    standing = books.orders.get(store_id, order.order_id)
+    if standing is None:
+        raise Busy("an entry without its order")
+    return standing
