@@ -20,7 +20,7 @@ from dev.local_aws import LocalAws
 from dev.project import ROOT
 
 # The emulator's queue poller asks no role; tests/template/test_roles.py holds these.
-NOT_ASKED_FOR = frozenset({"sqs:ReceiveMessage", "sqs:DeleteMessage"})
+NOT_ASKED_FOR = frozenset({"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"})
 
 
 class Grant(NamedTuple):

@@ -2,7 +2,7 @@
 
 botocore carries the descriptions of every AWS service: 18 MB of JSON, and an endpoint table that costs 28 ms to parse
 at each cold start. What is left here is the services and operations below with the shapes they reach, so that
-`boto3.client()` behaves as before, and a service that is not listed fails at once with an error naming the valid ones.
+a client behaves as before, and a service that is not listed fails at once with an error naming the valid ones.
 tests/template/test_layer.py proves that requests and parsed answers are those of the stock library.
 
 Some modules are rewritten, because importing them costs more than a function gets of it. What they offer stays as it
@@ -22,20 +22,11 @@ OPERATIONS = {
     "dynamodb": (
         "GetItem",
         "PutItem",
-        "UpdateItem",
-        "DeleteItem",
         "Query",
         "BatchGetItem",
-        "TransactGetItems",
         "TransactWriteItems",
     ),
-    "sqs": (
-        "SendMessage",
-        "SendMessageBatch",
-        "ChangeMessageVisibility",
-        "ChangeMessageVisibilityBatch",
-        "GetQueueAttributes",
-    ),
+    "sqs": ("SendMessage", "ChangeMessageVisibility"),
     "kms": ("Encrypt", "Decrypt"),
     "ssm": ("GetParameter", "PutParameter"),
 }

@@ -39,8 +39,6 @@ PUT = {**TABLE, "Item": {**KEY, "lines": {"B": b"\x00\x01"}}, "ConditionExpressi
 CALLS: dict[tuple[str, str], dict[str, Any]] = {
     ("dynamodb", "GetItem"): {**TABLE, "Key": KEY, "ConsistentRead": True},
     ("dynamodb", "PutItem"): PUT,
-    ("dynamodb", "UpdateItem"): {**UPDATE, "ReturnValues": "ALL_NEW"},
-    ("dynamodb", "DeleteItem"): {**TABLE, "Key": KEY},
     ("dynamodb", "Query"): {
         **TABLE,
         "IndexName": "listing",
@@ -50,48 +48,31 @@ CALLS: dict[tuple[str, str], dict[str, Any]] = {
         "ScanIndexForward": False,
     },
     ("dynamodb", "BatchGetItem"): {"RequestItems": {"State": {"Keys": [KEY], "ConsistentRead": True}}},
-    ("dynamodb", "TransactGetItems"): {"TransactItems": [{"Get": {**TABLE, "Key": KEY}}]},
     ("dynamodb", "TransactWriteItems"): {
         "TransactItems": [{"Put": PUT}, {"Update": UPDATE}, {"Delete": {**TABLE, "Key": KEY}}],
         "ReturnConsumedCapacity": "INDEXES",
     },
     ("sqs", "SendMessage"): {**QUEUE, "MessageBody": "eJwBAAD//wAAAAE=", "MessageGroupId": "a", "DelaySeconds": 1},
-    ("sqs", "SendMessageBatch"): {**QUEUE, "Entries": [{"Id": "1", "MessageBody": "x", "MessageGroupId": "a"}]},
     ("sqs", "ChangeMessageVisibility"): {**QUEUE, "ReceiptHandle": "r", "VisibilityTimeout": 60},
-    ("sqs", "ChangeMessageVisibilityBatch"): {
-        **QUEUE,
-        "Entries": [{"Id": "1", "ReceiptHandle": "r", "VisibilityTimeout": 60}],
-    },
-    ("sqs", "GetQueueAttributes"): {**QUEUE, "AttributeNames": ["ApproximateNumberOfMessages"]},
     ("kms", "Encrypt"): {"KeyId": "k", "Plaintext": b"secret", "EncryptionContext": {"store": "a"}},
     ("kms", "Decrypt"): {"CiphertextBlob": b"\x01\x02", "EncryptionContext": {"store": "a"}},
     ("ssm", "GetParameter"): {"Name": "/cashback/keys", "WithDecryption": True},
     ("ssm", "PutParameter"): {"Name": "/cashback/keys", "Value": "v", "Type": "SecureString"},
 }
-MESSAGE_MD5 = "9dd4e461268c8034f5c8564e155c67a6"  # of "x"
 ITEM = {"pk": {"S": "a"}, "available": {"N": "1.50"}, "lines": {"B": "AAE="}}
 CAPACITY = {"TableName": "State", "CapacityUnits": 2.0, "Table": {"CapacityUnits": 2.0}}
 SUCCESSES: dict[tuple[str, str], dict[str, Any]] = {
     ("dynamodb", "GetItem"): {"Item": ITEM, "ConsumedCapacity": CAPACITY},
     ("dynamodb", "PutItem"): {"Attributes": ITEM},
-    ("dynamodb", "UpdateItem"): {"Attributes": ITEM},
-    ("dynamodb", "DeleteItem"): {"Attributes": ITEM},
     ("dynamodb", "Query"): {"Items": [ITEM], "Count": 1, "LastEvaluatedKey": KEY},
     ("dynamodb", "BatchGetItem"): {
         "Responses": {"State": [ITEM]},
         "UnprocessedKeys": {"State": {"Keys": [KEY]}},
         "ConsumedCapacity": [CAPACITY],
     },
-    ("dynamodb", "TransactGetItems"): {"Responses": [{"Item": ITEM}, {}], "ConsumedCapacity": [CAPACITY]},
     ("dynamodb", "TransactWriteItems"): {"ConsumedCapacity": [CAPACITY]},
     ("sqs", "SendMessage"): {"MessageId": "m"},
-    ("sqs", "SendMessageBatch"): {
-        "Successful": [{"Id": "1", "MessageId": "m", "MD5OfMessageBody": MESSAGE_MD5}],
-        "Failed": [{"Id": "2", "SenderFault": True, "Code": "c", "Message": "why"}],
-    },
     ("sqs", "ChangeMessageVisibility"): {},
-    ("sqs", "ChangeMessageVisibilityBatch"): {"Successful": [{"Id": "1"}], "Failed": []},
-    ("sqs", "GetQueueAttributes"): {"Attributes": {"ApproximateNumberOfMessages": "3"}},
     ("kms", "Encrypt"): {"CiphertextBlob": "AAE=", "KeyId": "k"},
     ("kms", "Decrypt"): {"Plaintext": "c2VjcmV0", "KeyId": "k"},
     ("ssm", "GetParameter"): {"Parameter": {"Name": "n", "Value": "v", "LastModifiedDate": 1.5}},
