@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import urllib3
 from botocore.auth import SigV4Auth
@@ -145,6 +146,11 @@ def send(method: str, url: str, body: Any = None, headers: Mapping[str, str] | N
         sent.setdefault("content-type", "application/json")
     answer = POOL.request(method, url, body=data, headers=sent, redirect=False)
     return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.data)
+
+
+def in_path(item_id: str) -> str:
+    """An id of an answer as it stands in a path: escaped, also where its store's shop needed it escaped already."""
+    return quote(item_id, safe="")
 
 
 def as_bytes(payload: Any) -> bytes:

@@ -14,6 +14,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.models import Server
 from pydantic import BaseModel
 
+from cashback.domain.names import SOURCES
 from cashback.edge.http import Api, Route
 from cashback.edge.models import Problem
 from cashback.edge.problems import PROBLEM_JSON
@@ -21,7 +22,6 @@ from dev.project import ROOT
 
 DOCUMENT: Final = ROOT / "docs" / "openapi.json"
 FUNCTIONS: Final = ("settings_api", "orders_api", "customers_api", "platform_api")
-METHODS: Final = ("get", "post", "put", "patch", "delete")
 
 ERRORS: Final = {
     400: "The request cannot be read: JSON, a header or a cursor",
@@ -224,7 +224,7 @@ def webhook() -> Schema:
             "name": "source",
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "enum": ["shopify", "woocommerce", "events"]},
+            "schema": {"type": "string", "enum": list(SOURCES)},
         },
     ]
     operation = {

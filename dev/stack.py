@@ -108,13 +108,20 @@ def running_emulator() -> LocalAws:
         if wanted in {0, last.port} and not local_aws.is_outdated(last):
             tell(f"emulator already running at {last.url}")
             return last
+        if wanted not in {0, last.port}:
+            require_free(wanted)
         last.stop()
     port = wanted or (last.port if last else local_aws.free_port())
-    if not local_aws.is_free(port):
-        raise StepFailedError(f"Port {port} is taken by another process. Free it, or choose another: make up PORT=4599")
+    require_free(port)
     aws = local_aws.start(HOME, port)
     tell(f"emulator started at {aws.url}")
     return aws
+
+
+def require_free(port: int) -> None:
+    """Nobody else may listen there."""
+    if not local_aws.is_free(port):
+        raise StepFailedError(f"Port {port} is taken by another process. Free it, or choose another: make up PORT=4599")
 
 
 def wanted_port() -> int:

@@ -28,7 +28,7 @@ api = Api()
 def create(body: CreateStore) -> Response[NewStore]:
     """Create a store; its first admin key and the secrets made here are shown in this answer only."""
     origin, at = api.operator().origin, now()
-    minted = mint_store(body, api.request_if_named(body), api.payload(body), origin, at)
+    minted = mint_store(body, api.request(body), origin, at)
     replayed = create_store(deps.registry(), minted.new, minted.admin.key, minted.fresh, origin, at)
     return answer(
         views.new_store(read_settings(deps.books(), body.store_id), minted, replayed=replayed), 201, replayed=replayed
@@ -55,9 +55,7 @@ def rotate_secret(store_id: Annotated[StoreId, Path()], body: RotateSecret) -> R
 def create_key(store_id: Annotated[StoreId, Path()], body: CreateApiKey) -> Response[NewApiKey]:
     """Make an API key for a store that lost its own; it is shown in this answer only."""
     origin, at = api.operator().origin, now()
-    minted = mint_asked_key(
-        read_settings(deps.books(), store_id).store_id, body, api.request_if_named(body), origin, at
-    )
+    minted = mint_asked_key(read_settings(deps.books(), store_id).store_id, body, api.request(body), origin, at)
     key, replayed = create_api_key(deps.api_keys(), store_id, minted.key, origin, at)
     return answer(views.new_api_key(key, None if replayed else minted.text), 201, replayed=replayed)
 

@@ -57,7 +57,7 @@ def read_keys(query: Annotated[ApiKeysQuery, Query()]) -> Response[ApiKeyPage]:
 def create_key(body: CreateApiKey) -> Response[NewApiKey]:
     """Make an API key; it is shown in this answer only."""
     who, at = api.caller(), now()
-    minted = mint_asked_key(who.store_id, body, api.request_if_named(body), who.origin, at)
+    minted = mint_asked_key(who.store_id, body, api.request(body), who.origin, at)
     key, replayed = create_api_key(deps.api_keys(), who.store_id, minted.key, who.origin, at)
     return answer(views.new_api_key(key, None if replayed else minted.text), 201, replayed=replayed)
 

@@ -12,17 +12,18 @@ import pytest
 from types_boto3_dynamodb import DynamoDBClient
 
 from cashback.adapters.dynamo import keys
+from cashback.domain.api_keys import Role
 from cashback.domain.customers import Profile
 from cashback.domain.facts import Body, Facts, Line, Refund, RefundLine
 from cashback.domain.ledger import Entry, Kind, OnRefusal, Posting, payload_hash
 from cashback.domain.money import Currency
-from cashback.domain.orders import News
+from cashback.domain.orders import News, Review
 from cashback.domain.settings import DEFAULTS, Settings, parse_settings
 from cashback.edge.deps import make_books
 from cashback.services.books import Books
 from cashback.services.read_customers import balance
 from cashback.services.record_order import record_order
-from cashback.services.review_order import Approval, approve_order
+from cashback.services.review_order import approve_order
 from tests.integration.conftest import Tables
 
 NOW = "2026-03-01T09:30:00.000000Z"
@@ -200,11 +201,10 @@ def test_approving_an_order_costs_10_write_units(dynamodb: DynamoDBClient, table
     shop.record(shop.paid)
     order = shop.books.orders.get(shop.settings.store_id, "6311900471021")
     assert order is not None
-    approval = Approval(
-        order.calculated, None, "Looks right", "key:1", "operator", payload_hash("k"), payload_hash("b")
-    )
+    hashes = payload_hash("k"), payload_hash("b")
+    review = Review("approved", "key:1", NOW, *hashes, expected=order.calculated, comment="Looks right")
     with shop.meter.on() as cost:
-        approve_order(shop.books, shop.settings, order.order_id, approval, NOW)
+        approve_order(shop.books, shop.settings, order.order_id, review, Role.OPERATOR)
     assert cost.writes <= 6 + 4
     assert cost.reads <= 2
 

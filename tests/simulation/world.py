@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cashback.adapters.queues import Queue as StoreEvents
 from cashback.adapters.queues import encode
+from cashback.domain.api_keys import Role
 from cashback.domain.audit import Act, Origin
 from cashback.domain.customers import Profile
 from cashback.domain.errors import DomainError
@@ -30,13 +31,13 @@ from cashback.domain.ledger import (
 )
 from cashback.domain.money import Currency
 from cashback.domain.news import Delivery
-from cashback.domain.orders import REVIEWED, Order, Status
+from cashback.domain.orders import REVIEWED, Order, Review, Status
 from cashback.domain.settings import DEFAULTS
 from cashback.domain.stores import StoreDocument, StoreRecord
 from cashback.domain.times import instant
 from cashback.edge.deps import make_books
 from cashback.edge.worker import Batch
-from cashback.services.review_order import Approval, Rejection, approve_order, reject_order
+from cashback.services.review_order import approve_order, reject_order
 from tests.simulation.dynamo import Clock, Crash, Faults, Rates, SimulatedDynamo, Write
 from tests.simulation.project_tables import table_specs
 from tests.simulation.queue import Queue, Traffic
@@ -251,16 +252,13 @@ class World:
             order = self.books.orders.get(STORE, shop_order.order_id)
             if order is None or (order.status not in REVIEWED and order.review is None):
                 return
+            now = instant(self.clock.now())
             if reviewer == "ann":
-                approval = Approval(order.calculated, None, None, "ann", "admin", payload_hash(key), "body")
-                decided, _ = approve_order(
-                    self.books, self.settings, order.order_id, approval, instant(self.clock.now())
-                )
+                review = Review("approved", "ann", now, payload_hash(key), "body", expected=order.calculated)
+                decided, _ = approve_order(self.books, self.settings, order.order_id, review, Role.ADMIN)
             else:
-                rejection = Rejection("suspicious", "bob", payload_hash(key), "body")
-                decided, _ = reject_order(
-                    self.books, self.settings, order.order_id, rejection, instant(self.clock.now())
-                )
+                review = Review("rejected", "bob", now, payload_hash(key), "body")
+                decided, _ = reject_order(self.books, self.settings, order.order_id, "suspicious", review)
         except DomainError:
             return
         assert decided.review is not None

@@ -1,29 +1,31 @@
-"""Short ways to spell orders, refunds and settings, and a ledger in memory that refuses what the real one refuses."""
+"""Short ways to spell orders, refunds and settings, and a shop: one store on the simulated tables."""
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import replace
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final, cast
 
-from cashback.domain.cashback import account_needed, approve, hear, reject
+from cashback.adapters.dynamo.accounts import account_of, entry_of
+from cashback.adapters.dynamo.codec import from_item
+from cashback.adapters.dynamo.documents import order_of
+from cashback.domain.api_keys import Role
+from cashback.domain.audit import Act, Origin
 from cashback.domain.clawback import target_of
-from cashback.domain.errors import StateConflict
 from cashback.domain.facts import Body, Facts, Line, Refund, RefundLine
-from cashback.domain.ledger import (
-    Account,
-    AccountMoved,
-    CauseTaken,
-    DocumentMoved,
-    Entry,
-    Figures,
-    Kind,
-    Posted,
-    recovery_of,
-)
+from cashback.domain.ledger import Account, Entry, Kind, Posted, Posting, payload_hash
 from cashback.domain.money import Currency
-from cashback.domain.orders import AWARDED, REVIEWED, Decision, News, Order, Review, Status
+from cashback.domain.orders import AWARDED, Decision, News, Order, Review, Status
 from cashback.domain.settings import DEFAULTS, Clawback, Settings, parse_settings
+from cashback.domain.stores import StoreDocument, StoreRecord
+from cashback.edge.deps import make_books
+from cashback.services.change_settings import change_settings
+from cashback.services.commit import commit
+from cashback.services.record_order import record_failure, record_order
+from cashback.services.review_order import approve_order, reject_order
+from tests.simulation.dynamo import SimulatedDynamo, Write
+from tests.simulation.project_tables import table_specs
 
 USD = Currency("USD", 2)
 JPY = Currency("JPY", 0)
@@ -33,6 +35,9 @@ NOW = "2026-03-01T12:00:00.000000Z"
 CUSTOMER = "7001"
 ORDER = "450789469"
 SOURCE = "shopify"
+STORE = "demo"
+ORIGIN: Final = Origin("key:anna", "request", "-")
+WRITES: Final = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"})
 
 
 def at(second: int) -> str:
@@ -40,10 +45,14 @@ def at(second: int) -> str:
     return f"2026-03-01T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}.000000Z"
 
 
+def document(**changes: Any) -> dict[str, Any]:
+    """The default settings of a store with ``changes``, in the form of the API."""
+    return {**DEFAULTS, "name": "Demo", "timezone": "Europe/Berlin", **changes}
+
+
 def settings(currency: Currency = USD, version: int = 1, **changes: Any) -> Settings:
-    """The default settings of a store with ``changes`` in the form of the API."""
-    document = {**DEFAULTS, "name": "Demo", "timezone": "Europe/Berlin", **changes}
-    return parse_settings("demo", version, currency, document)
+    """The same as exact values."""
+    return parse_settings(STORE, version, currency, document(**changes))
 
 
 def line(line_id: str = "1", gross: int = 10_000, quantity: int = 1, current: int | None = None, **more: Any) -> Line:
@@ -88,34 +97,114 @@ def paid(*lines: Line, refunds: Iterable[Refund] = (), order_id: str = ORDER, **
     return news(body(*lines, **more), *refunds, order_id=order_id, paid=True)
 
 
-def review(verdict: str, **more: Any) -> Review:
-    values: dict[str, Any] = {"actor": "key:anna", "at": NOW, "request": f"r-{verdict}", "payload": f"p-{verdict}"}
-    return Review(verdict, **{**values, **more})
-
-
-@dataclass
 class Shop:
-    """One store: settings, orders and the ledger of its customers, with the conditions of the real one.
+    """One store of the simulated tables, on which the real use cases work.
 
-    Every commit checks the invariants that hold of any ledger at any moment.
+    ``orders``, ``accounts`` and ``entries`` are what stands in the tables, read by no call that a fault could strike.
+    After everything that happens in the shop, what holds of any ledger at any moment is checked.
     """
 
-    settings: Settings = field(default_factory=settings)
-    orders: dict[str, Order] = field(default_factory=dict)
-    accounts: dict[str, Account] = field(default_factory=dict)
-    entries: dict[str, dict[str, Entry]] = field(default_factory=dict)
-    versions: dict[int, Settings] = field(default_factory=dict)
-    open_accounts: bool = True
+    def __init__(self, currency: Currency = USD, **changes: Any) -> None:
+        self.dynamo = SimulatedDynamo(table_specs())
+        self.books = make_books(cast("Any", self.dynamo), "Ledger", "State", sleep=lambda _: None)
+        first = StoreDocument(STORE, 1, currency, document(**changes), NOW, NOW, ORIGIN.actor)
+        opened = Act("store_created", STORE, NOW, ORIGIN)
+        assert self.books.stores.create(StoreRecord(STORE, "Demo", NOW), first, (), opened) is None
+        self.postings: list[dict[str, int]] = []
+        """What each transaction posted, by cause."""
+        self._policies = {first.settings().clawback}
+        self._requests = itertools.count(1)
+        self._writes: list[Write] = []
+        self.dynamo.observers.append(self._writes.append)
+        self.dynamo.faults.calls = 0
+
+    # ---- what happens in it
 
     def change(self, **changes: Any) -> None:
-        """Give the store another version of its settings."""
-        self.versions[self.settings.version] = self.settings
-        self.settings = settings(self.settings.currency, self.settings.version + 1, **changes)
+        """Change the settings, as an admin does."""
+        seen = self.settings.version
+        change_settings(self.books, STORE, seen, changes, ORIGIN, NOW)
+        self._policies.add(self.settings.clawback)
+
+    def hear(self, told: News) -> Order | None:
+        """What the worker does with an event: the order as it is now, None where nothing was new."""
+        with self._checked():
+            return record_order(self.books, self.settings, told, NOW)
+
+    def fail(self, told: News, reason: str) -> None:
+        """What the worker does with an event that no retry can help."""
+        with self._checked():
+            record_failure(self.books, self.settings, told, reason, NOW)
+
+    def approve(self, order_id: str = ORDER, amount: int | None = None) -> None:
+        """A reviewer's yes to what the order shows, under an Idempotency-Key of its own."""
+        expected = self.orders[order_id].calculated
+        review = Review("approved", "key:anna", NOW, self._request(), "yes", expected=expected, amount=amount)
+        with self._checked():
+            _, repeated = approve_order(self.books, self.settings, order_id, review, Role.ADMIN)
+        assert not repeated
+
+    def reject(self, order_id: str = ORDER) -> None:
+        """A reviewer's no, under an Idempotency-Key of its own."""
+        review = Review("rejected", "key:anna", NOW, self._request(), "no")
+        with self._checked():
+            _, repeated = reject_order(self.books, self.settings, order_id, "suspicious", review)
+        assert not repeated
+
+    def spend(self, amount: int, customer_id: str = CUSTOMER) -> None:
+        """Take money out of the balance, as a withdrawal does."""
+        entry = Entry(f"adm:{self._request()}", Kind.MANUAL, -amount, "key:anna", payload_hash(Kind.MANUAL))
+        with self._checked():
+            outcome = self.books.ledger.post(Posting(STORE, customer_id, NOW, entries=(entry,)))
+        assert isinstance(outcome, Posted), outcome
+
+    def commit(self, decision: Decision) -> Order | Account | None:
+        """Commit what a test decided itself."""
+        with self._checked():
+            return commit(self.books, STORE, decision, NOW)
+
+    @contextmanager
+    def before_writes(self, act: Callable[[], object]) -> Iterator[None]:
+        """Let ``act`` happen before each write, as another worker would do it; not within itself."""
+
+        def hook(_index: int, operation: str) -> None:
+            if operation in WRITES:
+                self.dynamo.faults.before_call = None
+                act()
+                self.dynamo.faults.before_call = hook
+
+        self.dynamo.faults.before_call = hook
+        try:
+            yield
+        finally:
+            self.dynamo.faults.before_call = None
+
+    # ---- what stands in it
 
     @property
-    def account(self) -> Account:
-        """The account of the customer that these tests are about."""
-        return self.accounts.get(CUSTOMER, Account(CUSTOMER))
+    def settings(self) -> Settings:
+        """The current settings, read as the worker reads them."""
+        return self.books.stores.settings(STORE)
+
+    @property
+    def orders(self) -> dict[str, Order]:
+        """Every order, by id."""
+        found = (order_of(from_item(item)) for item in self._items("State", "ORDER"))
+        return {order.order_id: order for order in found}
+
+    @property
+    def accounts(self) -> dict[str, Account]:
+        """Every account, by customer."""
+        found = (from_item(item) for item in self._items("State", "ACCOUNT"))
+        return {_owner(item): account_of(_owner(item), item) for item in found}
+
+    @property
+    def entries(self) -> dict[str, dict[str, Entry]]:
+        """The whole ledger: customer, cause, entry."""
+        found: dict[str, dict[str, Entry]] = {}
+        for item in map(from_item, self._items("Ledger")):
+            found.setdefault(_owner(item), {})[item["sk"]] = entry_of(item)
+        return found
 
     @property
     def order(self) -> Order:
@@ -123,133 +212,94 @@ class Shop:
         return self.orders[ORDER]
 
     @property
+    def account(self) -> Account:
+        """The account of the customer that these tests are about."""
+        return self.accounts.get(CUSTOMER, Account(CUSTOMER))
+
+    @property
     def posted(self) -> dict[str, int]:
         """What each entry of that customer moved, by cause."""
         return {cause: entry.amount for cause, entry in self.entries.get(CUSTOMER, {}).items()}
 
-    def hear(self, told: News) -> Decision | None:
-        """What the worker does: read, decide, commit; refused, decide again from the image."""
-        image: Account | None = None
-        for _ in range(5):
-            decision = self.decide(told, image)
-            if decision is None:
-                return None
-            outcome = self.commit(decision)
-            if isinstance(outcome, Posted):
-                return decision
-            image = outcome.account if isinstance(outcome, AccountMoved) else None
-        raise AssertionError("five decisions and none of them stood")
+    def _items(self, table: str, sk: str | None = None) -> Iterator[Any]:
+        """The stored images, which nobody changes, where they stand: a copy of everything each time would be slow."""
+        for partition in self.dynamo.engine.table(table).partitions.values():
+            yield from partition.values() if sk is None else filter(None, [partition.get(sk)])
 
-    def decide(self, told: News, image: Account | None = None) -> Decision | None:
-        known = self.orders.get(told.order_id)
-        terms = self.versions.get(known.terms.settings_version) if known and known.terms else None
-        rules = terms or self.settings
-        if image is None:
-            needed = account_needed(known, told, rules)
-            image = self.accounts.get(needed) if needed else None
-        return hear(known, told, rules, image, NOW)
+    def _request(self) -> str:
+        return f"request-{next(self._requests)}"
 
-    def approve(self, order_id: str = ORDER, amount: int | None = None) -> None:
-        order = self._reviewed(order_id)
-        amount = order.calculated if amount is None else amount
-        assert amount > 0, "an approval of nothing is refused at the edge"
-        outcome = self.commit(approve(order, amount, review("approve", expected=order.calculated, amount=amount)))
-        assert isinstance(outcome, Posted)
+    # ---- what holds in it; the numbers are those of the ledger design's invariants
 
-    def reject(self, order_id: str = ORDER) -> None:
-        outcome = self.commit(reject(self._reviewed(order_id), "suspicious", review("reject")))
-        assert isinstance(outcome, Posted)
+    @contextmanager
+    def _checked(self) -> Iterator[None]:
+        """Check what was committed, also by a call that failed: a transaction is there wholly or not at all."""
+        try:
+            yield
+        finally:
+            self._check()
 
-    def _reviewed(self, order_id: str) -> Order:
-        order = self.orders[order_id]
-        if order.status not in REVIEWED:
-            raise StateConflict(order.status)
-        return order
-
-    def spend(self, amount: int, customer_id: str = CUSTOMER) -> None:
-        """Take money out of the balance, as a withdrawal does."""
-        cause = f"adm:spend-{len(self.entries.get(customer_id, {}))}"
-        self._apply(customer_id, (Entry(cause, Kind.MANUAL, -amount, "key:anna", "h"),), Figures())
-
-    def commit(self, decision: Decision) -> Posted | AccountMoved | DocumentMoved | CauseTaken:
-        """Post a decision as the ledger would: everything or nothing."""
-        order, entries = decision.order, decision.entries
-        stored = self.orders.get(order.order_id)
-        if (stored.rev if stored else 0) != order.rev - 1:
-            return DocumentMoved(0, None)
-        if entries or decision.figures:
-            assert order.customer_id is not None, "money needs a customer"
-            if order.customer_id not in self.accounts:
-                assert self.open_accounts, "no such customer"
-                self.accounts[order.customer_id] = Account(order.customer_id)
-            refused = self._refusal(order.customer_id, decision)
-            if refused is not None:
-                return refused
-            self._apply(order.customer_id, self._shaped(order.customer_id, decision), decision.figures)
-        self.orders[order.order_id] = order
-        self._check_order(order)
-        return Posted(entries, order.customer_id or "")
-
-    def _refusal(self, customer_id: str, decision: Decision) -> AccountMoved | CauseTaken | None:
-        account, known = self.accounts[customer_id], self.entries.get(customer_id, {})
-        causes = [entry.cause for entry in decision.entries]
-        assert len(set(causes)) == len(causes), "two entries of one cause"
-        if any(cause in known for cause in causes):
-            return CauseTaken(tuple(known[cause] for cause in causes if cause in known))
-        change = sum(entry.amount for entry in decision.entries)
-        moved = decision.version is not None and decision.version != account.version
-        short = change < 0 and not decision.overdraft and account.available < -change
-        return AccountMoved(account) if moved or short else None
-
-    def _shaped(self, customer_id: str, decision: Decision) -> tuple[Entry, ...]:
-        """Awards meet an open shortfall: the same posting with a recovery beside, as the ledger sends it again."""
-        account = self.accounts[customer_id]
-        if not decision.repays or not account.shortfall:
-            return decision.entries
-        gain = next(entry for entry in decision.entries if entry.amount > 0)
-        repaid = min(sum(entry.amount for entry in decision.entries), account.shortfall)
-        return (*decision.entries, recovery_of(gain, repaid)) if repaid > 0 else decision.entries
-
-    def _apply(self, customer_id: str, entries: tuple[Entry, ...], figures: Figures) -> None:
-        before = self.accounts[customer_id]
-        kept = self.entries.setdefault(customer_id, {})
-        for entry in entries:
-            assert entry.cause not in kept, "an entry never changes"
-            kept[entry.cause] = entry
-        after = applied(before, entries)
-        after = replace(
-            after,
-            orders_count=after.orders_count + figures.orders_count,
-            total_spent=after.total_spent + figures.total_spent,
-        )
-        self.accounts[customer_id] = after
-        assert after.available == sum(entry.amount for entry in kept.values())
-        assert after.available + after.reserved == after.credited - after.debited
-        assert after.version == len(kept)
-        assert after.shortfall >= 0
-        assert after.total_spent >= 0
-        policies = {rules.clawback for rules in (self.settings, *self.versions.values())}
-        assert after.available >= 0 or Clawback.ALLOW_NEGATIVE in policies
-
-    def _check_order(self, order: Order) -> None:
-        award = order.award or 0
-        assert 0 <= order.target <= award
-        assert min(order.owed, order.waived, order.taken) >= 0
-        assert order.spent >= 0
-        assert sum(share.award for share in order.calculation.lines) == order.calculation.award
-        if order.status not in AWARDED:
-            assert order.award is None
+    def _check(self) -> None:
+        if not self._writes:
             return
-        assert order.calculation.award == award
-        assert order.target == target_of(order, order.facts)
-        badge = {0: Status.PROCESSED, award: Status.REVERSED}.get(order.target, Status.PARTIALLY_REVERSED)
-        assert order.status is badge
-        moved = [
-            entry
-            for entry in self.entries[order.customer_id or ""].values()
-            if entry.order_id == order.order_id and entry.kind is Kind.REVERSAL
-        ]
-        assert sum(entry.owed - entry.amount for entry in moved) == order.target - order.waived
+        calls: dict[int, dict[str, int]] = {}
+        for write in self._writes:
+            if write.table == "Ledger":
+                assert write.old is None, "14: an entry never changes"
+                assert write.new is not None, "14: an entry never goes"
+                entry = entry_of(from_item(write.new))
+                calls.setdefault(write.call, {})[entry.cause] = entry.amount
+        self.postings += calls.values()
+        self._writes.clear()
+        orders, entries = self.orders.values(), self.entries
+        accounts = self.accounts
+        assert entries.keys() <= accounts.keys()
+        for customer_id, account in accounts.items():
+            theirs = [order for order in orders if order.customer_id == customer_id]
+            self._check_account(account, list(entries.get(customer_id, {}).values()), theirs)
+        for order in orders:
+            _check_order(order, entries.get(order.customer_id or "", {}).values())
+
+    def _check_account(self, account: Account, entries: Sequence[Entry], orders: Sequence[Order]) -> None:
+        assert account == replace(
+            account,
+            available=sum(entry.amount for entry in entries),
+            reserved=sum(entry.reserved for entry in entries),
+            credited=sum(entry.credited for entry in entries),
+            debited=sum(entry.debited for entry in entries),
+            shortfall=sum(entry.owed for entry in entries),
+            version=len(entries),
+            total_spent=sum(order.spent for order in orders),
+            orders_count=sum(order.counted for order in orders),
+        ), "1, 16: the account is not the sum of its entries and orders"
+        assert account.available + account.reserved == account.credited - account.debited, "1"
+        assert account.available >= 0 or Clawback.ALLOW_NEGATIVE in self._policies, "5: overdrawn"
+        assert account.shortfall >= 0
+
+
+def _owner(item: Mapping[str, Any]) -> str:
+    """The customer of a partition; no id of these tests has a character that keys escape."""
+    return str(item["pk"].rpartition("#")[2])
+
+
+def _check_order(order: Order, entries: Iterable[Entry]) -> None:
+    award = order.award or 0
+    assert 0 <= order.target <= award, "6"
+    assert min(order.owed, order.waived, order.taken) >= 0, "6"
+    assert order.spent >= 0
+    assert sum(share.award for share in order.calculation.lines) == order.calculation.award, "15"
+    ours = [entry for entry in entries if entry.order_id == order.order_id]
+    if order.status not in AWARDED:
+        assert order.award is None
+        assert not ours, "2: entries of an order without an award"
+        return
+    assert order.calculation.award == award, "15"
+    assert order.target == target_of(order, order.facts), "7"
+    badge = {0: Status.PROCESSED, award: Status.REVERSED}.get(order.target, Status.PARTIALLY_REVERSED)
+    assert order.status is badge
+    assert [entry.amount for entry in ours if entry.kind is Kind.ORDER] == [award], "2: awarded once"
+    moved = [entry for entry in ours if entry.kind is Kind.REVERSAL]
+    assert sum(entry.owed - entry.amount for entry in moved) == order.target - order.waived, "6"
 
 
 def applied(account: Account, entries: Iterable[Entry]) -> Account:

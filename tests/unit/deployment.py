@@ -56,6 +56,16 @@ class FakeSsm:
         return {"Parameter": {"Value": self.values[Name]}}
 
 
+class FakeSqs:
+    """Keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def send_message(self, **message: Any) -> None:
+        self.sent.append(message)
+
+
 @dataclass(frozen=True)
 class Reply:
     """What a function answered."""
@@ -93,6 +103,7 @@ class Deployment:
     dynamo: SimulatedDynamo
     kms: FakeKms = field(default_factory=FakeKms)
     ssm: FakeSsm = field(default_factory=FakeSsm)
+    sqs: FakeSqs = field(default_factory=FakeSqs)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -104,7 +115,7 @@ class Deployment:
         return deps.books().stores
 
     def client(self, service: str, _attempts: int = 3) -> Any:
-        return {"dynamodb": self.dynamo, "kms": self.kms, "ssm": self.ssm}[service]
+        return {"dynamodb": self.dynamo, "kms": self.kms, "ssm": self.ssm, "sqs": self.sqs}[service]
 
     def create_store(self, store_id: str = "demo", **more: Any) -> str:
         """Create a store; return its admin key."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from cashback.domain.api_keys import digest_of
 from cashback.edge import deps
 from tests.unit.deployment import Deployment, function
 
@@ -27,6 +28,22 @@ def test_a_key_is_shown_once(deployment: Deployment, admin: str) -> None:
     assert made["api_key"] not in str(listed)
     assert "digest" not in str(listed)
     assert deployment.call("GET", "/v1/store", key=made["api_key"]).expect(200)["store_id"] == "demo"
+
+
+def test_a_key_is_stored_nowhere(deployment: Deployment, admin: str) -> None:
+    made = deployment.call("POST", KEYS, {"name": "till", "role": "viewer"}, key=admin).expect(201)
+    stored = str(deployment.everything())
+    assert digest_of(made["api_key"]) in stored
+    assert made["api_key"] not in stored
+    assert made["api_key"].rpartition("_")[2] not in stored
+
+
+def test_the_same_call_without_an_idempotency_key_is_another_call(deployment: Deployment, admin: str) -> None:
+    body = {"name": "till", "role": "viewer"}
+    first, second = (deployment.call("POST", KEYS, body, key=admin).expect(201) for _ in range(2))
+    assert first["api_key_id"] != second["api_key_id"]
+    named = deployment.call("POST", KEYS, body, key=admin, idempotency_key=f"request-{next(deployment.numbers)}")
+    assert named.expect(201)["api_key"] is not None
 
 
 def test_the_same_call_again_makes_no_second_key(deployment: Deployment, admin: str) -> None:

@@ -16,7 +16,7 @@ spelled: list[tuple[Callable[..., str], tuple[st.SearchStrategy[object], ...]]] 
     (causes.refund_deleted, (ids, ids)),
     (causes.edited, (ids, revs)),
     (causes.cancelled, (ids,)),
-    (causes.manual, (ids, ids, ids, ids, ids)),
+    (causes.manual, (ids,)),
     (causes.group_job, (ids,)),
     (causes.scenario_task, (ids,)),
     (causes.merge, (ids,)),
@@ -33,15 +33,6 @@ def test_no_two_different_things_share_a_cause(
 ) -> None:
     (spell_one, parts_one), (spell_other, parts_other) = one, other
     assert (spell_one(*parts_one) == spell_other(*parts_other)) == (one == other)
-
-
-@given(st.lists(ids, min_size=5, max_size=5), st.integers(0, 3), ids)
-def test_no_part_of_the_scope_of_an_idempotency_key_reaches_into_the_next(parts: list[str], i: int, more: str) -> None:
-    moved = [*parts]
-    moved[i], moved[i + 1] = f"{parts[i]}\n{more}", parts[i + 1]
-    other = [*parts]
-    other[i], other[i + 1] = parts[i], f"{more}\n{parts[i + 1]}"
-    assert causes.manual(*moved) != causes.manual(*other)
 
 
 def test_ids_with_colons_and_percents_cannot_spell_another_cause() -> None:
@@ -69,14 +60,10 @@ def test_causes_are_spelled_as_the_design_says() -> None:
     assert causes.refund_deleted("450", "9") == "ord:450:ref:9:del"
     assert causes.edited("450", 7) == "ord:450:edit:7"
     assert causes.cancelled("450") == "ord:450:cancel"
-    assert causes.manual("s", "/r", "c", "k", "i").startswith("adm:")
+    assert causes.manual("0a1b") == "adm:0a1b"
     assert causes.group_job("j") == "grp:j"
     assert causes.scenario_task("t") == "scn:t"
     assert causes.merge("c") == "mrg:c"
     assert causes.request_hold("q") == "req:q:hold"
     assert causes.request_release("q") == "req:q:release"
     assert causes.payout("p", 3, "void") == "pay:p:3:void"
-
-
-def test_an_idempotency_key_of_any_characters_has_a_cause() -> None:
-    assert len(causes.manual("s", "/r", "c", "k", "\ud800")) == len("adm:") + 64

@@ -21,7 +21,7 @@ def cursors(scope: str = SCOPE, now: int = 1_000, key: bytes = KEY) -> Cursors:
 def is_refused(cursor: str, by: Cursors | None = None) -> bool:
     with pytest.raises(Malformed) as refused:
         (by or cursors()).read(cursor)
-    return (refused.value.status, refused.value.reason) == (400, "page_token_invalid")
+    return (refused.value.status, refused.value.code) == (400, "page_token_invalid")
 
 
 def made(position: str = "2026-03-01T00:00:00.000000Z#1") -> str:

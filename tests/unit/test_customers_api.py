@@ -81,7 +81,7 @@ def test_a_history_shows_types_notes_and_running_balances(deployment: Deployment
         ("manual", "Manual", "POSTED", "10.00"),
     ]
     assert [line["balance_after"] for line in page["items"]] == [None, usd("10.50"), usd("10.00")]
-    assert page["items"][1]["note"] == "Credited by a scenario"
+    assert page["items"][1]["note"] == "Cashback credited by scenario"
     assert all(len(line["transaction_id"]) == 26 for line in page["items"])
 
 

@@ -1,6 +1,6 @@
 """Every model of the API, by reflection."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from cashback.domain.ledger import Kind
 from cashback.domain.settings import DEFAULTS
 from cashback.edge import models
-from cashback.edge.models import Answer, Request, SettingsRequest
-from cashback.edge.views import NOTES, TYPES
+from cashback.edge.models import TYPES, Answer, Request, SettingsRequest, TransactionType
+from cashback.edge.views import NOTES
 
 
 def family(model: type[BaseModel]) -> list[type[BaseModel]]:
@@ -44,6 +44,7 @@ def test_every_setting_is_answered() -> None:
 def test_every_kind_of_entry_has_a_type_and_a_note() -> None:
     assert set(TYPES) == set(NOTES) == set(Kind)
     assert TYPES[Kind.SCENARIO] == TYPES[Kind.MANUAL] == "manual"
+    assert set(TYPES.values()) == set(get_args(TransactionType))
 
 
 def test_asking_for_manual_transactions_asks_for_those_of_scenarios_too() -> None:

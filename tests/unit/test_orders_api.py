@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -9,6 +10,7 @@ from cashback.domain.facts import Refund, RefundLine
 from cashback.domain.orders import News
 from cashback.edge.views import rate
 from cashback.services.record_order import record_failure, record_order
+from cashback.storefronts.fields import identifier
 from tests.unit import builders
 from tests.unit.builders import CUSTOMER, NOW, line, paid, refund, units
 from tests.unit.deployment import Deployment, Reply
@@ -211,6 +213,34 @@ def test_a_cursor_of_other_filters_is_400(deployment: Deployment, admin: str) ->
         reply = deployment.call("GET", f"{ORDERS}?{query}&cursor={cursor}", key=admin)
         assert (reply.status, reply.code) == (400, "page_token_invalid")
     deployment.call("GET", f"{ORDERS}?limit=2&cursor={cursor}", key=admin).expect(200)
+
+
+@pytest.mark.parametrize("shop_id", ["gid://shopify/Order/1", "50%", "a%2Fb", "#1001", "né 1", ".", "A:1@x+~"])
+def test_an_order_is_found_by_its_id_however_the_shop_spells_it(
+    deployment: Deployment, admin: str, shop_id: str
+) -> None:
+    order_id = identifier(shop_id)
+    record(deployment, paid(line(gross=10_000), order_id=order_id))
+    (listed,) = deployment.call("GET", ORDERS, key=admin).expect(200)["items"]
+    assert listed["order_id"] == order_id
+    assert read(deployment, admin, quote(order_id, safe=""))["order_id"] == order_id
+    approved = deployment.call(
+        "POST",
+        f"{ORDERS}/{quote(order_id, safe='')}/approve",
+        {"expected_amount": "10.00"},
+        key=admin,
+        idempotency_key="k",
+    )
+    assert approved.expect(200)["order_id"] == order_id
+
+
+@pytest.mark.parametrize("shop_id", ["gid://shopify/Order/1", "50%", "#1001", "né 1", "A:1@x+~"])
+def test_an_order_is_found_behind_a_gateway_that_undoes_escapes(
+    deployment: Deployment, admin: str, shop_id: str
+) -> None:
+    order_id = identifier(shop_id)
+    record(deployment, paid(line(gross=10_000), order_id=order_id))
+    assert read(deployment, admin, unquote(quote(order_id, safe="")))["order_id"] == order_id
 
 
 @pytest.mark.parametrize("status", ["unknown", "", "PENDING"])

@@ -3,8 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from cashback.domain.news import Ignored
+from cashback.edge.fields import StoredId
 from cashback.storefronts.fields import Unreadable, identifier, tags, text
 from cashback.storefronts.parsing import MAX_DEPTH, parse, read
 from tests.unit.shopify_bodies import STORE, order, reason_of
@@ -75,6 +77,9 @@ def test_other_sources_are_not_read_yet() -> None:
         ("\u0000", "%00"),
         ("\ud800", "%3F"),
         ("İ", "%C4%B0"),
+        (".", "%2E"),
+        ("..", "%2E%2E"),
+        ("...", "..."),
     ],
 )
 def test_ids_are_strings_that_can_stand_in_a_path(sent: object, kept: str) -> None:
@@ -86,6 +91,11 @@ def test_what_is_no_id_is_said(sent: object) -> None:
     with pytest.raises(Unreadable, match="id_invalid"):
         identifier(sent)
     assert reason_of(order(id=sent)) == "id_invalid"
+
+
+@given(st.text(min_size=1, max_size=16) | st.sampled_from([".", "..", "%2E"]))
+def test_every_id_that_is_stored_is_one_that_a_route_takes(sent: str) -> None:
+    assert TypeAdapter(StoredId).validate_python(identifier(sent)) == identifier(sent)
 
 
 @given(st.text(min_size=1, max_size=16), st.text(min_size=1, max_size=16))

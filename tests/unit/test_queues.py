@@ -135,5 +135,5 @@ def with_body(body: object) -> str:
 def test_a_message_of_another_make_is_malformed(message: str) -> None:
     with pytest.raises(Malformed) as refused:
         queues.decode(message)
-    assert refused.value.reason == "message_invalid"
+    assert refused.value.code == "message_invalid"
     assert not refused.value.retryable

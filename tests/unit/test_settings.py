@@ -10,6 +10,7 @@ from cashback.domain.settings import (
     DEFAULTS,
     AwardOn,
     Clawback,
+    Exclusions,
     ProductRate,
     Settings,
     Tier,
@@ -22,11 +23,39 @@ from tests.unit.builders import JPY, KWD, USD, settings
 def refused(**changes: Any) -> tuple[str, str]:
     with pytest.raises(Invalid) as caught:
         settings(**changes)
-    return caught.value.field, caught.value.reason
+    return caught.value.field, caught.value.code
 
 
 def test_the_defaults_are_those_of_the_settings_page() -> None:
-    assert settings() == Settings("demo", 1, "Demo", USD, "Europe/Berlin")
+    assert settings() == Settings(
+        store_id="demo",
+        version=1,
+        name="Demo",
+        currency=USD,
+        timezone="Europe/Berlin",
+        cashback_enabled=True,
+        auto_processing=True,
+        award_on=AwardOn.PAID,
+        base_rate=Fraction(1, 20),
+        tiers=(),
+        product_rates=(),
+        delivery_type_rates=(),
+        source_rates=(),
+        customer_tag_rates=(),
+        earn_on_shipping=False,
+        earn_on_tax=False,
+        exclusions=Exclusions(),
+        min_order=0,
+        max_award=None,
+        hold_over_award=None,
+        hold_over_total=None,
+        clawback=Clawback.PARTIAL,
+        guest_claim_days=30,
+        adjust_limit=None,
+        four_eyes=False,
+        app_sources=frozenset(),
+        pending_alarm_hours=24,
+    )
 
 
 def test_amounts_are_minor_units_of_the_currency_of_the_store() -> None:
@@ -110,7 +139,7 @@ def test_a_rate_of_up_to_six_decimals_is_exact(millionths: int) -> None:
 def test_row_59_what_is_no_rate_is_refused(literal: object) -> None:
     with pytest.raises(Invalid) as caught:
         parse_rate(literal, "base_rate")
-    assert (caught.value.field, caught.value.reason) == ("base_rate", "rate_range")
+    assert (caught.value.field, caught.value.code) == ("base_rate", "rate_range")
 
 
 def test_a_refusal_names_the_field() -> None:

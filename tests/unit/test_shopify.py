@@ -9,6 +9,7 @@ from cashback.domain.facts import Line
 from cashback.domain.money import Currency
 from cashback.domain.news import CustomerNews
 from cashback.domain.orders import News
+from cashback.domain.times import OLDEST
 from cashback.storefronts.shopify import normalise
 from tests.unit.builders import JPY, KWD, USD, settings
 from tests.unit.shopify_bodies import NOW, STORE, bag, body_of, heard, order, reason_of, refund
@@ -247,7 +248,7 @@ def test_absent_attributes_are_none() -> None:
 
 @pytest.mark.parametrize(
     ("source_name", "channel"),
-    [("web", "website"), ("pos", "pos"), ("our-ios", "app"), ("755357713", "755357713"), (None, ""), (7, "")],
+    [("web", "website"), ("pos", "pos"), ("our-ios", "our-ios"), ("755357713", "755357713"), (None, ""), (7, "")],
 )
 def test_the_channel(source_name: object, channel: str) -> None:
     told = normalise("orders/paid", order(source_name=source_name), settings(app_sources=["our-ios"]))
@@ -286,7 +287,7 @@ def test_the_customer_travels_beside_the_order_and_not_in_it() -> None:
     news = heard(order(customer=person))
     assert news.customer == CustomerNews(
         customer_id="7",
-        occurred_at="2026-03-01T08:00:00.000000Z",
+        occurred_at=OLDEST,
         name="Ada Brandt",
         email="ada@example.com",
         email_verified=True,

@@ -132,8 +132,12 @@ def test_money_on_its_way_is_no_discount_on_the_refund(
         {"transactions": [transaction("5.00", "pending", "CAD")]},
     ],
 )
-def test_a_refund_in_another_currency_is_ignored(more: dict[str, Any]) -> None:
-    assert reason_of(refund(**more), "refunds/create") == "currency_mismatch"
+def test_a_refund_in_another_currency_counts_by_its_units_wherever_it_is_told(more: dict[str, Any]) -> None:
+    alone = refund_of(refund(**more))
+    (embedded,) = heard(order(refunds=[refund(**more)])).facts.refunds.values()
+    assert alone == embedded
+    assert (alone.foreign, alone.money, alone.shipping, alone.transactions) == (True, 0, 0, None)
+    assert [part.amount for part in alone.lines] == [None] * len(alone.lines)
 
 
 def test_transactions_in_a_presentment_currency_are_not_counted() -> None:

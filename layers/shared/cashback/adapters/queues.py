@@ -15,14 +15,13 @@ from msgspec import Struct
 
 from cashback.adapters.faults import FAILURES, unreachable_is_busy
 from cashback.domain.errors import BodyTooLarge, Malformed
-from cashback.domain.news import Delivery
+from cashback.domain.news import MAX_BODY, Delivery
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 MAX_MESSAGE: Final = 1_048_576
 """Bytes of one message. Source: the quotas of SQS."""
-_MAX_BODY: Final = 1_048_576
 
 _FAST: Final = 1
 """Level of compression: the next ones cost three times the CPU and save a tenth."""
@@ -100,7 +99,7 @@ def decode(message: str) -> Delivery:
 def _inflated(data: bytes) -> bytes:
     """Decompress no more than a body may have."""
     unpacking = zlib.decompressobj()
-    body = unpacking.decompress(data, _MAX_BODY)
+    body = unpacking.decompress(data, MAX_BODY)
     if not unpacking.eof:
         raise ValueError("longer than any body that was accepted, or cut short")
     return body

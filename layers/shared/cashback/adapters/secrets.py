@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from types_boto3_kms import KMSClient
 
 FRESH: Final = 60
-"""Seconds that a read is good for, and so the longest that a dropped secret still signs."""
+"""Seconds that a read is good for, and so the longest that a dropped secret still signs. A new one signs at once:
+what no known secret has signed is compared with a newer read."""
 LAST_KNOWN: Final = 4 * 3600
 """Seconds that known secrets serve while the table or KMS cannot be reached."""
 PAUSE: Final = 10
@@ -30,12 +31,13 @@ _MOST_CACHED: Final = 1_000
 
 
 class _Known(Struct, frozen=True):
-    """What was read at ``read_at``; not asked for again before ``next_at``."""
+    """What was read at ``read_at``; not asked for again before ``next_at``. ``stale``: asking has failed since."""
 
     secrets: tuple[str, ...]
     ciphertexts: tuple[bytes, ...]
     read_at: float
     next_at: float
+    stale: bool = False
 
 
 class WebhookSecrets:
@@ -53,23 +55,23 @@ class WebhookSecrets:
         self._clock = clock
         self._known: dict[tuple[str, str], _Known] = {}
 
-    def read(self, store_id: str, source: str) -> tuple[str, ...]:
+    def read(self, store_id: str, source: str, max_age: float = FRESH) -> tuple[str, ...]:
         """Return the active secrets, the current one first; none where the store or its source has none.
 
-        At most ``FRESH`` old, or while the table or KMS cannot be reached ``LAST_KNOWN``.
+        At most ``max_age`` seconds old, or while the table or KMS cannot be reached ``LAST_KNOWN``.
 
         :raises Busy: out of reach, and nothing known that is young enough.
         """
         now = self._clock()
         known = self._known.get((store_id, source))
-        if known is not None and now < known.next_at:
+        if known is not None and now < known.next_at and (known.stale or now - known.read_at <= max_age):
             return known.secrets
         try:
             read = self._fetch(store_id, source, known, now)
         except (Busy, *FAILURES) as error:
             if known is None or not known.secrets or now - known.read_at > LAST_KNOWN:
                 raise Busy("the webhook secrets are out of reach") from error
-            read = _Known(known.secrets, known.ciphertexts, known.read_at, now + PAUSE)
+            read = _Known(known.secrets, known.ciphertexts, known.read_at, now + PAUSE, stale=True)
         self._keep((store_id, source), read)
         return read.secrets
 

@@ -3,14 +3,16 @@
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from hashlib import sha256
 from typing import Final
 
 from msgspec import Struct
 
 from cashback.domain.errors import LastAdminKey, NotFound, OwnKey
+from cashback.domain.names import STORE_ID
 from cashback.domain.times import Instant
 
-API_KEY: Final = re.compile(r"cbk_[a-z0-9][a-z0-9-]{2,39}_[a-z2-7]{32}", re.ASCII)
+API_KEY: Final = re.compile(rf"cbk_{STORE_ID}_[a-z2-7]{{32}}", re.ASCII)
 """``cbk_<store>_<160 random bits in base32>``; the store in it is for people, the look-up is by hash of the whole."""
 
 
@@ -28,10 +30,10 @@ class Role(StrEnum):
 
 
 class ApiKey(Struct, frozen=True):
-    """A key as its store sees it. ``digest`` is the SHA-256 of the key, which itself is nowhere stored.
+    """A key as its store sees it. ``digest`` is the hash of the key, which itself is nowhere stored.
 
-    ``request`` and ``payload`` are the hashes of the call that made it, so that a repeated call makes no second key.
-    A deleted key stays as a record.
+    ``request_hash`` and ``body_hash`` are of the call that made it, so that a repeated call makes no second key. A
+    deleted key stays as a record.
     """
 
     api_key_id: str
@@ -40,14 +42,19 @@ class ApiKey(Struct, frozen=True):
     created_at: Instant
     created_by: str
     digest: str
+    request_hash: str
+    body_hash: str
     expires_at: Instant | None = None
-    request: str | None = None
-    payload: str | None = None
     deleted_at: Instant | None = None
 
     def works(self, now: Instant) -> bool:
         """Tell whether the key still opens anything."""
         return self.deleted_at is None and not expired(self.expires_at, now)
+
+
+def digest_of(api_key: str) -> str:
+    """Return the hash that a key is kept and found by."""
+    return sha256(api_key.encode()).hexdigest()
 
 
 def expired(expires_at: Instant | None, now: Instant) -> bool:

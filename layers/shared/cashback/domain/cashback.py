@@ -34,8 +34,9 @@ from cashback.domain.times import Instant
 def hear(order: Order | None, news: News, settings: Settings, account: Account | None, now: Instant) -> Decision | None:
     """Decide what news of an order change; None when they say nothing new.
 
-    ``settings`` are those of the order's terms where it has them, else the current ones. ``account`` is needed for
-    tiers and, after a refusal, as the image to decide from anew.
+    ``settings`` are those of the order's terms, with today's clawback policy; today's altogether before it has terms
+    and once it is awarded or rejected. ``account`` is needed for tiers and, after a refusal, as the image to decide
+    from anew.
     """
     known = order or Order(news.order_id, news.source, first_seen_at=now)
     if known.source != news.source:
@@ -75,7 +76,7 @@ def approve(order: Order, amount: int, review: Review) -> Decision:
         kind=Kind.ORDER,
         amount=amount,
         actor=review.actor,
-        payload_hash=payload_hash(Kind.ORDER, amount, review.actor, review.request),
+        payload_hash=payload_hash(Kind.ORDER, amount, review.actor, review.request_hash),
         order_id=order.order_id,
         rule_version=order.terms.settings_version if order.terms else None,
     )
@@ -180,7 +181,7 @@ def _award(order: Order, settings: Settings, actor: str) -> Decision:
         rule_version=order.terms.settings_version if order.terms else None,
     )
     awarded = replace(order, award=order.basis, status=Status.PROCESSED, reason="awarded")
-    clawed = claw(awarded, settings, None, actor, funded=order.basis)
+    clawed = claw(awarded, settings, None, actor)
     return replace(clawed, entries=(entry, *clawed.entries), repays=True)
 
 
@@ -220,8 +221,12 @@ def _doubt(body: Body, calculation: Calculation, settings: Settings) -> str | No
         return "currency_mismatch"
     if any(line.quantity <= 0 for line in body.lines):
         return "line_quantity"
-    if any(line.gross < 0 for line in body.lines):
+    if any(line.gross < 0 or line.tax < 0 for line in body.lines):
         return "line_amount"
+    if len({line.line_id for line in body.lines}) < len(body.lines):
+        return "line_doubled"
+    if min(body.shipping, body.shipping_tax, body.tax, body.tips_and_fees) < 0:
+        return "amount_negative"
     if body.total is not None and body.expected_total - body.total > len(body.lines):
         return "lines_exceed_total"
     if settings.hold_over_total is not None and body.paid_total > settings.hold_over_total:

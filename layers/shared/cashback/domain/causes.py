@@ -3,9 +3,6 @@
 Ids are escaped, so that an id holding ``:`` cannot spell the cause of something else.
 """
 
-import json
-from hashlib import sha256
-
 
 def _id(part: str) -> str:
     return part.replace("%", "%25").replace(":", "%3A")
@@ -46,10 +43,9 @@ def of_order(order_id: str) -> tuple[str, str]:
     return f"ord:{_id(order_id)}:", f"rec:ord:{_id(order_id)}:"
 
 
-def manual(store_id: str, route: str, customer_id: str, api_key_id: str, idempotency_key: str) -> str:
-    """A manual adjustment: one per Idempotency-Key of a caller, route and customer."""
-    scope = json.dumps([store_id, route, customer_id, api_key_id, idempotency_key])
-    return f"adm:{sha256(scope.encode()).hexdigest()}"
+def manual(request_hash: str) -> str:
+    """A manual adjustment: one per Idempotency-Key in its namespace (store, key, route and customer)."""
+    return f"adm:{_id(request_hash)}"
 
 
 def group_job(job_id: str) -> str:

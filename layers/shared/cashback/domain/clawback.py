@@ -20,29 +20,29 @@ MAX_NAMED: Final = 40
 became known at once goes with the entry of the edit."""
 
 
-def claw(order: Order, settings: Settings, account: Account | None, actor: str, funded: int | None = None) -> Decision:
+def claw(order: Order, settings: Settings, account: Account | None, actor: str) -> Decision:
     """Bring what was clawed back to the target that the facts call for, one entry a cause.
 
-    Without an account image the balance is taken to suffice, and the ledger's condition says when it does not;
-    ``funded`` is an award posted beside, which always suffices.
+    Without an account image the balance is taken to suffice, and the ledger's condition says when it does not. An award
+    posted beside always suffices.
     """
     known = replace(order.facts, refunds=_only(order.facts, order.clawed))
     steps: list[tuple[str, int, str]] = []
     named = payload_hash(Kind.REVERSAL)
-    target = order.target
+    target, final = order.target, target_of(order, order.facts)
+    highest = max(target, final)
     for refund_id in sorted(set(order.facts.refunds) - order.clawed)[:MAX_NAMED]:
         known = replace(known, refunds={**known.refunds, refund_id: order.facts.refunds[refund_id]})
-        reached = max(target, target_of(order, replace(known, cancelled=False)))
+        reached = min(max(target, target_of(order, replace(known, cancelled=False))), highest)
         steps.append((causes.refunded(order.order_id, refund_id), reached - target, named))
         target = reached
-    final = target_of(order, order.facts)
     if order.facts.cancelled:
         steps.append((causes.cancelled(order.order_id), final - target, named))
     else:
         counted = payload_hash(Kind.REVERSAL, final - target, final)
         steps.append((causes.edited(order.order_id, order.rev), final - target, counted))
 
-    purse = _Purse(order, settings.clawback, account, funded)
+    purse = _Purse(order, settings.clawback, account)
     entries = [
         entry for cause, change, same in steps for entry in purse.move(_reversal(order, cause, same, actor), change)
     ]
@@ -64,10 +64,10 @@ def claw(order: Order, settings: Settings, account: Account | None, actor: str, 
 class _Purse:
     """Takes clawbacks from a balance by the store's policy, keeping count of what is owed and waived."""
 
-    def __init__(self, order: Order, policy: Clawback, account: Account | None, funded: int | None) -> None:
+    def __init__(self, order: Order, policy: Clawback, account: Account | None) -> None:
         self.order = order
         self.policy = policy
-        self.available = account.available if account else funded
+        self.available = account.available if account else None
         self.shortfall = account.shortfall if account else 0
         self.owed = 0
         self.waived = 0

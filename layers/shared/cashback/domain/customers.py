@@ -1,5 +1,8 @@
 """Who a customer is."""
 
+from copy import replace
+from typing import Any
+
 from msgspec import Struct
 
 from cashback.domain.news import CustomerNews
@@ -26,9 +29,12 @@ class Profile(Struct, frozen=True):
 
 
 def profile_of(news: CustomerNews, known: Profile | None, now: Instant) -> Profile:
-    """Return the profile that these news make: they win as a whole, but for tags they say nothing of."""
-    kept_tags = known.tags if known else ()
-    return Profile(
+    """Return the profile once these news are heard: the newest win as a whole, but for tags they say nothing of.
+
+    Of news of one moment each field that one of them leaves open is filled by the other, and where they differ the one
+    that sorts last stays: so their order does not matter.
+    """
+    told = Profile(
         customer_id=news.customer_id,
         updated_at=news.occurred_at,
         created_at=known.created_at if known else now,
@@ -38,5 +44,14 @@ def profile_of(news: CustomerNews, known: Profile | None, now: Instant) -> Profi
         phone=news.phone,
         phone_verified=news.phone_verified,
         birthday=news.birthday,
-        tags=kept_tags if news.tags is None else news.tags,
+        tags=news.tags or (),
     )
+    if known is None or known.updated_at > told.updated_at:
+        return known or told
+    if known.updated_at < told.updated_at:
+        return replace(told, tags=known.tags) if news.tags is None else told
+    return Profile(**{name: _filled(getattr(known, name), getattr(told, name)) for name in Profile.__struct_fields__})
+
+
+def _filled(mine: Any, theirs: Any) -> Any:
+    return max(mine, theirs) if mine and theirs else mine or theirs

@@ -10,7 +10,7 @@ class DomainError(Exception):
     call may succeed later: a worker then returns the message to its queue, and HTTP answers with Retry-After.
     """
 
-    code: ClassVar[str] = "internal"
+    code: str = "internal"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
 
@@ -20,26 +20,26 @@ class DomainError(Exception):
 
 
 class Invalid(DomainError):
-    """Parseable but not acceptable; ``field`` names the culprit and ``reason`` is its code (never the raw value)."""
+    """Parseable but not acceptable; ``field`` names the culprit and the code says why (never the raw value)."""
 
     code = "invalid"
     status = 422
 
-    def __init__(self, field: str, reason: str, detail: str = "") -> None:
-        super().__init__(detail)
+    def __init__(self, field: str, code: str, detail: str = "") -> None:
+        self.code = code
         self.field = field
-        self.reason = reason
+        super().__init__(detail)
 
 
 class Malformed(DomainError):
-    """Not parseable, or a header is missing; ``reason`` replaces the code in the answer."""
+    """Not parseable, or a header is missing; the code says what."""
 
     code = "malformed"
     status = 400
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    def __init__(self, code: str, detail: str = "") -> None:
+        self.code = code
         super().__init__(detail)
-        self.reason = reason
 
 
 class SignatureMissing(DomainError):
@@ -68,13 +68,6 @@ class BodyTooLarge(DomainError):
 
     code = "body_too_large"
     status = 413
-
-
-class UnsupportedEncoding(DomainError):
-    """A compressed body: its signature covers other bytes than its content."""
-
-    code = "content_encoding"
-    status = 415
 
 
 class NotFound(DomainError):
@@ -149,6 +142,13 @@ class OwnKey(DomainError):
 
     code = "own_key"
     status = 409
+
+
+class OrderTooLarge(DomainError):
+    """What is known of an order no longer fits into its document."""
+
+    code = "order_too_large"
+    status = 422
 
 
 class Busy(DomainError):

@@ -10,6 +10,8 @@ from msgspec import Struct
 from cashback.domain.times import Instant
 
 MAX_LINES: Final = 1_000
+MAX_LINE_TEXT: Final = 150_000
+"""Characters of ids, skus and names that the lines of one order may have in all: an item holds 400 KB."""
 
 SHIPPING: Final = "#shipping"
 """Stands for the delivery among the lines; no shop's line id holds a ``#``."""
@@ -43,7 +45,7 @@ class RefundLine(Struct, frozen=True, omit_defaults=True):
 class Refund(Struct, frozen=True, omit_defaults=True):
     """One refund. ``money`` is what it gave back beyond its lines (amount-only refunds, discrepancies; may be
     negative); ``shipping`` what it gave back of the delivery. ``transactions`` is what the shop says was paid out,
-    kept for comparison only: lines win."""
+    kept for comparison only: lines win. ``foreign``: told in another currency, so only its units are known."""
 
     refund_id: str
     lines: tuple[RefundLine, ...] = ()
@@ -51,13 +53,14 @@ class Refund(Struct, frozen=True, omit_defaults=True):
     shipping: int = 0
     transactions: int | None = None
     created_at: Instant | None = None
+    foreign: bool = False
 
 
 class Body(Struct, frozen=True, omit_defaults=True):
     """What one order body says. The newest body wins as a whole: its fields describe one moment together.
 
-    ``channel`` is where the order was placed (website, app, pos, ...). ``lines`` holds at most ``MAX_LINES`` of the
-    ``line_count`` that were sent.
+    ``lines`` holds at most ``MAX_LINES`` of the ``line_count`` that were sent, with at most ``MAX_LINE_TEXT`` in all.
+    ``channel`` is where the order was placed (website, pos, ...), or what the shop calls it.
     """
 
     updated_at: Instant
@@ -90,8 +93,8 @@ class Body(Struct, frozen=True, omit_defaults=True):
 
     @property
     def paid_total(self) -> int:
-        """What the order cost: the total as sent, else what its parts add up to."""
-        return self.expected_total if self.total is None else self.total
+        """What the order cost: the total as sent, else (absent, or nothing) what its parts add up to."""
+        return self.total or self.expected_total
 
 
 class Facts(Struct, frozen=True, omit_defaults=True):

@@ -1,7 +1,6 @@
 """What a posting is: entries, the account they change, and the answers the ledger can give."""
 
 import base64
-import json
 from copy import replace
 from enum import StrEnum
 from hashlib import sha256
@@ -10,6 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from cashback.domain import causes
+from cashback.domain.fingerprints import fingerprint
 from cashback.domain.times import Instant
 
 
@@ -213,7 +213,7 @@ def payload_hash(*parts: str | int | None) -> str:
     A posting that an API call asks for hashes (kind, amount, actor, Idempotency-Key); one whose cause alone names the
     decision hashes (kind); one whose cause holds a counter hashes (kind, amount, target).
     """
-    return sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
+    return fingerprint(*parts)
 
 
 def transaction_id(pk: str, sk: str) -> str:

@@ -71,8 +71,13 @@ class Money(Struct, frozen=True):
     minor: int
     currency: Currency
 
+    @property
+    def text(self) -> str:
+        """The amount as it stands on the wire."""
+        return self.currency.format(self.minor)
+
     def __str__(self) -> str:
-        return f"{self.currency.format(self.minor)} {self.currency.code}"
+        return f"{self.text} {self.currency.code}"
 
 
 def round_half_up(value: Fraction) -> int:

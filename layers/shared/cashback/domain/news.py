@@ -1,8 +1,13 @@
 """What shops tell: the delivery as it came, and what it turned out to say. ``orders.News`` is the third kind."""
 
+from typing import Final
+
 from msgspec import Struct
 
 from cashback.domain.times import Instant
+
+MAX_BODY: Final = 1_048_576
+"""Bytes of a body, of a delivery as of an API call."""
 
 
 class Delivery(Struct, frozen=True):

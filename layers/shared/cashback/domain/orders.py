@@ -82,15 +82,15 @@ class Step(Struct, frozen=True, omit_defaults=True):
 class Review(Struct, frozen=True, omit_defaults=True):
     """A person's decision: ``amount`` is what was posted, ``expected`` what the person saw.
 
-    ``request`` and ``payload`` are hashes of the Idempotency-Key in its namespace and of what was asked for, so that a
-    repeated call is answered alike.
+    ``request_hash`` (of the Idempotency-Key in its namespace) and ``body_hash`` tell a repeated call, which is answered
+    alike.
     """
 
     verdict: str
     actor: str
     at: Instant
-    request: str
-    payload: str
+    request_hash: str
+    body_hash: str
     expected: int | None = None
     amount: int | None = None
     comment: str | None = None

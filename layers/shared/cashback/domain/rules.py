@@ -80,7 +80,7 @@ def calculate(body: Body, settings: Settings, tier_rate: Fraction | None) -> Cal
     store's minimum order and cap. Gift cards, tips, duties and fees never earn.
     """
     order_rate = _order_rate(body, settings, tier_rate)
-    if _order_excluded(body, settings.exclusions):
+    if _order_excluded(body, settings):
         lines = [LineAward(line.line_id, max(0, line.gross), Fraction(0)) for line in body.lines]
         return Calculation(tuple(lines), 0, order_rate, "excluded")
     lines = [_line_award(line, body, settings, order_rate) for line in body.lines]
@@ -95,6 +95,11 @@ def calculate(body: Body, settings: Settings, tier_rate: Fraction | None) -> Cal
     if not award:
         return replace(calculation, reason=_why_nothing(calculation))
     return calculation.awarding(award if settings.max_award is None else min(award, settings.max_award))
+
+
+def channel_of(body: Body, settings: Settings) -> str:
+    """Return where an order was placed, with the store's own names for its app understood as ``app``."""
+    return "app" if body.channel in settings.app_sources else body.channel
 
 
 def merchandise(body: Body) -> int:
@@ -127,7 +132,10 @@ def _with_tax_rule(gross: int, tax: int, body: Body, settings: Settings) -> int:
 
 def _order_rate(body: Body, settings: Settings, tier_rate: Fraction | None) -> Fraction:
     """The rate of every line that no product rate names; each rule replaces the next, none adds."""
-    for rates, value in ((settings.delivery_type_rates, body.delivery_type), (settings.source_rates, body.channel)):
+    for rates, value in (
+        (settings.delivery_type_rates, body.delivery_type),
+        (settings.source_rates, channel_of(body, settings)),
+    ):
         for name, rate in rates:
             if name == value:
                 return rate
@@ -153,9 +161,10 @@ def _line_excluded(line: Line, exclusions: Exclusions) -> bool:
     )
 
 
-def _order_excluded(body: Body, exclusions: Exclusions) -> bool:
+def _order_excluded(body: Body, settings: Settings) -> bool:
+    exclusions = settings.exclusions
     return (
-        body.channel in exclusions.sources
+        channel_of(body, settings) in exclusions.sources
         or not exclusions.customer_tags.isdisjoint(body.customer_tags)
         or not exclusions.payment_methods.isdisjoint(body.payment_methods)
     )

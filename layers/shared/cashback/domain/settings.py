@@ -103,28 +103,28 @@ class Settings(Struct, frozen=True):
     name: str
     currency: Currency
     timezone: str
-    cashback_enabled: bool = True
-    auto_processing: bool = True
-    award_on: AwardOn = AwardOn.PAID
-    base_rate: Fraction = Fraction(5, 100)
-    tiers: tuple[Tier, ...] = ()
-    product_rates: tuple[ProductRate, ...] = ()
-    delivery_type_rates: tuple[tuple[str, Fraction], ...] = ()
-    source_rates: tuple[tuple[str, Fraction], ...] = ()
-    customer_tag_rates: tuple[tuple[str, Fraction], ...] = ()
-    earn_on_shipping: bool = False
-    earn_on_tax: bool = False
-    exclusions: Exclusions = Exclusions()
-    min_order: int = 0
-    max_award: int | None = None
-    hold_over_award: int | None = None
-    hold_over_total: int | None = None
-    clawback: Clawback = Clawback.PARTIAL
-    guest_claim_days: int = 30
-    adjust_limit: int | None = None
-    four_eyes: bool = False
-    app_sources: frozenset[str] = frozenset()
-    pending_alarm_hours: int = 24
+    cashback_enabled: bool
+    auto_processing: bool
+    award_on: AwardOn
+    base_rate: Fraction
+    tiers: tuple[Tier, ...]
+    product_rates: tuple[ProductRate, ...]
+    delivery_type_rates: tuple[tuple[str, Fraction], ...]
+    source_rates: tuple[tuple[str, Fraction], ...]
+    customer_tag_rates: tuple[tuple[str, Fraction], ...]
+    earn_on_shipping: bool
+    earn_on_tax: bool
+    exclusions: Exclusions
+    min_order: int
+    max_award: int | None
+    hold_over_award: int | None
+    hold_over_total: int | None
+    clawback: Clawback
+    guest_claim_days: int
+    adjust_limit: int | None
+    four_eyes: bool
+    app_sources: frozenset[str]
+    pending_alarm_hours: int
 
 
 def parse_settings(store_id: str, version: int, currency: Currency, document: Mapping[str, Any]) -> Settings:

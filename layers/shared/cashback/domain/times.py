@@ -1,9 +1,14 @@
 """Instants as text whose alphabetical order is their order in time."""
 
 from datetime import UTC, datetime
+from typing import Final
 
 type Instant = str
 """RFC 3339 in UTC with six decimals, as in ``2026-03-01T09:30:00.000000Z``: compares, sorts and stores as it stands."""
+
+
+OLDEST: Final[Instant] = "0001-01-01T00:00:00.000000Z"
+"""Before everything that is told with a time."""
 
 
 def instant(moment: datetime) -> Instant:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any, Final
 
 from msgspec import Struct
@@ -10,6 +9,7 @@ from msgspec import Struct
 from cashback.domain.api_keys import Role
 from cashback.domain.audit import Origin
 from cashback.domain.errors import Forbidden, Malformed
+from cashback.domain.fingerprints import fingerprint
 
 _PERSON: Final = re.compile(r"[!-~](?:[ -~]{0,98}[!-~])?")
 """Visible ASCII with spaces inside, at most 100 characters."""
@@ -39,11 +39,14 @@ class Operator(Struct, frozen=True):
     origin: Origin
 
 
-class Request(Struct, frozen=True):
-    """What makes two calls the same: hashes of the Idempotency-Key in its namespace, and of the body."""
+class IdempotentRequest(Struct, frozen=True):
+    """What makes two calls the same: the hash of the Idempotency-Key in its namespace, and that of the body.
 
-    key: str
-    payload: str
+    A call without an Idempotency-Key is the same as no other.
+    """
+
+    request_hash: str
+    body_hash: str
 
 
 def caller_of(event: Mapping[str, Any]) -> Caller:
@@ -69,19 +72,29 @@ def operator_of(event: Mapping[str, Any]) -> Operator:
     return Operator(_origin(event, f"iam:{identity['userArn']}"))
 
 
-def request_of(event: Mapping[str, Any], scope: str, payload: str, *, required: bool) -> Request | None:
-    """Read the Idempotency-Key, in its namespace (store, key, route and resource); None where none was sent.
+def idempotency_key(event: Mapping[str, Any], *, required: bool) -> str | None:
+    """Read the Idempotency-Key; None where none was sent.
 
     :raises Malformed: ``idempotency_key_required`` or ``idempotency_key_format``.
     """
     key = header(event, "idempotency-key")
-    if key is None:
-        if required:
-            raise Malformed("idempotency_key_required", "the header Idempotency-Key is missing")
-        return None
-    if _IDEMPOTENCY_KEY.fullmatch(key) is None:
+    if key is None and required:
+        raise Malformed("idempotency_key_required", "the header Idempotency-Key is missing")
+    if key is not None and _IDEMPOTENCY_KEY.fullmatch(key) is None:
         raise Malformed("idempotency_key_format", "Idempotency-Key is 1 to 255 visible ASCII characters")
-    return Request(fingerprint(scope, key), payload)
+    return key
+
+
+def request_of(event: Mapping[str, Any], body: str) -> IdempotentRequest:
+    """Return what makes this call the same as another; the namespace of keys is (store, API key, method and path).
+
+    :raises Malformed: ``idempotency_key_format``.
+    """
+    key = idempotency_key(event, required=False)
+    told = event["requestContext"].get("authorizer") or {}
+    name = ("request", event["requestContext"]["requestId"]) if key is None else ("key", key)
+    scope = (told.get("store_id"), told.get("api_key_id"), event["httpMethod"], event["path"])
+    return IdempotentRequest(fingerprint(*scope, *name), fingerprint(body))
 
 
 def if_match(event: Mapping[str, Any]) -> int:
@@ -103,11 +116,6 @@ def header(event: Mapping[str, Any], name: str) -> str | None:
     many = event.get("multiValueHeaders") or {name: [value] for name, value in (event.get("headers") or {}).items()}
     values = [value for sent, given in many.items() if sent.lower() == name for value in given]
     return ", ".join(values) if values else None
-
-
-def fingerprint(*parts: str) -> str:
-    """Return the hash of some texts, which cannot be shifted into one another."""
-    return sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()
 
 
 def _origin(event: Mapping[str, Any], holder: str) -> Origin:

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from cashback.adapters.queues import Queue
     from cashback.adapters.secrets import WebhookSecrets
     from cashback.domain.money import Currency
-    from cashback.services.books import Books
-    from cashback.services.create_store import Registry
+    from cashback.services.books import Books, Registry
 
 
 class Environment(Struct, frozen=True):
@@ -150,7 +149,7 @@ def api_keys() -> "ApiKeys":
 def registry() -> "Registry":
     """Where stores, their keys and their secrets are kept."""
     from cashback.adapters.deployment_keys import DeploymentKeyStore
-    from cashback.services.create_store import Registry
+    from cashback.services.books import Registry
 
     return Registry(
         stores=books().stores,

@@ -9,16 +9,20 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Strict, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from cashback.domain.stores import STORE_ID
+from cashback.domain.json_text import Number
+from cashback.domain.names import (
+    DOTS,
+    GIVEN_ID,
+    GIVEN_ID_LENGTHS,
+    STORE_ID,
+    STORE_ID_LENGTHS,
+    STORED_ID,
+    STORED_ID_LENGTHS,
+)
 from cashback.domain.times import Instant, instant
-from cashback.edge.json_text import Number
 
-ID_PATTERN: Final = r"^[A-Za-z0-9._~:@+-]{1,64}$"
 AMOUNT_PATTERN: Final = r"^-?[0-9]{1,12}(\.[0-9]{1,4})?$"
 
-_ID: Final = re.compile(r"[A-Za-z0-9._~:@+-]+", re.ASCII)
-_LONGEST_ID: Final = 64
-_DOTS: Final = frozenset({".", ".."})
 _TIME: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
 )
@@ -48,39 +52,31 @@ def _is_unicode(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def _id(value: object) -> str:
-    text = _text_of(value)
-    if not text.strip() or len(text) > _LONGEST_ID:
-        raise refuse("id_length")
-    if _ID.fullmatch(text) is None or text in _DOTS:
-        raise refuse("id_charset")
-    return text
+def _id(grammar: str, lengths: range) -> Callable[[object], str]:
+    """Return the validator of one kind of ids."""
+    fits = re.compile(grammar).fullmatch
+
+    def check(value: object) -> str:
+        text = _text_of(value)
+        if not text.strip() or len(text) not in lengths:
+            raise refuse("id_length")
+        if fits(text) is None or text in DOTS:
+            raise refuse("id_charset")
+        return text
+
+    return check
 
 
-def _store_id(value: object) -> str:
-    text = _text_of(value)
-    if not 3 <= len(text) <= 40:
-        raise refuse("id_length")
-    if STORE_ID.fullmatch(text) is None:
-        raise refuse("id_charset")
-    return text
+def _literal(code: str) -> Callable[[object], str]:
+    """Return the validator that takes the text of a number; what is neither number nor text is refused with a code."""
 
+    def check(value: object) -> str:
+        literal = value.text if isinstance(value, Number) else value
+        if not isinstance(literal, str) or not literal.isascii():
+            raise refuse(code)
+        return literal
 
-def _literal(value: object) -> object:
-    """The text of a number; what is neither number nor text is no amount."""
-    if isinstance(value, Number):
-        value = value.text
-    if not isinstance(value, str) or not value.isascii():
-        raise refuse("amount_format")
-    return value
-
-
-def _rate(value: object) -> object:
-    if isinstance(value, Number):
-        value = value.text
-    if not isinstance(value, str) or not value.isascii():
-        raise refuse("rate_range")
-    return value
+    return check
 
 
 def _whole(value: object) -> int:
@@ -164,16 +160,28 @@ def _schema(**schema: Any) -> WithJsonSchema:
     return WithJsonSchema(schema)
 
 
-Id = Annotated[str, BeforeValidator(_id), _schema(type="string", pattern=ID_PATTERN)]
-"""An id that people or shops give; it stands in paths."""
-StoreId = Annotated[str, BeforeValidator(_store_id), _schema(type="string", pattern=f"^{STORE_ID.pattern}$")]
+Id = Annotated[str, BeforeValidator(_id(GIVEN_ID, GIVEN_ID_LENGTHS)), _schema(type="string", pattern=f"^{GIVEN_ID}$")]
+"""An id that people give."""
+StoredId = Annotated[
+    str,
+    BeforeValidator(_id(STORED_ID, STORED_ID_LENGTHS)),
+    _schema(type="string", pattern=f"^{STORED_ID}$", maxLength=STORED_ID_LENGTHS[-1]),
+]
+"""An id by which something that people or shops named is found."""
+StoreId = Annotated[
+    str, BeforeValidator(_id(STORE_ID, STORE_ID_LENGTHS)), _schema(type="string", pattern=f"^{STORE_ID}$")
+]
 AmountText = Annotated[
     str,
-    BeforeValidator(_literal),
+    BeforeValidator(_literal("amount_format")),
     _schema(anyOf=[{"type": "string", "pattern": AMOUNT_PATTERN}, {"type": "number"}]),
 ]
 """The literal text of an amount; the currency reads it."""
-RateText = Annotated[str, BeforeValidator(_rate), _schema(type="string", pattern=r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$")]
+RateText = Annotated[
+    str,
+    BeforeValidator(_literal("rate_range")),
+    _schema(type="string", pattern=r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$"),
+]
 """A fraction of 1: "0.05" is 5 %."""
 Whole = Annotated[int, BeforeValidator(_whole), _schema(type="integer")]
 Flag = Annotated[bool, Strict()]

@@ -8,8 +8,7 @@ import binascii
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, get_type_hints
 from urllib.parse import quote, unquote
 
@@ -19,21 +18,24 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import BaseModel
 
 from cashback.domain.api_keys import Role
-from cashback.domain.errors import BodyTooLarge, DomainError, Forbidden, Invalid, Malformed
+from cashback.domain.errors import BodyTooLarge, DomainError, Forbidden, Invalid, Malformed, NotFound
+from cashback.domain.json_text import Number, read_object
+from cashback.domain.names import ID_LETTERS
+from cashback.domain.news import MAX_BODY
 from cashback.edge import deps, problems
 from cashback.edge.caller import (
     Caller,
+    IdempotentRequest,
     Operator,
-    Request,
     caller_of,
-    fingerprint,
     header,
+    idempotency_key,
     if_match,
     operator_of,
     request_of,
 )
+from cashback.edge.clock import utc
 from cashback.edge.cursors import Cursors, scope_of
-from cashback.edge.json_text import MAX_BODY, read_object
 from cashback.edge.log import log
 from cashback.edge.models import field_names
 from cashback.edge.problems import PROBLEM_JSON
@@ -43,8 +45,14 @@ __all__ = ["Api", "Path", "Query", "Response", "Role", "answer"]
 JSON: Final = "application/json; charset=utf-8"
 
 _SECURITY: Final = {"X-Content-Type-Options": ["nosniff"], "Cache-Control": ["no-store"]}
-_IN_PATHS: Final = "/-._~:@+"
-_WITH_BODY: Final = frozenset({"POST", "PATCH", "PUT"})
+_WITH_BODY: Final = frozenset({"POST", "PATCH"})
+
+MAX_DEPTH: Final = 32
+"""Levels of nesting in a body."""
+
+_LETTER: Final = re.compile(f"[{ID_LETTERS}]")
+_ESCAPE: Final = re.compile(r"%(25)?([0-9A-Fa-f]{2})")
+_SAFE: Final = "/%-._~:@+"
 
 type Event = Mapping[str, Any]
 
@@ -81,9 +89,11 @@ class Api:
     def __init__(self) -> None:
         self.routes: list[Route] = []
         self._resolver = APIGatewayRestResolver(
-            enable_validation=True, response_validation_error_http_code=500, json_body_deserializer=read_object
+            enable_validation=True,
+            response_validation_error_http_code=500,
+            json_body_deserializer=partial(read_object, deepest=MAX_DEPTH, whole=Number, decimal=Number),
         )
-        self._resolver.not_found(lambda _: self._refused(problems.RouteUnknown()))
+        self._resolver.not_found(lambda _: self._refused(NotFound()))
         self._resolver.exception_handler(DomainError)(self._refused)
         self._resolver.exception_handler(RequestValidationError)(self._unfit)
         self._resolver.exception_handler(ResponseValidationError)(self._broken)
@@ -128,25 +138,15 @@ class Api:
         """Return which operator calls."""
         return operator_of(self._event)
 
-    def request(self, body: BaseModel) -> Request:
-        """Return what makes this call the same as another, for a route that needs an Idempotency-Key."""
-        request = self._request(body, required=True)
-        assert request is not None
-        return request
-
-    def request_if_named(self, body: BaseModel) -> Request | None:
-        """The same for a route that honours an Idempotency-Key; None where none was sent."""
-        return self._request(body, required=False)
-
-    def payload(self, body: BaseModel) -> str:
-        """Return the hash of a body."""
-        return fingerprint(body.model_dump_json(exclude_unset=True))
+    def request(self, body: BaseModel) -> IdempotentRequest:
+        """Return what makes this call the same as another."""
+        return request_of(self._event, body.model_dump_json(exclude_unset=True))
 
     def cursors(self, query: BaseModel) -> Cursors:
         """Return the maker and reader of this list's cursors, for this store and these filters."""
         filters = query.model_dump(mode="json", exclude={"limit", "cursor"})
         scope = scope_of(self.caller().store_id, str(self._event["path"]), filters)
-        return Cursors(lambda: deps.deployment_keys().cursor, scope, int(datetime.now(UTC).timestamp()))
+        return Cursors(lambda: deps.deployment_keys().cursor, scope, int(utc().timestamp()))
 
     def seen_version(self) -> int:
         """Return the version that If-Match names."""
@@ -161,18 +161,13 @@ class Api:
     def _event(self) -> Event:
         return self._resolver.current_event.raw_event
 
-    def _request(self, body: BaseModel, *, required: bool) -> Request | None:
-        told = self._event["requestContext"].get("authorizer") or {}
-        resource = f"{self._event['httpMethod']} {self._event['path']}"
-        scope = fingerprint(str(told.get("store_id")), str(told.get("api_key_id")), resource)
-        return request_of(self._event, scope, self.payload(body), required=required)
-
     def _admitted(self, event: Event) -> dict[str, Any]:
         """Check all that needs no model, in an order that tells a stranger least; return the event made regular."""
-        method, path = event["httpMethod"], quote(unquote(event["path"]), safe=_IN_PATHS).rstrip("/")
+        method, path = event["httpMethod"], _path(event["path"])
         regular = {**event, "path": path, **_content(event, method)}
         route = self._find(method, path)
         self._authorize(route, event)
+        _headers(route, event)
         given = _query(event)
         if not given.keys() <= route.parameters:
             raise Invalid("query", "parameter_unknown", "the query has a parameter that this route does not know")
@@ -184,7 +179,7 @@ class Api:
     def _find(self, method: str, path: str) -> Route:
         known = [route for route in self.routes if route.path.fullmatch(path)]
         if not known:
-            raise problems.RouteUnknown
+            raise NotFound
         for route in known:
             if route.method == method:
                 return route
@@ -249,6 +244,33 @@ def _served(status: int, body: str, headers: Mapping[str, str | Sequence[str]]) 
         "body": body,
         "isBase64Encoded": False,
     }
+
+
+def _headers(route: Route, event: Event) -> None:
+    """Insist on the headers that the route needs.
+
+    :raises Malformed: one is missing, or is not what it should be.
+    """
+    if route.needs_key:
+        idempotency_key(event, required=True)
+    if route.needs_version:
+        if_match(event)
+
+
+def _path(sent: str) -> str:
+    """Return a path whose ids read as they are stored, with ``%2F`` for a slash.
+
+    A caller escapes the ``%`` of such an id like any character: ``%252F``. A REST API hands the path on as it was sent,
+    others undo one level of escapes, and nothing says which, so both are understood: an escape of an escape is the
+    latter, that of a character which ids may hold is the character, and any other is part of a stored id.
+    """
+    return quote(_ESCAPE.sub(_as_stored, sent), safe=_SAFE, errors="replace").rstrip("/")
+
+
+def _as_stored(escape: re.Match[str]) -> str:
+    stored = f"%{escape[2].upper()}"
+    letter = unquote(stored)
+    return letter if escape[1] is None and _LETTER.fullmatch(letter) else stored
 
 
 def _content(event: Event, method: str) -> dict[str, Any]:

@@ -1,17 +1,14 @@
-"""Ids and secrets that are made here, from the system's randomness."""
+"""Ids, and secrets from the system's randomness."""
 
 import base64
 import secrets
 
+from cashback.domain.names import EVENTS
 
-def new_id(prefix: str, request: str | None) -> str:
-    """Return an id: derived from the request where one can be repeated, so that repeating it finds the first."""
-    if request is not None:
-        return f"{prefix}_{request[:26]}"
-    # Most calls make no id, and the import reads the metadata of a package.
-    from ulid import ULID  # noqa: PLC0415
 
-    return f"{prefix}_{str(ULID()).lower()}"
+def new_id(prefix: str, request_hash: str) -> str:
+    """Return the id of what a request makes: repeating the request finds the same."""
+    return f"{prefix}_{request_hash[:26]}"
 
 
 def new_api_key(store_id: str) -> str:
@@ -21,7 +18,7 @@ def new_api_key(store_id: str) -> str:
 
 def new_webhook_secret(source: str) -> str:
     """Return a signing secret in the form that the source expects."""
-    if source == "events":
+    if source == EVENTS:
         return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
     return secrets.token_hex(32)
 

@@ -1,24 +1,18 @@
 """Requests that make something secret, as commands: the ids, keys and secrets are made here and shown once."""
 
-import base64
-import binascii
-from hashlib import sha256
-
 from msgspec import Struct
 
 from cashback.adapters.deployment_keys import DeploymentKeys
-from cashback.domain.api_keys import ApiKey, Role
+from cashback.domain.api_keys import ApiKey, Role, digest_of
 from cashback.domain.audit import Origin
 from cashback.domain.errors import Invalid
-from cashback.domain.stores import SOURCES
+from cashback.domain.names import SOURCES
 from cashback.domain.times import Instant
 from cashback.edge import deps, ids
-from cashback.edge.caller import Request
+from cashback.edge.caller import IdempotentRequest
 from cashback.edge.models import CreateApiKey, CreateStore, RotateSecret
 from cashback.services.create_store import NewStore
-
-_SHORTEST_SECRET = 16
-_LONGEST_SECRET = 128
+from cashback.storefronts import signatures
 
 
 class MintedKey(Struct, frozen=True):
@@ -49,34 +43,34 @@ def mint_key(
     name: str,
     role: Role,
     expires_at: Instant | None,
-    request: Request | None,
+    request: IdempotentRequest,
     origin: Origin,
     now: Instant,
 ) -> MintedKey:
     """Make an API key."""
     text = ids.new_api_key(store_id)
     key = ApiKey(
-        api_key_id=ids.new_id("key", request.key if request else None),
+        api_key_id=ids.new_id("key", request.request_hash),
         name=name,
         role=role,
         created_at=now,
         created_by=origin.actor,
-        digest=sha256(text.encode()).hexdigest(),
+        digest=digest_of(text),
+        request_hash=request.request_hash,
+        body_hash=request.body_hash,
         expires_at=expires_at,
-        request=request.key if request else None,
-        payload=request.payload if request else None,
     )
     return MintedKey(key, text)
 
 
 def mint_asked_key(
-    store_id: str, body: CreateApiKey, request: Request | None, origin: Origin, now: Instant
+    store_id: str, body: CreateApiKey, request: IdempotentRequest, origin: Origin, now: Instant
 ) -> MintedKey:
     """Make the API key that a request asks for."""
     return mint_key(store_id, body.name, body.role, body.expires_at, request, origin, now)
 
 
-def mint_store(body: CreateStore, request: Request | None, payload: str, origin: Origin, now: Instant) -> MintedStore:
+def mint_store(body: CreateStore, request: IdempotentRequest, origin: Origin, now: Instant) -> MintedStore:
     """Make what a new store needs: its first admin key, and a secret for each source that brings none.
 
     :raises Invalid: ``currency_unknown`` or ``secret_format``.
@@ -84,7 +78,7 @@ def mint_store(body: CreateStore, request: Request | None, payload: str, origin:
     given: dict[str, str] = {
         source: _checked(source, text, f"webhook_secrets.{source}") for source, text in body.webhook_secrets.items()
     }
-    made = {source: ids.new_webhook_secret(source) for source in SOURCES if source not in given}
+    made: dict[str, str] = {source: ids.new_webhook_secret(source) for source in SOURCES if source not in given}
     new = NewStore(
         store_id=body.store_id,
         name=body.name,
@@ -92,8 +86,8 @@ def mint_store(body: CreateStore, request: Request | None, payload: str, origin:
         timezone=body.timezone,
         settings=body.settings.given(),
         secrets={**given, **made},
-        request=request.key if request else None,
-        payload=payload,
+        request_hash=request.request_hash,
+        body_hash=request.body_hash,
     )
     admin = mint_key(body.store_id, "first admin key", Role.ADMIN, None, request, origin, now)
     return MintedStore(new, admin, made, DeploymentKeys(ids.new_deployment_key(), ids.new_deployment_key()))
@@ -111,13 +105,6 @@ def mint_secret(body: RotateSecret) -> MintedSecret:
 
 
 def _checked(source: str, text: str, field: str) -> str:
-    """Return a given secret, if it can sign: that of ``events`` is ``whsec_`` and base64 of 16 to 128 bytes."""
-    if source != "events":
-        return text
-    try:
-        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
-    except binascii.Error as error:
-        raise Invalid(field, "secret_format") from error
-    if not text.startswith("whsec_") or not _SHORTEST_SECRET <= len(key) <= _LONGEST_SECRET:
+    if not signatures.is_usable(source, text):
         raise Invalid(field, "secret_format")
     return text

@@ -1,12 +1,15 @@
 """Every body, every query and every answer of the API. Requests refuse the fields they do not know."""
 
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from cashback.domain.api_keys import Role
 from cashback.domain.ledger import Kind
+from cashback.domain.names import Source
 from cashback.domain.orders import Status
 from cashback.domain.queries import EntriesWanted, OrdersWanted
 from cashback.domain.settings import PRODUCT_ATTRIBUTES, AwardOn, Clawback
@@ -18,12 +21,12 @@ from cashback.edge.fields import (
     Email,
     Flag,
     HttpsUrl,
-    Id,
     Limit,
     Moment,
     Name,
     QueryFlag,
     RateText,
+    StoredId,
     StoreId,
     Timezone,
     Whole,
@@ -31,8 +34,23 @@ from cashback.edge.fields import (
     text,
 )
 
-Source = Literal["shopify", "woocommerce", "events"]
 TransactionType = Literal["order", "manual", "group", "reversal", "recovery", "redemption", "payout", "expiry", "merge"]
+
+TYPES: Final[Mapping[Kind, TransactionType]] = MappingProxyType(
+    {
+        Kind.ORDER: "order",
+        Kind.MANUAL: "manual",
+        Kind.GROUP: "group",
+        Kind.SCENARIO: "manual",
+        Kind.REVERSAL: "reversal",
+        Kind.RECOVERY: "recovery",
+        Kind.REDEMPTION: "redemption",
+        Kind.PAYOUT: "payout",
+        Kind.EXPIRY: "expiry",
+        Kind.MERGE: "merge",
+    }
+)
+"""Kinds of entries as people know them: what a scenario credits is a manual credit to them."""
 
 _Word = Annotated[str, BeforeValidator(text(255))]
 _Words = Annotated[list[_Word], Field(max_length=1_000)]
@@ -326,7 +344,7 @@ class OrdersQuery(Request):
     """Which orders."""
 
     status: Status | None = None
-    customer_id: Id | None = None
+    customer_id: StoredId | None = None
     from_: Moment | None = Field(default=None, alias="from")
     to: Moment | None = None
     limit: Limit = 20
@@ -484,10 +502,8 @@ class TransactionsQuery(Request):
     cursor: str | None = None
 
     def wanted(self) -> EntriesWanted:
-        """Return what the history is asked for; credits of scenarios show as manual ones."""
-        kinds = frozenset(Kind)
-        if self.type is not None:
-            kinds = frozenset({Kind(self.type)} | ({Kind.SCENARIO} if self.type == "manual" else set()))
+        """Return what the history is asked for."""
+        kinds = frozenset(kind for kind, shown in TYPES.items() if self.type in (None, shown))
         return EntriesWanted(kinds, self.from_, self.to, self.include_zero)
 
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from cashback.domain.errors import DomainError, Invalid, Malformed
-from cashback.edge.json_text import Number
+from cashback.domain.errors import DomainError, Invalid
+from cashback.domain.json_text import Number
 
 PROBLEM_JSON: Final = "application/problem+json"
 
@@ -47,11 +47,11 @@ class ContentTypeUnsupported(DomainError):
     status = 415
 
 
-class RouteUnknown(DomainError):
-    """No such route."""
+class UnsupportedEncoding(DomainError):
+    """A compressed body: its signature covers other bytes than its content."""
 
-    code = "not_found"
-    status = 404
+    code = "content_encoding"
+    status = 415
 
 
 class MethodUnknown(DomainError):
@@ -84,13 +84,8 @@ def problem(status: int, code: str, request_id: str, *, detail: str = "", faults
 
 def of_error(error: DomainError, request_id: str, known: frozenset[str]) -> str:
     """Return the problem of an expected failure; ``known`` are the names of fields that may be repeated."""
-    match error:
-        case Invalid():
-            fault = Fault(named(error.field.split("."), known), error.reason)
-            return problem(error.status, error.reason, request_id, detail=error.detail, faults=[fault])
-        case Malformed():
-            return problem(error.status, error.reason, request_id, detail=error.detail)
-    return problem(error.status, error.code, request_id, detail=error.detail)
+    faults = [Fault(named(error.field.split("."), known), error.code)] if isinstance(error, Invalid) else []
+    return problem(error.status, error.code, request_id, detail=error.detail, faults=faults)
 
 
 def headers_of(error: DomainError) -> dict[str, str | list[str]]:

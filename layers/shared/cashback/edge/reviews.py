@@ -1,27 +1,29 @@
-"""Reviewers' requests as commands."""
+"""Reviewers' requests as the reviews that orders keep."""
 
 from cashback.domain.money import Currency
-from cashback.edge.caller import Caller, Request
-from cashback.edge.models import ApproveOrder, RejectOrder
-from cashback.services.review_order import Approval, Rejection
+from cashback.domain.orders import Review
+from cashback.domain.times import Instant
+from cashback.edge.caller import Caller, IdempotentRequest
+from cashback.edge.models import ApproveOrder
 
 
-def approval(body: ApproveOrder, currency: Currency, who: Caller, request: Request) -> Approval:
+def approval(body: ApproveOrder, currency: Currency, who: Caller, request: IdempotentRequest, now: Instant) -> Review:
     """Return a yes.
 
     :raises Invalid: ``amount_*`` of ``expected_amount`` or ``amount``.
     """
-    return Approval(
+    return Review(
+        "approved",
+        who.actor,
+        now,
+        request.request_hash,
+        request.body_hash,
         expected=currency.parse(body.expected_amount, "expected_amount"),
         amount=None if body.amount is None else currency.parse(body.amount, "amount"),
         comment=body.comment,
-        actor=who.actor,
-        role=who.role,
-        request=request.key,
-        payload=request.payload,
     )
 
 
-def rejection(body: RejectOrder, who: Caller, request: Request) -> Rejection:
+def rejection(who: Caller, request: IdempotentRequest, now: Instant) -> Review:
     """Return a no."""
-    return Rejection(body.reason, who.actor, request.key, request.payload)
+    return Review("rejected", who.actor, now, request.request_hash, request.body_hash)

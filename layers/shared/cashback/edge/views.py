@@ -9,15 +9,14 @@ from cashback.domain.api_keys import ApiKey
 from cashback.domain.customers import Profile
 from cashback.domain.facts import Line, Refund
 from cashback.domain.ledger import Account, EntryStatus, HistoryLine, Kind
-from cashback.domain.money import Currency
+from cashback.domain.money import Currency, Money
 from cashback.domain.orders import BADGES, Status, Step
 from cashback.domain.rules import LineAward, tier_of
-from cashback.domain.settings import DEFAULTS
 from cashback.domain.settings import Settings as StoreSettings
 from cashback.domain.stores import StoreDocument
 from cashback.domain.times import Instant, moment
 from cashback.edge import models
-from cashback.edge.models import Amount
+from cashback.edge.models import TYPES, Amount
 from cashback.services.read_store import Engine
 
 if TYPE_CHECKING:
@@ -27,25 +26,11 @@ WARNINGS: Final[Mapping[str, str]] = {
     "orders_still_pending": "Orders that are pending stay so: automatic processing decides those paid from now on.",
 }
 
-TYPES: Final[Mapping[Kind, str]] = {
-    Kind.ORDER: "order",
-    Kind.MANUAL: "manual",
-    Kind.GROUP: "group",
-    Kind.SCENARIO: "manual",
-    Kind.REVERSAL: "reversal",
-    Kind.RECOVERY: "recovery",
-    Kind.REDEMPTION: "redemption",
-    Kind.PAYOUT: "payout",
-    Kind.EXPIRY: "expiry",
-    Kind.MERGE: "merge",
-}
-"""Kinds of entries as people know them: what a scenario credits is a manual credit to them."""
-
 NOTES: Final[Mapping[Kind, str]] = {
     Kind.ORDER: "Cashback for an order",
     Kind.MANUAL: "Adjustment by an admin",
     Kind.GROUP: "Adjustment of a group",
-    Kind.SCENARIO: "Credited by a scenario",
+    Kind.SCENARIO: "Cashback credited by scenario",
     Kind.REVERSAL: "Cashback of a refunded or cancelled order",
     Kind.RECOVERY: "Open shortfall repaid",
     Kind.REDEMPTION: "Paid with cashback",
@@ -59,14 +44,14 @@ _STATUS_LABELS: Final = {EntryStatus.POSTED: "Successfully completed", EntryStat
 _UNAWARDED: Final = frozenset({Status.REJECTED, Status.NOT_ELIGIBLE})
 
 
-def amount(minor: int, currency: Currency) -> Amount:
-    """Return an amount of minor units."""
-    return Amount(amount=currency.format(minor), currency=currency.code)
+def amount(money: Money) -> Amount:
+    """Return an amount of money."""
+    return Amount(amount=money.text, currency=money.currency.code)
 
 
 def maybe(minor: int | None, currency: Currency) -> Amount | None:
     """Return an amount where there is one."""
-    return None if minor is None else amount(minor, currency)
+    return None if minor is None else amount(Money(minor, currency))
 
 
 def rate(value: Fraction) -> str:
@@ -88,7 +73,6 @@ def changed_settings(document: StoreDocument, warnings: Iterable[str]) -> models
 
 def _settings(document: StoreDocument) -> dict[str, Any]:
     return {
-        **DEFAULTS,
         **document.document,
         "store_id": document.store_id,
         "version": document.version,
@@ -167,9 +151,9 @@ def order_detail(document: orders.Order, lines: Iterable[HistoryLine], currency:
         **_order(document, currency),
         lines=_lines(body.lines if body else (), document.calculation.lines, currency),
         refunds=[_refund(refund, currency) for refund in document.facts.refunds.values()],
-        taken=amount(document.taken, currency),
-        owed=amount(document.owed, currency),
-        waived=amount(document.waived, currency),
+        taken=amount(Money(document.taken, currency)),
+        owed=amount(Money(document.owed, currency)),
+        waived=amount(Money(document.waived, currency)),
         transactions=[transaction(line, currency) for line in lines],
         history=[_step(step) for step in document.history],
     )
@@ -187,12 +171,12 @@ def _order(document: orders.Order, currency: Currency) -> dict[str, Any]:
         "badge": document.badge,
         "reason": document.reason,
         "customer_id": document.customer_id,
-        "total": amount(body.paid_total, paid) if body else None,
+        "total": amount(Money(body.paid_total, paid)) if body else None,
         "tier": terms.tier if terms else None,
         "rate": rate(document.calculation.rate) if terms else None,
-        "calculated": amount(calculated, currency),
-        "calculated_before_refunds": amount(document.basis, currency),
-        "award": amount(_award(document, calculated), currency),
+        "calculated": amount(Money(calculated, currency)),
+        "calculated_before_refunds": amount(Money(document.basis, currency)),
+        "award": amount(Money(_award(document, calculated), currency)),
         "mode": terms.mode.value if terms else None,
         "queued_at": document.queued_at,
         "created_at": document.created_at,
@@ -252,9 +236,9 @@ def _lines(lines: Iterable[Line], awards: Iterable[LineAward], currency: Currenc
                 category=line.category,
                 quantity=line.quantity,
                 current_quantity=line.current_quantity,
-                base=amount(award.base, currency),
+                base=amount(Money(award.base, currency)),
                 rate=rate(award.rate),
-                award=amount(award.award, currency),
+                award=amount(Money(award.award, currency)),
             )
         )
     return shown
@@ -267,8 +251,8 @@ def _refund(refund: Refund, currency: Currency) -> models.OrderRefund:
             models.RefundedLine(line_id=line.line_id, quantity=line.quantity, amount=maybe(line.amount, currency))
             for line in refund.lines
         ],
-        money=amount(refund.money, currency),
-        shipping=amount(refund.shipping, currency),
+        money=amount(Money(refund.money, currency)),
+        shipping=amount(Money(refund.shipping, currency)),
         created_at=refund.created_at,
     )
 
@@ -282,14 +266,14 @@ def _step(step: Step) -> models.OrderStep:
 def transaction(line: HistoryLine, currency: Currency) -> models.Transaction:
     """Return an entry of the ledger."""
     entry = line.entry
-    shown: Any = TYPES[entry.kind]
+    shown = TYPES[entry.kind]
     return models.Transaction(
         transaction_id=line.transaction_id,
         type=shown,
         type_label=shown.capitalize(),
         status=entry.status.value,
         status_label=_STATUS_LABELS[entry.status],
-        amount=amount(entry.amount, currency),
+        amount=amount(Money(entry.amount, currency)),
         balance_after=maybe(line.balance_after, currency),
         note=line.note or NOTES[entry.kind],
         order_id=entry.order_id,
@@ -314,7 +298,7 @@ def customer(profile: Profile) -> models.Customer:
 def balance(account: Account, store: StoreSettings, at: Instant | None) -> models.Balance:
     """Return what a customer has; of an earlier time only the available balance is known."""
     money = store.currency
-    available = amount(account.available, money)
+    available = amount(Money(account.available, money))
     if at is not None:
         unknown = dict.fromkeys(("reserved", "credited", "debited", "shortfall", "tier", "version"))
         return models.Balance(customer_id=account.customer_id, available=available, at=at, **unknown)
@@ -322,10 +306,10 @@ def balance(account: Account, store: StoreSettings, at: Instant | None) -> model
     return models.Balance(
         customer_id=account.customer_id,
         available=available,
-        reserved=amount(account.reserved, money),
-        credited=amount(account.credited, money),
-        debited=amount(account.debited, money),
-        shortfall=amount(account.shortfall, money),
+        reserved=amount(Money(account.reserved, money)),
+        credited=amount(Money(account.credited, money)),
+        debited=amount(Money(account.debited, money)),
+        shortfall=amount(Money(account.shortfall, money)),
         tier=tier.name if tier else None,
         version=account.version,
         at=None,

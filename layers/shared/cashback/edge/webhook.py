@@ -9,12 +9,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from cashback.domain.errors import DomainError, Malformed, UnsupportedEncoding
+from cashback.domain.errors import DomainError, Malformed
 from cashback.domain.news import Delivery
 from cashback.domain.times import Instant
 from cashback.edge.log import log, metric
-from cashback.edge.problems import PROBLEM_JSON, RETRY_AFTER, problem
-from cashback.services.accept_webhook import Request, accept_webhook
+from cashback.edge.problems import PROBLEM_JSON, RETRY_AFTER, UnsupportedEncoding, problem
+from cashback.services.accept_webhook import WebhookRequest, accept_webhook
 
 type Response = dict[str, Any]
 
@@ -23,7 +23,7 @@ _ACCEPTED: Final = json.dumps({"status": "accepted"}, separators=(",", ":"))
 
 def handle(
     event: Mapping[str, Any],
-    secrets_of: Callable[[str, str], tuple[str, ...]],
+    secrets_of: Callable[[str, str, float], tuple[str, ...]],
     send: Callable[[Delivery], None],
     now: Instant,
 ) -> Response:
@@ -41,7 +41,7 @@ def handle(
     return _answer(200, "application/json; charset=utf-8", _ACCEPTED)
 
 
-def _request(event: Mapping[str, Any]) -> Request:
+def _request(event: Mapping[str, Any]) -> WebhookRequest:
     """Read the transport.
 
     :raises UnsupportedEncoding: the body is compressed.
@@ -52,7 +52,7 @@ def _request(event: Mapping[str, Any]) -> Request:
         if name.lower() == "content-encoding" and value.strip().lower() not in ("", "identity"):
             raise UnsupportedEncoding
     path = event.get("pathParameters") or {}
-    return Request(path.get("store_id", ""), path.get("source", ""), headers, _body(event))
+    return WebhookRequest(path.get("store_id", ""), path.get("source", ""), headers, _body(event))
 
 
 def _body(event: Mapping[str, Any]) -> bytes:
@@ -67,10 +67,9 @@ def _body(event: Mapping[str, Any]) -> bytes:
 
 def _refused(error: DomainError, request_id: str) -> Response:
     """Answer with a problem, which says nothing of what was sent; neither does the log."""
-    code = error.reason if isinstance(error, Malformed) else error.code
-    log("webhook_refused", level="WARN", request=request_id, code=code)
-    metric("WebhooksRefused", code=code)
-    answer = _answer(error.status, PROBLEM_JSON, problem(error.status, code, request_id))
+    log("webhook_refused", level="WARN", request=request_id, code=error.code)
+    metric("WebhooksRefused", code=error.code)
+    answer = _answer(error.status, PROBLEM_JSON, problem(error.status, error.code, request_id))
     if error.retryable:
         answer["headers"]["Retry-After"] = RETRY_AFTER
     return answer

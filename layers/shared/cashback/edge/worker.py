@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, field
@@ -13,8 +13,10 @@ from cashback.domain.news import CustomerNews, Delivery, Ignored
 from cashback.domain.orders import News
 from cashback.domain.settings import Settings
 from cashback.domain.times import instant
+from cashback.edge.clock import utc
 from cashback.edge.log import log, metric
 from cashback.services.books import Books
+from cashback.services.read_store import read_settings
 from cashback.services.record_customer import record_customer
 from cashback.services.record_order import record_failure, record_order
 from cashback.storefronts import parsing
@@ -41,7 +43,7 @@ class Batch(Struct):
 
     books: Books
     queue: "Queue"
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    clock: Callable[[], datetime] = utc
     settings: dict[str, Settings | None] = field(default_factory=dict)
     ages: dict[str, float] = field(default_factory=dict)
 
@@ -118,7 +120,7 @@ class Batch(Struct):
     def _settings(self, store_id: str) -> Settings | None:
         if store_id not in self.settings:
             try:
-                self.settings[store_id] = self.books.stores.settings(store_id)
+                self.settings[store_id] = read_settings(self.books, store_id).settings()
             except NotFound:
                 self.settings[store_id] = None
         return self.settings[store_id]

@@ -6,19 +6,18 @@ from typing import Final
 
 from msgspec import Struct
 
-from cashback.domain.errors import BodyTooLarge
-from cashback.domain.news import Delivery
+from cashback.domain.errors import BodyTooLarge, SignatureInvalid
+from cashback.domain.names import SOURCES, STORE_ID
+from cashback.domain.news import MAX_BODY, Delivery
 from cashback.domain.times import Instant, moment
 from cashback.storefronts import signatures
 
-MAX_BODY: Final = 1_048_576
-"""Bytes of a body as sent."""
-
-STORE_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{2,39}", re.ASCII)
-"""What can be a store at all; ``domain.stores`` says the same, and importing it would cost every cold start more."""
+USUAL_AGE: Final = 60.0
+LATEST_AGE: Final = 5.0
+"""Seconds that secrets may be old: usually, and after a signature that none of them made."""
 
 
-class Request(Struct, frozen=True):
+class WebhookRequest(Struct, frozen=True):
     """A webhook as it arrived. ``store_id`` and ``source`` are what its path says, unchecked."""
 
     store_id: str
@@ -28,8 +27,8 @@ class Request(Struct, frozen=True):
 
 
 def accept_webhook(
-    request: Request,
-    secrets_of: Callable[[str, str], tuple[str, ...]],
+    request: WebhookRequest,
+    secrets_of: Callable[[str, str, float], tuple[str, ...]],
     send: Callable[[Delivery], None],
     now: Instant,
 ) -> Delivery | None:
@@ -37,7 +36,11 @@ def accept_webhook(
 
     A store that does not exist is verified like any other, against no secret: same cost, same answer.
 
-    :param secrets_of: returns the active secrets of a store and source, none where there is no such store.
+    A signature that no known secret made is compared once more with secrets read a moment ago: a rotation counts at
+    once on every instance, and made-up signatures cost a read every few seconds at most.
+
+    :param secrets_of: returns the active secrets of a store and source, at most so many seconds old; none where there
+        is no such store.
     :raises SignatureMissing, SignatureInvalid, SignatureExpired: nothing is queued.
     :raises BodyTooLarge: before any signature is computed.
     :raises Busy: the secrets or the queue are out of reach; the shop will send it again.
@@ -47,9 +50,16 @@ def accept_webhook(
     claim = signatures.read_claim(request.source, request.headers)
     if len(request.body) > MAX_BODY:
         raise BodyTooLarge
-    known = request.source in signatures.SOURCES and STORE_ID.fullmatch(request.store_id)
-    secrets = secrets_of(request.store_id, request.source) if known else ()
-    signatures.verify(claim, request.body, secrets, moment(now).timestamp())
+    known = request.source in SOURCES and re.fullmatch(STORE_ID, request.store_id)
+    at = moment(now).timestamp()
+    secrets = secrets_of(request.store_id, request.source, USUAL_AGE) if known else ()
+    try:
+        signatures.verify(claim, request.body, secrets, at)
+    except SignatureInvalid:
+        latest = secrets_of(request.store_id, request.source, LATEST_AGE) if known else ()
+        if latest == secrets:
+            raise
+        signatures.verify(claim, request.body, latest, at)
     topic, delivery_id = signatures.hints(request.source, request.headers)
     delivery = Delivery(request.store_id, request.source, topic, delivery_id, now, request.body)
     send(delivery)

@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from cashback.adapters.deployment_keys import DeploymentKeyStore
+    from cashback.adapters.dynamo.api_keys import ApiKeys
     from cashback.adapters.dynamo.customers import Customers
     from cashback.adapters.dynamo.history import History
     from cashback.adapters.dynamo.ledger import Ledger
     from cashback.adapters.dynamo.order_lists import OrderLists
     from cashback.adapters.dynamo.orders import Orders
     from cashback.adapters.dynamo.stores import Stores
+    from cashback.adapters.secrets import WebhookSecrets
 
 
 class Books(Struct, frozen=True):
@@ -22,3 +25,12 @@ class Books(Struct, frozen=True):
     stores: "Stores"
     history: "History"
     lists: "OrderLists"
+
+
+class Registry(Struct, frozen=True):
+    """Where stores, their keys and their secrets are kept."""
+
+    stores: "Stores"
+    api_keys: "ApiKeys"
+    secrets: "WebhookSecrets"
+    deployment: "DeploymentKeyStore"

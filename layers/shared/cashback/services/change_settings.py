@@ -7,7 +7,7 @@ from cashback.domain.audit import Act, Origin
 from cashback.domain.errors import Invalid, VersionConflict
 from cashback.domain.orders import Status
 from cashback.domain.queries import OrdersWanted
-from cashback.domain.stores import StoreDocument, as_text, canonical
+from cashback.domain.stores import StoreDocument, as_text
 from cashback.domain.times import Instant
 from cashback.services.books import Books
 
@@ -29,8 +29,6 @@ def change_settings(
     if changes.get("currency", before.currency.code) != before.currency.code:
         raise Invalid("currency", "currency_fixed", "the currency of a store never changes")
     after = before.changed(changes, now, origin.actor)
-    written = canonical(after.document, after.settings())
-    after = before.changed({name: written[name] for name in changes}, now, origin.actor)
     moved = [name for name in changes if after.document[name] != before.document.get(name)]
     if not moved:
         return before, []

@@ -10,29 +10,18 @@ from cashback.domain.audit import Act, Origin
 from cashback.domain.errors import AlreadyExists, IdempotencyMismatch
 from cashback.domain.money import Currency
 from cashback.domain.settings import DEFAULTS
-from cashback.domain.stores import StoreDocument, StoreRecord, as_text, canonical
+from cashback.domain.stores import StoreDocument, StoreRecord, as_text
 from cashback.domain.times import Instant
+from cashback.services.books import Registry
 
 if TYPE_CHECKING:
-    from cashback.adapters.deployment_keys import DeploymentKeys, DeploymentKeyStore
-    from cashback.adapters.dynamo.api_keys import ApiKeys
-    from cashback.adapters.dynamo.stores import Stores
-    from cashback.adapters.secrets import WebhookSecrets
-
-
-class Registry(Struct, frozen=True):
-    """Where stores, their keys and their secrets are kept."""
-
-    stores: "Stores"
-    api_keys: "ApiKeys"
-    secrets: "WebhookSecrets"
-    deployment: "DeploymentKeyStore"
+    from cashback.adapters.deployment_keys import DeploymentKeys
 
 
 class NewStore(Struct, frozen=True):
     """What is asked for. ``settings`` holds those that differ from the defaults; ``secrets`` one for each source.
 
-    ``request`` and ``payload`` are the hashes of the Idempotency-Key (None without one) and of the body.
+    ``request_hash`` is that of the Idempotency-Key in its namespace.
     """
 
     store_id: str
@@ -41,8 +30,8 @@ class NewStore(Struct, frozen=True):
     timezone: str
     settings: Mapping[str, Any]
     secrets: Mapping[str, str]
-    request: str | None
-    payload: str
+    request_hash: str
+    body_hash: str
 
 
 def create_store(
@@ -57,7 +46,7 @@ def create_store(
     :raises IdempotencyMismatch: the same Idempotency-Key with another body.
     """
     first = _first_settings(new, origin.actor, now)
-    record = StoreRecord(new.store_id, new.name, now, new.request, new.payload)
+    record = StoreRecord(new.store_id, new.name, now, new.request_hash, new.body_hash)
     standing = registry.stores.record(new.store_id)
     if standing is None:
         registry.deployment.make(fresh)
@@ -67,9 +56,9 @@ def create_store(
         standing = registry.stores.create(record, first, also, act)
     if standing is None:
         return False
-    if new.request is None or standing.request != new.request:
+    if standing.request_hash != new.request_hash:
         raise AlreadyExists("there is a store with this id")
-    if standing.payload != new.payload:
+    if standing.body_hash != new.body_hash:
         raise IdempotencyMismatch
     return True
 
@@ -79,12 +68,4 @@ def _first_settings(new: NewStore, by: str, now: Instant) -> StoreDocument:
     given = {"name": new.name, "currency": new.currency.code, "timezone": new.timezone}
     document = {**DEFAULTS, **new.settings, **given}
     first = StoreDocument(new.store_id, 1, new.currency, document, created_at=now, updated_at=now, updated_by=by)
-    return StoreDocument(
-        new.store_id,
-        1,
-        new.currency,
-        canonical(document, first.settings()),
-        created_at=now,
-        updated_at=now,
-        updated_by=by,
-    )
+    return first.canonical()

@@ -28,7 +28,7 @@ def create_api_key(keys: "ApiKeys", store_id: str, key: ApiKey, origin: Origin, 
     for _ in range(_TRIES):
         ring = keys.ring(store_id)
         known = next((other for other in ring.keys if other.api_key_id == key.api_key_id), None)
-        if known is not None and known.payload != key.payload:
+        if known is not None and known.body_hash != key.body_hash:
             raise IdempotencyMismatch
         if known is not None:
             return known, True

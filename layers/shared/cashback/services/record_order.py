@@ -5,11 +5,12 @@ from typing import Final
 
 from cashback.domain.cashback import account_needed, fail, hear
 from cashback.domain.customers import Profile, profile_of
-from cashback.domain.errors import Busy, CustomerNotFound
+from cashback.domain.errors import Busy, CustomerNotFound, OrderTooLarge
+from cashback.domain.facts import Facts
 from cashback.domain.ledger import Account
 from cashback.domain.orders import AWARDED, News, Order, Status
 from cashback.domain.settings import Settings
-from cashback.domain.times import Instant
+from cashback.domain.times import OLDEST, Instant
 from cashback.services.books import Books
 from cashback.services.commit import commit
 
@@ -46,7 +47,7 @@ def record_order(books: Books, settings: Settings, news: News, now: Instant) -> 
 def record_failure(books: Books, settings: Settings, news: News, reason: str, now: Instant) -> None:
     """Make a failure visible to the store: the order is Failed with this reason, its facts are kept.
 
-    Says nothing where the order is already awarded or reviewed.
+    Facts that do not fit are left out. Says nothing where the order is already awarded or reviewed.
 
     :raises Busy: the order keeps changing, or the tables are out of reach.
     """
@@ -55,7 +56,11 @@ def record_failure(books: Books, settings: Settings, news: News, reason: str, no
         decision = fail(order, news, reason, now)
         if decision is None:
             return
-        order = books.orders.save(settings.store_id, decision.order)
+        try:
+            order = books.orders.save(settings.store_id, decision.order)
+        except OrderTooLarge:
+            news = replace(news, facts=Facts())
+            continue
         if order is None:
             return
     raise Busy("the order keeps changing")
@@ -84,4 +89,4 @@ def _profile(news: News, customer_id: str, now: Instant) -> Profile:
     """The profile to create: as these news tell it, else nothing but the id."""
     if news.customer is not None and news.customer.customer_id == customer_id:
         return profile_of(news.customer, None, now)
-    return Profile(customer_id, updated_at="", created_at=now)
+    return Profile(customer_id, updated_at=OLDEST, created_at=now)

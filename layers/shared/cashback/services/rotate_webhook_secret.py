@@ -3,7 +3,7 @@
 from cashback.domain.audit import Act, Origin
 from cashback.domain.errors import NotFound
 from cashback.domain.times import Instant
-from cashback.services.create_store import Registry
+from cashback.services.books import Registry
 
 
 def rotate_webhook_secret(

@@ -4,19 +4,20 @@ A field that is absent or null reads as None; one that is there but senseless ma
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 from cashback.domain.errors import Invalid
+from cashback.domain.facts import MAX_LINE_TEXT, Line
 from cashback.domain.money import MAX_WHOLE_DIGITS, Currency
+from cashback.domain.names import DOTS, ID_LETTERS, STORED_ID_LENGTHS
 from cashback.domain.times import Instant, parse_instant
 
-LONGEST_ID: Final = 200
-"""Characters of an id after escaping, so that keys made of two ids stay within what a table takes."""
 LONGEST_TEXT: Final = 255
 MOST_TAGS: Final = 250
 MOST_UNITS: Final = 1_000_000_000
 
-_TO_ESCAPE: Final = re.compile(r"[^A-Za-z0-9._~:@+-]")
+_TO_ESCAPE: Final = re.compile(rf"[^{ID_LETTERS}]")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,10}")
 
 
@@ -35,9 +36,9 @@ def identifier(value: object) -> str:
     :raises Unreadable: ``id_invalid``, absent, empty or too long.
     """
     escaped = _TO_ESCAPE.sub(_escape, str(value)) if isinstance(value, str | int) else ""
-    if not escaped or isinstance(value, bool) or len(escaped) > LONGEST_ID:
+    if isinstance(value, bool) or len(escaped) not in STORED_ID_LENGTHS:
         raise Unreadable("id_invalid")
-    return escaped
+    return escaped.replace(".", "%2E") if escaped in DOTS else escaped
 
 
 def optional_identifier(value: object) -> str | None:
@@ -124,6 +125,19 @@ def objects(value: object) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
         raise Unreadable("topic_shape")
     return value
+
+
+def fitting(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """Return as many lines as an order's document has room for; that some are missing shows in ``line_count``."""
+    kept: list[Line] = []
+    room = MAX_LINE_TEXT
+    for line in lines:
+        room -= sum(len(word) for word in (line.line_id, line.product_id, line.sku, line.vendor, line.category) if word)
+        room -= sum(len(tag) for tag in line.tags)
+        if room < 0:
+            break
+        kept.append(line)
+    return tuple(kept)
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from cashback.domain.facts import MAX_LINES, Body, Facts, Line
 from cashback.domain.money import Currency
+from cashback.domain.names import SHOPIFY
 from cashback.domain.news import CustomerNews, Ignored
 from cashback.domain.orders import News
 from cashback.domain.settings import Settings
-from cashback.domain.times import Instant
+from cashback.domain.times import OLDEST, Instant
 from cashback.storefronts.fields import (
     Unreadable,
+    fitting,
     flag,
     identifier,
     in_range,
@@ -24,8 +26,7 @@ from cashback.storefronts.fields import (
     time,
     whole,
 )
-from cashback.storefronts.shopify_refunds import MAX_PARTS, is_foreign, money, refund, total
-from cashback.storefronts.signatures import SHOPIFY
+from cashback.storefronts.shopify_refunds import MAX_PARTS, money, refund, total
 
 REGISTERED: Final = "customers/create"
 
@@ -105,7 +106,7 @@ def _order_news(order: dict[str, Any], settings: Settings, received_at: Instant 
         raise Unreadable("too_many_refunds")
     refunds = [refund(part, settings.currency) for part in embedded]
     buyer = order.get("customer")
-    customer = _customer(buyer, updated_at) if isinstance(buyer, dict) and buyer.get("id") is not None else None
+    customer = _customer(buyer, OLDEST) if isinstance(buyer, dict) and buyer.get("id") is not None else None
     status = text(order.get("financial_status"))
     facts = Facts(
         body=_body(order, updated_at, customer, settings),
@@ -117,9 +118,7 @@ def _order_news(order: dict[str, Any], settings: Settings, received_at: Instant 
     return News(order_id, SHOPIFY, facts, customer)
 
 
-def _refund_news(payload: dict[str, Any], currency: Currency) -> News | Ignored:
-    if is_foreign(payload, currency):
-        return Ignored("currency_mismatch")
+def _refund_news(payload: dict[str, Any], currency: Currency) -> News:
     part = refund(payload, currency)
     return News(identifier(payload.get("order_id")), SHOPIFY, Facts(refunds=MappingProxyType({part.refund_id: part})))
 
@@ -131,11 +130,12 @@ def _body(order: dict[str, Any], updated_at: Instant, customer: CustomerNews | N
     shipping = sum(_discounted(line, money(line, "price", currency) or 0, currency) for line in deliveries)
     tax_lines = order.get("tax_lines")
     tax = money(order, "total_tax", currency) if tax_lines is None else total(objects(tax_lines), "price", currency)
+    source_name = text(order.get("source_name")) or ""
     return Body(
         updated_at=updated_at,
         created_at=time(order.get("created_at")) or updated_at,
         currency=text(order.get("currency")) or "",
-        lines=tuple(_line(line, currency) for line in goods[:MAX_LINES]),
+        lines=fitting(_line(line, currency) for line in goods[:MAX_LINES]),
         total=money(order, "total_price", currency),
         shipping=in_range(shipping, currency),
         shipping_tax=in_range(sum(_tax(line, currency) for line in deliveries), currency),
@@ -144,7 +144,7 @@ def _body(order: dict[str, Any], updated_at: Instant, customer: CustomerNews | N
         taxes_included=flag(order.get("taxes_included")),
         customer_id=customer.customer_id if customer else None,
         customer_tags=(customer.tags if customer else None) or (),
-        channel=_channel(text(order.get("source_name")) or "", settings),
+        channel=_CHANNELS.get(source_name, source_name),
         delivery_type="delivery" if deliveries else "pickup",
         payment_methods=_gateways(order),
         line_count=len(goods),
@@ -177,7 +177,8 @@ def _is_tip(line: dict[str, Any]) -> bool:
 
 
 def _discounted(line: dict[str, Any], price: int, currency: Currency) -> int:
-    return price - total(objects(line.get("discount_allocations")), "amount", currency)
+    """Return a price less its discounts; one below zero is none, because nothing may earn more than its price."""
+    return price - max(0, total(objects(line.get("discount_allocations")), "amount", currency))
 
 
 def _tax(line: dict[str, Any], currency: Currency) -> int:
@@ -193,10 +194,6 @@ def _tips_and_fees(order: dict[str, Any], currency: Currency) -> int:
     return added
 
 
-def _channel(source_name: str, settings: Settings) -> str:
-    return _CHANNELS.get(source_name) or ("app" if source_name in settings.app_sources else source_name)
-
-
 def _gateways(order: dict[str, Any]) -> tuple[str, ...]:
     names = order.get("payment_gateway_names")
     listed = names if isinstance(names, list) else [order.get("gateway")]
@@ -204,7 +201,7 @@ def _gateways(order: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _customer(customer: dict[str, Any], heard_at: Instant | None, *, created: bool = False) -> CustomerNews:
-    """Read a person as they were at their own ``updated_at``, else when the body they stand in was made."""
+    """Read a person as of their own ``updated_at``; a mere mention in an order is older than any other news."""
     occurred_at = time(customer.get("updated_at")) or heard_at or time(customer.get("created_at"))
     if occurred_at is None:
         raise Unreadable("time_invalid")

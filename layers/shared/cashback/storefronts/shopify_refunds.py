@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from cashback.domain.facts import Refund, RefundLine
 from cashback.domain.money import Currency
+from cashback.domain.times import Instant
 from cashback.storefronts.fields import Unreadable, amount, identifier, in_range, objects, time, whole
 
 MAX_PARTS: Final = 1_000
@@ -37,7 +38,7 @@ def total(holders: Iterable[dict[str, Any]], name: str, currency: Currency) -> i
 
 
 def refund(body: dict[str, Any], currency: Currency) -> Refund:
-    """Read one refund.
+    """Read one refund. Of one in another currency only the units are read.
 
     ``money`` is what was given back beyond the lines: discrepancies between what Shopify computed and what was paid,
     else, where no line has an amount, what the transactions moved and neither shipping, tax, duties nor fees explain.
@@ -48,6 +49,9 @@ def refund(body: dict[str, Any], currency: Currency) -> Refund:
     if len(parts) > MAX_PARTS:
         raise Unreadable("too_many_refunds")
     lines = tuple(_line(part, currency) for part in parts)
+    if is_foreign(body, currency):
+        units = tuple(RefundLine(line.line_id, line.quantity) for line in lines)
+        return Refund(identifier(body.get("id")), units, created_at=_time(body), foreign=True)
     shipping, shipping_tax = _shipping(body, currency)
     moved, moving = _moved(body, currency, _MOVED), _moved(body, currency, _MOVING)
     beyond = -total(_discrepancies(body), "amount", currency)
@@ -63,8 +67,12 @@ def refund(body: dict[str, Any], currency: Currency) -> Refund:
         money=in_range(beyond, currency),
         shipping=in_range(shipping, currency),
         transactions=in_range(moved, currency) if moved else None,
-        created_at=time(body.get("created_at")) or time(body.get("processed_at")),
+        created_at=_time(body),
     )
+
+
+def _time(body: dict[str, Any]) -> Instant | None:
+    return time(body.get("created_at")) or time(body.get("processed_at"))
 
 
 def is_foreign(body: dict[str, Any], currency: Currency) -> bool:
@@ -76,7 +84,9 @@ def is_foreign(body: dict[str, Any], currency: Currency) -> bool:
     codes = {str(shop.get("currency_code") or currency.code) for shop in shops if isinstance(shop, dict)}
     if objects(body.get("refund_line_items")) or objects(body.get("order_adjustments")) or codes:
         return bool(codes - {currency.code})
-    return _foreign(body, currency, _MOVED) or _foreign(body, currency, _MOVING)
+    kinds = (_MOVED, _MOVING)
+    ours = any(_moved(body, currency, kind) for kind in kinds)
+    return not ours and any(_foreign(body, currency, kind) for kind in kinds)
 
 
 def _line(part: dict[str, Any], currency: Currency) -> RefundLine:

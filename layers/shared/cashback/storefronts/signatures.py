@@ -14,11 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from cashback.domain.errors import SignatureExpired, SignatureInvalid, SignatureMissing
-
-SHOPIFY: Final = "shopify"
-WOOCOMMERCE: Final = "woocommerce"
-EVENTS: Final = "events"
-SOURCES: Final = frozenset({SHOPIFY, WOOCOMMERCE, EVENTS})
+from cashback.domain.names import EVENTS, SHOPIFY, SOURCES, WOOCOMMERCE
 
 TOLERANCE: Final = 300
 """Seconds that a signed timestamp may lie in the past or in the future. Source: the Standard Webhooks specification."""
@@ -34,11 +30,15 @@ _DELIVERY: Final = {
     WOOCOMMERCE: ("x-wc-webhook-delivery-id",),
     EVENTS: ("webhook-id",),
 }
-_LONGEST_HINT: Final = 255
+_HINT: Final = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 
 _SECRETS: Final = 2
 """Every verification computes at least this many signatures: those of the active secrets, filled up with dummies."""
 _DUMMY: Final = b"verifies for nobody"
+
+_PREFIX: Final = "whsec_"
+_KEY_LENGTHS: Final = range(16, 129)
+"""Bytes of a secret of ``events``."""
 
 _PING: Final = b"webhook_id="
 _LONGEST_PING: Final = 32
@@ -94,16 +94,18 @@ def verify(claim: Claim, body: bytes, secrets: Sequence[str], now: float) -> Non
 
 
 def is_usable(source: str, secret: str) -> bool:
-    """Tell whether a secret can sign for the source: not empty, and base64 where the scheme wants it."""
-    return source in SOURCES and bool(_key(source, secret))
+    """Tell whether a secret may be given to a source: not empty, and for ``events`` ``whsec_`` and base64 of 16 to 128
+    bytes."""
+    key = _key(source, secret)
+    if source == EVENTS:
+        return secret.startswith(_PREFIX) and len(key) in _KEY_LENGTHS
+    return bool(key)
 
 
 def hints(source: str, headers: Mapping[str, str]) -> tuple[str, str]:
     """Return the topic and the delivery id that the headers claim, empty where they do not. Neither is signed, except
-    the id of ``events``."""
-    topic = _all(headers, _TOPIC.get(source, ()))
-    delivery = _all(headers, _DELIVERY.get(source, ()))
-    return "".join(topic[:1])[:_LONGEST_HINT], "".join(delivery[:1])[:_LONGEST_HINT]
+    the id of ``events``; both go into logs, so anything but a short word is dropped."""
+    return _hint(headers, _TOPIC.get(source, ())), _hint(headers, _DELIVERY.get(source, ()))
 
 
 def is_activation_ping(source: str, body: bytes) -> bool:
@@ -130,17 +132,16 @@ def _standard_claim(signature: str, delivery_id: str, timestamp: str) -> Claim:
 
 def _key(source: str, secret: str) -> bytes:
     """Return the key a secret stands for, empty where it stands for none."""
-    match source:
-        case "shopify":
-            return secret.encode()
-        case "woocommerce":
-            return _ESCAPED.sub(_unescape, secret).encode()
-        case "events":
-            try:
-                return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-            except (binascii.Error, ValueError):
-                return b""
-    return b""
+    if source == SHOPIFY:
+        return secret.encode()
+    if source == WOOCOMMERCE:
+        return _ESCAPED.sub(_unescape, secret).encode()
+    if source != EVENTS:
+        return b""
+    try:
+        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
 
 
 def _unescape(found: re.Match[str]) -> str:
@@ -153,6 +154,11 @@ def _unescape(found: re.Match[str]) -> str:
 
 def _all(headers: Mapping[str, str], names: tuple[str, ...]) -> list[str]:
     return [value for name, value in headers.items() if name.lower() in names]
+
+
+def _hint(headers: Mapping[str, str], names: tuple[str, ...]) -> str:
+    values = _all(headers, names)
+    return values[0] if values and _HINT.fullmatch(values[0]) else ""
 
 
 def _one(headers: Mapping[str, str], names: tuple[str, ...]) -> str:

@@ -9,7 +9,7 @@ from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.audit import audit_line
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import Lost, StateTable
-from cashback.domain.api_keys import ApiKey, Role
+from cashback.domain.api_keys import ApiKey, Role, digest_of
 from cashback.domain.audit import Act
 from cashback.domain.ledger import Write
 from cashback.domain.times import Instant
@@ -39,9 +39,9 @@ class ApiKeys(Struct, frozen=True):
 
     table: StateTable
 
-    def bearer(self, secret: str) -> Bearer | None:
+    def bearer(self, api_key: str) -> Bearer | None:
         """Return whom a key belongs to (consistent, one read unit)."""
-        item = self.table.get(keys.api_key(secret))
+        item = self.table.get(keys.api_key(digest_of(api_key)))
         if item is None:
             return None
         return Bearer(item["store_id"], item["api_key_id"], item["role"], item.get("expires_at"))
@@ -59,7 +59,7 @@ class ApiKeys(Struct, frozen=True):
 
     def additions(self, ring: KeyRing, key: ApiKey) -> Sequence[Write]:
         """Build the writes that add a key, for a transaction of its store."""
-        pk, sk = keys.api_key_digest(key.digest)
+        pk, sk = keys.api_key(key.digest)
         found: Item = {
             "pk": pk,
             "sk": sk,
@@ -79,7 +79,7 @@ class ApiKeys(Struct, frozen=True):
         return self._commit(
             self._raised(ring),
             self.table.put(_item(ring.store_id, key), "attribute_exists(pk)"),
-            self.table.delete(keys.api_key_digest(key.digest)),
+            self.table.delete(keys.api_key(key.digest)),
             audit_line(self.table, ring.store_id, act),
         )
 

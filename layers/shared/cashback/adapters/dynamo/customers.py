@@ -45,8 +45,8 @@ class Customers(Struct, frozen=True):
         return True
 
     def update(self, store_id: str, profile: Profile) -> bool:
-        """Write a profile over an older one; False when what stands there is as new, or erased."""
-        condition = "attribute_exists(pk) AND attribute_not_exists(erased_at) AND updated_at < :updated_at"
+        """Write a profile over one that is no newer; False when what stands there is newer by now, or erased."""
+        condition = "attribute_exists(pk) AND attribute_not_exists(erased_at) AND updated_at <= :updated_at"
         try:
             self.table.commit(self.table.put(_item(store_id, profile), condition, {":updated_at": profile.updated_at}))
         except Lost:

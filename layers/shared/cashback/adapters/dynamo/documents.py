@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
+from cashback.domain.errors import OrderTooLarge
 from cashback.domain.facts import Facts
 from cashback.domain.orders import Order, Review, Status, Step, Terms
 from cashback.domain.rules import NOTHING, Calculation
@@ -49,8 +50,15 @@ _DICTIONARY = (
 format, never to be changed: a better one would be a second one, told apart by the checksum that zlib puts in front."""
 
 
+MAX_DETAIL = 300_000
+"""Bytes of the compressed attribute; with all the others an item stays below DynamoDB's 400 KB."""
+
+
 def order_item(store_id: str, order: Order) -> Item:
-    """Return an order as it is stored, with its places in both indexes."""
+    """Return an order as it is stored, with its places in both indexes.
+
+    :raises OrderTooLarge: it would not fit.
+    """
     pk, sk = keys.order(store_id, order.order_id)
     place = keys.listed(order.created_at, order.order_id)
     item: Item = {"pk": pk, "sk": sk, "listing_pk": keys.orders_by_status(store_id, order.status), "listing_sk": place}
@@ -58,7 +66,10 @@ def order_item(store_id: str, order: Order) -> Item:
         item |= {"customer_pk": keys.orders_by_customer(store_id, order.customer_id), "customer_sk": place}
     item |= {name: value for name in _ATTRIBUTES if (value := getattr(order, name)) or name in _ALWAYS}
     detail = _Detail(**{name: getattr(order, name) for name in _Detail.__struct_fields__})
-    return item | {"detail": _packed(detail)}
+    packed = _packed(detail)
+    if len(packed) > MAX_DETAIL:
+        raise OrderTooLarge
+    return item | {"detail": packed}
 
 
 def order_of(item: Item) -> Order:

@@ -1,8 +1,8 @@
 """Every key of both tables, and nothing else builds one.
 
-Every partition key starts ``S#<store>#``, so no key of one store can name an item of another; the three exceptions
-are the API keys (``K#``), the directory of stores (``STORES``) and the index of due tasks. Ids are escaped, so an id
-holding ``#`` cannot reach into another partition even where the edge forgot to refuse it.
+Every partition key starts ``S#<store>#``, so no key of one store can name an item of another; the two exceptions
+are the API keys (``K#``) and the directory of stores (``STORES``). Ids are escaped, so an id holding ``#`` cannot reach
+into another partition even where the edge forgot to refuse it.
 """
 
 from hashlib import sha256
@@ -102,13 +102,8 @@ def key_guard(store: str) -> Key:
     return Key(store_keys(store), "GUARD")
 
 
-def api_key(secret: str) -> Key:
-    """An API key found by the hash of its secret; the secret itself is nowhere stored."""
-    return api_key_digest(sha256(secret.encode()).hexdigest())
-
-
-def api_key_digest(digest: str) -> Key:
-    """The same, by the hash."""
+def api_key(digest: str) -> Key:
+    """An API key, found by its hash; the key itself is nowhere stored."""
     return Key(f"K#{digest}", "KEY")
 
 

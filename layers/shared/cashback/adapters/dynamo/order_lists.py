@@ -63,6 +63,8 @@ class OrderLists(Struct, frozen=True):
         """Yield (place, order id) from the newest on, reading the index a page at a time."""
         low = wanted.created_from or "0"
         high = before or keys.listed_until(wanted.created_to)
+        if low > high:
+            return
         values = {":pk": partition, ":low": low, ":high": high}
         condition = f"{name}_pk = :pk AND {name}_sk BETWEEN :low AND :high"
         for item in self.table.query(condition, values, IndexName=index, ScanIndexForward=False, Limit=limit + 1):

@@ -15,7 +15,7 @@ from cashback.domain.audit import Act
 from cashback.domain.errors import Busy, NotFound, StateConflict, VersionConflict
 from cashback.domain.ledger import Write
 from cashback.domain.money import Currency
-from cashback.domain.settings import Settings
+from cashback.domain.settings import DEFAULTS, Settings
 from cashback.domain.stores import StoreDocument, StoreRecord, as_text
 from cashback.domain.times import Instant, instant, moment
 
@@ -131,7 +131,7 @@ def _document_of(store_id: str, item: Item) -> StoreDocument:
         store_id=store_id,
         version=item["version"],
         currency=Currency(item["currency"], item["exponent"]),
-        document=json.loads(item["document"]),
+        document={**DEFAULTS, **json.loads(item["document"])},
         created_at=item["created_at"],
         updated_at=item["updated_at"],
         updated_by=item["updated_by"],
@@ -146,10 +146,10 @@ def _record_item(record: StoreRecord) -> Item:
         "sk": sk,
         "name": record.name,
         "created_at": record.created_at,
-        "request": record.request,
-        "payload": record.payload,
+        "request_hash": record.request_hash,
+        "body_hash": record.body_hash,
     }
 
 
 def _record_of(item: Item) -> StoreRecord:
-    return StoreRecord(item["sk"], item["name"], item["created_at"], item.get("request"), item.get("payload"))
+    return StoreRecord(item["sk"], item["name"], item["created_at"], item.get("request_hash"), item.get("body_hash"))

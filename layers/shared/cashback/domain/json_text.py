@@ -1,16 +1,12 @@
-"""JSON as it was written: numbers keep their literal text, and what two readers could read differently is refused."""
+"""JSON read strictly: what two readers could read differently is refused, and no number becomes a float."""
 
 import json
+from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 from msgspec import Struct
 
 from cashback.domain.errors import Invalid, Malformed
-
-MAX_BODY: Final = 1_048_576
-"""Bytes of a JSON body."""
-
-MAX_DEPTH: Final = 32
 
 LONGEST_NUMBER: Final = 4_300
 """Digits that an integer may have anywhere; longer ones are an attack on whoever converts them."""
@@ -27,19 +23,24 @@ class Number(Struct, frozen=True):
         return len(self.text) > LONGEST_NUMBER
 
 
-def read_object(text: str) -> dict[str, Any]:
-    """Read a JSON object; its numbers come as ``Number``.
+def read_object(
+    text: str, *, deepest: int, whole: Callable[[str], Any], decimal: Callable[[str], Any]
+) -> dict[str, Any]:
+    """Read a JSON object of at most ``deepest`` levels.
+
+    ``whole`` and ``decimal`` make a value of the text of a number without and with a point or an exponent; a
+    ValueError of theirs makes the text malformed.
 
     :raises Malformed: ``json_invalid`` (also NaN, a BOM, trailing text, deep nesting) or ``json_duplicate_key``.
     :raises Invalid: it is JSON but no object.
     """
     try:
         value = json.loads(
-            text, parse_float=Number, parse_int=Number, parse_constant=_refuse, object_pairs_hook=_unique
+            text, parse_int=whole, parse_float=decimal, parse_constant=_refuse, object_pairs_hook=_unique
         )
     except (ValueError, RecursionError) as error:
         raise Malformed("json_invalid", "the body is not JSON") from error
-    if _depth(value) > MAX_DEPTH:
+    if text.count("{") + text.count("[") > deepest and _is_deeper(value, deepest):
         raise Malformed("json_invalid", "the body is nested too deeply")
     if not isinstance(value, dict):
         raise Invalid("body", "type", "the body is not a JSON object")
@@ -57,16 +58,12 @@ def _refuse(_constant: str) -> NoReturn:
     raise ValueError("not a JSON number")
 
 
-def _depth(value: Any) -> int:
-    """Return how deeply a value is nested, without recursion."""
-    depth, level = 0, [value]
-    while level:
-        depth += 1
-        inner: list[Any] = []
-        for part in level:
-            if isinstance(part, dict):
-                inner += [child for child in part.values() if isinstance(child, dict | list)]
-            elif isinstance(part, list):
-                inner += [child for child in part if isinstance(child, dict | list)]
-        level = inner
-    return depth
+def _is_deeper(value: object, deepest: int) -> bool:
+    """Tell whether a value nests deeper, level by level and so without recursion."""
+    level = [value]
+    for _ in range(deepest + 1):
+        containers = [part for part in level if isinstance(part, dict | list)]
+        if not containers:
+            return False
+        level = [part for one in containers for part in (one.values() if isinstance(one, dict) else one)]
+    return True

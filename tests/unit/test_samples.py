@@ -1,0 +1,51 @@
+"""The samples in events/ are what the functions are really given: each is answered by its handler."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cashback.edge import ids
+from dev.project import ROOT
+from tests.unit.deployment import Deployment, function
+
+STORY = (
+    "platform_api",
+    "webhook_ingest",
+    "event_worker",
+    "authorizer",
+    "settings_api",
+    "orders_api",
+    "customers_api",
+)
+"""Each sample is good once those before it have been served: they are of one store, order and customer."""
+
+
+def sample(name: str) -> Any:
+    return json.loads((ROOT / "events" / f"{name}.json").read_text())
+
+
+def serve(name: str) -> Any:
+    return function(name).handler(sample(name), None)
+
+
+def test_every_sample_is_in_the_story() -> None:
+    assert {Path(path).stem for path in (ROOT / "events").glob("*.json")} == set(STORY)
+
+
+@pytest.mark.parametrize("name", STORY)
+def test_a_sample_is_served(deployment: Deployment, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    key = sample("authorizer")["authorizationToken"].removeprefix("Bearer ")
+    monkeypatch.setattr(ids, "new_api_key", lambda _store_id: key)
+    for earlier in STORY[: STORY.index(name)]:
+        serve(earlier)
+    answer = serve(name)
+    assert answer.get("statusCode", 200) in {200, 201}, answer
+    assert not answer.get("batchItemFailures")
+    if name == "authorizer":
+        assert answer["policyDocument"]["Statement"][0]["Effect"] == "Allow"
+    if name == "orders_api":
+        assert json.loads(answer["body"])["items"] == []
+    if name == "customers_api":
+        assert json.loads(answer["body"])["available"] == {"amount": "10.67", "currency": "USD"}
