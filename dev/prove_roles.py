@@ -74,7 +74,7 @@ def tests_fail_without(image: Path, grant: Grant | None) -> bool:
             remove(aws, grant)
         aws.stop()
         finished = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-x", "tests/e2e"],
+            [sys.executable, "-m", "pytest", "-q", "-x", "-n", "2", "tests/e2e"],
             cwd=ROOT,
             env={**os.environ, deploy.IMAGE_VARIABLE: scratch},
             capture_output=True,

@@ -171,7 +171,6 @@ def test_every_function_finds_what_it_needs_by_name(function: str) -> None:
         "SECRETS_KEY_ID",
         "KEYS_PARAMETER",
         "POWERTOOLS_METRICS_NAMESPACE",
-        "POWERTOOLS_LOG_LEVEL",
     }
 
 
