@@ -111,15 +111,17 @@ class Story:
         """The order, once everything that was sent is handled; it must then have this status."""
 
         def look() -> dict[str, Any] | None:
+            handled = self.queue.is_empty()  # asked first: what is read after it is what the events made
             answer = self.store.api("GET", f"/v1/orders/{self.order_id}")
             order: dict[str, Any] = answer.expect(200, 404)
-            return order if answer.status == 200 and (order["status"] == status or self.queue.is_empty()) else None
+            return order if handled or order.get("status") == status else None
 
         order = wait_until(look, seconds=60) or {}
-        if order["status"] != status:
+        if order.get("status") != status:
+            what = f"{order.get('badge')} ({order.get('reason')})" if "badge" in order else "not there"
             sys.exit(
-                f"error: the order is {order['badge']} ({order['reason']}) where {status} was expected. If the demo "
-                "store's settings were changed, make reset starts over with the default ones."
+                f"error: the order is {what} where {status} was expected. If the demo store's settings were changed, "
+                "make reset starts over with the default ones; make logs shows what the functions said."
             )
         return order
 
