@@ -28,8 +28,11 @@ def main() -> None:
     known = stack.read_stack_file()
     store = Store(Urls(known["api_url"], known["webhook_url"]), known["store_id"], known["api_key"], known["secrets"])
     story = Story(store, EventQueue(known))
-    for line in story.lines():
-        print(line, flush=True)
+    try:
+        for line in story.lines():
+            print(line, flush=True)
+    except TimeoutError:
+        sys.exit("error: the events are not handled within a minute; make logs shows what the functions said")
     print(farewell(store, story.customer_id))
 
 
