@@ -99,13 +99,16 @@ def policies(aws: LocalAws) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def remove(aws: LocalAws, grant: Grant) -> None:
-    """Take one action out of one statement; a statement without actions goes."""
+    """Take one action out of one statement; a statement without actions goes, and a policy without any."""
     document = copy.deepcopy(next(document for role, policy, document in policies(aws) if (role, policy) == grant[:2]))
     for statement in document["Statement"]:
         if statement["Sid"] == grant.sid:
             statement["Action"] = [action for action in as_list(statement["Action"]) if action != grant.action]
     document["Statement"] = [statement for statement in document["Statement"] if statement["Action"]]
     iam = aws.client("iam")
+    if not document["Statement"]:
+        iam.delete_role_policy(RoleName=grant.role, PolicyName=grant.policy)
+        return
     iam.put_role_policy(RoleName=grant.role, PolicyName=grant.policy, PolicyDocument=json.dumps(document))
 
 
