@@ -136,21 +136,21 @@ class Shop:
         order: dict[str, Any] = plain(self.store.api("GET", sale.path).expect(200))
         return order
 
-    def entries(self, customer_id: int | None) -> list[tuple[str, str]]:
+    def entries(self, customer_id: int | str | None) -> list[tuple[str, str]]:
         """Type and amount of each transaction, newest first."""
         answer = self.store.api("GET", f"/v1/customers/{customer_id}/transactions?limit=100&include_zero=true")
         page = plain(answer.expect(200))
         assert page["next_cursor"] is None
         return [(item["type"], item["amount"]) for item in page["items"]]
 
-    def account(self, customer_id: int | None) -> dict[str, Any]:
+    def account(self, customer_id: int | str | None) -> dict[str, Any]:
         """The balance as the API shows it, once it was found to be the sum of its transactions."""
         balance: dict[str, Any] = plain(self.store.api("GET", f"/v1/customers/{customer_id}/balance").expect(200))
         assert sum(Decimal(amount) for _, amount in self.entries(customer_id)) == Decimal(balance["available"])
         assert Decimal(balance["credited"]) - Decimal(balance["debited"]) == Decimal(balance["available"])
         return balance
 
-    def available(self, customer_id: int | None) -> str:
+    def available(self, customer_id: int | str | None) -> str:
         """What the customer has."""
         return str(self.account(customer_id)["available"])
 

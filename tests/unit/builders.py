@@ -86,15 +86,21 @@ def united(refunds: Iterable[Refund]) -> Mapping[str, Refund]:
 
 
 def news(
-    about: Body | None = None, *refunds: Refund, order_id: str = ORDER, source: str = SOURCE, **marks: bool
+    about: Body | None = None, *refunds: Refund, order_id: str = ORDER, source: str = SOURCE, **marks: Any
 ) -> News:
-    """What one event says; ``marks`` are paid, completed and cancelled."""
+    """What one event says; ``marks`` are paid, completed, cancelled and began_at."""
     return News(order_id, source, Facts(body=about, refunds=united(refunds), **marks))
 
 
 def paid(*lines: Line, refunds: Iterable[Refund] = (), order_id: str = ORDER, **more: Any) -> News:
     """A paid order of these lines."""
     return news(body(*lines, **more), *refunds, order_id=order_id, paid=True)
+
+
+def listing(*lines: Line, refunds: Iterable[Refund] = (), **more: Any) -> News:
+    """A paid order of a shop whose bodies list every refund there is, so that a missing one was deleted."""
+    refunds = tuple(refunds)
+    return paid(*lines, refunds=refunds, refund_ids=frozenset(one.refund_id for one in refunds), **more)
 
 
 class Shop:

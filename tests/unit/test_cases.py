@@ -6,23 +6,22 @@ from typing import Any
 
 import pytest
 
-from cashback.domain.clawback import claw
+from cashback.adapters.dynamo.documents import order_item, order_of
 from cashback.domain.errors import StateConflict
 from cashback.domain.facts import Body
-from cashback.domain.ledger import Entry
 from cashback.domain.news import Ignored
-from cashback.domain.orders import Mode, News, Order, Status, stepped
+from cashback.domain.orders import Mode, News, Order, Status
 from cashback.storefronts.parsing import read
 from tests.unit.builders import (
     CUSTOMER,
     JPY,
     KWD,
-    NOW,
     ORDER,
     STORE,
     Shop,
     body,
     line,
+    listing,
     news,
     paid,
     refund,
@@ -569,63 +568,170 @@ def test_case_40_the_refund_of_an_excluded_line_claws_back_nothing() -> None:
     assert_stands(store, status=Status.REVERSED, award=1_000, target=1_000, balance=0, spent=0)
 
 
-def delete_refunds(store: Shop) -> list[Entry]:
-    """Commit the deletion of every refund of the order, as facts that lack them; return what it posted."""
-    order, known = store.order, store.entries[CUSTOMER]
-    without = replace(order, facts=replace(order.facts, refunds={}))
-    decision = claw(without, store.settings, store.account, "shop:shopify")
-    assert decision.version == store.account.version
-    assert store.commit(replace(decision, order=stepped(decision.order, order, NOW, "shop:shopify"))) is None
-    return [entry for cause, entry in store.entries[CUSTOMER].items() if cause not in known]
+def test_case_27_a_deleted_refund_is_given_back_as_a_new_entry() -> None:
+    store = Shop()
+    store.hear(listing(line("1", 10_000), second=1))
+    store.hear(listing(line("1", 10_000), refunds=[refund("r", money=4_000)], second=2))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=200, balance=300, spent=6_000)
+    store.hear(listing(line("1", 10_000), second=3))
+    assert_stands(store, status=Status.PROCESSED, reason="awarded", award=500, balance=500, spent=10_000)
+    assert store.posted == {f"ord:{ORDER}:earn": 500, f"ord:{ORDER}:ref:r": -200, f"ord:{ORDER}:ref:r:del": 200}
+    assert store.hear(listing(line("1", 10_000), refunds=[refund("r", money=4_000)], second=2)) is None
+
+
+def test_case_27_the_deletion_may_be_told_before_the_refund() -> None:
+    store = Shop()
+    store.hear(listing(line("1", 10_000), second=3))
+    store.hear(listing(line("1", 10_000), refunds=[refund("r", money=4_000)], second=2))
+    assert_stands(store, status=Status.PROCESSED, award=500, balance=500, spent=10_000)
+    assert store.posted == {f"ord:{ORDER}:earn": 500}
+    store.hear(listing(line("1", 10_000), refunds=[refund("s", money=2_000)], second=4))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=100, balance=400, spent=8_000)
+    assert store.posted == {f"ord:{ORDER}:earn": 500, f"ord:{ORDER}:ref:s": -100}
+
+
+def test_case_27_what_is_owed_for_the_refund_is_forgiven_first() -> None:
+    store = Shop()
+    store.hear(listing(line("1", 10_000), second=1))
+    store.spend(400)
+    store.hear(listing(line("1", 10_000), refunds=[refund("r", money=10_000)], second=2))
+    assert_stands(store, status=Status.REVERSED, award=500, target=500, owed=400, balance=0, shortfall=400, spent=0)
+    store.hear(listing(line("1", 10_000), second=3))
+    assert_stands(store, status=Status.PROCESSED, award=500, balance=100, spent=10_000)
+
+
+def test_case_27_one_refund_deleted_and_another_made_in_its_place_have_an_entry_each() -> None:
+    store = Shop()
+    store.hear(listing(line("1", 10_000), second=1))
+    store.spend(400)
+    store.hear(listing(line("1", 10_000), refunds=[refund("r", money=6_000)], second=2))
+    assert_stands(
+        store, status=Status.PARTIALLY_REVERSED, award=500, target=300, owed=200, balance=0, shortfall=200, spent=4_000
+    )
+    store.hear(listing(line("1", 10_000), refunds=[refund("s", money=8_000)], second=3))
+    assert_stands(
+        store, status=Status.PARTIALLY_REVERSED, award=500, target=400, owed=300, balance=0, shortfall=300, spent=2_000
+    )
+    moved = store.entries[CUSTOMER]
+    deleted, made = moved[f"ord:{ORDER}:ref:r:del"], moved[f"ord:{ORDER}:ref:s"]
+    assert [(entry.amount, entry.owed) for entry in (deleted, made)] == [(100, -200), (-100, 300)]
+
+
+def test_case_27_a_refund_that_bodies_of_one_moment_disagree_about_stands_and_is_settled_as_often_as_told() -> None:
+    store = Shop()
+    without, with_refund = line("1", 10_000), [refund("r", money=4_000)]
+    store.hear(listing(without, refunds=with_refund, second=1))
+    store.hear(listing(without, second=2))
+    store.hear(listing(without, refunds=with_refund, second=2))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=200, balance=300, spent=6_000)
+    store.hear(listing(without, second=3))
+    assert_stands(store, status=Status.PROCESSED, award=500, balance=500, spent=10_000)
+    store.hear(listing(without, refunds=with_refund, second=4))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=200, balance=300, spent=6_000)
+
+
+def test_case_27_where_more_was_removed_than_the_deleted_refund_took_the_deletion_takes_nothing() -> None:
+    store = Shop()
+    store.hear(listing(line("1", 6_000), line("2", 4_000), refunds=[refund("r", money=1_000)], second=1))
+    store.hear(listing(line("1", 6_000), second=2))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=200, balance=300, spent=6_000)
+    assert store.posted == {f"ord:{ORDER}:earn": 500, f"ord:{ORDER}:ref:r": -50, f"ord:{ORDER}:edit:1": -150}
+    assert (set(store.order.clawed), set(store.order.undone)) == ({"r"}, {"r"})
+    assert order_of(order_item("demo", store.order)) == store.order
+
+
+def test_case_27_of_a_cancelled_order_no_deleted_refund_comes_back() -> None:
+    store = Shop()
+    store.hear(listing(line("1", 10_000), refunds=[refund("r", money=4_000)], second=1))
+    store.hear(news(body(line("1", 10_000), second=2, refund_ids=frozenset()), cancelled=True))
+    store.hear(listing(line("1", 10_000), second=3))
+    assert_stands(store, status=Status.REVERSED, reason="order_cancelled", award=500, target=500, balance=0, spent=0)
+    assert store.posted == {f"ord:{ORDER}:earn": 500, f"ord:{ORDER}:ref:r": -200, f"ord:{ORDER}:cancel": -300}
+
+
+def test_case_27_a_refund_deleted_while_pending_counts_for_the_reviewer_no_more_and_is_not_given_back_twice() -> None:
+    store = Shop(auto_processing=False)
+    store.hear(listing(line("1", 10_000), refunds=[refund("r", money=4_000)], second=1))
+    assert store.order.calculated == 300
+    store.hear(listing(line("1", 10_000), second=2))
+    assert store.order.calculated == 500
+    store.approve()
+    store.hear(listing(line("1", 10_000), second=3))
+    assert store.posted == {f"ord:{ORDER}:earn": 500}
+
+
+def test_case_27_a_crowd_of_deletions_is_given_back_whole_in_one_posting() -> None:
+    store = Shop()
+    crowd = [refund(f"r{i}", money=100) for i in range(90)]
+    store.hear(listing(line("1", 10_000), refunds=crowd, second=1))
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=450, balance=50, spent=1_000)
+    store.hear(listing(line("1", 10_000), refunds=crowd[:1], second=2))
+    assert len(store.postings[-1]) <= 41
+    assert_stands(store, status=Status.PARTIALLY_REVERSED, award=500, target=5, balance=495, spent=9_900)
 
 
 def owing_ten() -> Shop:
     """Order A earned 10.00, which was spent before the order was refunded."""
     store = Shop(base_rate="0.1")
-    store.hear(paid(line("1", 10_000)))
+    store.hear(listing(line("1", 10_000), second=1))
     store.spend(1_000)
-    store.hear(news(None, refund("r", units("1"))))
+    store.hear(listing(line("1", 10_000), refunds=[refund("r", units("1"))], second=2))
     assert_stands(
         store, status=Status.REVERSED, award=1_000, target=1_000, owed=1_000, balance=0, shortfall=1_000, spent=0
     )
     return store
 
 
+def deleted(store: Shop) -> list[tuple[str, int, int]]:
+    """What the deletion of the order's one refund posts: cause, amount and owed of each entry."""
+    known = store.entries[CUSTOMER]
+    store.hear(listing(line("1", 10_000), second=3))
+    posted = (entry for cause, entry in store.entries[CUSTOMER].items() if cause not in known)
+    return [(entry.cause, entry.amount, entry.owed) for entry in posted]
+
+
 def test_case_41_what_was_repaid_for_a_refund_is_given_back_when_the_refund_is_deleted() -> None:
     store = owing_ten()
     store.hear(paid(line("1", 10_000), order_id="B"))
     assert_stands(store, status=Status.REVERSED, award=1_000, target=1_000, owed=1_000, balance=0, spent=10_000)
-    assert [(entry.amount, entry.owed) for entry in delete_refunds(store)] == [(1_000, 0)]
-    assert (store.order.target, store.order.owed, store.order.taken) == (0, 0, 0)
-    assert (store.account.available, store.account.shortfall) == (1_000, 0)
+    assert deleted(store) == [(f"ord:{ORDER}:ref:r:del", 1_000, 0)]
+    assert_stands(store, status=Status.PROCESSED, award=1_000, balance=1_000, spent=20_000)
 
 
 def test_case_41_what_is_still_owed_is_forgiven_and_nothing_is_given_back() -> None:
     store = owing_ten()
-    assert [(entry.amount, entry.owed) for entry in delete_refunds(store)] == [(0, -1_000)]
-    assert (store.account.available, store.account.shortfall) == (0, 0)
+    assert deleted(store) == [(f"ord:{ORDER}:ref:r:del", 0, -1_000)]
+    assert_stands(store, status=Status.PROCESSED, award=1_000, balance=0, spent=10_000)
 
 
 def test_case_41_of_what_was_half_repaid_one_half_is_forgiven_and_the_other_given_back() -> None:
     store = owing_ten()
     store.hear(paid(line("1", 4_000), order_id="B"))
-    assert [(entry.amount, entry.owed) for entry in delete_refunds(store)] == [(400, -600)]
-    assert (store.account.available, store.account.shortfall) == (400, 0)
+    assert deleted(store) == [(f"ord:{ORDER}:ref:r:del", 400, -600)]
+    assert_stands(store, status=Status.PROCESSED, award=1_000, balance=400, spent=14_000)
 
 
 def test_case_41_what_is_given_back_repays_the_shortfall_of_other_orders() -> None:
     store = Shop(base_rate="0.1")
-    store.hear(paid(line("1", 10_000)))
-    store.hear(news(None, refund("r", units("1"))))
+    store.hear(listing(line("1", 10_000), second=1))
+    store.hear(listing(line("1", 10_000), refunds=[refund("r", units("1"))], second=2))
     store.hear(paid(line("1", 6_000), order_id="B"))
     store.spend(600)
     store.hear(news(None, refund("q", units("1")), order_id="B"))
     assert (store.account.available, store.account.shortfall) == (0, 600)
-    assert [(entry.kind, entry.amount, entry.owed) for entry in delete_refunds(store)] == [
-        ("reversal", 1_000, 0),
-        ("recovery", -600, -600),
-    ]
-    assert (store.account.available, store.account.shortfall) == (400, 0)
+    cause = f"ord:{ORDER}:ref:r:del"
+    assert deleted(store) == [(cause, 1_000, 0), (f"rec:{cause}", -600, -600)]
+    assert_stands(store, status=Status.PROCESSED, award=1_000, balance=400, spent=10_000)
+
+
+def test_a_refund_told_beside_one_that_lowers_it_leaves_no_more_owing_than_both_take() -> None:
+    store = Shop()
+    store.hear(paid(line("1", 10_000), total=10_000))
+    store.spend(500)
+    store.hear(news(None, refund("r", money=5_000), refund("s", money=-2_000)))
+    assert_stands(
+        store, status=Status.PARTIALLY_REVERSED, award=500, target=150, owed=150, balance=0, shortfall=150, spent=7_000
+    )
 
 
 def test_case_41_units_that_come_back_forgive_what_is_owed_before_anything_is_credited() -> None:

@@ -1,6 +1,7 @@
 from copy import replace
 from datetime import UTC, datetime
 from fractions import Fraction
+from random import Random
 
 import pytest
 from hypothesis import example, given
@@ -28,6 +29,7 @@ def a_body(draw: st.DrawFn) -> Body:
         second=draw(st.sampled_from([0, 0, 0, 1])),
         total=draw(st.sampled_from([None, None, 0, 9_000])),
         shipping=draw(st.sampled_from([0, 500])),
+        refund_ids=draw(st.sampled_from([None, frozenset(), frozenset({"r1"}), frozenset({"r2", "r10"})])),
     )
 
 
@@ -46,6 +48,7 @@ facts = st.builds(
     completed=st.booleans(),
     cancelled=st.booleans(),
     refunds=st.lists(refunds, max_size=3).map(united),
+    began_at=st.sampled_from([None, at(0), at(1)]),
 )
 
 
@@ -113,6 +116,54 @@ def test_a_refund_told_twice_with_other_content_is_kept_once_whatever_came_first
     merged = Facts(refunds=united([one])).merged(Facts(refunds=united([other])))
     assert merged == Facts(refunds=united([other])).merged(Facts(refunds=united([one])))
     assert len(merged.refunds) == 1
+
+
+def listed(second: int, *refunds: Refund) -> Facts:
+    """A body that lists all its refunds, and brings them."""
+    return Facts(
+        body=body(line("1", 1_000), second=second, refund_ids=frozenset(united(refunds))), refunds=united(refunds)
+    )
+
+
+def test_a_refund_that_the_newest_body_lists_no_more_is_deleted_but_not_forgotten() -> None:
+    known = listed(1, refund("r1", money=100), refund("r2", money=200)).merged(listed(2, refund("r2", money=200)))
+    assert set(known.refunds) == {"r1", "r2"}
+    assert set(known.standing_refunds) == {"r2"}
+    assert known.gone_shares()["1"] == Fraction(1, 5)
+
+
+def test_an_older_body_that_arrives_late_brings_no_deleted_refund_back() -> None:
+    newest = listed(3, refund("r2", money=200))
+    assert set(newest.merged(listed(1, refund("r1", money=100))).standing_refunds) == {"r2"}
+    assert set(newest.merged(listed(4, refund("r1", money=100))).standing_refunds) == {"r1"}
+
+
+def test_bodies_of_one_moment_list_their_refunds_together() -> None:
+    one, other = listed(1, refund("r1", money=100)), listed(1, refund("r2", money=200))
+    assert set(one.merged(other).standing_refunds) == {"r1", "r2"}
+    silent = Facts(body=body(line("1", 1_000), second=1), refunds=united([refund("r3", money=5)]))
+    assert set(one.merged(silent).standing_refunds) == {"r1", "r3"}
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.sets(st.sampled_from(["r1", "r2", "r10"]))), min_size=1), st.randoms())
+def test_the_refunds_that_stand_are_those_of_the_newest_moment(
+    told: list[tuple[int, set[str]]], random: Random
+) -> None:
+    bodies = [listed(second, *(refund(name, money=100) for name in names)) for second, names in told]
+    random.shuffle(bodies)
+    known = Facts()
+    for each in bodies:
+        known = known.merged(each)
+    newest = max(second for second, _ in told)
+    assert set(known.standing_refunds) == set().union(*(names for second, names in told if second == newest))
+
+
+def test_an_order_was_created_when_the_earliest_event_says_else_when_its_body_says() -> None:
+    assert Facts().created_at is None
+    told = Facts(body=body(second=5, created_at=at(5)))
+    assert told.created_at == at(5)
+    began = Facts(began_at=at(2)).merged(told).merged(Facts(began_at=at(3)))
+    assert began.created_at == at(2)
 
 
 @given(facts)

@@ -58,8 +58,23 @@ def test_numbers_keep_their_digits() -> None:
     }
 
 
-def test_other_sources_are_not_read_yet() -> None:
-    assert read("woocommerce", "order.updated", b"{}", STORE) == Ignored("source_unknown")
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("shopify", "topic_shape"),
+        ("woocommerce", "topic_shape"),
+        ("events", "type_unknown"),
+        ("magento", "source_unknown"),
+        ("", "source_unknown"),
+    ],
+)
+def test_each_source_is_read_by_its_own_rules(source: str, reason: str) -> None:
+    assert read(source, "", b"{}", STORE) == Ignored(reason)
+
+
+@pytest.mark.parametrize("source", ["shopify", "woocommerce", "events"])
+def test_malformed_json_is_ignored_whatever_the_source(source: str) -> None:
+    assert read(source, "", b"{", STORE) == Ignored("json_invalid")
 
 
 @pytest.mark.parametrize(

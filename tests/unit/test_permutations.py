@@ -16,7 +16,7 @@ from cashback.domain.facts import Body, Facts, Line, Refund, RefundLine
 from cashback.domain.ledger import Kind
 from cashback.domain.money import round_half_up
 from cashback.domain.orders import AWARDED, REVIEWED, News, Status
-from tests.unit.builders import CUSTOMER, ORDER, Shop, body, line, news, paid, refund, units
+from tests.unit.builders import CUSTOMER, ORDER, Shop, body, line, listing, news, paid, refund, units
 
 POLICIES = st.sampled_from(["partial", "full_or_skip", "allow_negative"])
 
@@ -233,6 +233,38 @@ def test_what_a_reviewer_would_credit_now_is_what_automatic_mode_would_have_left
     else:
         assert automatic.account.available == 0
     assert manual.account.total_spent == automatic.account.total_spent
+
+
+@st.composite
+def listed_stories(draw: st.DrawFn) -> Story:
+    """The bodies of a shop that lists an order's refunds in each, by amount only. Refunds come and go, some bodies are
+    as old as another, and the order may be cancelled."""
+    lines = draw(some_lines())
+    refunds = [refund(f"r{i}", money=draw(st.sampled_from([1, 100, 2_500, 50_000]))) for i in range(3)]
+    told = [listing(*lines, second=draw(st.integers(0, 1)))]
+    for second in draw(st.lists(st.integers(1, 5), max_size=5)):
+        kept = draw(st.lists(st.sampled_from(refunds), unique=True))
+        told.append(listing(*lines, refunds=kept, second=second))
+    if draw(st.sampled_from([False, False, False, True])):
+        told.append(news(None, cancelled=True))
+    return Story(draw(some_rules(hold_over_award=None)), tuple(told))
+
+
+@examples(max_examples=400)
+@given(st.data(), listed_stories(), st.frozensets(st.integers(1, 9), max_size=2))
+def test_invariant_7_holds_where_refunds_are_deleted_again(
+    data: st.DataObject, story: Story, spending: frozenset[int]
+) -> None:
+    straight = is_told(story, list(story.told))
+    rules = {**story.rules, "clawback": "partial"}
+    turned = is_told(Story(rules, story.told), data.draw(shuffled(story.told)), spending=spending)
+    took_out = -sum(entry.amount for entry in turned.entries.get(CUSTOMER, {}).values() if entry.kind is Kind.MANUAL)
+    ends = end_of(turned)
+    assert {**ends, "balance": ends["balance"] + took_out} == end_of(straight)
+    assert turned.order.owed == turned.account.shortfall
+    event(f"given back: {any(cause.endswith(':del') for cause in turned.posted)}")
+    for each in story.told:
+        assert turned.hear(each) is None
 
 
 @given(st.data(), st.integers(1, 900), st.booleans())

@@ -9,7 +9,7 @@ from fractions import Fraction
 from math import floor
 
 from cashback.domain import causes
-from cashback.domain.clawback import claw, target_of
+from cashback.domain.clawback import claw, decided, gives_back
 from cashback.domain.facts import Body, Facts
 from cashback.domain.ledger import Account, Entry, Figures, Kind, payload_hash
 from cashback.domain.money import round_half_up
@@ -54,15 +54,15 @@ def hear(order: Order | None, news: News, settings: Settings, account: Account |
 
 
 def account_needed(order: Order | None, news: News, settings: Settings) -> str | None:
-    """Return the customer whose account the decision must see first: for a tier, or where a target may fall.
+    """Return the customer whose account the decision must see first: for a tier, or where something is given back.
 
     Everything else is decided without, and the ledger's conditions say when that was wrong.
     """
     facts = order.facts.merged(news.facts) if order else news.facts
     if order is None or order.terms is None:
         return _owner(order, facts) if settings.tiers else None
-    falls = order.status in AWARDED and target_of(order, facts) < order.target
-    return order.customer_id if falls else None
+    gives = order.status in AWARDED and gives_back(replace(order, facts=facts))
+    return order.customer_id if gives else None
 
 
 def approve(order: Order, amount: int, review: Review) -> Decision:
@@ -87,10 +87,9 @@ def approve(order: Order, amount: int, review: Review) -> Decision:
         calculation=order.calculation.awarding(amount),
         basis=basis,
         award=amount,
-        clawed=frozenset(order.facts.refunds),
         review=review,
     )
-    return Decision(stepped(credited, order, review.at, review.actor), (entry,), repays=True)
+    return Decision(stepped(decided(credited), order, review.at, review.actor), (entry,), repays=True)
 
 
 def reject(order: Order, reason: str, review: Review) -> Decision:
@@ -196,7 +195,7 @@ def _counted(decision: Decision, before: Order | None, settings: Settings, now: 
         figures = Figures(
             orders_count=0 if order.counted else 1,
             total_spent=spent - order.spent,
-            ordered_at=None if order.counted else body.created_at,
+            ordered_at=None if order.counted else order.created_at,
         )
         order = replace(order, spent=spent, counted=True)
     return replace(decision, order=stepped(order, before, now, actor), figures=figures)

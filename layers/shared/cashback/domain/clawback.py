@@ -8,16 +8,26 @@ from collections.abc import Mapping
 from copy import replace
 from typing import Final
 
+from msgspec import Struct
+
 from cashback.domain import causes
-from cashback.domain.facts import Facts, Refund
+from cashback.domain.facts import Facts, Refund, gone_shares
 from cashback.domain.ledger import Account, Entry, Kind, payload_hash, recovery_of
 from cashback.domain.money import round_half_up
 from cashback.domain.orders import Decision, Order, Status
 from cashback.domain.settings import Clawback, Settings
 
 MAX_NAMED: Final = 40
-"""Refunds that get an entry of their own in one posting, whose transaction holds 100 writes; the effect of more that
-became known at once goes with the entry of the edit."""
+"""Refunds and deletions that get an entry of their own in one posting, whose transaction holds 100 writes; the effect
+of more that became known at once goes with the entry of the edit."""
+
+
+class _Step(Struct, frozen=True):
+    """One change of the target, and the cause of its entry; ``same`` is the entry's payload hash."""
+
+    cause: str
+    change: int
+    same: str
 
 
 def claw(order: Order, settings: Settings, account: Account | None, actor: str) -> Decision:
@@ -26,32 +36,17 @@ def claw(order: Order, settings: Settings, account: Account | None, actor: str) 
     Without an account image the balance is taken to suffice, and the ledger's condition says when it does not. An award
     posted beside always suffices.
     """
-    known = replace(order.facts, refunds=_only(order.facts, order.clawed))
-    steps: list[tuple[str, int, str]] = []
-    named = payload_hash(Kind.REVERSAL)
-    target, final = order.target, target_of(order, order.facts)
-    highest = max(target, final)
-    for refund_id in sorted(set(order.facts.refunds) - order.clawed)[:MAX_NAMED]:
-        known = replace(known, refunds={**known.refunds, refund_id: order.facts.refunds[refund_id]})
-        reached = min(max(target, target_of(order, replace(known, cancelled=False))), highest)
-        steps.append((causes.refunded(order.order_id, refund_id), reached - target, named))
-        target = reached
-    if order.facts.cancelled:
-        steps.append((causes.cancelled(order.order_id), final - target, named))
-    else:
-        counted = payload_hash(Kind.REVERSAL, final - target, final)
-        steps.append((causes.edited(order.order_id, order.rev), final - target, counted))
-
     purse = _Purse(order, settings.clawback, account)
     entries = [
-        entry for cause, change, same in steps for entry in purse.move(_reversal(order, cause, same, actor), change)
+        entry
+        for step in _steps(order)
+        for entry in purse.move(_reversal(order, step.cause, step.same, actor), step.change)
     ]
     settled = replace(
-        order,
-        target=final,
+        decided(order),
+        target=target_of(order, order.facts),
         owed=order.owed + purse.owed,
         waived=order.waived + purse.waived,
-        clawed=frozenset(order.facts.refunds),
     )
     return Decision(
         _reversed(settled),
@@ -61,8 +56,53 @@ def claw(order: Order, settings: Settings, account: Account | None, actor: str) 
     )
 
 
+def gives_back(order: Order) -> bool:
+    """Tell whether the facts of an awarded order call for an entry that gives back, which the account must be seen for:
+    what is still owed is forgiven first."""
+    return any(step.change < 0 for step in _steps(order))
+
+
+def decided(order: Order) -> Order:
+    """Return the order with the effect of every refund that it knows, and of every deletion, taken for decided."""
+    refunds = order.facts.refunds
+    deleted = refunds.keys() - order.facts.standing_refunds.keys()
+    return replace(order, clawed=frozenset(refunds), undone=order.undone | deleted)
+
+
+def _steps(order: Order) -> list[_Step]:
+    """Split the way from the order's target to the one that its facts call for: deleted refunds, then new ones, then
+    the cancellation or the edit, which takes the rest.
+
+    What gives back comes first: no new refund goes beyond both ends of the way. A refund and its deletion are named
+    once each. One that stands again goes with the edit, and so does its second deletion, because the entries that name
+    them are posted. Of a cancelled order nothing comes back.
+    """
+    facts, target, named = order.facts, order.target, payload_hash(Kind.REVERSAL)
+    standing, before = facts.standing_refunds, order.clawed - order.undone
+    known = {refund_id: refund for refund_id, refund in facts.refunds.items() if refund_id in before}
+    steps: list[_Step] = []
+    for refund_id in () if facts.cancelled else sorted(before - standing.keys())[:MAX_NAMED]:
+        del known[refund_id]
+        reached = min(target, _target(order, known, cancelled=False))
+        steps.append(_Step(causes.refund_deleted(order.order_id, refund_id), reached - target, named))
+        target = reached
+    known = {refund_id: refund for refund_id, refund in known.items() if refund_id in standing}
+    final = target_of(order, facts)
+    highest = max(target, final)
+    for refund_id in sorted(standing.keys() - order.clawed)[: MAX_NAMED - len(steps)]:
+        known[refund_id] = standing[refund_id]
+        reached = min(max(target, _target(order, known, cancelled=False)), highest)
+        steps.append(_Step(causes.refunded(order.order_id, refund_id), reached - target, named))
+        target = reached
+    if facts.cancelled:
+        return [*steps, _Step(causes.cancelled(order.order_id), final - target, named)]
+    counted = payload_hash(Kind.REVERSAL, final - target, final)
+    return [*steps, _Step(causes.edited(order.order_id, order.rev), final - target, counted)]
+
+
 class _Purse:
-    """Takes clawbacks from a balance by the store's policy, keeping count of what is owed and waived."""
+    """Takes clawbacks from a balance by the store's policy, keeping count of what is owed and waived, and of what the
+    entries so far left in the account. What gives back comes first."""
 
     def __init__(self, order: Order, policy: Clawback, account: Account | None) -> None:
         self.order = order
@@ -104,14 +144,21 @@ class _Purse:
         given = replace(entry, amount=credited, owed=-forgiven)
         repaid = min(credited, self.shortfall)
         self.shortfall -= repaid
+        if self.available is not None:
+            self.available += credited - repaid
         return [given, recovery_of(given, repaid)] if repaid else [given]
 
 
 def target_of(order: Order, facts: Facts) -> int:
     """What must be called back of the award, given these facts. Source: the clawback formula of the cashback rules."""
-    award = order.award or 0
-    gone = order.calculation.gone(facts.gone_shares())
-    return max(0, min(award, round_half_up(order.basis * gone) - (order.basis - award)))
+    return _target(replace(order, facts=facts), facts.standing_refunds, cancelled=facts.cancelled)
+
+
+def _target(order: Order, refunds: Mapping[str, Refund], *, cancelled: bool) -> int:
+    """The target if these were the order's refunds."""
+    award, body = order.award or 0, order.facts.body
+    shares = gone_shares(body, refunds.values(), cancelled=cancelled) if body else {}
+    return max(0, min(award, round_half_up(order.basis * order.calculation.gone(shares)) - (order.basis - award)))
 
 
 def _reversed(order: Order) -> Order:
@@ -134,7 +181,3 @@ def _reversal(order: Order, cause: str, same: str, actor: str) -> Entry:
         order_id=order.order_id,
         rule_version=order.terms.settings_version if order.terms else None,
     )
-
-
-def _only(facts: Facts, refund_ids: frozenset[str]) -> Mapping[str, Refund]:
-    return {key: refund for key, refund in facts.refunds.items() if key in refund_ids}

@@ -60,7 +60,10 @@ class Body(Struct, frozen=True, omit_defaults=True):
     """What one order body says. The newest body wins as a whole: its fields describe one moment together.
 
     ``lines`` holds at most ``MAX_LINES`` of the ``line_count`` that were sent, with at most ``MAX_LINE_TEXT`` in all.
-    ``channel`` is where the order was placed (website, pos, ...), or what the shop calls it.
+    ``channel`` is where the order was placed (website, pos, ...), or what the shop calls it. ``paid_with_cashback`` is
+    what of the total a redemption paid, in minor units. ``refund_ids`` are the refunds the order had at that moment,
+    where the shop lists all of them in each body (WooCommerce); None where it does not, and then no refund is ever
+    taken for deleted.
     """
 
     updated_at: Instant
@@ -79,6 +82,8 @@ class Body(Struct, frozen=True, omit_defaults=True):
     delivery_type: str = ""
     payment_methods: tuple[str, ...] = ()
     line_count: int = 0
+    paid_with_cashback: int = 0
+    refund_ids: frozenset[str] | None = None
 
     @property
     def goods(self) -> int:
@@ -99,13 +104,35 @@ class Body(Struct, frozen=True, omit_defaults=True):
 
 class Facts(Struct, frozen=True, omit_defaults=True):
     """Everything known of an order. Payment, completion and cancellation stay true, refunds are united by id, units
-    gone never fall; the body is the newest seen. So any permutation of the same news ends with the same facts."""
+    gone never fall; the body is the newest seen. So any permutation of the same news ends with the same facts.
+
+    ``refunds`` forgets none, not even a deleted one: ``standing_refunds`` are those that count. ``began_at`` is when
+    the order was created, where its bodies do not say so and an event of its own does; the earliest told.
+    """
 
     body: Body | None = None
     paid: bool = False
     completed: bool = False
     cancelled: bool = False
     refunds: Mapping[str, Refund] = {}
+    began_at: Instant | None = None
+
+    @property
+    def created_at(self) -> Instant | None:
+        """When the shop says the order was created, None while it has not said."""
+        return self.began_at or (self.body.created_at if self.body else None)
+
+    @property
+    def standing_refunds(self) -> Mapping[str, Refund]:
+        """Refunds that the newest body still lists; all of them where bodies list none.
+
+        A body lists what it brings, so one that is missing from the newest came with an older one and was deleted
+        since, and an older body that arrives late brings none back. Bodies of one moment list their refunds together.
+        """
+        listed = self.body.refund_ids if self.body else None
+        if listed is None:
+            return self.refunds
+        return {refund_id: refund for refund_id, refund in self.refunds.items() if refund_id in listed}
 
     def merged(self, news: "Facts") -> "Facts":
         """Return these facts with ``news`` added. Commutative, associative and idempotent.
@@ -123,13 +150,14 @@ class Facts(Struct, frozen=True, omit_defaults=True):
             completed=self.completed or news.completed,
             cancelled=self.cancelled or news.cancelled,
             refunds=refunds,
+            began_at=min((told for told in (self.began_at, news.began_at) if told), default=None),
         )
 
     def gone_shares(self) -> dict[str, Fraction]:
         """Return how much of each line of the body is gone, as a share in [0, 1]; empty while no body is known."""
         if self.body is None:
             return {}
-        return gone_shares(self.body, self.refunds.values(), cancelled=self.cancelled)
+        return gone_shares(self.body, self.standing_refunds.values(), cancelled=self.cancelled)
 
 
 def gone_shares(body: Body, refunds: Iterable[Refund], *, cancelled: bool) -> dict[str, Fraction]:
@@ -174,19 +202,31 @@ def _line_share(line: Line, refunded: list[RefundLine]) -> Fraction:
 
 
 def _newest(mine: Body | None, theirs: Body | None) -> Body | None:
-    """Return the newer body; of two bodies of one moment, the one that sorts last with the fewest units left.
+    """Return the newer body; of two bodies of one moment, the one that sorts last, with the refunds of both and the
+    fewest units left.
 
     Of one moment, a body with more lines wins whole: between bodies of different lines no units can be compared.
     """
     if mine is None or theirs is None or mine == theirs:
         return mine or theirs
     other, kept = sorted((mine, theirs), key=_body_rank)
-    if _moment(kept) != _moment(other):
+    if kept.updated_at != other.updated_at:
+        return kept
+    listed = _listed_together(kept, other)
+    kept, other = replace(kept, refund_ids=listed), replace(other, refund_ids=listed)
+    if kept == other or _moment(kept) != _moment(other):
         return kept
     by_gone = sorted((*kept.lines, *other.lines), key=lambda line: line.quantity - line.current_quantity)
     gone = {line.line_id: line.quantity - line.current_quantity for line in by_gone}
     lines = tuple(replace(line, current_quantity=line.quantity - gone[line.line_id]) for line in kept.lines)
     return replace(kept, lines=lines)
+
+
+def _listed_together(one: Body, other: Body) -> frozenset[str] | None:
+    """The refunds that either of two bodies of one moment lists; where one lists none, no list is complete."""
+    if one.refund_ids is None or other.refund_ids is None:
+        return None
+    return one.refund_ids | other.refund_ids
 
 
 def _moment(body: Body) -> tuple[Instant, int, list[str]]:
@@ -195,7 +235,9 @@ def _moment(body: Body) -> tuple[Instant, int, list[str]]:
 
 
 def _body_rank(body: Body) -> tuple[tuple[Instant, int, list[str]], str]:
-    return _moment(body), repr(replace(body, lines=tuple(replace(line, current_quantity=0) for line in body.lines)))
+    """Rank bodies by all that merging does not change in them, so that no grouping of the same bodies matters."""
+    lines = tuple(replace(line, current_quantity=0) for line in body.lines)
+    return _moment(body), repr(replace(body, lines=lines, refund_ids=None))
 
 
 def _refund_rank(refund: Refund) -> tuple[int, int, str]:

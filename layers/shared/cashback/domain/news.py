@@ -1,4 +1,4 @@
-"""What shops tell: the delivery as it came, and what it turned out to say. ``orders.News`` is the third kind."""
+"""What shops tell: the delivery as it came, and what it turned out to say; ``orders.Told`` are all kinds."""
 
 from typing import Final
 
@@ -41,6 +41,22 @@ class CustomerNews(Struct, frozen=True):
     birthday: str | None = None
     tags: tuple[str, ...] | None = None
     created: bool = False
+
+
+class CustomerDeleted(Struct, frozen=True):
+    """A shop deleted a person, who is to be forgotten here too."""
+
+    customer_id: str
+    occurred_at: Instant
+
+
+class ReviewNews(Struct, frozen=True):
+    """A customer reviewed an order. ``rating`` is a whole number on the shop's own scale, None where it gave none."""
+
+    review_id: str
+    order_id: str
+    rating: int | None
+    occurred_at: Instant
 
 
 class Ignored(Struct, frozen=True):

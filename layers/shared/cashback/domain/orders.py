@@ -12,7 +12,7 @@ from msgspec import Struct
 from cashback.domain.facts import Facts
 from cashback.domain.ledger import Entry, Figures
 from cashback.domain.money import round_half_up
-from cashback.domain.news import CustomerNews
+from cashback.domain.news import CustomerDeleted, CustomerNews, Ignored, ReviewNews
 from cashback.domain.rules import NOTHING, Calculation
 from cashback.domain.times import Instant
 
@@ -102,7 +102,8 @@ class Order(Struct, frozen=True, omit_defaults=True):
     ``basis`` is the award that the frozen rates (and an approval) imply before anything was gone, ``award`` what was
     posted, so what was gone already at an approval (``basis - award``) is never clawed back a second time.
     ``target = taken + owed + waived`` is what refunds have called back. ``spent`` is this order's present part of the
-    customer's total spent. ``clawed`` are the refunds whose clawback is decided.
+    customer's total spent. ``clawed`` are the refunds whose clawback is decided, ``undone`` those of them whose
+    deletion is; both only grow, because an entry posted for a refund or for its deletion stays posted.
     """
 
     order_id: str
@@ -123,6 +124,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
     spent: int = 0
     counted: bool = False
     clawed: frozenset[str] = frozenset()
+    undone: frozenset[str] = frozenset()
     queued_at: Instant | None = None
     review: Review | None = None
     history: tuple[Step, ...] = ()
@@ -135,7 +137,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
     @property
     def created_at(self) -> Instant:
         """When the shop says it was created, else when it was first heard of."""
-        return self.facts.body.created_at if self.facts.body else self.first_seen_at
+        return self.facts.created_at or self.first_seen_at
 
     @property
     def badge(self) -> str:
@@ -163,6 +165,10 @@ class News(Struct, frozen=True, omit_defaults=True):
     source: str
     facts: Facts
     customer: CustomerNews | None = None
+
+
+type Told = News | CustomerNews | CustomerDeleted | ReviewNews | Ignored
+"""What a delivery may turn out to say."""
 
 
 class Decision(Struct, frozen=True, omit_defaults=True):

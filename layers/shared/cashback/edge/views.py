@@ -150,7 +150,7 @@ def order_detail(document: orders.Order, lines: Iterable[HistoryLine], currency:
     return models.OrderDetail(
         **_order(document, currency),
         lines=_lines(body.lines if body else (), document.calculation.lines, currency),
-        refunds=[_refund(refund, currency) for refund in document.facts.refunds.values()],
+        refunds=[_refund(refund, currency) for refund in document.facts.standing_refunds.values()],
         taken=amount(Money(document.taken, currency)),
         owed=amount(Money(document.owed, currency)),
         waived=amount(Money(document.waived, currency)),

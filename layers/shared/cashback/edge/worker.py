@@ -3,13 +3,13 @@
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from msgspec import Struct, field
 
 from cashback.adapters.queues import decode
 from cashback.domain.errors import DomainError, NotFound
-from cashback.domain.news import CustomerNews, Delivery, Ignored
+from cashback.domain.news import CustomerDeleted, CustomerNews, Delivery, Ignored, ReviewNews
 from cashback.domain.orders import News
 from cashback.domain.settings import Settings
 from cashback.domain.times import instant
@@ -76,11 +76,17 @@ class Batch(Struct):
         match parsing.read(delivery.source, delivery.topic, delivery.body, settings, delivery.received_at):
             case Ignored(reason):
                 _ignored(reason, ids)
+            case CustomerDeleted(customer_id):
+                _ignored("erase_unsupported", {**ids, "customer": customer_id})
+            case ReviewNews(review_id, order_id):
+                _ignored("review_unsupported", {**ids, "review": review_id, "order": order_id})
             case CustomerNews() as news:
                 changed = record_customer(self.books, settings.store_id, news, instant(self.clock()))
                 log("customer_recorded" if changed else "event_unchanged", **ids, customer=news.customer_id)
             case News() as news:
                 self._order(settings, news, receives, ids)
+            case unheard:
+                assert_never(unheard)
 
     def _order(self, settings: Settings, news: News, receives: int, ids: dict[str, str]) -> None:
         now = instant(self.clock())

@@ -16,6 +16,8 @@ from cashback.domain.times import Instant, parse_instant
 LONGEST_TEXT: Final = 255
 MOST_TAGS: Final = 250
 MOST_UNITS: Final = 1_000_000_000
+MOST_REFUNDS: Final = 1_000
+"""Refunds of an order, and lines of a refund: all of them are kept inside one item."""
 
 _TO_ESCAPE: Final = re.compile(rf"[^{ID_LETTERS}]")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,10}")

@@ -1,29 +1,35 @@
 """From the raw bytes of a delivery to news of the domain."""
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from cashback.domain.errors import Invalid, Malformed
 from cashback.domain.json_text import read_object
-from cashback.domain.names import SHOPIFY
-from cashback.domain.news import CustomerNews, Ignored
-from cashback.domain.orders import News
+from cashback.domain.names import EVENTS, SHOPIFY, WOOCOMMERCE
+from cashback.domain.news import Ignored
+from cashback.domain.orders import Told
 from cashback.domain.settings import Settings
 from cashback.domain.times import Instant
-from cashback.storefronts import shopify
+from cashback.storefronts import events, shopify, woocommerce
 from cashback.storefronts.fields import Unreadable
 
 MAX_DEPTH: Final = 1_000
 """Levels of nesting; what this machine could recurse into must not decide what is read."""
 
 
-def read(
-    source: str, topic: str, body: bytes, settings: Settings, received_at: Instant | None = None
-) -> News | CustomerNews | Ignored:
+_SOURCES: Final[Mapping[str, Callable[[str, dict[str, Any], Settings, Instant | None], Told]]] = MappingProxyType(
+    {SHOPIFY: shopify.normalise, WOOCOMMERCE: woocommerce.normalise, EVENTS: events.normalise}
+)
+
+
+def read(source: str, topic: str, body: bytes, settings: Settings, received_at: Instant | None = None) -> Told:
     """Say what a signed body means; whatever cannot be understood is ``Ignored`` with a reason, never an error."""
-    if source != SHOPIFY:
+    normalise = _SOURCES.get(source)
+    if normalise is None:
         return Ignored("source_unknown")
     try:
-        return shopify.normalise(topic, parse(body), settings, received_at)
+        return normalise(topic, parse(body), settings, received_at)
     except Unreadable as error:
         return Ignored(error.reason)
 

@@ -14,6 +14,7 @@ from cashback.domain.orders import News
 from cashback.domain.settings import Settings
 from cashback.domain.times import OLDEST, Instant
 from cashback.storefronts.fields import (
+    MOST_REFUNDS,
     Unreadable,
     fitting,
     flag,
@@ -26,7 +27,7 @@ from cashback.storefronts.fields import (
     time,
     whole,
 )
-from cashback.storefronts.shopify_refunds import MAX_PARTS, money, refund, total
+from cashback.storefronts.shopify_refunds import money, refund, total
 
 REGISTERED: Final = "customers/create"
 
@@ -102,7 +103,7 @@ def _order_news(order: dict[str, Any], settings: Settings, received_at: Instant 
     if updated_at is None:
         raise Unreadable("time_invalid")
     embedded = objects(order.get("refunds"))
-    if len(embedded) > MAX_PARTS:
+    if len(embedded) > MOST_REFUNDS:
         raise Unreadable("too_many_refunds")
     refunds = [refund(part, settings.currency) for part in embedded]
     buyer = order.get("customer")

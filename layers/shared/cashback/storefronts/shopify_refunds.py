@@ -10,10 +10,16 @@ from typing import Any, Final
 from cashback.domain.facts import Refund, RefundLine
 from cashback.domain.money import Currency
 from cashback.domain.times import Instant
-from cashback.storefronts.fields import Unreadable, amount, identifier, in_range, objects, time, whole
-
-MAX_PARTS: Final = 1_000
-"""Refunds of an order, and lines of a refund: all of them are kept inside one item."""
+from cashback.storefronts.fields import (
+    MOST_REFUNDS,
+    Unreadable,
+    amount,
+    identifier,
+    in_range,
+    objects,
+    time,
+    whole,
+)
 
 _MOVED: Final = "success"
 _MOVING: Final = "pending"
@@ -46,7 +52,7 @@ def refund(body: dict[str, Any], currency: Currency) -> Refund:
     :raises Unreadable: with the reason.
     """
     parts = objects(body.get("refund_line_items"))
-    if len(parts) > MAX_PARTS:
+    if len(parts) > MOST_REFUNDS:
         raise Unreadable("too_many_refunds")
     lines = tuple(_line(part, currency) for part in parts)
     if is_foreign(body, currency):

@@ -23,6 +23,7 @@ class _Detail(Struct, omit_defaults=True):
     terms: Terms | None = None
     calculation: Calculation = NOTHING
     clawed: frozenset[str] = frozenset()
+    undone: frozenset[str] = frozenset()
     review: Review | None = None
     history: tuple[Step, ...] = ()
 

@@ -1,0 +1,65 @@
+"""Signed orders of WooCommerce and of our own events become cashback as Shopify's do."""
+
+import json
+from typing import Any
+
+import pytest
+
+from dev.client import wait_until
+from dev.project import ROOT
+from tests.e2e.shop import Shop, plain
+
+
+def sample(source: str, name: str) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads((ROOT / "events" / source / f"{name}.json").read_text())
+    return body
+
+
+def settled(shop: Shop, order_id: str, status: str) -> dict[str, Any]:
+    """The order as the API shows it, once it has this status; amounts are texts."""
+
+    def look() -> dict[str, Any] | None:
+        answer = shop.store.api("GET", f"/v1/orders/{order_id}")
+        order: dict[str, Any] = plain(answer.expect(200, 404))
+        return order if order.get("status") == status else None
+
+    order = wait_until(look)
+    assert order is not None
+    return order
+
+
+def test_a_woocommerce_order_is_credited_and_its_refund_clawed_back_until_it_is_deleted(shop: Shop) -> None:
+    for name, status, available in (
+        ("order_processing", "processed", "2.03"),
+        ("order_partially_refunded", "partially_reversed", "1.55"),
+        ("order_refund_deleted", "processed", "2.03"),
+    ):
+        answer = shop.store.woocommerce("order.updated", sample("woocommerce", name))
+        assert answer.expect(200) == {"status": "accepted"}
+        order = settled(shop, "1001", status)
+        assert (order["source"], order["customer_id"], shop.available(7)) == ("woocommerce", "7", available)
+        assert [part["refund_id"] for part in order["refunds"]] == (["1040"] if status != "processed" else [])
+    assert shop.entries(7) == [("reversal", "0.48"), ("reversal", "-0.48"), ("order", "2.03")]
+
+
+def test_our_own_events_credit_an_order_and_claw_its_refund_back(shop: Shop) -> None:
+    for kind, status, available in (
+        ("order_paid", "processed", "1.13"),
+        ("order_refunded", "partially_reversed", "0.56"),
+        ("order_cancelled", "reversed", "0.00"),
+    ):
+        assert shop.store.event(sample("events", kind)).expect(200) == {"status": "accepted"}
+        order = settled(shop, "A-1001", status)
+        assert (order["source"], order["customer_id"], shop.available("C-7")) == ("events", "C-7", available)
+    assert shop.entries("C-7") == [("reversal", "-0.56"), ("reversal", "-0.57"), ("order", "1.13")]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("customer_deleted", "erase_unsupported"), ("review_created", "review_unsupported")]
+)
+def test_what_is_understood_and_not_yet_acted_on_is_ignored_with_a_reason(shop: Shop, name: str, reason: str) -> None:
+    before = shop.stack.snapshot(shop.store)
+    assert shop.store.event(sample("events", name)).expect(200) == {"status": "accepted"}
+    (verdict,) = shop.verdicts(shop.store.store_id)
+    assert (verdict["event"], verdict["source"], verdict["reason"]) == ("event_ignored", "events", reason)
+    assert shop.stack.snapshot(shop.store) == before
