@@ -9,7 +9,7 @@ from dev.template import resources
 
 READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"}
 APPENDS = READS | {"dynamodb:PutItem"}
-API_FUNCTIONS = ("OrdersApi", "CustomersApi", "SettingsApi", "PlatformApi")
+CURSOR_FUNCTIONS = ("OrdersApi", "CustomersApi", "SettingsApi")
 
 Statement = dict[str, Any]
 
@@ -167,7 +167,7 @@ def test_the_reader_of_the_queue_has_what_its_poller_needs() -> None:
     assert actions_on("EventWorker", "StoreEventsDlq") == {"sqs:SendMessage"}
 
 
-@pytest.mark.parametrize("function", API_FUNCTIONS)
+@pytest.mark.parametrize("function", CURSOR_FUNCTIONS)
 def test_whoever_signs_cursors_reads_the_keys_parameter(function: str) -> None:
     arns = [
         statement["Resource"]["Fn::Sub"]

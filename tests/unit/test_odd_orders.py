@@ -16,7 +16,7 @@ from cashback.domain.orders import News, Review, Status
 from cashback.domain.queries import OrdersWanted
 from cashback.services.record_customer import record_customer
 from cashback.services.review_order import approve_order
-from cashback.storefronts.fields import fitting
+from cashback.storefronts.fields import fitting, identifier
 from tests.unit.builders import CUSTOMER, NOW, ORDER, SOURCE, STORE, Shop, at, body, line, news, paid, refund, units
 
 
@@ -140,3 +140,58 @@ def test_news_of_a_customer_of_one_moment_end_alike_in_either_order() -> None:
     both = profile_of(other, profile_of(one, None, NOW), NOW)
     assert both == profile_of(one, profile_of(other, None, NOW), NOW)
     assert (both.name, both.email, both.phone) == ("Bea", "ada@example.com", "+4930901820")
+
+
+@pytest.mark.parametrize("cheaper", [5_000, 1, 0])
+def test_a_line_that_is_sold_for_less_after_the_award_gives_the_difference_back_in_either_order(cheaper: int) -> None:
+    first, later = paid(line("1", 10_000)), paid(line("1", cheaper), updated_at=at(80_000))
+    forwards, backwards = Shop(base_rate="0.1"), Shop(base_rate="0.1")
+    for told in (first, later):
+        forwards.hear(told)
+    for told in (later, first):
+        backwards.hear(told)
+    assert forwards.account.available == backwards.account.available == cheaper // 10
+    assert forwards.order.spent == backwards.order.spent == cheaper
+
+
+def test_a_line_with_fewer_units_after_the_award_and_then_a_refund_ends_at_what_is_left() -> None:
+    shop = Shop(base_rate="0.1")
+    shop.hear(paid(line("1", 30_000, quantity=3)))
+    shop.hear(paid(line("1", 20_000, quantity=2), updated_at=at(80_000)))
+    assert shop.account.available == 2_000
+    shop.hear(news(None, refund("r", units("1", 1, 10_000))))
+    assert shop.account.available == 1_000
+    shop.hear(news(None, refund("s", units("1", 1, 10_000))))
+    assert (shop.order.status, shop.account.available) == (Status.REVERSED, 0)
+
+
+def test_a_line_that_becomes_dearer_earns_no_more_and_keeps_its_award_while_as_much_is_kept() -> None:
+    shop = Shop(base_rate="0.1")
+    shop.hear(paid(line("1", 10_000)))
+    shop.hear(paid(line("1", 30_000, quantity=3), updated_at=at(80_000)))
+    shop.hear(news(None, refund("r", units("1", 2, 20_000))))
+    assert (shop.order.status, shop.account.available) == (Status.PROCESSED, 1_000)
+
+
+def test_a_price_with_tax_inside_that_falls_gives_back_in_proportion() -> None:
+    shop = Shop()
+    shop.hear(paid(line("1", 11_900, tax=1_900), taxes_included=True))
+    assert shop.account.available == 500
+    shop.hear(paid(line("1", 5_950, tax=950), taxes_included=True, updated_at=at(80_000)))
+    assert shop.account.available == 250
+
+
+def test_refunds_told_together_with_the_missing_units_are_each_named_with_their_own_part() -> None:
+    shop = Shop()
+    shop.hear(paid(line("1", 10_000), line("2", 8_000)))
+    gone = (line("1", 10_000, current=0), line("2", 8_000, current=0))
+    together = [refund("a", units("1", 1, 10_000)), refund("b", units("2", 1, 8_000))]
+    shop.hear(paid(*gone, refunds=together, updated_at=at(80_000)))
+    reversals = {cause: amount for cause, amount in shop.posted.items() if ":ref:" in cause}
+    assert sorted(reversals.values()) == [-500, -400]
+
+
+def test_ids_that_look_like_escapes_of_one_another_are_kept_apart() -> None:
+    kept = [identifier(raw) for raw in ("a/b", "a%2Fb", "a%252Fb", "%", "%25", "=25", "..", ".")]
+    assert len(set(kept)) == len(kept)
+    assert all("%25" not in one for one in kept)

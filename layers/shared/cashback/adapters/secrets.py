@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from types_boto3_kms import KMSClient
 
 FRESH: Final = 60
-"""Seconds that a read is good for, and so the longest that a dropped secret still signs. A new one signs at once:
-what no known secret has signed is compared with a newer read."""
+"""Seconds that a read is good for, and so the longest that a dropped secret still signs. A new one signs within
+five: what no known secret has signed is compared with a newer read."""
 LAST_KNOWN: Final = 4 * 3600
 """Seconds that known secrets serve while the table or KMS cannot be reached."""
 PAUSE: Final = 10

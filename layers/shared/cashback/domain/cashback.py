@@ -224,6 +224,8 @@ def _doubt(body: Body, calculation: Calculation, settings: Settings) -> str | No
         return "line_amount"
     if len({line.line_id for line in body.lines}) < len(body.lines):
         return "line_doubled"
+    if body.paid_with_cashback:
+        return "paid_with_cashback"
     if min(body.shipping, body.shipping_tax, body.tax, body.tips_and_fees) < 0:
         return "amount_negative"
     if body.total is not None and body.expected_total - body.total > len(body.lines):

@@ -156,9 +156,9 @@ def target_of(order: Order, facts: Facts) -> int:
 
 def _target(order: Order, refunds: Mapping[str, Refund], *, cancelled: bool) -> int:
     """The target if these were the order's refunds."""
-    award, body = order.award or 0, order.facts.body
-    shares = gone_shares(body, refunds.values(), cancelled=cancelled) if body else {}
-    return max(0, min(award, round_half_up(order.basis * order.calculation.gone(shares)) - (order.basis - award)))
+    award, body, standing = order.award or 0, order.facts.body, order.facts.standing_refunds.values()
+    shares = gone_shares(body, refunds.values(), cancelled=cancelled, told=standing) if body else {}
+    return max(0, min(award, round_half_up(order.basis * order.calculation.gone(body, shares)) - (order.basis - award)))
 
 
 def _reversed(order: Order) -> Order:

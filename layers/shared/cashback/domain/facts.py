@@ -91,6 +91,11 @@ class Body(Struct, frozen=True, omit_defaults=True):
         return sum(line.gross for line in self.lines)
 
     @property
+    def worth(self) -> dict[str, int]:
+        """What each line, and the delivery, is sold for."""
+        return {**{line.line_id: line.gross for line in self.lines}, SHIPPING: self.shipping}
+
+    @property
     def expected_total(self) -> int:
         """What lines, shipping, tax, tips and fees add up to."""
         added_tax = 0 if self.taxes_included else self.tax
@@ -160,13 +165,16 @@ class Facts(Struct, frozen=True, omit_defaults=True):
         return gone_shares(self.body, self.standing_refunds.values(), cancelled=self.cancelled)
 
 
-def gone_shares(body: Body, refunds: Iterable[Refund], *, cancelled: bool) -> dict[str, Fraction]:
+def gone_shares(
+    body: Body, refunds: Iterable[Refund], *, cancelled: bool, told: Iterable[Refund] = ()
+) -> dict[str, Fraction]:
     """Return how much of each line is gone, as a share in [0, 1]; ``SHIPPING`` stands for the delivery.
 
     A refunded unit counts by its money (its share of the line as sold, both in the same terms of tax), any other
     missing unit by its share of the quantity; a line with no unit left is gone whole, so cents of difference cannot
     leave a remainder. Money refunded beyond lines is spread over everything by its share of what was paid; where it is
-    negative (the shop kept some of it) it lowers no line that is gone whole.
+    negative (the shop kept some of it) it lowers no line that is gone whole. ``told`` are all refunds where ``refunds``
+    are only some: the units that the others brought back are not counted with these.
     """
     if cancelled:
         return dict.fromkeys([*(line.line_id for line in body.lines), SHIPPING], Fraction(1))
@@ -177,7 +185,14 @@ def gone_shares(body: Body, refunds: Iterable[Refund], *, cancelled: bool) -> di
     for refund in refunds:
         for part in refund.lines:
             by_line.setdefault(part.line_id, []).append(part)
-    shares = {line.line_id: _line_share(line, by_line.get(line.line_id, [])) for line in body.lines}
+    explained: dict[str, int] = {}
+    for refund in told or refunds:
+        for part in refund.lines:
+            explained[part.line_id] = explained.get(part.line_id, 0) + part.quantity
+    shares = {
+        line.line_id: _line_share(line, by_line.get(line.line_id, []), explained.get(line.line_id, 0))
+        for line in body.lines
+    }
     shipped = sum(refund.shipping for refund in refunds)
     shares[SHIPPING] = Fraction(shipped, body.shipping) if body.shipping > 0 else Fraction(0)
     return {
@@ -186,11 +201,11 @@ def gone_shares(body: Body, refunds: Iterable[Refund], *, cancelled: bool) -> di
     }
 
 
-def _line_share(line: Line, refunded: list[RefundLine]) -> Fraction:
+def _line_share(line: Line, refunded: list[RefundLine], explained: int) -> Fraction:
+    """How much of a line is gone; ``explained`` units of it came back by refunds, these or others."""
     if line.quantity <= 0:
         return Fraction(0)
-    units = sum(part.quantity for part in refunded)
-    others = max(0, line.quantity - line.current_quantity - units)
+    others = max(0, line.quantity - line.current_quantity - explained)
     paid_back = [part for part in refunded if part.amount != 0]
     if others + sum(part.quantity for part in paid_back) >= line.quantity:
         return Fraction(1)

@@ -15,7 +15,11 @@ GIVEN_ID: Final = rf"[{ID_LETTERS}]{{1,64}}"
 """An id that people give."""
 GIVEN_ID_LENGTHS: Final = range(1, 65)
 
-STORED_ID: Final = rf"(?:[{ID_LETTERS}]|%[0-9A-F]{{2}}){{1,200}}"
+OWN_ESCAPES: Final = {"%": "=25", "=": "=3D"}
+"""How a shop's ``%`` is kept, and the sign that this takes. As ``%25`` it could not be told from an escape that a
+gateway has or has not undone; so no stored id holds ``%25`` or ``%3D``."""
+
+STORED_ID: Final = rf"(?:[{ID_LETTERS}]|=25|=3D|%[0-9A-F]{{2}}){{1,200}}"
 """An id as it is kept: one that people gave, or a shop's, whose other characters are percent-escaped."""
 STORED_ID_LENGTHS: Final = range(1, 201)
 """Characters after escaping, so that keys made of two ids stay within what a table takes."""

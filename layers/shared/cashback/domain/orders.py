@@ -147,7 +147,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
     @property
     def gone(self) -> Fraction:
         """How much of what the order earns is gone again."""
-        return self.calculation.gone(self.facts.gone_shares())
+        return self.calculation.gone(self.facts.body, self.facts.gone_shares())
 
     @property
     def calculated(self) -> int:

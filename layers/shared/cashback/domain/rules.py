@@ -12,17 +12,32 @@ from cashback.domain.settings import Exclusions, ProductRate, Settings, Tier
 
 
 class LineAward(Struct, frozen=True, omit_defaults=True):
-    """What one line earns: its base in minor units, its rate, and its share of the order's award."""
+    """What one line earns: its base in minor units, its rate, and its share of the order's award.
+
+    ``gross`` is what it was sold for when this was calculated, where that is not the base.
+    """
 
     line_id: str
     base: int
     rate: Fraction
     award: int = 0
+    gross: int | None = None
 
     @property
     def weight(self) -> Fraction:
         """The line's part in the award, unrounded."""
         return self.base * self.rate
+
+    def gone(self, share: Fraction, worth: int | None) -> Fraction:
+        """Return how much of this line is gone: ``share`` of it was given back, of the ``worth`` that it has now.
+
+        A line that is sold for less than when it was calculated is gone by the difference; one that is sold for more
+        is whole until as much was given back.
+        """
+        sold = self.base if self.gross is None else self.gross
+        if worth is None or sold <= 0:
+            return share
+        return 1 - min(Fraction(1), max(0, worth) * (1 - share) / sold)
 
 
 class Calculation(Struct, frozen=True, omit_defaults=True):
@@ -44,17 +59,18 @@ class Calculation(Struct, frozen=True, omit_defaults=True):
         lines = tuple(replace(line, award=share) for line, share in zip(self.lines, shares, strict=True))
         return replace(self, lines=lines, award=award)
 
-    def gone(self, shares: dict[str, Fraction]) -> Fraction:
-        """Return how much of what was earned is gone, by what each line earned; a line no longer there is gone."""
+    def gone(self, body: Body | None, shares: dict[str, Fraction]) -> Fraction:
+        """Return how much of what was earned is gone, by what each line earned; a line no longer there is gone.
+
+        ``body`` is the order as it is now, ``shares`` how much of each of its lines was given back.
+        """
         weights = self._weights()
         whole = sum(weights, Fraction(0))
         if not whole:
             return Fraction(0)
-        lost = sum(
-            (weight * shares.get(line.line_id, Fraction(1)) for line, weight in zip(self.lines, weights, strict=True)),
-            Fraction(0),
-        )
-        return lost / whole
+        worth = body.worth if body else {}
+        gone = (line.gone(shares.get(line.line_id, Fraction(1)), worth.get(line.line_id)) for line in self.lines)
+        return sum((weight * part for weight, part in zip(weights, gone, strict=True)), Fraction(0)) / whole
 
     def _weights(self) -> list[Fraction]:
         """What each line earned; where none earns (an approval may still credit), what it cost, else all alike."""
@@ -86,7 +102,7 @@ def calculate(body: Body, settings: Settings, tier_rate: Fraction | None) -> Cal
     lines = [_line_award(line, body, settings, order_rate) for line in body.lines]
     if settings.earn_on_shipping and body.shipping > 0:
         base = _with_tax_rule(body.shipping, body.shipping_tax, body, settings)
-        lines.append(LineAward(SHIPPING, base, order_rate))
+        lines.append(LineAward(SHIPPING, base, order_rate, gross=_unless(body.shipping, base)))
     exact = sum((line.weight for line in lines), Fraction(0))
     award = round_half_up(exact)
     calculation = Calculation(tuple(lines), 0, order_rate)
@@ -116,10 +132,15 @@ def net(line: Line, body: Body) -> int:
 
 def _line_award(line: Line, body: Body, settings: Settings, order_rate: Fraction) -> LineAward:
     base = max(0, _with_tax_rule(line.gross, line.tax, body, settings))
+    gross = _unless(line.gross, base)
     if line.gift_card or _line_excluded(line, settings.exclusions):
-        return LineAward(line.line_id, base, Fraction(0))
+        return LineAward(line.line_id, base, Fraction(0), gross=gross)
     matching = (rule.rate for rule in settings.product_rates if _matches(rule, line))
-    return LineAward(line.line_id, base, next(matching, order_rate))
+    return LineAward(line.line_id, base, next(matching, order_rate), gross=gross)
+
+
+def _unless(gross: int, base: int) -> int | None:
+    return None if gross == base else gross
 
 
 def _with_tax_rule(gross: int, tax: int, body: Body, settings: Settings) -> int:

@@ -52,7 +52,7 @@ MAX_DEPTH: Final = 32
 
 _LETTER: Final = re.compile(f"[{ID_LETTERS}]")
 _ESCAPE: Final = re.compile(r"%(25)?([0-9A-Fa-f]{2})")
-_SAFE: Final = "/%-._~:@+"
+_SAFE: Final = "/%-._~:@+="
 
 type Event = Mapping[str, Any]
 
@@ -261,8 +261,9 @@ def _path(sent: str) -> str:
     """Return a path whose ids read as they are stored, with ``%2F`` for a slash.
 
     A caller escapes the ``%`` of such an id like any character: ``%252F``. A REST API hands the path on as it was sent,
-    others undo one level of escapes, and nothing says which, so both are understood: an escape of an escape is the
-    latter, that of a character which ids may hold is the character, and any other is part of a stored id.
+    others undo one level of escapes, and nothing says which, so both are understood: no stored id holds ``%25`` or
+    ``%3D``, so an escape of an escape is one level not undone; that of a character which ids may hold is the character
+    (but for the full stop: an id that is all dots is stored escaped), and any other is part of a stored id.
     """
     return quote(_ESCAPE.sub(_as_stored, sent), safe=_SAFE, errors="replace").rstrip("/")
 
@@ -270,7 +271,7 @@ def _path(sent: str) -> str:
 def _as_stored(escape: re.Match[str]) -> str:
     stored = f"%{escape[2].upper()}"
     letter = unquote(stored)
-    return letter if escape[1] is None and _LETTER.fullmatch(letter) else stored
+    return letter if escape[1] is None and letter != "." and (letter == "=" or _LETTER.fullmatch(letter)) else stored
 
 
 def _content(event: Event, method: str) -> dict[str, Any]:

@@ -427,12 +427,13 @@ class OrderLine(Answer):
 
 
 class OrderRefund(Answer):
-    """A refund; ``money`` is what it gave back beyond its lines."""
+    """A refund; ``money`` is what it gave back beyond its lines. Of a ``foreign`` one only the units counted."""
 
     refund_id: str
     lines: list["RefundedLine"]
     money: Amount
     shipping: Amount
+    foreign: bool
     created_at: Instant | None
 
 

@@ -253,6 +253,7 @@ def _refund(refund: Refund, currency: Currency) -> models.OrderRefund:
         ],
         money=amount(Money(refund.money, currency)),
         shipping=amount(Money(refund.shipping, currency)),
+        foreign=refund.foreign,
         created_at=refund.created_at,
     )
 

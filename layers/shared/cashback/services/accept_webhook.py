@@ -36,8 +36,8 @@ def accept_webhook(
 
     A store that does not exist is verified like any other, against no secret: same cost, same answer.
 
-    A signature that no known secret made is compared once more with secrets read a moment ago: a rotation counts at
-    once on every instance, and made-up signatures cost a read every few seconds at most.
+    A signature that no known secret made is compared once more with secrets read a moment ago: a rotation counts
+    within seconds on every instance, and made-up signatures cost a read every few seconds at most.
 
     :param secrets_of: returns the active secrets of a store and source, at most so many seconds old; none where there
         is no such store.

@@ -10,7 +10,7 @@ from typing import Any, Final
 from cashback.domain.errors import Invalid
 from cashback.domain.facts import MAX_LINE_TEXT, Line
 from cashback.domain.money import MAX_WHOLE_DIGITS, Currency
-from cashback.domain.names import DOTS, ID_LETTERS, STORED_ID_LENGTHS
+from cashback.domain.names import DOTS, ID_LETTERS, OWN_ESCAPES, STORED_ID_LENGTHS
 from cashback.domain.times import Instant, parse_instant
 
 LONGEST_TEXT: Final = 255
@@ -143,4 +143,5 @@ def fitting(lines: Iterable[Line]) -> tuple[Line, ...]:
 
 
 def _escape(found: re.Match[str]) -> str:
-    return "".join(f"%{byte:02X}" for byte in found.group().encode("utf-8", "replace"))
+    own = OWN_ESCAPES.get(found.group())
+    return own or "".join(f"%{byte:02X}" for byte in found.group().encode("utf-8", "replace"))
