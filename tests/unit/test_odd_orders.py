@@ -16,7 +16,7 @@ from cashback.domain.orders import News, Review, Status
 from cashback.domain.queries import OrdersWanted
 from cashback.services.record_customer import record_customer
 from cashback.services.review_order import approve_order
-from cashback.storefronts.fields import fitting, identifier
+from cashback.storefronts.fields import Unreadable, fitting, identifier
 from tests.unit.builders import CUSTOMER, NOW, ORDER, SOURCE, STORE, Shop, at, body, line, news, paid, refund, units
 
 
@@ -195,3 +195,9 @@ def test_ids_that_look_like_escapes_of_one_another_are_kept_apart() -> None:
     kept = [identifier(raw) for raw in ("a/b", "a%2Fb", "a%252Fb", "%", "%25", "=25", "..", ".")]
     assert len(set(kept)) == len(kept)
     assert all("%25" not in one for one in kept)
+
+
+def test_an_id_with_half_a_character_is_no_id() -> None:
+    for raw in ("\ud800", "a\udbff"):
+        with pytest.raises(Unreadable, match="id_invalid"):
+            identifier(raw)

@@ -37,7 +37,10 @@ def identifier(value: object) -> str:
 
     :raises Unreadable: ``id_invalid``, absent, empty or too long.
     """
-    escaped = _TO_ESCAPE.sub(_escape, str(value)) if isinstance(value, str | int) else ""
+    try:
+        escaped = _TO_ESCAPE.sub(_escape, str(value)) if isinstance(value, str | int) else ""
+    except UnicodeEncodeError as error:  # half a character: two ids with different halves must not become one
+        raise Unreadable("id_invalid") from error
     if isinstance(value, bool) or len(escaped) not in STORED_ID_LENGTHS:
         raise Unreadable("id_invalid")
     return escaped.replace(".", "%2E") if escaped in DOTS else escaped
@@ -144,4 +147,4 @@ def fitting(lines: Iterable[Line]) -> tuple[Line, ...]:
 
 def _escape(found: re.Match[str]) -> str:
     own = OWN_ESCAPES.get(found.group())
-    return own or "".join(f"%{byte:02X}" for byte in found.group().encode("utf-8", "replace"))
+    return own or "".join(f"%{byte:02X}" for byte in found.group().encode())
