@@ -14,7 +14,7 @@ from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.adapters.faults import FAILURES, unreachable_is_busy
-from cashback.domain.errors import Busy, NotFound
+from cashback.domain.errors import Busy
 from cashback.domain.ledger import Write
 
 if TYPE_CHECKING:
@@ -92,19 +92,6 @@ class WebhookSecrets:
         item = self._sealed(store_id, source, secret)
         if keep_previous:
             item["previous_secret"] = standing["current_secret"]
-        return self._replacing(standing, item)
-
-    def without_previous(self, store_id: str, source: str) -> Write:
-        """Build the write that ends a rotation: ``FRESH`` seconds later only the current secret signs.
-
-        :raises NotFound: there is no secret.
-        """
-        standing = self._table.get(keys.webhook_secret(store_id, source))
-        if standing is None:
-            raise NotFound
-        return self._replacing(standing, {name: standing[name] for name in ("pk", "sk", "current_secret")})
-
-    def _replacing(self, standing: Item, item: Item) -> Write:
         values = {":standing": standing["current_secret"], ":new": item["current_secret"]}
         return self._table.put(item, "current_secret IN (:standing, :new)", values)
 

@@ -92,7 +92,7 @@ class Batch(Struct):
         now = instant(self.clock())
         try:
             order = record_order(self.books, settings, news, now)
-        except Exception as error:
+        except Exception as error:  # raised again below: the store must see the failure, whatever it was
             retryable = isinstance(error, DomainError) and error.retryable
             if receives >= (LAST_RECEIVE if retryable else POISON_AFTER):
                 record_failure(self.books, settings, news, reason_of(error), now)
