@@ -112,7 +112,7 @@ class Shop:
 
     def __init__(self, currency: Currency = USD, **changes: Any) -> None:
         self.dynamo = SimulatedDynamo(table_specs())
-        self.books = make_books(cast("Any", self.dynamo), "Ledger", "State", sleep=lambda _: None)
+        self.books = make_books(cast("Any", self.dynamo), "Ledger", "State", lambda: b"key", sleep=lambda _: None)
         first = StoreDocument(STORE, 1, currency, document(**changes), NOW, NOW, ORIGIN.actor)
         opened = Act("store_created", STORE, NOW, ORIGIN)
         assert self.books.stores.create(StoreRecord(STORE, "Demo", NOW), first, (), opened) is None
@@ -167,7 +167,7 @@ class Shop:
     def commit(self, decision: Decision) -> Order | Account | None:
         """Commit what a test decided itself."""
         with self._checked():
-            return commit(self.books, STORE, decision, NOW)
+            return commit(self.books, STORE, self.orders.get(decision.order.order_id), decision, NOW)
 
     @contextmanager
     def before_writes(self, act: Callable[[], object]) -> Iterator[None]:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from cashback.adapters.dynamo.documents import order_item, order_of
-from cashback.domain.cashback import hear
+from cashback.domain.cashback import Known, hear
 from cashback.domain.news import CustomerDeleted, CustomerNews, Ignored, ReviewNews
 from cashback.domain.orders import News, Told
 from tests.unit.builders import NOW, settings
@@ -45,6 +45,6 @@ def assert_can_be_stored(told: Told) -> None:
     assert isinstance(told, News | CustomerNews | CustomerDeleted | ReviewNews | Ignored)
     repr(told).encode()
     if isinstance(told, News):
-        decision = hear(None, told, settings(), None, NOW)
+        decision = hear(None, told, settings(), Known(), NOW)
         assert decision is not None
         assert order_of(order_item("demo", decision.order)) == decision.order

@@ -32,7 +32,7 @@ def test_the_sample_order_adds_up() -> None:
     assert body.expected_total == body.total == 26_351
     assert body.goods == 23_843
     assert sum(line.tax for line in body.lines) == body.tax
-    calculation = calculate(body, STORE, None)
+    calculation = calculate(body, STORE)
     assert (calculation.base, calculation.award) == (21_343, 1_067)
     assert body.customer_id == "9007199254740993"
 

@@ -168,7 +168,7 @@ def test_the_total_of_a_line_is_net_whatever_the_shop_shows(prices_include_tax: 
     body = body_of(order(line_items=[sold], total="119.00", total_tax="19.00", prices_include_tax=prices_include_tax))
     assert body.lines == (Line("11", 3, 10_000, 3, 1_900, "22", "A"),)
     assert (body.taxes_included, body.tax, body.expected_total, body.total) == (False, 1_900, 11_900, 11_900)
-    assert calculate(body, STORE, None).award == 500
+    assert calculate(body, STORE).award == 500
 
 
 def test_a_product_that_is_there_no_more_has_no_id() -> None:

@@ -38,6 +38,21 @@ def cancelled(order_id: str) -> str:
     return f"ord:{_id(order_id)}:cancel"
 
 
+def redeemed(order_id: str) -> str:
+    """What of the order was paid with cashback."""
+    return f"ord:{_id(order_id)}:spend"
+
+
+def redeemed_anew(order_id: str, rev: int) -> str:
+    """A change of what was paid with cashback that no new refund explains, at ``rev``."""
+    return f"{redeemed(order_id)}:{rev}"
+
+
+def given_back(order_id: str, refund_id: str) -> str:
+    """What a refund gives back of the cashback that the order was paid with."""
+    return f"ord:{_id(order_id)}:back:{_id(refund_id)}"
+
+
 def of_order(order_id: str) -> tuple[str, str]:
     """The prefixes of every cause of an order: its own, and the recoveries beside them."""
     return f"ord:{_id(order_id)}:", f"rec:ord:{_id(order_id)}:"

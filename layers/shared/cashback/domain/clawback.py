@@ -12,12 +12,12 @@ from msgspec import Struct
 
 from cashback.domain import causes
 from cashback.domain.facts import Facts, Refund, gone_shares
-from cashback.domain.ledger import Account, Entry, Kind, payload_hash, recovery_of
+from cashback.domain.ledger import Entry, Kind, payload_hash
 from cashback.domain.money import round_half_up
-from cashback.domain.orders import Decision, Order, Status
-from cashback.domain.settings import Clawback, Settings
+from cashback.domain.orders import Order, Status
+from cashback.domain.purse import Claim, Purse
 
-MAX_NAMED: Final = 40
+MAX_NAMED: Final = 36
 """Refunds and deletions that get an entry of their own in one posting, whose transaction holds 100 writes; the effect
 of more that became known at once goes with the entry of the edit."""
 
@@ -30,30 +30,16 @@ class _Step(Struct, frozen=True):
     same: str
 
 
-def claw(order: Order, settings: Settings, account: Account | None, actor: str) -> Decision:
-    """Bring what was clawed back to the target that the facts call for, one entry a cause.
-
-    Without an account image the balance is taken to suffice, and the ledger's condition says when it does not. An award
-    posted beside always suffices.
-    """
-    purse = _Purse(order, settings.clawback, account)
+def claw(order: Order, purse: Purse, actor: str) -> tuple[Order, list[Entry]]:
+    """Bring what was clawed back to the target that the facts call for: the order, and one entry a cause."""
+    claim = Claim(order.owed, order.waived)
     entries = [
         entry
         for step in _steps(order)
-        for entry in purse.move(_reversal(order, step.cause, step.same, actor), step.change)
+        for entry in purse.move(claim, _reversal(order, step.cause, step.same, actor), step.change)
     ]
-    settled = replace(
-        decided(order),
-        target=target_of(order, order.facts),
-        owed=order.owed + purse.owed,
-        waived=order.waived + purse.waived,
-    )
-    return Decision(
-        _reversed(settled),
-        tuple(entries),
-        version=None if account is None else account.version,
-        overdraft=settings.clawback is Clawback.ALLOW_NEGATIVE,
-    )
+    target = target_of(order, order.facts)
+    return _reversed(replace(decided(order), target=target, owed=claim.owed, waived=claim.waived)), entries
 
 
 def gives_back(order: Order) -> bool:
@@ -100,55 +86,6 @@ def _steps(order: Order) -> list[_Step]:
     return [*steps, _Step(causes.edited(order.order_id, order.rev), final - target, counted)]
 
 
-class _Purse:
-    """Takes clawbacks from a balance by the store's policy, keeping count of what is owed and waived, and of what the
-    entries so far left in the account. What gives back comes first."""
-
-    def __init__(self, order: Order, policy: Clawback, account: Account | None) -> None:
-        self.order = order
-        self.policy = policy
-        self.available = account.available if account else None
-        self.shortfall = account.shortfall if account else 0
-        self.owed = 0
-        self.waived = 0
-
-    def move(self, entry: Entry, change: int) -> list[Entry]:
-        """Return the entries of one change of the target, none where nothing moves."""
-        if change > 0:
-            return self._take(entry, change)
-        return self._give_back(entry, -change) if change < 0 else []
-
-    def _take(self, entry: Entry, amount: int) -> list[Entry]:
-        """A rise of the target: what is there, by policy; the rest is owed or waived."""
-        if self.available is None or self.policy is Clawback.ALLOW_NEGATIVE:
-            return [replace(entry, amount=-amount)]
-        taken = min(amount, max(0, self.available))
-        if taken < amount and self.policy is Clawback.FULL_OR_SKIP:
-            self.waived += amount
-            return []
-        self.available -= taken
-        self.owed += amount - taken
-        return [replace(entry, amount=-taken, owed=amount - taken)]
-
-    def _give_back(self, entry: Entry, amount: int) -> list[Entry]:
-        """A fall of the target: first what was never taken (waived, then owed), the rest is credited."""
-        unwaived = min(amount, self.order.waived + self.waived)
-        self.waived -= unwaived
-        unowed = min(amount - unwaived, self.order.owed + self.owed)
-        self.owed -= unowed
-        forgiven = min(unowed, self.shortfall)
-        self.shortfall -= forgiven
-        credited = amount - unwaived - forgiven
-        if not credited and not forgiven:
-            return []
-        given = replace(entry, amount=credited, owed=-forgiven)
-        repaid = min(credited, self.shortfall)
-        self.shortfall -= repaid
-        if self.available is not None:
-            self.available += credited - repaid
-        return [given, recovery_of(given, repaid)] if repaid else [given]
-
-
 def target_of(order: Order, facts: Facts) -> int:
     """What must be called back of the award, given these facts. Source: the clawback formula of the cashback rules."""
     return _target(replace(order, facts=facts), facts.standing_refunds, cancelled=facts.cancelled)
@@ -164,7 +101,7 @@ def _target(order: Order, refunds: Mapping[str, Refund], *, cancelled: bool) -> 
 def _reversed(order: Order) -> Order:
     """Name the state of an awarded order after how much of it was called back."""
     if order.target == 0:
-        return replace(order, status=Status.PROCESSED, reason="approved" if order.review else "awarded")
+        return replace(order, status=Status.PROCESSED, reason=order.review.verdict if order.review else "awarded")
     why = "order_cancelled" if order.facts.cancelled else "refunded"
     status = Status.REVERSED if order.target == order.award else Status.PARTIALLY_REVERSED
     return replace(order, status=status, reason=why)

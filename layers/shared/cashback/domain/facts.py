@@ -60,10 +60,11 @@ class Body(Struct, frozen=True, omit_defaults=True):
     """What one order body says. The newest body wins as a whole: its fields describe one moment together.
 
     ``lines`` holds at most ``MAX_LINES`` of the ``line_count`` that were sent, with at most ``MAX_LINE_TEXT`` in all.
-    ``channel`` is where the order was placed (website, pos, ...), or what the shop calls it. ``paid_with_cashback`` is
-    what of the total a redemption paid, in minor units. ``refund_ids`` are the refunds the order had at that moment,
-    where the shop lists all of them in each body (WooCommerce); None where it does not, and then no refund is ever
-    taken for deleted.
+    ``paid`` is whether it was paid at that moment. ``channel`` is where the order was placed (website, pos, ...), or
+    what the shop calls it. ``customer_tags`` is None where bodies never carry them. ``contacts`` are keyed hashes of a
+    guest's e-mail and phone. ``paid_with_cashback`` is what of the total a redemption paid, in minor units.
+    ``refund_ids`` are the refunds the order had at that moment, where the shop lists all of them in each body
+    (WooCommerce); None where it does not, and then no refund is ever taken for deleted.
     """
 
     updated_at: Instant
@@ -77,7 +78,9 @@ class Body(Struct, frozen=True, omit_defaults=True):
     tips_and_fees: int = 0
     taxes_included: bool = False
     customer_id: str | None = None
-    customer_tags: tuple[str, ...] = ()
+    customer_tags: tuple[str, ...] | None = None
+    contacts: frozenset[str] = frozenset()
+    paid: bool = False
     channel: str = ""
     delivery_type: str = ""
     payment_methods: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from cashback.domain.facts import Facts
 from cashback.domain.ledger import Entry, Figures
 from cashback.domain.money import round_half_up
 from cashback.domain.news import CustomerDeleted, CustomerNews, Ignored, ReviewNews
-from cashback.domain.rules import NOTHING, Calculation
+from cashback.domain.rules import NOTHING, Calculation, Catalogue
 from cashback.domain.times import Instant
 
 
@@ -54,6 +54,12 @@ REVIEWED: Final = frozenset({Status.PENDING, Status.HELD})
 """States that wait for a person."""
 
 
+PRODUCT_UNKNOWN: Final = "product_unknown"
+AMBIGUOUS_CONTACT: Final = "ambiguous_contact"
+RESOLVABLE: Final = frozenset({PRODUCT_UNKNOWN, AMBIGUOUS_CONTACT})
+"""Reasons to hold an order that may go away by themselves."""
+
+
 class Mode(StrEnum):
     """Who credits: the engine at once, or a person after review."""
 
@@ -62,12 +68,18 @@ class Mode(StrEnum):
 
 
 class Terms(Struct, frozen=True, omit_defaults=True):
-    """What was read once, when the order was first known to earn; later settings never touch it."""
+    """What was read once, when the order was first known to earn; later settings never touch it.
+
+    Whose order it is may be known later (a guest's): then the tier and ``customer_tags`` are read. ``catalogue`` is
+    what the store's rules asked of the products, each as it was when it was first found.
+    """
 
     settings_version: int
     mode: Mode
-    tier: str | None
-    tier_rate: Fraction | None
+    tier: str | None = None
+    tier_rate: Fraction | None = None
+    customer_tags: tuple[str, ...] = ()
+    catalogue: Catalogue = {}
 
 
 class Step(Struct, frozen=True, omit_defaults=True):
@@ -80,7 +92,7 @@ class Step(Struct, frozen=True, omit_defaults=True):
 
 
 class Review(Struct, frozen=True, omit_defaults=True):
-    """A person's decision: ``amount`` is what was posted, ``expected`` what the person saw.
+    """What a person did to an order: ``amount`` is what was posted, ``expected`` what the person saw.
 
     ``request_hash`` (of the Idempotency-Key in its namespace) and ``body_hash`` tell a repeated call, which is answered
     alike.
@@ -96,6 +108,13 @@ class Review(Struct, frozen=True, omit_defaults=True):
     comment: str | None = None
 
 
+DECIDING: Final = frozenset({"approved", "rejected", "processed"})
+"""Verdicts that end a review; the others (held, released) keep it open."""
+
+MOST_AWAITED: Final = 20
+"""Unknown products that an order waits for at once: one transaction writes them all."""
+
+
 class Order(Struct, frozen=True, omit_defaults=True):
     """The document of one order. Amounts are minor units.
 
@@ -104,6 +123,10 @@ class Order(Struct, frozen=True, omit_defaults=True):
     ``target = taken + owed + waived`` is what refunds have called back. ``spent`` is this order's present part of the
     customer's total spent. ``clawed`` are the refunds whose clawback is decided, ``undone`` those of them whose
     deletion is; both only grow, because an entry posted for a refund or for its deletion stays posted.
+
+    ``redeemed`` is what the order took, or should have taken, for the part of it that was paid with cashback, less what
+    ``given_back`` refunds returned; of it the balance lacked ``redemption_owed`` and ``redemption_waived``.
+    ``reviews`` is all that persons did to it. ``missing`` are products that a rule asks for and nobody knows.
     """
 
     order_id: str
@@ -125,9 +148,43 @@ class Order(Struct, frozen=True, omit_defaults=True):
     counted: bool = False
     clawed: frozenset[str] = frozenset()
     undone: frozenset[str] = frozenset()
+    redeemed: int = 0
+    redemption_owed: int = 0
+    redemption_waived: int = 0
+    redemption_posted: bool = False
+    given_back: frozenset[str] = frozenset()
+    missing: frozenset[str] = frozenset()
+    claimable_until: Instant | None = None
     queued_at: Instant | None = None
-    review: Review | None = None
+    reviews: tuple[Review, ...] = ()
     history: tuple[Step, ...] = ()
+
+    @property
+    def review(self) -> Review | None:
+        """The person's act that decided it, None where none did."""
+        return next((review for review in reversed(self.reviews) if review.verdict in DECIDING), None)
+
+    @property
+    def unresolved(self) -> bool:
+        """Tell whether it is held for something that may still become known, and no person has taken it up."""
+        return self.status is Status.HELD and self.reason in RESOLVABLE and not self.reviews
+
+    @property
+    def awaited_contacts(self) -> frozenset[str]:
+        """Whose verified contact would decide it."""
+        waits = self.status is Status.AWAITING_CUSTOMER or (self.unresolved and self.reason == AMBIGUOUS_CONTACT)
+        return self.facts.body.contacts if waits and self.facts.body else frozenset()
+
+    @property
+    def awaited_products(self) -> frozenset[str]:
+        """Which products would decide it."""
+        waits = self.unresolved and self.reason == PRODUCT_UNKNOWN
+        return frozenset(sorted(self.missing)[:MOST_AWAITED]) if waits else frozenset()
+
+    @property
+    def claim_until(self) -> Instant | None:
+        """When its time to be claimed is over, None where it waits for no customer."""
+        return self.claimable_until if self.status is Status.AWAITING_CUSTOMER else None
 
     @property
     def taken(self) -> int:
@@ -159,12 +216,14 @@ class News(Struct, frozen=True, omit_defaults=True):
     """What one event says of an order, whatever its topic was called.
 
     ``customer`` is the person found inside the order's body; it goes into PROFILE, never into the order's document.
+    Nor do ``contacts``, the normalised e-mail and phone of a guest: the document holds their keyed hashes.
     """
 
     order_id: str
     source: str
     facts: Facts
     customer: CustomerNews | None = None
+    contacts: frozenset[str] = frozenset()
 
 
 type Told = News | CustomerNews | CustomerDeleted | ReviewNews | Ignored

@@ -1,5 +1,6 @@
 """What an order earns: pure arithmetic over its lines and the store's settings."""
 
+from collections.abc import Mapping
 from copy import replace
 from fractions import Fraction
 from typing import Final
@@ -9,6 +10,28 @@ from msgspec import Struct
 from cashback.domain.facts import SHIPPING, Body, Line
 from cashback.domain.money import round_half_up, spread
 from cashback.domain.settings import Exclusions, ProductRate, Settings, Tier
+
+
+class Traits(Struct, frozen=True, omit_defaults=True):
+    """What category and tag rules ask of a product: those of its categories and tags that the rules name."""
+
+    categories: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+
+
+type Catalogue = Mapping[str, Traits]
+"""Traits by product id."""
+
+
+class Lookup(Struct, frozen=True):
+    """What the calculation must know beyond the order's body: the tier's rate, whose order it is, what is sold."""
+
+    tier_rate: Fraction | None = None
+    customer_tags: tuple[str, ...] = ()
+    catalogue: Catalogue = {}
+
+
+NOTHING_KNOWN: Final = Lookup()
 
 
 class LineAward(Struct, frozen=True, omit_defaults=True):
@@ -89,21 +112,21 @@ def tier_of(settings: Settings, total_spent: int) -> Tier | None:
     return reached[-1] if reached else None
 
 
-def calculate(body: Body, settings: Settings, tier_rate: Fraction | None) -> Calculation:
+def calculate(body: Body, settings: Settings, lookup: Lookup = NOTHING_KNOWN) -> Calculation:
     """Return what an order earns at these settings.
 
-    award = sum of line bases x line rates, rounded half up once, spread over the lines by largest remainder; then the
-    store's minimum order and cap. Gift cards, tips, duties and fees never earn.
+    award = sum of line bases x line rates, less the part that a redemption paid, rounded half up once, spread over the
+    lines by largest remainder; then the store's minimum order and cap. Gift cards, tips, duties and fees never earn.
     """
-    order_rate = _order_rate(body, settings, tier_rate)
-    if _order_excluded(body, settings):
+    order_rate = _order_rate(body, settings, lookup)
+    if _order_excluded(body, settings, lookup):
         lines = [LineAward(line.line_id, max(0, line.gross), Fraction(0)) for line in body.lines]
         return Calculation(tuple(lines), 0, order_rate, "excluded")
-    lines = [_line_award(line, body, settings, order_rate) for line in body.lines]
-    if settings.earn_on_shipping and body.shipping > 0:
-        base = _with_tax_rule(body.shipping, body.shipping_tax, body, settings)
+    lines = [_line_award(line, body, settings, order_rate, lookup.catalogue) for line in body.lines]
+    if settings.earn_on_shipping:
+        base = max(0, _with_tax_rule(body.shipping, body.shipping_tax, body, settings))
         lines.append(LineAward(SHIPPING, base, order_rate, gross=_unless(body.shipping, base)))
-    exact = sum((line.weight for line in lines), Fraction(0))
+    exact = sum((line.weight for line in lines), Fraction(0)) * earning_share(body)
     award = round_half_up(exact)
     calculation = Calculation(tuple(lines), 0, order_rate)
     if merchandise(body) < settings.min_order:
@@ -111,6 +134,30 @@ def calculate(body: Body, settings: Settings, tier_rate: Fraction | None) -> Cal
     if not award:
         return replace(calculation, reason=_why_nothing(calculation))
     return calculation.awarding(award if settings.max_award is None else min(award, settings.max_award))
+
+
+def earning_share(body: Body) -> Fraction:
+    """Return how much of an order was paid with money: what was paid with cashback earns nothing."""
+    if not body.paid_with_cashback:
+        return Fraction(1)
+    paid = body.paid_total
+    return Fraction(max(0, paid - body.paid_with_cashback), paid) if paid > 0 else Fraction(0)
+
+
+def products_asked_for(body: Body, settings: Settings, lookup: Lookup) -> frozenset[str]:
+    """Return the products whose category or tags decide what a line earns, where the line itself says neither."""
+    if _order_excluded(body, settings, lookup):
+        return frozenset()
+    asked = (line.product_id for line in body.lines if _asks_for_traits(line, settings))
+    return frozenset(product_id for product_id in asked if product_id is not None)
+
+
+def traits_asked_for(categories: frozenset[str], tags: frozenset[str], settings: Settings) -> Traits:
+    """Return of a product's categories and tags those that the rules name: all that an order need keep."""
+    rules, exclusions = settings.product_rates, settings.exclusions
+    named_categories = exclusions.categories | {rule.value for rule in rules if rule.attribute == "category"}
+    named_tags = exclusions.tags | {rule.value for rule in rules if rule.attribute == "tag"}
+    return Traits(categories & named_categories, tags & named_tags)
 
 
 def channel_of(body: Body, settings: Settings) -> str:
@@ -130,12 +177,13 @@ def net(line: Line, body: Body) -> int:
     return line.gross - line.tax if body.taxes_included else line.gross
 
 
-def _line_award(line: Line, body: Body, settings: Settings, order_rate: Fraction) -> LineAward:
+def _line_award(line: Line, body: Body, settings: Settings, order_rate: Fraction, catalogue: Catalogue) -> LineAward:
     base = max(0, _with_tax_rule(line.gross, line.tax, body, settings))
     gross = _unless(line.gross, base)
-    if line.gift_card or _line_excluded(line, settings.exclusions):
+    traits = _traits(line, catalogue)
+    if line.gift_card or _line_excluded(line, settings.exclusions) or _excluded(traits, settings.exclusions):
         return LineAward(line.line_id, base, Fraction(0), gross=gross)
-    matching = (rule.rate for rule in settings.product_rates if _matches(rule, line))
+    matching = (rule.rate for rule in settings.product_rates if _matches(rule, line, traits))
     return LineAward(line.line_id, base, next(matching, order_rate), gross=gross)
 
 
@@ -151,7 +199,7 @@ def _with_tax_rule(gross: int, tax: int, body: Body, settings: Settings) -> int:
     return gross
 
 
-def _order_rate(body: Body, settings: Settings, tier_rate: Fraction | None) -> Fraction:
+def _order_rate(body: Body, settings: Settings, lookup: Lookup) -> Fraction:
     """The rate of every line that no product rate names; each rule replaces the next, none adds."""
     for rates, value in (
         (settings.delivery_type_rates, body.delivery_type),
@@ -161,32 +209,63 @@ def _order_rate(body: Body, settings: Settings, tier_rate: Fraction | None) -> F
             if name == value:
                 return rate
     for tag, rate in settings.customer_tag_rates:
-        if tag in body.customer_tags:
+        if tag in _customer_tags(body, lookup):
             return rate
-    return settings.base_rate if tier_rate is None else tier_rate
+    return settings.base_rate if lookup.tier_rate is None else lookup.tier_rate
 
 
-def _matches(rule: ProductRate, line: Line) -> bool:
-    if rule.attribute == "tag":
-        return rule.value in line.tags
+def _customer_tags(body: Body, lookup: Lookup) -> tuple[str, ...]:
+    return lookup.customer_tags if body.customer_tags is None else body.customer_tags
+
+
+def _matches(rule: ProductRate, line: Line, traits: Traits) -> bool:
+    match rule.attribute:
+        case "tag":
+            return rule.value in traits.tags
+        case "category":
+            return rule.value in traits.categories
     return bool(getattr(line, rule.attribute) == rule.value)
 
 
+def _has_traits(line: Line) -> bool:
+    return line.category is not None or bool(line.tags)
+
+
+def _traits(line: Line, catalogue: Catalogue) -> Traits:
+    """What the line says of its product; where it says nothing, what the catalogue does."""
+    if _has_traits(line):
+        return Traits(frozenset({line.category} if line.category else ()), frozenset(line.tags))
+    return catalogue.get(line.product_id or "", Traits())
+
+
+def _asks_for_traits(line: Line, settings: Settings) -> bool:
+    """Tell whether a category or tag rule decides about a line that says neither; a rule before it may have decided."""
+    exclusions = settings.exclusions
+    if line.gift_card or _has_traits(line) or _line_excluded(line, exclusions):
+        return False
+    if exclusions.categories or exclusions.tags:
+        return True
+    for rule in settings.product_rates:
+        if rule.attribute in {"category", "tag"}:
+            return True
+        if _matches(rule, line, Traits()):
+            return False
+    return False
+
+
 def _line_excluded(line: Line, exclusions: Exclusions) -> bool:
-    return (
-        line.sku in exclusions.skus
-        or line.product_id in exclusions.product_ids
-        or line.vendor in exclusions.vendors
-        or line.category in exclusions.categories
-        or not exclusions.tags.isdisjoint(line.tags)
-    )
+    return line.sku in exclusions.skus or line.product_id in exclusions.product_ids or line.vendor in exclusions.vendors
 
 
-def _order_excluded(body: Body, settings: Settings) -> bool:
+def _excluded(traits: Traits, exclusions: Exclusions) -> bool:
+    return not (exclusions.categories.isdisjoint(traits.categories) and exclusions.tags.isdisjoint(traits.tags))
+
+
+def _order_excluded(body: Body, settings: Settings, lookup: Lookup) -> bool:
     exclusions = settings.exclusions
     return (
         channel_of(body, settings) in exclusions.sources
-        or not exclusions.customer_tags.isdisjoint(body.customer_tags)
+        or not exclusions.customer_tags.isdisjoint(_customer_tags(body, lookup))
         or not exclusions.payment_methods.isdisjoint(body.payment_methods)
     )
 

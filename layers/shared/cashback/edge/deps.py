@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_kms import KMSClient
     from types_boto3_sqs import SQSClient
@@ -91,18 +93,24 @@ def ssm() -> "SSMClient":
 @cache
 def books() -> "Books":
     """Everything the use cases work on."""
-    return make_books(dynamodb(), environment().ledger_table, environment().state_table)
+    return make_books(dynamodb(), environment().ledger_table, environment().state_table, lambda: deployment_keys().hash)
 
 
-def make_books(client: "DynamoDBClient", ledger_table: str, state_table: str, **timing: Any) -> "Books":
-    """Wire the tables; ``timing`` is the ledger's sleep and jitter, where time is virtual."""
+def make_books(
+    client: "DynamoDBClient", ledger_table: str, state_table: str, hash_key: "Callable[[], bytes]", **timing: Any
+) -> "Books":
+    """Wire the tables; ``hash_key`` is asked for once there is a contact to hash, ``timing`` is the ledger's sleep and
+    jitter, where time is virtual."""
+    from cashback.adapters.dynamo.contacts import Contacts
     from cashback.adapters.dynamo.customers import Customers
     from cashback.adapters.dynamo.history import History
     from cashback.adapters.dynamo.ledger import Ledger
     from cashback.adapters.dynamo.order_lists import OrderLists
     from cashback.adapters.dynamo.orders import Orders
+    from cashback.adapters.dynamo.products import Products
     from cashback.adapters.dynamo.stores import Stores
     from cashback.adapters.dynamo.tables import StateTable
+    from cashback.adapters.dynamo.waiting import Waiting
     from cashback.services.books import Books
 
     state = StateTable(client, state_table)
@@ -115,6 +123,9 @@ def make_books(client: "DynamoDBClient", ledger_table: str, state_table: str, **
         stores=Stores(state),
         history=History(client, ledger_table, ledger),
         lists=OrderLists(state, orders),
+        contacts=Contacts(state, hash_key),
+        products=Products(state),
+        waiting=Waiting(state),
     )
 
 

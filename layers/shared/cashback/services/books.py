@@ -7,12 +7,15 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from cashback.adapters.deployment_keys import DeploymentKeyStore
     from cashback.adapters.dynamo.api_keys import ApiKeys
+    from cashback.adapters.dynamo.contacts import Contacts
     from cashback.adapters.dynamo.customers import Customers
     from cashback.adapters.dynamo.history import History
     from cashback.adapters.dynamo.ledger import Ledger
     from cashback.adapters.dynamo.order_lists import OrderLists
     from cashback.adapters.dynamo.orders import Orders
+    from cashback.adapters.dynamo.products import Products
     from cashback.adapters.dynamo.stores import Stores
+    from cashback.adapters.dynamo.waiting import Waiting
     from cashback.adapters.secrets import WebhookSecrets
 
 
@@ -25,6 +28,9 @@ class Books(Struct, frozen=True):
     stores: "Stores"
     history: "History"
     lists: "OrderLists"
+    contacts: "Contacts"
+    products: "Products"
+    waiting: "Waiting"
 
 
 class Registry(Struct, frozen=True):

@@ -7,15 +7,19 @@ from cashback.domain.times import Instant
 from cashback.services.books import Books
 
 
-def commit(books: Books, store_id: str, decision: Decision, now: Instant) -> Order | Account | None:
-    """Commit a decision about an order. None when committed; else what moved first, to decide from anew.
+def commit(
+    books: Books, store_id: str, before: Order | None, decision: Decision, now: Instant
+) -> Order | Account | None:
+    """Commit a decision about the order ``before``. None when committed; else what moved first, to decide from anew.
+
+    What the order waits for follows it in the same transaction.
 
     :raises CustomerNotFound: the order's customer has no account yet.
     :raises Busy: the tables are contended or out of reach; whether it is committed is unknown.
     """
-    order = decision.order
+    order, also = decision.order, books.waiting.changes(store_id, before, decision.order)
     if order.customer_id is None or not (decision.entries or decision.figures):
-        return books.orders.save(store_id, order)
+        return books.orders.save(store_id, order, *also)
     outcome = books.ledger.post(
         Posting(
             store_id,
@@ -24,6 +28,7 @@ def commit(books: Books, store_id: str, decision: Decision, now: Instant) -> Ord
             entries=decision.entries,
             figures=decision.figures,
             document=books.orders.write(store_id, order),
+            also=also,
             version=decision.version,
             repays=decision.repays,
             overdraft=decision.overdraft,

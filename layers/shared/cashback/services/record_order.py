@@ -1,47 +1,67 @@
 """Record news of an order: load facts, decide, post. A lost race is decided again, never dropped."""
 
+from collections.abc import Set as AbstractSet
 from copy import replace
 from typing import Final
 
-from cashback.domain.cashback import account_needed, fail, hear
+from cashback.domain.cashback import Known, contacts_needed, fail, hear, is_enlarged, needed
 from cashback.domain.customers import Profile, profile_of
 from cashback.domain.errors import Busy, CustomerNotFound, OrderTooLarge
 from cashback.domain.facts import Facts
 from cashback.domain.ledger import Account
+from cashback.domain.news import CustomerNews
 from cashback.domain.orders import AWARDED, News, Order, Status
+from cashback.domain.rules import Catalogue, traits_asked_for
 from cashback.domain.settings import Settings
 from cashback.domain.times import OLDEST, Instant
 from cashback.services.books import Books
 from cashback.services.commit import commit
 
-DECISIONS: Final = 5
+DECISIONS: Final = 6
 """How often one piece of news is decided before it goes back to the queue."""
 
 
 def record_order(books: Books, settings: Settings, news: News, now: Instant) -> Order | None:
     """Make what ``news`` say true of the order and of the balance, together. Return the order, None if nothing is new.
 
-    A customer who is not known yet is created as the order names them.
+    A customer who is not known yet is created as the order names them. An order that begins to wait for a customer's
+    contact or for a product looks again once that is written: who makes it known writes first and looks then, too.
 
-    :raises Busy: five decisions in a row were overtaken, or the tables are out of reach; the news may be sent again.
+    :raises Busy: decisions in a row were overtaken, or the tables are out of reach; the news may be sent again.
     """
+    news = _hashed(books, settings.store_id, news)
     order = books.orders.get(settings.store_id, news.order_id)
     account: Account | None = None
+    changed: Order | None = None
     for _ in range(DECISIONS):
-        rules = _rules(books, settings, order)
-        account = account or _account(books, settings.store_id, account_needed(order, news, rules))
-        decision = hear(order, news, rules, account, now)
+        rules = governing(books, settings, order, news.facts)
+        known = look_up(books, rules, order, news.facts, account)
+        decision = hear(order, news, rules, known, now)
         if decision is None:
-            return None
+            return changed
         try:
-            moved = commit(books, settings.store_id, decision, now)
+            moved = commit(books, settings.store_id, order, decision, now)
         except CustomerNotFound:
-            books.customers.create(settings.store_id, _profile(news, decision.order.customer_id or "", now), now)
+            create_customer(books, settings.store_id, decision.order.customer_id or "", now, news.customer)
             continue
         if moved is None:
-            return decision.order
-        order, account = (order, moved) if isinstance(moved, Account) else (moved, None)
+            order, account, changed = decision.order, None, decision.order
+            if not (order.awaited_contacts or order.awaited_products):
+                return order
+        else:
+            order, account = (order, moved) if isinstance(moved, Account) else (moved, None)
     raise Busy("the order keeps changing")
+
+
+def settle_order(books: Books, settings: Settings, order_id: str, now: Instant) -> Order | None:
+    """Decide an order anew from what the tables say now: a contact was verified, a product appeared, its time is over.
+
+    Idempotent: None where nothing changed, or where there is no such order.
+
+    :raises Busy: as ``record_order``.
+    """
+    order = books.orders.get(settings.store_id, order_id)
+    return None if order is None else record_order(books, settings, News(order_id, order.source, Facts()), now)
 
 
 def record_failure(books: Books, settings: Settings, news: News, reason: str, now: Instant) -> None:
@@ -51,29 +71,64 @@ def record_failure(books: Books, settings: Settings, news: News, reason: str, no
 
     :raises Busy: the order keeps changing, or the tables are out of reach.
     """
+    news = _hashed(books, settings.store_id, news)
     order = books.orders.get(settings.store_id, news.order_id)
     for _ in range(DECISIONS):
         decision = fail(order, news, reason, now)
         if decision is None:
             return
         try:
-            order = books.orders.save(settings.store_id, decision.order)
+            moved = commit(books, settings.store_id, order, decision, now)
         except OrderTooLarge:
             news = replace(news, facts=Facts())
             continue
-        if order is None:
+        if moved is None:
             return
+        order = moved if isinstance(moved, Order) else order
     raise Busy("the order keeps changing")
 
 
-def _rules(books: Books, settings: Settings, order: Order | None) -> Settings:
-    """The settings that govern an order: those its terms were frozen at, but for the clawback policy of today."""
+def governing(books: Books, settings: Settings, order: Order | None, facts: Facts) -> Settings:
+    """Return the settings that govern an order once it has these facts too: those its terms were frozen at, but for the
+    clawback policy of today. Of an order that is decided only today's policy matters."""
     if order is None or order.terms is None or order.terms.settings_version == settings.version:
         return settings
-    if order.status in AWARDED or order.status is Status.REJECTED:
+    decided = order.status in AWARDED or order.status is Status.REJECTED
+    if decided and not is_enlarged(order, order.facts.merged(facts)):
         return settings
     frozen: Settings = books.stores.settings(settings.store_id, order.terms.settings_version)
     return replace(frozen, clawback=settings.clawback)
+
+
+def look_up(books: Books, rules: Settings, order: Order | None, facts: Facts, account: Account | None = None) -> Known:
+    """Return what the decision about an order with these further facts must see; ``account`` is an image at hand."""
+    facts = order.facts.merged(facts) if order else facts
+    claimants = books.contacts.customers(rules.store_id, contacts_needed(order, facts, rules))
+    needs = needed(order, facts, rules, claimants)
+    return Known(
+        account=account or _account(books, rules.store_id, needs.account),
+        claimants=claimants,
+        customer_tags=_customer_tags(books, rules.store_id, needs.customer_tags),
+        catalogue=_catalogue(books, rules, needs.products),
+    )
+
+
+def create_customer(
+    books: Books, store_id: str, customer_id: str, now: Instant, told: CustomerNews | None = None
+) -> None:
+    """Create the customer of an order: as the order tells them, else with nothing but the id."""
+    named = told is not None and told.customer_id == customer_id
+    profile = profile_of(told, None, now) if told and named else Profile(customer_id, updated_at=OLDEST, created_at=now)
+    books.customers.create(store_id, profile, now)
+
+
+def _hashed(books: Books, store_id: str, news: News) -> News:
+    """Return the news of a guest's order with the contacts as keyed hashes: all that the document ever holds."""
+    body = news.facts.body
+    if body is None or not news.contacts:
+        return news
+    macs = books.contacts.macs(store_id, news.contacts)
+    return replace(news, facts=replace(news.facts, body=replace(body, contacts=macs)), contacts=frozenset())
 
 
 def _account(books: Books, store_id: str, customer_id: str | None) -> Account | None:
@@ -85,8 +140,14 @@ def _account(books: Books, store_id: str, customer_id: str | None) -> Account | 
         return None
 
 
-def _profile(news: News, customer_id: str, now: Instant) -> Profile:
-    """The profile to create: as these news tell it, else nothing but the id."""
-    if news.customer is not None and news.customer.customer_id == customer_id:
-        return profile_of(news.customer, None, now)
-    return Profile(customer_id, updated_at=OLDEST, created_at=now)
+def _customer_tags(books: Books, store_id: str, customer_id: str | None) -> tuple[str, ...]:
+    profile = None if customer_id is None else books.customers.get(store_id, customer_id)
+    return profile.tags if profile else ()
+
+
+def _catalogue(books: Books, rules: Settings, product_ids: AbstractSet[str]) -> Catalogue:
+    found = books.products.get_many(rules.store_id, sorted(product_ids)) if product_ids else {}
+    return {
+        product_id: traits_asked_for(frozenset(product.categories), frozenset(product.tags), rules)
+        for product_id, product in found.items()
+    }

@@ -36,16 +36,16 @@ def approve_order(books: Books, settings: Settings, order_id: str, review: Revie
     :raises Invalid: ``amount_zero`` or ``amount_negative``.
     :raises Forbidden: the amount exceeds the calculation by more than this role may decide.
     """
-    order = _get(books, settings.store_id, order_id)
+    order = existing_order(books, settings.store_id, order_id)
     for _ in range(_TRIES):
-        if _decided_by(order, review):
-            return _as_decided(order), True
+        if answered(order, review):
+            return as_answered(order, review), True
         amount = _allowed(order, review, role, settings)
         decision = approve(order, amount, replace(review, amount=amount))
-        standing = commit(books, settings.store_id, decision, review.at)
+        standing = commit(books, settings.store_id, order, decision, review.at)
         if standing is None:
             return decision.order, False
-        order = standing if isinstance(standing, Order) else _get(books, settings.store_id, order_id)
+        order = standing if isinstance(standing, Order) else existing_order(books, settings.store_id, order_id)
     raise Busy("the order keeps changing")
 
 
@@ -56,40 +56,46 @@ def reject_order(books: Books, settings: Settings, order_id: str, reason: str, r
     :raises StateConflict: it is decided already, or was never up for review; the detail names its state.
     :raises IdempotencyMismatch: the same key with another body.
     """
-    order = _get(books, settings.store_id, order_id)
+    order = existing_order(books, settings.store_id, order_id)
     for _ in range(_TRIES):
-        if _decided_by(order, review):
-            return _as_decided(order), True
+        if answered(order, review):
+            return as_answered(order, review), True
         _must_be_reviewed(order)
         decision = reject(order, reason, review)
-        standing = books.orders.save(settings.store_id, decision.order)
+        standing = commit(books, settings.store_id, order, decision, review.at)
         if standing is None:
             return decision.order, False
-        order = standing
+        order = standing if isinstance(standing, Order) else existing_order(books, settings.store_id, order_id)
     raise Busy("the order keeps changing")
 
 
-def _get(books: Books, store_id: str, order_id: str) -> Order:
+def existing_order(books: Books, store_id: str, order_id: str) -> Order:
+    """Return an order.
+
+    :raises NotFound: no such order in this store.
+    """
     order = books.orders.get(store_id, order_id)
     if order is None:
         raise NotFound
     return order
 
 
-def _as_decided(order: Order) -> Order:
-    """Return an order as its review left it, whatever became of it since: a repeated call gets the first answer."""
-    review = order.review
-    step = next((s for s in order.history if review and (s.at, s.actor) == (review.at, review.actor)), None)
+def as_answered(order: Order, review: Review) -> Order:
+    """Return an order as this review left it, whatever became of it since: a repeated call gets the first answer."""
+    done = next(known for known in order.reviews if known.request_hash == review.request_hash)
+    step = next((step for step in order.history if (step.at, step.actor) == (done.at, done.actor)), None)
     return order if step is None else replace(order, status=step.status, reason=step.reason)
 
 
-def _decided_by(order: Order, review: Review) -> bool:
-    """Tell whether this very request decided the order."""
-    if order.review is None or order.review.request_hash != review.request_hash:
-        return False
-    if order.review.body_hash != review.body_hash:
+def answered(order: Order, review: Review) -> bool:
+    """Tell whether this very request was answered before.
+
+    :raises IdempotencyMismatch: it was another one under the same key.
+    """
+    known = next((known for known in order.reviews if known.request_hash == review.request_hash), None)
+    if known is not None and known.body_hash != review.body_hash:
         raise IdempotencyMismatch
-    return True
+    return known is not None
 
 
 def _must_be_reviewed(order: Order) -> None:
@@ -100,6 +106,8 @@ def _must_be_reviewed(order: Order) -> None:
 def _allowed(order: Order, review: Review, role: Role, settings: Settings) -> int:
     """Return the amount to post, once everything that speaks against it is ruled out."""
     _must_be_reviewed(order)
+    if order.customer_id is None:
+        raise StateConflict("nobody knows whose order it is")
     if not settings.cashback_enabled:
         raise CashbackDisabled
     if review.expected != order.calculated:

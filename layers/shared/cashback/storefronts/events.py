@@ -114,11 +114,12 @@ def _order_event(kind: str, event: Reader, settings: Settings, occurred_at: Inst
     if status is not None and (not isinstance(status, str) or status not in _STATUSES):
         raise Unreadable("status_unknown")
     buyer = _buyer(order)
-    body = _body(order, buyer, settings, occurred_at) if whole_order else None
+    was_paid = kind == PAID or status in {"paid", "completed"}
+    body = _body(order, buyer, settings, occurred_at, paid=was_paid) if whole_order else None
     order.time("paid_at")
     facts = Facts(
         body=body,
-        paid=kind == PAID or status in {"paid", "completed"},
+        paid=was_paid,
         completed=kind == COMPLETED or status == "completed",
         cancelled=kind == CANCELLED or status == "cancelled",
         refunds=MappingProxyType(refunds),
@@ -128,7 +129,7 @@ def _order_event(kind: str, event: Reader, settings: Settings, occurred_at: Inst
     return News(order.identifier("order_id"), EVENTS, facts, person)
 
 
-def _body(order: Reader, buyer: Reader | None, settings: Settings, occurred_at: Instant) -> Body:
+def _body(order: Reader, buyer: Reader | None, settings: Settings, occurred_at: Instant, *, paid: bool) -> Body:
     """Read what was sold. Prices and discounts are without tax, which stands apart.
 
     An order in another currency is held, so its amounts need not fit the decimals of the store's.
@@ -155,6 +156,7 @@ def _body(order: Reader, buyer: Reader | None, settings: Settings, occurred_at: 
         shipping=order.amount("shipping", currency, exact=exact) or 0,
         tax=in_range(taxes if tax is None else tax, currency),
         customer_id=buyer.optional_identifier("customer_id") if buyer else None,
+        paid=paid,
         channel=order.text("source") or "",
         delivery_type=order.text("delivery_type") or "",
         payment_methods=(method,) if method else (),

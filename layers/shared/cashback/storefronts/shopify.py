@@ -145,6 +145,7 @@ def _body(order: dict[str, Any], updated_at: Instant, customer: CustomerNews | N
         taxes_included=flag(order.get("taxes_included")),
         customer_id=customer.customer_id if customer else None,
         customer_tags=(customer.tags if customer else None) or (),
+        paid=text(order.get("financial_status")) in _WAS_PAID,
         channel=_CHANNELS.get(source_name, source_name),
         delivery_type="delivery" if deliveries else "pickup",
         payment_methods=_gateways(order),

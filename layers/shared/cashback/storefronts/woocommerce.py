@@ -129,6 +129,7 @@ def _order_news(order: dict[str, Any], settings: Settings, received_at: Instant 
             updated_at=updated_at,
             created_at=created_at or updated_at,
             customer_id=customer.customer_id if customer else None,
+            paid=status in _WAS_PAID,
             refund_ids=None if listed is None else frozenset(refunds),
             **_priced(order, settings.currency, all_gone=status == _REFUNDED),
         ),

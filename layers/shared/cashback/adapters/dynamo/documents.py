@@ -24,7 +24,9 @@ class _Detail(Struct, omit_defaults=True):
     calculation: Calculation = NOTHING
     clawed: frozenset[str] = frozenset()
     undone: frozenset[str] = frozenset()
-    review: Review | None = None
+    given_back: frozenset[str] = frozenset()
+    missing: frozenset[str] = frozenset()
+    reviews: tuple[Review, ...] = ()
     history: tuple[Step, ...] = ()
 
 

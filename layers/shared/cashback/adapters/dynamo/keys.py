@@ -27,6 +27,11 @@ def escape(part: str) -> str:
     return part.replace("%", "%25").replace("#", "%23")
 
 
+def unescape(part: str) -> str:
+    """Return what ``escape`` was given."""
+    return part.replace("%23", "#").replace("%25", "%")
+
+
 def _pk(store: str, *parts: str) -> str:
     return "#".join(["S", escape(store), *parts])
 
@@ -67,9 +72,42 @@ def note(store: str, customer_id: str, cause: str) -> Key:
     return Key(customer(store, customer_id), f"NOTE#{cause}")
 
 
+def contact_holders(store: str, mac: str) -> str:
+    """Partition of the customers who have one verified contact."""
+    return _pk(store, "CONTACT", mac)
+
+
+def contact(store: str, mac: str, customer_id: str) -> Key:
+    """One verified contact of one customer."""
+    return Key(contact_holders(store, mac), customer_id)
+
+
 def order(store: str, order_id: str) -> Key:
     """One order document."""
     return Key(_pk(store, "O", escape(order_id)), "ORDER")
+
+
+def guests(store: str, mac: str) -> str:
+    """Partition of the guests' orders that wait for a customer with this contact."""
+    return _pk(store, "GUEST", mac)
+
+
+def guest(store: str, mac: str, order_id: str) -> Key:
+    """One of them."""
+    return Key(guests(store, mac), escape(order_id))
+
+
+WAIT = "WAIT#"
+
+
+def product(store: str, product_id: str) -> Key:
+    """A product of the catalogue."""
+    return Key(_pk(store, "PR", escape(product_id)), "PRODUCT")
+
+
+def waits_for_product(store: str, product_id: str, order_id: str) -> Key:
+    """One order that waits for a product, beside it."""
+    return Key(product(store, product_id).pk, f"{WAIT}{escape(order_id)}")
 
 
 def settings(store: str, version: int | None = None) -> Key:
@@ -135,6 +173,11 @@ def customers_listed(store_id: str, customer_id: str) -> str:
     return _pk(store_id, "CUST", str(sha256(customer_id.encode()).digest()[0] % 16))
 
 
+def products_listed(store_id: str) -> str:
+    """Partition of index ``listing``: the products of a store, whose sort key is the escaped id."""
+    return _pk(store_id, "PRODUCT")
+
+
 def listed(created_at: str, item_id: str) -> str:
     """Sort key of both indexes: by time, ties by id."""
     return f"{created_at}#{escape(item_id)}"
@@ -142,7 +185,7 @@ def listed(created_at: str, item_id: str) -> str:
 
 def listed_id(place: str) -> str:
     """Return the id in a place that ``listed`` made."""
-    return place.partition("#")[2].replace("%23", "#").replace("%25", "%")
+    return unescape(place.partition("#")[2])
 
 
 def listed_until(at: str | None) -> str:

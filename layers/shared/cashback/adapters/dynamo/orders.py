@@ -33,10 +33,10 @@ class Orders(Struct, frozen=True):
             return self.table.put(order_item(store_id, order), "attribute_not_exists(pk)")
         return self.table.put(order_item(store_id, order), "rev = :rev", {":rev": order.rev - 1})
 
-    def save(self, store_id: str, order: Order) -> Order | None:
+    def save(self, store_id: str, order: Order, *also: Write) -> Order | None:
         """Write a revision that moves no money. Return None, or the order that stands there where someone was first."""
         try:
-            self.table.commit(self.write(store_id, order))
+            self.table.commit(self.write(store_id, order), *also)
         except Lost as lost:
             return self.read(lost.images[0])
         return None

@@ -1,0 +1,80 @@
+"""Lines added to an order after its award, and lines sold for more: once paid they earn too, at the order's terms."""
+
+from copy import replace
+from fractions import Fraction
+from typing import Final
+
+from cashback.domain import causes
+from cashback.domain.facts import SHIPPING
+from cashback.domain.ledger import Entry, Kind, payload_hash
+from cashback.domain.money import round_half_up, spread
+from cashback.domain.orders import Order
+from cashback.domain.rules import Calculation, LineAward, Lookup, calculate, earning_share
+from cashback.domain.settings import Settings
+
+_NONE: Final = Fraction(0)
+
+
+def has_more(order: Order) -> bool:
+    """Tell whether the newest body of an awarded order shows more than was awarded; it may still earn nothing."""
+    body = order.facts.body
+    if body is None or not body.paid or order.facts.cancelled:
+        return False
+    known = {line.line_id: line.base if line.gross is None else line.gross for line in order.calculation.lines}
+    return any(worth > known.get(line_id, worth if line_id == SHIPPING else 0) for line_id, worth in body.worth.items())
+
+
+def added(order: Order, settings: Settings, lookup: Lookup) -> Order:
+    """Return an awarded order with what its newest body shows beyond the award, earned at ``settings``, its own terms'.
+
+    The award only grows. What was awarded before keeps its rates, in proportion to the award: what an approval made of
+    it included.
+    """
+    body, before = order.facts.body, order.calculation
+    weights = sum((line.weight for line in before.lines), _NONE)
+    if body is None or not weights:
+        return order
+    scale = Fraction(1) if round_half_up(weights) == order.basis else order.basis / weights
+    kept = {line.line_id: replace(line, rate=line.rate * scale) for line in before.lines}
+    share = earning_share(body)
+    fresh = [replace(line, rate=line.rate * share) for line in calculate(body, settings, lookup).lines]
+    grown = {line.line_id: _grown(kept.get(line.line_id), line) for line in fresh}
+    lines = [grown.pop(line.line_id, line) for line in kept.values()] + list(grown.values())
+    earned = round_half_up(sum((line.weight for line in lines), _NONE))
+    whole = earned if settings.max_award is None else min(earned, settings.max_award)
+    more = whole - order.basis
+    if more <= 0:
+        return order
+    gains = spread(more, [line.weight - _weight(kept.get(line.line_id)) for line in lines])
+    shares = [replace(line, award=line.award + gain) for line, gain in zip(lines, gains, strict=True)]
+    calculation = Calculation(tuple(shares), before.award + more, before.rate)
+    return replace(order, calculation=calculation, basis=whole, award=(order.award or 0) + more)
+
+
+def earned_later(order: Order, before: Order, actor: str) -> list[Entry]:
+    """Return the entry of what ``order`` is awarded beyond what it was ``before``, none where it is not."""
+    more = (order.award or 0) - (before.award or 0)
+    if more <= 0:
+        return []
+    return [
+        Entry(
+            cause=causes.earned_later(order.order_id, order.rev),
+            kind=Kind.ORDER,
+            amount=more,
+            actor=actor,
+            payload_hash=payload_hash(Kind.ORDER, more, order.award),
+            order_id=order.order_id,
+            rule_version=order.terms.settings_version if order.terms else None,
+        )
+    ]
+
+
+def _grown(known: LineAward | None, now: LineAward) -> LineAward:
+    """A line as it earns now: new as it is, one sold for more with its own rate, any other as it was."""
+    if known is None:
+        return now
+    return replace(known, base=now.base, gross=now.gross) if now.base > known.base else known
+
+
+def _weight(line: LineAward | None) -> Fraction:
+    return line.weight if line else _NONE
