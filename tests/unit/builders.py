@@ -17,12 +17,15 @@ from cashback.domain.facts import Body, Facts, Line, Refund, RefundLine
 from cashback.domain.ledger import Account, Entry, Kind, Posted, Posting, payload_hash
 from cashback.domain.money import Currency
 from cashback.domain.orders import AWARDED, Decision, News, Order, Review, Status
+from cashback.domain.products import Product
+from cashback.domain.redemption import redeemed_of
 from cashback.domain.settings import DEFAULTS, Clawback, Settings, parse_settings
 from cashback.domain.stores import StoreDocument, StoreRecord
 from cashback.edge.deps import make_books
 from cashback.services.change_settings import change_settings
 from cashback.services.commit import commit
-from cashback.services.record_order import record_failure, record_order
+from cashback.services.process_order import Processed, preview_order, process_order
+from cashback.services.record_order import record_failure, record_order, settle_order
 from cashback.services.review_order import approve_order, reject_order
 from tests.simulation.dynamo import SimulatedDynamo, Write
 from tests.simulation.project_tables import table_specs
@@ -149,6 +152,29 @@ class Shop:
         with self._checked():
             _, repeated = approve_order(self.books, self.settings, order_id, review, Role.ADMIN)
         assert not repeated
+
+    def preview(self, order_id: str = ORDER) -> Processed:
+        """What processing an order by hand would make of it."""
+        return preview_order(self.books, self.settings, order_id, Review("processed", "key:anna", NOW, "", ""))
+
+    def process(self, order_id: str = ORDER, amount: int | None = None) -> Order:
+        """Process an order by hand at what the preview shows, under an Idempotency-Key of its own."""
+        expected = self.preview(order_id).amount if amount is None else amount
+        review = Review("processed", "key:anna", NOW, self._request(), "process", expected=expected)
+        with self._checked():
+            done = process_order(self.books, self.settings, order_id, review)
+        assert not done.replayed
+        return done.order
+
+    def stock(self, product_id: str, *categories: str, tags: tuple[str, ...] = (), second: int = 0) -> None:
+        """Put a product into the catalogue."""
+        product = Product(product_id, at(second), categories=categories, tags=tags)
+        assert self.books.products.record(STORE, product)
+
+    def settle(self, order_id: str = ORDER, now: str = NOW) -> Order | None:
+        """Decide an order anew from what is known now."""
+        with self._checked():
+            return settle_order(self.books, self.settings, order_id, now)
 
     def reject(self, order_id: str = ORDER) -> None:
         """A reviewer's no, under an Idempotency-Key of its own."""
@@ -295,15 +321,19 @@ def _check_order(order: Order, entries: Iterable[Entry]) -> None:
     assert order.spent >= 0
     assert sum(share.award for share in order.calculation.lines) == order.calculation.award, "15"
     ours = [entry for entry in entries if entry.order_id == order.order_id]
+    redeemed = [entry for entry in ours if entry.kind is Kind.REDEMPTION]
+    assert sum(entry.owed - entry.amount for entry in redeemed) == order.redeemed - order.redemption_waived, "6"
+    assert order.redeemed == redeemed_of(order, order.facts), "7"
+    assert 0 <= order.redemption_owed + order.redemption_waived <= order.redeemed, "6"
     if order.status not in AWARDED:
         assert order.award is None
-        assert not ours, "2: entries of an order without an award"
+        assert not [entry for entry in ours if entry.kind in {Kind.ORDER, Kind.REVERSAL}], "2: without an award"
         return
     assert order.calculation.award == award, "15"
     assert order.target == target_of(order, order.facts), "7"
     badge = {0: Status.PROCESSED, award: Status.REVERSED}.get(order.target, Status.PARTIALLY_REVERSED)
     assert order.status is badge
-    assert [entry.amount for entry in ours if entry.kind is Kind.ORDER] == [award], "2: awarded once"
+    assert sum(entry.amount for entry in ours if entry.kind is Kind.ORDER) == award, "2: awarded once"
     moved = [entry for entry in ours if entry.kind is Kind.REVERSAL]
     assert sum(entry.owed - entry.amount for entry in moved) == order.target - order.waived, "6"
 

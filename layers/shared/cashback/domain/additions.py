@@ -37,7 +37,7 @@ def added(order: Order, settings: Settings, lookup: Lookup) -> Order:
     scale = Fraction(1) if round_half_up(weights) == order.basis else order.basis / weights
     kept = {line.line_id: replace(line, rate=line.rate * scale) for line in before.lines}
     share = earning_share(body)
-    fresh = [replace(line, rate=line.rate * share) for line in calculate(body, settings, lookup).lines]
+    fresh = [replace(line, rate=line.rate * share, award=0) for line in calculate(body, settings, lookup).lines]
     grown = {line.line_id: _grown(kept.get(line.line_id), line) for line in fresh}
     lines = [grown.pop(line.line_id, line) for line in kept.values()] + list(grown.values())
     earned = round_half_up(sum((line.weight for line in lines), _NONE))

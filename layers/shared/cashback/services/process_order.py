@@ -79,7 +79,7 @@ def process_order(books: Books, settings: Settings, order_id: str, review: Revie
 
 
 def _decide(books: Books, settings: Settings, order: Order, review: Review, account: Account | None) -> Decision:
-    is_open = order.status in _PROCESSABLE or (order.status in AWARDED and is_enlarged(order, Facts()))
+    is_open = order.status in _PROCESSABLE or (order.status in AWARDED and is_enlarged(order, order.facts))
     if not is_open:
         raise StateConflict(f"the order is {order.status}")
     if order.facts.cancelled:

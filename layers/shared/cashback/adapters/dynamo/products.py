@@ -36,7 +36,7 @@ class Products(Struct, frozen=True):
 
     def record(self, store_id: str, product: Product) -> bool:
         """Write news of a product over news of a lower rank; False where as high a rank stands already."""
-        condition = "attribute_not_exists(pk) OR rank < :rank"
+        condition = "attribute_not_exists(pk) OR news_rank < :rank"
         try:
             self.table.commit(self.table.put(product_item(store_id, product), condition, {":rank": product.rank}))
         except Lost:
@@ -70,7 +70,7 @@ def product_item(store_id: str, product: Product) -> Item:
     """Return a product as it is stored; a deletion is in no list."""
     pk, sk = keys.product(store_id, product.product_id)
     said = {name: value for name in _FIELDS if (value := getattr(product, name)) not in (None, ())}
-    item: Item = {"pk": pk, "sk": sk, "rank": product.rank, **said}
+    item: Item = {"pk": pk, "sk": sk, "news_rank": product.rank, **said}
     for name in ("categories", "tags"):
         if name in said:
             item[name] = list(said[name])

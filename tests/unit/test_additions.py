@@ -1,0 +1,161 @@
+"""Case 26: what is added to an order after its award earns once it is paid; what is removed is clawed back."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cashback.domain.facts import Line
+from cashback.domain.orders import News, Status
+from tests.unit.builders import ORDER, Shop, body, line, news, refund, units
+
+A, B = line("1", 10_000), line("2", 5_000)
+
+
+def shown(*lines: Line, second: int, is_paid: bool = True, **more: Any) -> News:
+    """The order as its newest body shows it; it was paid before, this moment is ``is_paid``."""
+    return news(body(*lines, second=second, paid=is_paid, **more), paid=True)
+
+
+def shop(**changes: Any) -> Shop:
+    """A shop at 10 % whose order of one line was awarded 10.00."""
+    store = Shop(base_rate="0.1", **changes)
+    store.hear(shown(A, second=0))
+    return store
+
+
+def test_a_line_added_and_paid_earns_once_under_a_cause_of_its_own() -> None:
+    store = shop()
+    told = shown(A, B, second=1)
+    store.hear(told)
+    assert store.hear(told) is None
+    assert store.posted == {f"ord:{ORDER}:earn": 1_000, f"ord:{ORDER}:earn:1": 500}
+    assert [(share.line_id, share.award) for share in store.order.calculation.lines] == [("1", 1_000), ("2", 500)]
+    assert (store.order.award, store.order.status) == (1_500, Status.PROCESSED)
+
+
+def test_a_line_added_but_not_paid_yet_waits_for_its_payment() -> None:
+    store = shop()
+    store.hear(shown(A, B, second=1, is_paid=False))
+    assert store.order.award == 1_000
+    store.hear(shown(A, B, second=2))
+    assert store.order.award == 1_500
+
+
+def test_more_units_of_a_line_earn_what_they_cost_more() -> None:
+    store = shop()
+    store.hear(shown(line("1", 20_000, quantity=2), second=1))
+    assert (store.order.award, store.account.available) == (2_000, 2_000)
+
+
+def test_an_added_line_that_is_refunded_claws_back_what_it_earned() -> None:
+    store = shop()
+    store.hear(shown(A, B, second=1))
+    store.hear(news(None, refund("r1", units("2"))))
+    assert (store.order.target, store.account.available) == (500, 1_000)
+    store.hear(news(None, refund("r2", units("1"))))
+    assert (store.order.status, store.account.available) == (Status.REVERSED, 0)
+
+
+def test_a_line_added_and_refunded_in_one_body_moves_nothing_in_the_end() -> None:
+    store = shop()
+    store.hear(news(body(A, B, second=1, paid=True), refund("r1", units("2")), paid=True))
+    assert (store.order.award, store.order.target, store.account.available) == (1_500, 500, 1_000)
+
+
+def test_one_line_swapped_for_another_claws_and_earns_in_one_posting() -> None:
+    store = shop()
+    store.hear(shown(line("1", 10_000, current=0), B, second=1))
+    assert store.account.available == 500
+    assert store.postings[-1].keys() == {f"ord:{ORDER}:earn:1", f"ord:{ORDER}:edit:1"}
+
+
+def test_additions_keep_to_the_terms_of_the_order_and_not_to_todays() -> None:
+    store = shop()
+    store.change(base_rate="0.5")
+    store.hear(shown(A, B, second=1))
+    assert store.order.award == 1_500
+
+
+def test_the_cap_of_the_order_holds_for_all_of_it() -> None:
+    store = shop(max_award="12.00")
+    store.hear(shown(A, B, second=1))
+    assert store.order.award == 1_200
+    store.hear(shown(A, B, line("3", 90_000), second=2))
+    assert store.order.award == 1_200
+
+
+def test_an_approved_amount_stays_and_additions_come_on_top() -> None:
+    store = Shop(base_rate="0.1", auto_processing=False)
+    store.hear(shown(A, second=0))
+    store.approve(amount=2_000)
+    store.hear(shown(A, B, second=1))
+    assert store.order.award == 2_000, "in manual mode a person says so"
+    assert store.preview().amount == 500
+    store.process()
+    assert (store.order.award, store.account.available) == (2_500, 2_500)
+    store.hear(news(None, refund("r1", units("1"))))
+    assert store.account.available == 500, "the first line takes all that it was approved for with it"
+
+
+@pytest.mark.parametrize("changes", [{"hold_over_award": "12.00"}, {"hold_over_total": "120.00"}])
+def test_additions_beyond_a_limit_wait_for_a_person(changes: dict[str, str]) -> None:
+    store = shop(**changes)
+    store.hear(shown(A, B, second=1))
+    assert store.order.award == 1_000
+    store.process()
+    assert store.order.award == 1_500
+
+
+def test_an_addition_repays_an_open_shortfall_first() -> None:
+    store = shop()
+    store.spend(1_000)
+    store.hear(news(None, refund("r1", money=3_000)))
+    assert store.account.shortfall == 300
+    store.hear(shown(A, B, second=1))
+    assert store.postings[-1] == {f"ord:{ORDER}:earn:2": 500, f"rec:ord:{ORDER}:earn:2": -300}
+    assert (store.account.available, store.account.shortfall) == (200, 0)
+
+
+def test_a_cancelled_order_earns_nothing_more() -> None:
+    store = shop()
+    store.hear(news(cancelled=True))
+    store.hear(shown(A, B, second=1))
+    assert (store.order.award, store.account.available) == (1_000, 0)
+
+
+def test_delivery_that_does_not_earn_is_no_addition() -> None:
+    store = Shop(base_rate="0.1")
+    store.hear(shown(A, second=0, shipping=500))
+    store.change(base_rate="0.2")
+    store.dynamo.faults.calls = 0
+    store.hear(news(None, refund("r1", units("1"))))
+    assert store.dynamo.faults.calls == 3, "order, settings of today, posting: not those of its terms"
+
+
+def test_delivery_added_later_earns_where_delivery_earns() -> None:
+    store = Shop(base_rate="0.1", earn_on={"shipping": True})
+    store.hear(shown(A, second=0))
+    store.hear(shown(A, second=1, shipping=500))
+    assert store.order.award == 1_050
+
+
+@given(st.data())
+def test_edits_in_any_order_leave_what_the_newest_body_earns(data: st.DataObject) -> None:
+    """The net cashback is what the newest body alone would have earned, but for cents of separate rounding."""
+    bodies = [
+        shown(
+            *(
+                line(str(n), data.draw(st.integers(1, 2_000)), quantity=1, current=data.draw(st.integers(0, 1)))
+                for n in range(data.draw(st.integers(1, 4)))
+            ),
+            second=second,
+        )
+        for second in range(data.draw(st.integers(1, 4)))
+    ]
+    store, alone = Shop(base_rate="0.1"), Shop(base_rate="0.1")
+    for told in data.draw(st.permutations(bodies)):
+        store.hear(told)
+    alone.hear(bodies[-1])
+    assert abs(store.account.available - alone.account.available) <= len(bodies)
