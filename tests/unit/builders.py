@@ -13,6 +13,7 @@ from cashback.adapters.dynamo.documents import order_of
 from cashback.domain.api_keys import Role
 from cashback.domain.audit import Act, Origin
 from cashback.domain.clawback import target_of
+from cashback.domain.customers import Profile
 from cashback.domain.facts import Body, Facts, Line, Refund, RefundLine
 from cashback.domain.ledger import Account, Entry, Kind, Posted, Posting, payload_hash
 from cashback.domain.money import Currency
@@ -21,6 +22,7 @@ from cashback.domain.products import Product
 from cashback.domain.redemption import redeemed_of
 from cashback.domain.settings import DEFAULTS, Clawback, Settings, parse_settings
 from cashback.domain.stores import StoreDocument, StoreRecord
+from cashback.domain.times import OLDEST
 from cashback.edge.deps import make_books
 from cashback.services.change_settings import change_settings
 from cashback.services.commit import commit
@@ -170,6 +172,17 @@ class Shop:
         """Put a product into the catalogue."""
         product = Product(product_id, at(second), categories=categories, tags=tags)
         assert self.books.products.record(STORE, product)
+
+    def verify(self, contact: str, customer_id: str = CUSTOMER) -> None:
+        """Make a contact a customer's."""
+        self.books.customers.create(STORE, Profile(customer_id, OLDEST, NOW), NOW)
+        macs = self.books.contacts.macs(STORE, [contact])
+        self.books.contacts.table.commit(*self.books.contacts.changes(STORE, customer_id, (), macs))
+
+    def unverify(self, contact: str, customer_id: str = CUSTOMER) -> None:
+        """Take a contact from a customer."""
+        macs = self.books.contacts.macs(STORE, [contact])
+        self.books.contacts.table.commit(*self.books.contacts.changes(STORE, customer_id, macs, ()))
 
     def settle(self, order_id: str = ORDER, now: str = NOW) -> Order | None:
         """Decide an order anew from what is known now."""

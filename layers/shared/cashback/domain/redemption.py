@@ -64,14 +64,14 @@ def redeemed_of(order: Order, facts: Facts) -> int:
 def _redeemed(facts: Facts, refunds: Mapping[str, Refund]) -> int:
     """What stays taken if these were the order's refunds."""
     body = facts.body
-    if body is None or facts.cancelled:
+    if body is None or facts.cancelled or body.paid_with_cashback <= 0:
         return 0
     standing = facts.standing_refunds.values()
     shares = gone_shares(body, refunds.values(), cancelled=False, told=standing)
     worth = {line_id: max(0, value) for line_id, value in body.worth.items()}
     whole = sum(worth.values())
     gone = sum((worth[line_id] * shares.get(line_id, Fraction(0)) for line_id in worth), Fraction(0))
-    paid = min(max(0, body.paid_with_cashback), max(0, body.paid_total))
+    paid = min(body.paid_with_cashback, max(0, body.paid_total))
     return paid - (round_half_up(paid * gone / whole) if whole else 0)
 
 

@@ -12,6 +12,10 @@ from cashback.domain.money import round_half_up, spread
 from cashback.domain.settings import Exclusions, ProductRate, Settings, Tier
 
 
+_TRAITS: Final = frozenset({"category", "tag"})
+"""Attributes of a product rule that a shop's lines seldom carry."""
+
+
 class Traits(Struct, frozen=True, omit_defaults=True):
     """What category and tag rules ask of a product: those of its categories and tags that the rules name."""
 
@@ -146,6 +150,9 @@ def earning_share(body: Body) -> Fraction:
 
 def products_asked_for(body: Body, settings: Settings, lookup: Lookup) -> frozenset[str]:
     """Return the products whose category or tags decide what a line earns, where the line itself says neither."""
+    exclusions, rules = settings.exclusions, settings.product_rates
+    if not (exclusions.categories or exclusions.tags or any(rule.attribute in _TRAITS for rule in rules)):
+        return frozenset()
     if _order_excluded(body, settings, lookup):
         return frozenset()
     asked = (line.product_id for line in body.lines if _asks_for_traits(line, settings))
@@ -246,7 +253,7 @@ def _asks_for_traits(line: Line, settings: Settings) -> bool:
     if exclusions.categories or exclusions.tags:
         return True
     for rule in settings.product_rates:
-        if rule.attribute in {"category", "tag"}:
+        if rule.attribute in _TRAITS:
             return True
         if _matches(rule, line, Traits()):
             return False
