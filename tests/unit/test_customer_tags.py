@@ -9,7 +9,7 @@ from cashback.domain.orders import News, Status
 from cashback.services.record_customer import record_customer
 from tests.unit.builders import CUSTOMER, NOW, STORE, Shop, line, paid
 
-VIP = {"base_rate": "0.1", "customer_tag_rates": {"vip": "0.3"}}
+VIP: dict[str, Any] = {"base_rate": "0.1", "customer_tag_rates": {"vip": "0.3"}}
 
 
 def tagged(store: Shop, *tags: str, second: int = 0) -> None:

@@ -11,7 +11,6 @@ from cashback.domain.facts import SHIPPING, Body, Line
 from cashback.domain.money import round_half_up, spread
 from cashback.domain.settings import Exclusions, ProductRate, Settings, Tier
 
-
 _TRAITS: Final = frozenset({"category", "tag"})
 """Attributes of a product rule that a shop's lines seldom carry."""
 
