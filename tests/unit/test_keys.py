@@ -46,6 +46,7 @@ def test_things_of_different_kinds_never_share_a_key(store: str, one: str, other
         keys.api_key(one),
         keys.store(store),
         keys.audit(store, "2026-03-01T12:00:00.000000Z", one),
+        keys.BOOKMARK,
     ]
     assert len(set(built)) == len(built)
 
@@ -99,3 +100,31 @@ def test_versions_of_settings_sort_as_numbers() -> None:
 
 def test_customers_are_listed_over_sixteen_partitions() -> None:
     assert {keys.customers_listed("s", str(i)) for i in range(400)} == {f"S#s#CUST#{i}" for i in range(16)}
+
+
+@given(ids, ids, ids)
+def test_a_place_in_the_due_index_gives_back_its_thing_and_comes_before_the_end_of_its_instant(
+    store: str, kind: str, item: str
+) -> None:
+    now, later = "2026-03-01T09:00:00.000000Z", "2026-03-01T09:00:00.000001Z"
+    place = keys.due_place(now, store, kind, item)
+    assert keys.due_thing(place) == [now, store, kind, item]
+    assert place < keys.listed_until(now) < keys.due_place(later, store, kind, item)
+
+
+@given(ids)
+def test_what_is_due_stands_in_one_of_the_partitions_of_its_hour_and_of_no_other(item: str) -> None:
+    for at in ("2026-03-01T09:00:00.000000Z", "2026-03-01T09:59:59.999999Z"):
+        assert keys.due(at, item) in keys.due_in("2026-03-01T09")
+        assert keys.due(at, item) not in keys.due_in("2026-03-01T10")
+
+
+def test_an_hour_has_sixteen_partitions_and_uses_them_all() -> None:
+    used = {keys.due("2026-03-01T09:00:00.000000Z", str(i)) for i in range(400)}
+    assert used == set(keys.due_in("2026-03-01T09"))
+    assert len(used) == 16
+
+
+def test_the_longest_ids_fit_into_the_key_of_an_index() -> None:
+    place = keys.due_place("2026-03-01T09:00:00.000000Z", "s" * 40, "guest", "%2F" * 66)
+    assert len(place.encode()) <= 1_024

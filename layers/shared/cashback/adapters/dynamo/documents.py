@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
+from cashback.adapters.dynamo.due import DueIndex
+from cashback.domain.due import DueKind
 from cashback.domain.errors import OrderTooLarge
 from cashback.domain.facts import Facts
 from cashback.domain.orders import Order, Review, Status, Step, Terms
@@ -54,11 +56,13 @@ format, never to be changed: a better one would be a second one, told apart by t
 
 
 MAX_DETAIL = 300_000
-"""Bytes of the compressed attribute; with all the others an item stays below DynamoDB's 400 KB."""
+"""Bytes of the compressed attribute; with all the others, of which those that hold ids and texts are a few hundred
+bytes each, an item stays below DynamoDB's 400 KB."""
 
 
 def order_item(store_id: str, order: Order) -> Item:
-    """Return an order as it is stored, with its places in both indexes.
+    """Return an order as it is stored, with its places in the indexes: of the status, of the customer who has it, and
+    of when it is due if it waits for one.
 
     :raises OrderTooLarge: it would not fit.
     """
@@ -67,6 +71,7 @@ def order_item(store_id: str, order: Order) -> Item:
     item: Item = {"pk": pk, "sk": sk, "listing_pk": keys.orders_by_status(store_id, order.status), "listing_sk": place}
     if order.customer_id is not None:
         item |= {"customer_pk": keys.orders_by_customer(store_id, order.customer_id), "customer_sk": place}
+    item |= DueIndex.attributes(store_id, DueKind.GUEST, order.order_id, order.claim_until)
     item |= {name: value for name in _ATTRIBUTES if (value := getattr(order, name)) or name in _ALWAYS}
     detail = _Detail(**{name: getattr(order, name) for name in _Detail.__struct_fields__})
     packed = _packed(detail)

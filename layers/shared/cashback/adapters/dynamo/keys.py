@@ -1,8 +1,9 @@
 """Every key of both tables, and nothing else builds one.
 
-Every partition key starts ``S#<store>#``, so no key of one store can name an item of another; the two exceptions
-are the API keys (``K#``) and the directory of stores (``STORES``). Ids are escaped, so an id holding ``#`` cannot reach
-into another partition even where the edge forgot to refuse it.
+Every partition key starts ``S#<store>#``, so no key of one store can name an item of another; the exceptions are the
+API keys (``K#``), the directory of stores (``STORES``), and what the sweeper reads: the index ``due`` (``D#``) and its
+bookmark (``DUE``). Ids are escaped, so an id holding ``#`` cannot reach into another partition even where the edge
+forgot to refuse it.
 """
 
 from hashlib import sha256
@@ -17,6 +18,12 @@ class Key(NamedTuple):
 
 
 STORES = "STORES"
+
+BOOKMARK = Key("DUE", "BOOKMARK")
+"""The hour where a sweep begins: nothing is left in the index ``due`` before it."""
+
+SHARDS = 16
+"""Partitions over which the hash of an id spreads what would make a single one hot."""
 
 AFTER_ALL = "\U0010ffff"
 """Sorts after every key there is."""
@@ -170,7 +177,7 @@ def orders_by_customer(store_id: str, customer_id: str) -> str:
 
 def customers_listed(store_id: str, customer_id: str) -> str:
     """Partition of index ``listing`` for a customer: one of 16, by hash, so that no partition grows hot."""
-    return _pk(store_id, "CUST", str(sha256(customer_id.encode()).digest()[0] % 16))
+    return _pk(store_id, "CUST", str(_shard(customer_id)))
 
 
 def products_listed(store_id: str) -> str:
@@ -191,3 +198,27 @@ def listed_id(place: str) -> str:
 def listed_until(at: str | None) -> str:
     """Return the place after everything of an instant, or after everything there is."""
     return f"{at or '9'}#{AFTER_ALL}"
+
+
+def due(at: str, shard_of: str) -> str:
+    """Partition of index ``due`` for what comes due at an instant: that of its hour, one of 16 by hash of its id."""
+    return f"D#{at[:13]}#{_shard(shard_of)}"
+
+
+def due_in(hour: str) -> list[str]:
+    """Return all partitions of index ``due`` for an hour, as in ``2026-11-22T13``."""
+    return [f"D#{hour}#{shard}" for shard in range(SHARDS)]
+
+
+def due_place(at: str, store_id: str, kind: str, item_id: str) -> str:
+    """Sort key of index ``due``: by time, and all that is needed to find the thing."""
+    return "#".join([at, escape(store_id), escape(kind), escape(item_id)])
+
+
+def due_thing(place: str) -> list[str]:
+    """Return the instant, store, kind and id in a place that ``due_place`` made."""
+    return [unescape(part) for part in place.split("#")]
+
+
+def _shard(item_id: str) -> int:
+    return sha256(item_id.encode()).digest()[0] % SHARDS

@@ -1,0 +1,57 @@
+"""The index of what comes due, and the bookmark of how far it was read."""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo.codec import Item
+from cashback.adapters.dynamo.tables import StateTable
+from cashback.domain.due import DueThing, Hour
+from cashback.domain.times import Instant
+
+
+class DueIndex(Struct, frozen=True):
+    """Things by the hour in which they come due. Whatever has the two attributes stands in it, until it is written
+    without them.
+
+    Nobody may write a due time in the past: the bookmark may have passed its hour, and then nothing finds it. A writer
+    that is slow, and an index that lags, have an hour before that happens.
+    """
+
+    table: StateTable
+
+    @staticmethod
+    def attributes(store_id: str, kind: str, item_id: str, due_at: Instant | None) -> Item:
+        """Return what makes an item due at a time; nothing for one that is not due, or no longer."""
+        if due_at is None:
+            return {}
+        place = keys.due_place(due_at, store_id, kind, item_id)
+        return {"due_pk": keys.due(due_at, item_id), "due_sk": place}
+
+    def due(self, hour: Hour, now: Instant) -> Iterator[DueThing]:
+        """Yield the things of an hour that are due by now. The index may lag: one that is settled may still be there.
+
+        :raises Busy: out of reach.
+        """
+        for partition in keys.due_in(hour):
+            values = {":pk": partition, ":until": keys.listed_until(now)}
+            for item in self.table.query("due_pk = :pk AND due_sk < :until", values, IndexName="due"):
+                yield DueThing(*keys.due_thing(item["due_sk"]))
+
+    def bookmark(self) -> Hour | None:
+        """Return the hour before which nothing is left; None where nobody swept yet.
+
+        :raises Busy: out of reach.
+        """
+        item = self.table.get(keys.BOOKMARK)
+        return None if item is None else str(item["hour"])
+
+    def move_bookmark(self, hour: Hour) -> None:
+        """Remember that nothing is left before an hour. That never ceases to be true, so of two sweeps at once either
+        may write last: the earlier hour costs a few reads.
+
+        :raises Busy: out of reach; whether it is moved is unknown.
+        """
+        pk, sk = keys.BOOKMARK
+        self.table.commit(self.table.put({"pk": pk, "sk": sk, "hour": hour}))

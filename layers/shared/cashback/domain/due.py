@@ -1,0 +1,45 @@
+"""What must happen at a time although no event tells of it: the sweeper looks for it by the hour."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from enum import StrEnum
+
+from msgspec import Struct
+
+from cashback.domain.times import Instant, instant, moment
+
+type Hour = str
+"""An hour in UTC, as in ``2026-11-22T13``: compares and sorts as it stands."""
+
+
+class DueKind(StrEnum):
+    """What can come due."""
+
+    GUEST = "guest"
+    """An order of a guest, which nobody may claim any longer; its id is the order's."""
+
+
+class DueThing(Struct, frozen=True):
+    """Something that came due. ``kind`` is a word of ``DueKind``, or of newer code."""
+
+    due_at: Instant
+    store_id: str
+    kind: str
+    item_id: str
+
+
+def hour_of(at: Instant) -> Hour:
+    """Return the hour of an instant."""
+    return at[:13]
+
+
+def hour_from(hour: Hour, hours: int) -> Hour:
+    """Return the hour that comes so many hours later, or earlier."""
+    return hour_of(instant(moment(f"{hour}:00:00.000000Z") + timedelta(hours=hours)))
+
+
+def hours_between(first: Hour, last: Hour) -> Iterator[Hour]:
+    """Yield each hour from the first to the last one; none if that is before it."""
+    while first <= last:
+        yield first
+        first = hour_from(first, 1)
