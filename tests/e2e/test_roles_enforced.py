@@ -22,6 +22,7 @@ def test_the_whole_main_job_is_refused_nothing(shop: Shop) -> None:
     assert {viewer.order(sale)["status"] for sale in (first, second)} == {"partially_reversed", "processed"}
     for list_ in ("/v1/orders?limit=1", "/v1/orders?customer_id=7001", "/v1/store/status"):
         shop.store.api("GET", list_).expect(200)
+    shop.stack.invoke("sweeper", {})
     assert shop.stack.denials() == []
     used = {name for name in FUNCTIONS if shop.stack.lines(name, "REPORT")}
     assert used == set(FUNCTIONS)

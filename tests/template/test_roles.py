@@ -68,7 +68,8 @@ def test_every_function_has_a_role_of_its_own() -> None:
 
 
 def test_the_only_managed_policy_writes_logs() -> None:
-    managed = [policy for _, role in resources("AWS::IAM::Role") for policy in role["Properties"]["ManagedPolicyArns"]]
+    roles = [role["Properties"] for _, role in resources("AWS::IAM::Role")]
+    managed = [policy for role in roles for policy in role.get("ManagedPolicyArns", [])]
     assert all(str(policy).endswith("service-role/AWSLambdaBasicExecutionRole") for policy in managed)
 
 
@@ -93,7 +94,7 @@ def test_nobody_scans_or_reads_a_stream(function: str) -> None:
     assert not {action for action in granted if "Scan" in action or "Stream" in action or "PartiQL" in action}
 
 
-@pytest.mark.parametrize("function", sorted(set(functions()) - {"EventWorker", "OrdersApi"}))
+@pytest.mark.parametrize("function", sorted(set(functions()) - {"EventWorker", "OrdersApi", "Sweeper"}))
 def test_only_those_who_post_write_to_the_ledger(function: str) -> None:
     assert "dynamodb:PutItem" not in actions_on(function, "Ledger")
 
@@ -165,6 +166,49 @@ def test_the_reader_of_the_queue_has_what_its_poller_needs() -> None:
     poller = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}
     assert actions_on("EventWorker", "StoreEvents") == poller
     assert actions_on("EventWorker", "StoreEventsDlq") == {"sqs:SendMessage"}
+
+
+def test_the_sweeper_reads_what_is_due_and_of_no_store_more_than_it_settles() -> None:
+    keys = {
+        statement["Sid"]: (statement["Action"], statement["Condition"])
+        for statement in statements("Sweeper")
+        if "State" in names(statement["Resource"])
+    }
+    assert keys == {
+        "FindWhatIsDue": ("dynamodb:Query", {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["D#*"]}}),
+        "RememberHowFarItSwept": (
+            ["dynamodb:GetItem", "dynamodb:PutItem"],
+            {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["DUE"]}},
+        ),
+        "SettleOrdersWithTheirAccounts": (
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+            {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*"]}},
+        ),
+    }
+    (index,) = [s["Resource"] for s in statements("Sweeper") if s["Sid"] == "FindWhatIsDue"]
+    assert index == {"Fn::Sub": "${State.Arn}/index/due"}
+    assert actions_on("Sweeper", "SweeperDlq") == {"sqs:SendMessage"}
+
+
+@pytest.mark.parametrize("function", sorted(set(functions()) - {"Sweeper"}))
+def test_only_the_sweeper_reads_what_is_due(function: str) -> None:
+    assert not [s["Sid"] for s in statements(function) if str(s["Resource"]).find("/index/due") >= 0]
+
+
+def test_the_scheduler_starts_the_sweeper_for_this_account_and_does_nothing_else() -> None:
+    role = dict(resources("AWS::IAM::Role"))["SweeperScheduleRole"]["Properties"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    granted = [
+        (statement["Action"], statement["Resource"])
+        for policy in role["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+    assert granted == [
+        ("lambda:InvokeFunction", {"Fn::GetAtt": ["Sweeper", "Arn"]}),
+        ("sqs:SendMessage", {"Fn::GetAtt": ["SweeperDlq", "Arn"]}),
+    ]
 
 
 @pytest.mark.parametrize("function", CURSOR_FUNCTIONS)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cashback.edge.sweeper import ENOUGH_TIME
 from dev.project import ROOT
 from dev.template import as_written, resources, translated
 
@@ -102,6 +103,39 @@ def test_batches_fail_by_message_and_are_not_waited_for(mapping: str) -> None:
     queue = definition["EventSourceArn"]["Fn::GetAtt"][0]
     visibility = as_written()["Parameters"][properties("AWS::SQS::Queue")[queue]["VisibilityTimeout"]["Ref"]]["Default"]
     assert visibility >= 6 * functions()[definition["FunctionName"]["Ref"]]["Timeout"]
+
+
+# ---- schedules
+
+
+def test_schedules_are_named_for_the_stack_and_keep_what_they_cannot_start() -> None:
+    """SAM would leave the stack's name out, and two stacks of one account would share a schedule."""
+    for definition in properties("AWS::Scheduler::Schedule").values():
+        assert definition["Name"]["Fn::Sub"].startswith("${AWS::StackName}-")
+        assert definition["FlexibleTimeWindow"] == {"Mode": "OFF"}
+        function = definition["Target"]["Arn"]["Fn::GetAtt"][0]
+        assert definition["Target"]["RoleArn"] == {"Fn::GetAtt": [f"{function}ScheduleRole", "Arn"]}
+        assert definition["Target"]["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [f"{function}Dlq", "Arn"]}}
+
+
+def test_a_sweep_starts_every_five_minutes_and_ends_before_the_next_one() -> None:
+    assert properties("AWS::Scheduler::Schedule")["SweeperSchedule"]["ScheduleExpression"] == "rate(5 minutes)"
+    timeout = functions()["Sweeper"]["Timeout"]
+    assert 3 * ENOUGH_TIME <= timeout * 1_000 < 5 * 60_000
+
+
+def test_a_sweep_that_fails_is_kept_and_not_repeated() -> None:
+    (definition,) = properties("AWS::Lambda::EventInvokeConfig").values()
+    assert definition["FunctionName"] == {"Ref": "Sweeper"}
+    assert definition["Qualifier"] == "$LATEST"
+    assert definition["MaximumRetryAttempts"] == 0
+    assert definition["DestinationConfig"] == {"OnFailure": {"Destination": {"Fn::GetAtt": ["SweeperDlq", "Arn"]}}}
+
+
+def test_every_function_that_is_invoked_asynchronously_says_what_becomes_of_a_failure() -> None:
+    scheduled = {s["Target"]["Arn"]["Fn::GetAtt"][0] for s in properties("AWS::Scheduler::Schedule").values()}
+    said = {config["FunctionName"]["Ref"] for config in properties("AWS::Lambda::EventInvokeConfig").values()}
+    assert scheduled == said
 
 
 # ---- functions
@@ -202,7 +236,7 @@ def test_api_gateway_may_invoke_each_function_for_its_own_routes_only() -> None:
         permission["FunctionName"].get("Ref") or permission["FunctionName"]["Fn::GetAtt"][0]
         for permission in permissions
     }
-    assert invoked == set(functions()) - {"EventWorker"}
+    assert invoked == set(functions()) - {"EventWorker", "Sweeper"}
     webhook = properties("AWS::Lambda::Permission")["WebhookIngestPermission"]["SourceArn"]["Fn::Sub"]
     assert webhook.endswith(":${WebhookApi}/*/POST/webhooks/{store_id}/{source}")
 

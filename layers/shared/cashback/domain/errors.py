@@ -157,3 +157,8 @@ class Busy(DomainError):
     code = "busy"
     status = 503
     retryable = True
+
+
+def reason_of(error: Exception) -> str:
+    """Return the code of an error of ours, else the name of the bug; never its text, which may hold data."""
+    return error.code if isinstance(error, DomainError) else type(error).__name__

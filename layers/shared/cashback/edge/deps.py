@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from cashback.adapters.deployment_keys import DeploymentKeys
     from cashback.adapters.dynamo.api_keys import ApiKeys
+    from cashback.adapters.dynamo.due import DueIndex
     from cashback.adapters.queues import Queue
     from cashback.adapters.secrets import WebhookSecrets
     from cashback.domain.money import Currency
@@ -145,6 +146,15 @@ def queue() -> "Queue":
     from cashback.adapters.queues import Queue
 
     return Queue(sqs(), environment().store_events_queue_url, environment().store_events_dlq_url)
+
+
+@cache
+def due() -> "DueIndex":
+    """The index of what comes due."""
+    from cashback.adapters.dynamo.due import DueIndex
+    from cashback.adapters.dynamo.tables import StateTable
+
+    return DueIndex(StateTable(dynamodb(), environment().state_table))
 
 
 @cache

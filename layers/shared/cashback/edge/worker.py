@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 from msgspec import Struct, field
 
 from cashback.adapters.queues import decode
-from cashback.domain.errors import DomainError, NotFound
+from cashback.domain.errors import DomainError, NotFound, reason_of
 from cashback.domain.news import CustomerDeleted, CustomerNews, Delivery, Ignored, ReviewNews
 from cashback.domain.orders import News
 from cashback.domain.settings import Settings
@@ -143,11 +143,6 @@ class Batch(Struct):
                 self.books.stores.note_delay(store_id, int(seconds), instant(self.clock()))
             except DomainError as error:
                 log("delay_not_noted", store=store_id, code=error.code)
-
-
-def reason_of(error: Exception) -> str:
-    """The code of an error of ours, else the name of the bug; never its text, which may hold data."""
-    return error.code if isinstance(error, DomainError) else type(error).__name__
 
 
 def _ignored(reason: str, ids: dict[str, str]) -> None:

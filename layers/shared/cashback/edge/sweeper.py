@@ -1,0 +1,118 @@
+"""The sweep: settles what came due, hour by hour, until all is done or the time is up."""
+
+import traceback
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from cashback.domain.due import DueThing, Hour, hour_from, hour_of, hours_between
+from cashback.domain.errors import DomainError, reason_of
+from cashback.domain.times import Instant, instant
+from cashback.edge.clock import utc
+from cashback.edge.log import log, metric
+from cashback.services.books import Books
+from cashback.services.sweep import settle_due
+
+if TYPE_CHECKING:
+    from cashback.adapters.dynamo.due import DueIndex
+
+FIRST_LOOK: Final = 24
+"""Hours back at which the very first sweep begins."""
+
+OPEN_HOURS: Final = 2
+"""The hour that has not ended, and the one that ended less than an hour ago: the bookmark passes neither."""
+
+ENOUGH_TIME: Final = 60_000
+"""Milliseconds that the function must have left for one more thing, contended as it may be."""
+
+
+class Sweep(Struct):
+    """One invocation.
+
+    The open hours come first, then those that the bookmark has not passed: however much is stuck there, what comes due
+    now is settled. The bookmark passes an hour in which nothing was found, and so stays at one that holds
+    a thing that fails, which is tried again by every sweep.
+    """
+
+    books: Books
+    due: "DueIndex"
+    milliseconds_left: Callable[[], int]
+    clock: Callable[[], datetime] = utc
+    settled: int = 0
+    failed: int = 0
+    cut_short: bool = False
+    hopeless: Exception | None = None
+
+    def run(self) -> dict[str, int | bool]:
+        """Sweep once; answer with how many things were settled and how many failed.
+
+        :raises Busy: the index or the bookmark is out of reach; the next sweep begins where this one did.
+        :raises Exception: what made a thing fail that no retry can help, once all others were tried: an alarm sees it.
+        """
+        now = instant(self.clock())
+        closed = hour_from(hour_of(now), -OPEN_HOURS)
+        begin = self.due.bookmark() or self._first_bookmark(now)
+        for hour in hours_between(hour_from(closed, 1), hour_of(now)):
+            self._found_nothing(hour, now)
+        self._pass(begin, closed, now)
+        log("swept", begin=begin, settled=self.settled, failed=self.failed, cut_short=self.cut_short)
+        if self.hopeless is not None:
+            raise self.hopeless
+        return {"settled": self.settled, "failed": self.failed, "cut_short": self.cut_short}
+
+    def _first_bookmark(self, now: Instant) -> Hour:
+        """Begin here from now on, also where the first hour has a thing that fails."""
+        begin = hour_from(hour_of(now), -FIRST_LOOK)
+        self.due.move_bookmark(begin)
+        return begin
+
+    def _pass(self, begin: Hour, last: Hour, now: Instant) -> None:
+        """Sweep the hours that are long over, and move the bookmark as far as there was nothing."""
+        passing = True
+        for hour in hours_between(begin, last):
+            passing = self._found_nothing(hour, now) and passing
+            if self.cut_short:
+                return
+            if passing:
+                self.due.move_bookmark(hour_from(hour, 1))
+
+    def _found_nothing(self, hour: Hour, now: Instant) -> bool:
+        """Settle what was due in an hour, as long as there is time; tell whether there was nothing."""
+        if self._is_over():
+            return False
+        nothing = True
+        for thing in self.due.due(hour, now):
+            nothing = False
+            if self._is_over():
+                break
+            self._settle(thing)
+        return nothing
+
+    def _is_over(self) -> bool:
+        self.cut_short = self.cut_short or self.milliseconds_left() < ENOUGH_TIME
+        return self.cut_short
+
+    def _settle(self, thing: DueThing) -> None:
+        """Settle one thing; whatever becomes of it, the others go on."""
+        ids = {"store": thing.store_id, "kind": thing.kind, "item": thing.item_id, "due_at": thing.due_at}
+        try:
+            outcome = settle_due(self.books, thing, instant(self.clock()))
+        except DomainError as error:
+            self._failed(error, ids, retryable=error.retryable)
+        except Exception as bug:  # noqa: BLE001 - raised again when the others were tried
+            self._failed(bug, ids, retryable=False)
+        else:
+            self.settled += 1
+            log("due_settled", **ids, outcome=outcome)
+            metric("DueSettled", kind=thing.kind)
+
+    def _failed(self, error: Exception, ids: dict[str, str], *, retryable: bool) -> None:
+        """Leave a thing for the next sweep."""
+        self.failed += 1
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        log("due_failed", **ids, code=reason_of(error), at=f"{where.name}:{where.lineno}")
+        metric("DueFailed", kind=ids["kind"])
+        if not retryable:
+            self.hopeless = self.hopeless or error

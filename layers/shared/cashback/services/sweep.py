@@ -1,0 +1,22 @@
+"""Settle what came due: each kind of thing has its use case."""
+
+from cashback.domain.due import DueKind, DueThing
+from cashback.domain.times import Instant
+from cashback.services.books import Books
+from cashback.services.read_store import read_settings
+from cashback.services.record_order import settle_order
+
+
+def settle_due(books: Books, thing: DueThing, now: Instant) -> str:
+    """Do what is due. Return in one word what became of it; settled once more, it stays as it is.
+
+    :raises Busy: contended, or the tables are out of reach; it may be settled again.
+    :raises ValueError: a kind that only newer code knows.
+    """
+    match thing.kind:
+        case DueKind.GUEST:
+            settings = read_settings(books, thing.store_id).settings()
+            order = settle_order(books, settings, thing.item_id, now)
+            return "unchanged" if order is None else order.status
+        case _:
+            raise ValueError("nothing settles this kind of thing")
