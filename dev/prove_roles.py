@@ -21,10 +21,8 @@ from dev.project import ROOT
 
 # The emulator's queue poller, its Scheduler and its destinations of failures ask no role; tests/template/test_roles.py
 # holds these.
-NOT_ASKED_FOR = frozenset(
-    {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "lambda:InvokeFunction"}
-)
-NOT_ASKED_UNDER = frozenset({"KeepSweepsThatFailed", "KeepSweepsThatCouldNotBeStarted"})
+NOT_ASKED_FOR = frozenset({"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"})
+NOT_ASKED_UNDER = frozenset({"StartSweeps", "KeepSweepsThatFailed", "KeepSweepsThatCouldNotBeStarted"})
 
 
 class Grant(NamedTuple):
