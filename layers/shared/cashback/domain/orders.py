@@ -166,8 +166,9 @@ class Order(Struct, frozen=True, omit_defaults=True):
 
     @property
     def unresolved(self) -> bool:
-        """Tell whether it is held for something that may still become known, and no person has taken it up."""
-        return self.status is Status.HELD and self.reason in RESOLVABLE and not self.reviews
+        """Tell whether it is held, and not by a person, for something that may still become known."""
+        by_a_person = bool(self.reviews) and self.reviews[-1].verdict == "held"
+        return self.status is Status.HELD and self.reason in RESOLVABLE and not by_a_person
 
     @property
     def awaited_contacts(self) -> frozenset[str]:
