@@ -1,6 +1,6 @@
 """Instants as text whose alphabetical order is their order in time."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 type Instant = str
@@ -31,3 +31,11 @@ def parse_instant(text: str) -> Instant:
 def moment(at: Instant) -> datetime:
     """Return the aware datetime of an Instant."""
     return datetime.fromisoformat(at)
+
+
+def just_after(at: Instant) -> Instant:
+    """Return the next Instant; the last one there is, of the year 9999, is followed by itself."""
+    try:
+        return instant(moment(at) + timedelta(microseconds=1))
+    except OverflowError:
+        return at
