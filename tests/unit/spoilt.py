@@ -6,9 +6,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from cashback.adapters.dynamo.codec import from_item, to_item
 from cashback.adapters.dynamo.documents import order_item, order_of
+from cashback.adapters.dynamo.products import product_item, product_of
 from cashback.domain.cashback import Known, hear
-from cashback.domain.news import CustomerDeleted, CustomerNews, Ignored, ReviewNews
+from cashback.domain.news import CustomerDeleted, CustomerNews, Ignored, ProductDeleted, ProductNews, ReviewNews
 from cashback.domain.orders import News, Told
 from tests.unit.builders import NOW, settings
 
@@ -41,10 +43,12 @@ def spoilt(draw: st.DrawFn, samples: Mapping[str, dict[str, Any]]) -> dict[str, 
 
 
 def assert_can_be_stored(told: Told) -> None:
-    """Fail unless it is an answer, has a form in bytes, and makes an order's document that reads back."""
-    assert isinstance(told, News | CustomerNews | CustomerDeleted | ReviewNews | Ignored)
+    """Fail unless it is an answer, has a form in bytes, and makes an order or product that reads back."""
+    assert isinstance(told, News | CustomerNews | CustomerDeleted | ReviewNews | ProductNews | ProductDeleted | Ignored)
     repr(told).encode()
     if isinstance(told, News):
         decision = hear(None, told, settings(), Known(), NOW)
         assert decision is not None
         assert order_of(order_item("demo", decision.order)) == decision.order
+    if isinstance(told, ProductNews):
+        assert product_of(from_item(to_item(product_item("demo", told.product)))) == told.product

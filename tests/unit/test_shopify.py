@@ -7,12 +7,13 @@ import pytest
 
 from cashback.domain.facts import Line
 from cashback.domain.money import Currency
-from cashback.domain.news import CustomerNews
+from cashback.domain.news import CustomerNews, Ignored, ProductDeleted, ProductNews
 from cashback.domain.orders import News
+from cashback.domain.products import Product
 from cashback.domain.times import OLDEST
 from cashback.storefronts.shopify import normalise
 from tests.unit.builders import JPY, KWD, USD, settings
-from tests.unit.shopify_bodies import NOW, STORE, bag, body_of, heard, order, reason_of, refund
+from tests.unit.shopify_bodies import NOW, STORE, bag, body_of, heard, order, reason_of, refund, sample
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,15 @@ from tests.unit.shopify_bodies import NOW, STORE, bag, body_of, heard, order, re
         ("orders/delete", {"id": 1}, "topic_unknown"),
         ("orders/edited", {"order_edit": {"id": 1, "order_id": 1}}, "no_totals"),
         ("orders/risk_assessment_changed", {"risk_level": "medium"}, "topic_unknown"),
-        ("products/update", {"id": 1, "title": "Mug"}, "topic_unknown"),
+        ("products/update", {"id": 1, "title": "Mug"}, "topic_shape"),
+        ("products/update", {"id": 1, "title": "Mug", "tags": ""}, "topic_shape"),
+        ("products/update", {"id": 1, "title": "Mug", "product_type": ""}, "topic_shape"),
+        ("products/update", {"product_type": "", "tags": ""}, "topic_shape"),
+        ("products/update", {"id": 1, "product_type": "", "tags": ""}, "time_invalid"),
+        ("products/update", {"id": [1], "product_type": "", "tags": "", "updated_at": NOW}, "id_invalid"),
+        ("products/update", {"id": 1, "product_type": "", "tags": "", "updated_at": "soon"}, "time_invalid"),
+        ("products/archive", {"id": 1, "product_type": "", "tags": "", "updated_at": NOW}, "topic_unknown"),
+        ("products/delete", {"id": 1}, "topic_shape"),
         ("draft_orders/create", order(), "topic_unknown"),
         ("orders/create", {"id": 1, "line_items": [], "status": "open"}, "topic_shape"),
         ("orders/create", {"id": 1, "line_items": [], "email": "ada@example.com"}, "topic_shape"),
@@ -47,6 +56,42 @@ def test_the_body_decides_what_it_is(topic: str) -> None:
     if topic != "orders/partially_fulfilled":
         assert heard(refund(), topic).facts.body is None
         assert isinstance(normalise(topic, {"id": 1, "email": None, "created_at": NOW}, STORE), CustomerNews)
+
+
+MUG = Product(
+    "8120034558005",
+    "2026-02-02T15:40:05.000000Z",
+    "Stoneware mug",
+    "Lindqvist",
+    ("Mugs & cups",),
+    ("ceramics", "gift idea", "no-cashback"),
+)
+
+
+@pytest.mark.parametrize("topic", ["products/create", "products/update", "orders/updated", "customers/update", ""])
+def test_a_product_is_told_by_its_body_whatever_the_topic(topic: str) -> None:
+    for body in (sample("product_update"), {"product": sample("product_update")}):
+        assert normalise(topic, body, STORE) == ProductNews(MUG)
+
+
+def test_a_product_says_its_tags_as_a_list_too_and_may_have_no_type_and_no_vendor() -> None:
+    tagged = {**sample("product_update"), "tags": ["ceramics", "gift idea", "no-cashback"]}
+    assert normalise("products/update", tagged, STORE) == ProductNews(MUG)
+    plain = {"id": 1, "product_type": "", "tags": "", "vendor": None, "updated_at": NOW}
+    assert normalise("products/update", plain, STORE) == ProductNews(Product("1", NOW))
+
+
+def test_a_product_without_a_time_is_as_new_as_its_creation_else_as_its_delivery() -> None:
+    plain = {"id": 1, "product_type": "", "tags": ""}
+    created = {**plain, "created_at": "2026-02-01T09:00:00+01:00"}
+    assert normalise("products/create", created, STORE, NOW) == ProductNews(Product("1", "2026-02-01T08:00:00.000000Z"))
+    assert normalise("products/create", plain, STORE, NOW) == ProductNews(Product("1", NOW))
+
+
+def test_a_deleted_product_is_told_by_its_topic_and_dated_by_its_delivery() -> None:
+    assert normalise("products/delete", sample("product_delete"), STORE, NOW) == ProductDeleted(MUG.product_id, NOW)
+    for topic in ("products/update", "customers/update", "orders/updated", ""):
+        assert normalise(topic, sample("product_delete"), STORE, NOW) == Ignored("topic_shape")
 
 
 @pytest.mark.parametrize(("name", "payload"), [("order", order()), ("refund", refund())])

@@ -63,7 +63,9 @@ def test_the_sample_message_is_the_sample_order() -> None:
     assert read(delivery.source, delivery.topic, delivery.body, STORE) == heard(sample("order_paid"))
 
 
-SAMPLES = {name: sample(name) for name in ("order_partially_refunded", "refund_create", "customer_create")}
+SAMPLES = {
+    name: sample(name) for name in ("order_partially_refunded", "refund_create", "customer_create", "product_update")
+}
 
 
 @given(spoilt(SAMPLES))

@@ -10,8 +10,9 @@ from hypothesis import given
 
 from cashback.domain.facts import Body, Line, Refund
 from cashback.domain.money import Currency
-from cashback.domain.news import CustomerDeleted, CustomerNews, Ignored
+from cashback.domain.news import CustomerDeleted, CustomerNews, Ignored, ProductDeleted, ProductNews
 from cashback.domain.orders import News, Status
+from cashback.domain.products import Product
 from cashback.domain.rules import calculate, channel_of
 from cashback.domain.times import OLDEST
 from cashback.storefronts.parsing import read
@@ -44,6 +45,20 @@ def order(**changes: Any) -> dict[str, Any]:
         "fee_lines": [],
         "refunds": [],
         "total": "100.00",
+        **changes,
+    }
+
+
+def product(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": 18,
+        "name": "Mug",
+        "type": "simple",
+        "status": "publish",
+        "catalog_visibility": "visible",
+        "date_modified_gmt": "2026-03-01T08:01:00",
+        "categories": [],
+        "tags": [],
         **changes,
     }
 
@@ -90,9 +105,18 @@ def reason_of(payload: dict[str, Any], topic: str = "order.updated") -> str:
         ("order.deleted", sample("order_deleted"), "order_deleted"),
         ("order.updated", {"id": 5}, "topic_shape"),
         ("", {"id": 5}, "topic_shape"),
-        ("product.created", {"id": 18, "name": "Mug", "catalog_visibility": "visible"}, "product_event"),
-        ("", {"id": 18, "name": "Mug", "stock_status": "instock"}, "product_event"),
-        ("product.deleted", {"id": 18}, "product_event"),
+        ("product.created", {"id": 18, "name": "Mug", "catalog_visibility": "visible"}, "topic_shape"),
+        ("", {"id": 18, "name": "Mug", "stock_status": "instock"}, "topic_shape"),
+        ("product.updated", product(type="variation", parent_id=12), "product_variation"),
+        ("product.updated", product(id=None), "id_invalid"),
+        ("product.updated", product(date_modified_gmt=5), "time_invalid"),
+        ("product.updated", product(categories="Mugs"), "topic_shape"),
+        ("product.updated", product(tags=["gift"]), "topic_shape"),
+        ("product.updated", product(categories=[{"name": "Mugs"}] * 101), "too_many_terms"),
+        ("product.updated", product(tags=[{"name": "gift"}] * 251), "too_many_terms"),
+        ("product.restocked", product(), "topic_unknown"),
+        ("product.created", {"id": 18}, "topic_shape"),
+        ("product.deleted", {"id": {}}, "id_invalid"),
         ("order.created", order(status="auto-draft"), "draft_order"),
         ("order.created", order(status="checkout-draft"), "draft_order"),
         ("order.created", order(id=0.5), "id_invalid"),
@@ -331,13 +355,14 @@ def test_the_sample_order_adds_up() -> None:
 
 
 SAMPLES = {
-    name: sample(name) for name in ("order_partially_refunded", "customer_created", "error_body", "order_deleted")
+    name: sample(name)
+    for name in ("order_partially_refunded", "customer_created", "product_updated", "error_body", "order_deleted")
 }
 
 
 @given(spoilt(SAMPLES))
 def test_whatever_stands_anywhere_in_a_body_there_is_an_answer_that_can_be_stored(body: dict[str, Any]) -> None:
-    for topic in ("order.updated", "customer.deleted"):
+    for topic in ("order.updated", "customer.deleted", "product.deleted"):
         assert_can_be_stored(read("woocommerce", topic, json.dumps(body).encode(), STORE, NOW))
 
 
@@ -370,7 +395,48 @@ def test_the_documented_order_is_a_guests_and_adds_up() -> None:
     assert store.accounts["26"].available == 90
 
 
-def test_the_documented_refund_is_no_order_and_the_recorded_product_is_the_catalogues() -> None:
+def test_the_documented_refund_is_no_order() -> None:
     assert reason_of(theirs("woocommerce_refund_resource.json")) == "topic_shape"
+
+
+def test_the_recorded_product_is_in_the_catalogue_by_its_category() -> None:
     recorded = theirs("woocommerce_product_updated.webhook.json")
-    assert reason_of(recorded["body"], recorded["topic"]) == "product_event"
+    told = read("woocommerce", recorded["topic"], json.dumps(recorded["body"]).encode(), STORE)
+    at = "2023-03-26T09:29:39.000000Z"
+    assert told == ProductNews(Product("18", at, "Perpemint", categories=("Uncategorized",)))
+
+
+# Products
+
+
+@pytest.mark.parametrize("topic", ["product.created", "product.updated", "product.restored", "order.updated", ""])
+def test_a_product_is_told_by_its_body_and_its_terms_by_their_names(topic: str) -> None:
+    at = "2026-02-28T17:05:30.000000Z"
+    known = Product("15", at, "Tea & Honey", categories=("Tea & Coffee", "Gifts"), tags=("organic",))
+    assert normalise(topic, sample("product_updated"), STORE) == ProductNews(known)
+
+
+def test_a_product_without_a_time_is_as_new_as_its_creation_else_as_its_delivery() -> None:
+    undated = product(date_modified_gmt=None)
+    told = normalise("product.created", {**undated, "date_created_gmt": "2026-02-01T08:00:00"}, STORE, NOW)
+    assert told == ProductNews(Product("18", "2026-02-01T08:00:00.000000Z", "Mug"))
+    assert normalise("product.created", undated, STORE, NOW) == ProductNews(Product("18", NOW, "Mug"))
+    assert normalise("product.created", undated, STORE) == Ignored("time_invalid")
+
+
+def test_terms_without_a_name_are_none_and_escaped_ones_are_unescaped_once() -> None:
+    terms = [{"name": "R&amp;amp;B"}, {"name": ""}, {"id": 5}, {"name": 5}, {"name": "\ud800"}]
+    told = normalise("product.updated", product(categories=terms, tags=None), STORE)
+    assert told == ProductNews(Product("18", "2026-03-01T08:01:00.000000Z", "Mug", categories=("R&amp;B", "?")))
+
+
+def test_a_deleted_product_is_told_by_its_topic_and_one_in_the_bin_by_its_body() -> None:
+    assert normalise("product.deleted", sample("product_deleted"), STORE, NOW) == ProductDeleted("15", NOW)
+    assert normalise("product.deleted", sample("product_deleted"), STORE) == Ignored("topic_shape")
+    binned = product(status="trash")
+    assert normalise("product.updated", binned, STORE) == ProductDeleted("18", "2026-03-01T08:01:00.000000Z")
+
+
+@pytest.mark.parametrize("topic", ["product.updated", "order.deleted", "customer.updated", ""])
+def test_an_id_alone_under_any_other_topic_deletes_no_product(topic: str) -> None:
+    assert isinstance(normalise(topic, {"id": 15}, STORE, NOW), Ignored)

@@ -4,6 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from cashback.domain.products import Product
 from cashback.domain.times import Instant
 
 MAX_BODY: Final = 1_048_576
@@ -56,6 +57,19 @@ class ReviewNews(Struct, frozen=True):
     review_id: str
     order_id: str
     rating: int | None
+    occurred_at: Instant
+
+
+class ProductNews(Struct, frozen=True):
+    """What a shop says of a product of its catalogue."""
+
+    product: Product
+
+
+class ProductDeleted(Struct, frozen=True):
+    """A shop took a product out of its catalogue."""
+
+    product_id: str
     occurred_at: Instant
 
 

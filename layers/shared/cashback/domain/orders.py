@@ -12,7 +12,7 @@ from msgspec import Struct
 from cashback.domain.facts import Facts
 from cashback.domain.ledger import Entry, Figures
 from cashback.domain.money import round_half_up
-from cashback.domain.news import CustomerDeleted, CustomerNews, Ignored, ReviewNews
+from cashback.domain.news import CustomerDeleted, CustomerNews, Ignored, ProductDeleted, ProductNews, ReviewNews
 from cashback.domain.rules import NOTHING, Calculation, Catalogue
 from cashback.domain.times import Instant
 
@@ -227,7 +227,7 @@ class News(Struct, frozen=True, omit_defaults=True):
     contacts: frozenset[str] = frozenset()
 
 
-type Told = News | CustomerNews | CustomerDeleted | ReviewNews | Ignored
+type Told = News | CustomerNews | CustomerDeleted | ReviewNews | ProductNews | ProductDeleted | Ignored
 """What a delivery may turn out to say."""
 
 

@@ -9,13 +9,22 @@ from msgspec import Struct, field
 
 from cashback.adapters.queues import decode
 from cashback.domain.errors import DomainError, NotFound, reason_of
-from cashback.domain.news import CustomerDeleted, CustomerNews, Delivery, Ignored, ReviewNews
+from cashback.domain.news import (
+    CustomerDeleted,
+    CustomerNews,
+    Delivery,
+    Ignored,
+    ProductDeleted,
+    ProductNews,
+    ReviewNews,
+)
 from cashback.domain.orders import News
 from cashback.domain.settings import Settings
 from cashback.domain.times import instant
 from cashback.edge.clock import utc
 from cashback.edge.log import log, metric
 from cashback.services.books import Books
+from cashback.services.manage_products import forget_product, record_product
 from cashback.services.read_store import read_settings
 from cashback.services.record_customer import record_customer
 from cashback.services.record_order import record_failure, record_order
@@ -83,6 +92,12 @@ class Batch(Struct):
             case CustomerNews() as news:
                 changed = record_customer(self.books, settings.store_id, news, instant(self.clock()))
                 log("customer_recorded" if changed else "event_unchanged", **ids, customer=news.customer_id)
+            case ProductNews(product):
+                changed = record_product(self.books, settings.store_id, product)
+                log("product_recorded" if changed else "event_unchanged", **ids, product=product.product_id)
+            case ProductDeleted(product_id, occurred_at):
+                changed = forget_product(self.books, settings.store_id, product_id, occurred_at)
+                log("product_deleted" if changed else "event_unchanged", **ids, product=product_id)
             case News() as news:
                 self._order(settings, news, receives, ids)
             case unheard:

@@ -1,6 +1,8 @@
-"""Shopify's order, refund and customer bodies as facts of the domain. Source: the Admin REST resources of these names.
+"""Shopify's order, refund, customer and product bodies as facts of the domain. Source: the Admin REST resources of
+these names.
 
-Only the body was signed, so the body decides what it is: an order, a refund or a customer. The topic is a hint.
+Only the body was signed, so the body decides what it is. The topic is a hint, needed where the body is nothing but an
+id.
 """
 
 from types import MappingProxyType
@@ -9,8 +11,9 @@ from typing import Any, Final
 from cashback.domain.facts import MAX_LINES, Body, Facts, Line
 from cashback.domain.money import Currency
 from cashback.domain.names import SHOPIFY
-from cashback.domain.news import CustomerNews, Ignored
+from cashback.domain.news import CustomerNews, Ignored, ProductDeleted, ProductNews
 from cashback.domain.orders import News
+from cashback.domain.products import Product
 from cashback.domain.settings import Settings
 from cashback.domain.times import OLDEST, Instant
 from cashback.storefronts.fields import (
@@ -30,6 +33,7 @@ from cashback.storefronts.fields import (
 from cashback.storefronts.shopify_refunds import money, refund, total
 
 REGISTERED: Final = "customers/create"
+PRODUCT_DELETED: Final = "products/delete"
 
 TOPICS: Final = frozenset(
     {
@@ -42,6 +46,9 @@ TOPICS: Final = frozenset(
         "refunds/create",
         REGISTERED,
         "customers/update",
+        "products/create",
+        "products/update",
+        PRODUCT_DELETED,
     }
 )
 
@@ -50,11 +57,13 @@ _CHANNELS: Final = {"web": "website", "pos": "pos"}
 
 
 _CUSTOMER: Final = frozenset({"email", "first_name", "verified_email"})
+_PRODUCT: Final = frozenset({"id", "product_type", "tags"})
+"""Without its type and tags the rules could not go by a product."""
 
 
 def normalise(
     topic: str, payload: dict[str, Any], settings: Settings, received_at: Instant | None = None
-) -> News | CustomerNews | Ignored:
+) -> News | CustomerNews | ProductNews | ProductDeleted | Ignored:
     """Say what a body means; ``Ignored`` with a reason where it means nothing or cannot be understood.
 
     ``received_at`` stands in for the time of a body that has none.
@@ -69,8 +78,12 @@ def normalise(
             return _order_news(payload, settings, received_at)
         if "order_id" in payload and "refund_line_items" in payload:
             return _refund_news(payload, settings.currency)
+        if _is_product(payload):
+            return ProductNews(_product(payload, received_at))
         if _is_customer(payload):
             return _customer(payload, received_at, created=topic == REGISTERED)
+        if payload.keys() == {"id"} and topic == PRODUCT_DELETED and received_at is not None:
+            return ProductDeleted(identifier(payload["id"]), received_at)
     except Unreadable as error:
         return Ignored(error.reason)
     return Ignored("topic_shape")
@@ -78,7 +91,7 @@ def normalise(
 
 def _unwrapped(payload: dict[str, Any]) -> dict[str, Any]:
     """Return the resource itself where it is wrapped in its name, as the API's answers are."""
-    for name in ("order", "refund", "customer"):
+    for name in ("order", "refund", "customer", "product"):
         inner = payload.get(name)
         if len(payload) == 1 and isinstance(inner, dict):
             return inner
@@ -93,6 +106,11 @@ def _is_order(payload: dict[str, Any]) -> bool:
 def _is_customer(payload: dict[str, Any]) -> bool:
     others = "order_id" in payload or "line_items" in payload
     return "id" in payload and not others and not _CUSTOMER.isdisjoint(payload)
+
+
+def _is_product(payload: dict[str, Any]) -> bool:
+    """Tell a product from what is like it: a collection has no type, and what was left out of a body is unknown."""
+    return payload.keys() >= _PRODUCT
 
 
 def _order_news(order: dict[str, Any], settings: Settings, received_at: Instant | None) -> News | Ignored:
@@ -218,4 +236,20 @@ def _customer(customer: dict[str, Any], heard_at: Instant | None, *, created: bo
         phone=text(customer.get("phone")),
         tags=tags(customer.get("tags")),
         created=created,
+    )
+
+
+def _product(product: dict[str, Any], received_at: Instant | None) -> Product:
+    """Read a product, whose one category is its type."""
+    updated_at = time(product.get("updated_at")) or time(product.get("created_at")) or received_at
+    if updated_at is None:
+        raise Unreadable("time_invalid")
+    category = text(product.get("product_type"))
+    return Product(
+        product_id=identifier(product.get("id")),
+        updated_at=updated_at,
+        title=text(product.get("title")),
+        vendor=text(product.get("vendor")),
+        categories=(category,) if category else (),
+        tags=tags(product.get("tags")) or (),
     )

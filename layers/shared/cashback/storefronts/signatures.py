@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from cashback.domain.errors import SignatureExpired, SignatureInvalid, SignatureMissing
 from cashback.domain.names import EVENTS, SHOPIFY, SOURCES, WOOCOMMERCE
+from cashback.storefronts.wordpress import unescaped
 
 TOLERANCE: Final = 300
 """Seconds that a signed timestamp may lie in the past or in the future. Source: the Standard Webhooks specification."""
@@ -42,9 +43,6 @@ _KEY_LENGTHS: Final = range(16, 129)
 
 _PING: Final = b"webhook_id="
 _LONGEST_PING: Final = 32
-
-_ESCAPED: Final = re.compile(r"&(?:(amp|lt|gt|quot)|#0*(34|38|39|60|62)|#[xX]0*(22|26|27));")
-_NAMED: Final = {"amp": "&", "lt": "<", "gt": ">", "quot": '"'}
 
 
 class Claim(Struct, frozen=True):
@@ -135,21 +133,13 @@ def _key(source: str, secret: str) -> bytes:
     if source == SHOPIFY:
         return secret.encode()
     if source == WOOCOMMERCE:
-        return _ESCAPED.sub(_unescape, secret).encode()
+        return unescaped(secret).encode()
     if source != EVENTS:
         return b""
     try:
         return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
     except (binascii.Error, ValueError):
         return b""
-
-
-def _unescape(found: re.Match[str]) -> str:
-    """Undo what WordPress escapes in a stored secret: its five special characters and no other HTML entity."""
-    name, decimal, hexadecimal = found.groups()
-    if name:
-        return _NAMED[name]
-    return chr(int(decimal)) if decimal else chr(int(hexadecimal, 16))
 
 
 def _all(headers: Mapping[str, str], names: tuple[str, ...]) -> list[str]:

@@ -1,5 +1,5 @@
-"""WooCommerce's order and customer bodies as facts of the domain. Source: the REST resources (v3) of these names, which
-its webhooks send.
+"""WooCommerce's order, customer and product bodies as facts of the domain. Source: the REST resources (v3) of these
+names, which its webhooks send.
 
 Only the body was signed, so it decides what it is; the topic is a hint, needed where the body is nothing but an id.
 """
@@ -10,8 +10,9 @@ from typing import Any, Final
 from cashback.domain.facts import MAX_LINES, Body, Facts, Line, Refund
 from cashback.domain.money import Currency
 from cashback.domain.names import WOOCOMMERCE
-from cashback.domain.news import CustomerDeleted, CustomerNews, Ignored
+from cashback.domain.news import CustomerDeleted, CustomerNews, Ignored, ProductDeleted, ProductNews
 from cashback.domain.orders import News, Told
+from cashback.domain.products import MOST_CATEGORIES, MOST_TAGS, Product
 from cashback.domain.settings import Settings
 from cashback.domain.times import OLDEST, Instant
 from cashback.storefronts.fields import (
@@ -27,6 +28,7 @@ from cashback.storefronts.fields import (
     time,
     whole,
 )
+from cashback.storefronts.wordpress import unescaped
 
 REGISTERED: Final = "customer.created"
 
@@ -57,6 +59,8 @@ _CHANNELS: Final = {"checkout": "website", "store-api": "website", "rest-api": "
 _PICKUP: Final = frozenset({"local_pickup", "pickup_location"})
 
 _CUSTOMER: Final = frozenset({"email", "first_name", "username"})
+_PRODUCT: Final = frozenset({"id", "catalog_visibility", "categories", "tags"})
+"""Without its categories and tags the rules could not go by a product."""
 
 
 def normalise(topic: str, payload: dict[str, Any], settings: Settings, received_at: Instant | None = None) -> Told:
@@ -71,8 +75,8 @@ def normalise(topic: str, payload: dict[str, Any], settings: Settings, received_
             return Ignored("topic_unknown")
         if _is_order(payload):
             return _order_news(payload, settings, received_at)
-        if _is_product(payload) or topic.startswith("product."):
-            return _product_news()
+        if _is_product(payload):
+            return _product_news(payload, received_at)
         if _is_customer(payload):
             return _customer_news(payload, received_at, created=topic == REGISTERED)
         if payload.keys() == {"id"}:
@@ -88,25 +92,59 @@ def _is_order(payload: dict[str, Any]) -> bool:
 
 
 def _is_product(payload: dict[str, Any]) -> bool:
-    return "catalog_visibility" in payload or "stock_status" in payload
+    return payload.keys() >= _PRODUCT
 
 
 def _is_customer(payload: dict[str, Any]) -> bool:
     return "id" in payload and "line_items" not in payload and not _CUSTOMER.isdisjoint(payload)
 
 
-def _product_news() -> Ignored:
-    """The place where a product becomes news of the catalogue, which does not exist yet."""
-    return Ignored("product_event")
+def _product_news(product: dict[str, Any], received_at: Instant | None) -> ProductNews | ProductDeleted | Ignored:
+    """Read a product. A variation is none: lines name the product it belongs to, which alone has categories."""
+    if product.get("type") == "variation":
+        return Ignored("product_variation")
+    product_id = identifier(product.get("id"))
+    updated_at = time(product.get("date_modified_gmt")) or time(product.get("date_created_gmt")) or received_at
+    if updated_at is None:
+        raise Unreadable("time_invalid")
+    if product.get("status") == "trash":
+        return ProductDeleted(product_id, updated_at)
+    return ProductNews(
+        Product(
+            product_id=product_id,
+            updated_at=updated_at,
+            title=_name(product),
+            categories=_terms(product.get("categories"), MOST_CATEGORIES),
+            tags=_terms(product.get("tags"), MOST_TAGS),
+        )
+    )
 
 
-def _deleted(topic: str, payload: dict[str, Any], received_at: Instant | None) -> CustomerDeleted | Ignored:
+def _terms(value: object, most: int) -> tuple[str, ...]:
+    """Read the names of categories or tags."""
+    terms = objects(value)
+    if len(terms) > most:
+        raise Unreadable("too_many_terms")
+    return tuple(name for name in map(_name, terms) if name)
+
+
+def _name(named: dict[str, Any]) -> str | None:
+    """Read a name, which WordPress stores and sends escaped."""
+    name = named.get("name")
+    return text(unescaped(name)) if isinstance(name, str) else None
+
+
+def _deleted(
+    topic: str, payload: dict[str, Any], received_at: Instant | None
+) -> CustomerDeleted | ProductDeleted | Ignored:
     """Read the body of a deletion, nothing but ``{"id": 7}``: here alone the topic decides.
 
     An order in the bin was neither cancelled nor refunded, and it may be restored: its cashback stays as it is.
     """
     if topic == "customer.deleted" and received_at is not None:
         return CustomerDeleted(identifier(payload["id"]), received_at)
+    if topic == "product.deleted" and received_at is not None:
+        return ProductDeleted(identifier(payload["id"]), received_at)
     return Ignored("order_deleted" if topic == "order.deleted" else "topic_shape")
 
 
