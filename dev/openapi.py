@@ -133,7 +133,12 @@ def answer(route: Route) -> dict[int, Any]:
     if not isinstance(model, type) or not issubclass(model, BaseModel):
         return {route.status: {"description": "Done"}}
     described = {"description": (model.__doc__ or "").strip(), "content": {"application/json": {"model": model}}}
-    return {route.status: described}
+    return dict.fromkeys(statuses(route), described)
+
+
+def statuses(route: Route) -> list[int]:
+    """The statuses of a route's answers when all is well."""
+    return [route.status, 201] if route.creates else [route.status]
 
 
 def problems(route: Route) -> Schema:
@@ -148,10 +153,10 @@ def problems(route: Route) -> Schema:
 
 def describe(operation: Schema, route: Route) -> None:
     """Add what the resolver does not know: headers, security, the role, and what queries may hold."""
-    done = operation["responses"][str(route.status)]
+    done = {str(status): operation["responses"][str(status)] for status in statuses(route)}
     if route.status == 204:
-        del done["content"]
-    operation["responses"] = {str(route.status): done, **problems(route)}
+        del done["204"]["content"]
+    operation["responses"] = {**done, **problems(route)}
     operation["security"] = [{"aws_iam": []} if route.role is None else {"api_key": []}]
     if route.role is not None:
         operation["x-required-role"] = route.role.value

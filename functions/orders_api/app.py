@@ -1,4 +1,4 @@
-"""Orders: list, read, approve and reject."""
+"""Orders: list, read, approve and reject. Products: list, read, put and delete."""
 
 from typing import Annotated, Any
 
@@ -6,9 +6,20 @@ from cashback.edge import deps, views
 from cashback.edge.clock import now
 from cashback.edge.fields import StoredId
 from cashback.edge.http import Api, Path, Query, Response, Role, answer
-from cashback.edge.models import ApproveOrder, Order, OrderDetail, OrderPage, OrdersQuery, RejectOrder
+from cashback.edge.models import (
+    ApproveOrder,
+    Order,
+    OrderDetail,
+    OrderPage,
+    OrdersQuery,
+    Product,
+    ProductPage,
+    ProductsQuery,
+    PutProduct,
+    RejectOrder,
+)
 from cashback.edge.reviews import approval, rejection
-from cashback.services import read_orders, review_order
+from cashback.services import manage_products, read_orders, review_order
 from cashback.services.read_store import read_settings
 
 api = Api()
@@ -48,6 +59,35 @@ def reject(order_id: Annotated[StoredId, Path()], body: RejectOrder) -> Response
     settings, review = read_settings(books, who.store_id).settings(), rejection(who, request, now())
     order, replayed = review_order.reject_order(books, settings, order_id, body.reason, review)
     return answer(views.order(order, settings.currency), replayed=replayed)
+
+
+@api.route("GET", "/v1/products", Role.VIEWER)
+def list_products(query: Annotated[ProductsQuery, Query()]) -> Response[ProductPage]:
+    """List the products of the catalogue, by id."""
+    store_id, cursors = api.caller().store_id, api.cursors(query)
+    products, place = manage_products.list_products(deps.books(), store_id, query.limit, cursors.read(query.cursor))
+    return answer(views.product_page(products, cursors.make(place)))
+
+
+@api.route("GET", "/v1/products/<product_id>", Role.VIEWER)
+def read_product(product_id: Annotated[StoredId, Path()]) -> Response[Product]:
+    """Read a product of the catalogue."""
+    return answer(views.product(manage_products.read_product(deps.books(), api.caller().store_id, product_id)))
+
+
+@api.route("PUT", "/v1/products/<product_id>", Role.OPERATOR, creates=True)
+def put_product(product_id: Annotated[StoredId, Path()], body: PutProduct) -> Response[Product]:
+    """Put a product into the catalogue, in place of what was known of it."""
+    store_id, asked = api.caller().store_id, body.product(product_id, now())
+    product, created = manage_products.put_product(deps.books(), store_id, asked)
+    return answer(views.product(product), 201 if created else 200)
+
+
+@api.route("DELETE", "/v1/products/<product_id>", Role.OPERATOR, status=204)
+def delete_product(product_id: Annotated[StoredId, Path()]) -> Response[None]:
+    """Take a product out of the catalogue; orders that need it from now on wait until it is there again."""
+    manage_products.delete_product(deps.books(), api.caller().store_id, product_id, now())
+    return Response(204)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

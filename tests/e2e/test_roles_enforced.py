@@ -35,7 +35,7 @@ def test_a_grant_that_is_taken_away_is_missed_by_its_function_alone(tmp_path: Pa
             prove_roles.Grant(role, policy, statement["Sid"], "dynamodb:Query")
             for role, policy, document in prove_roles.policies(stack.aws)
             for statement in document["Statement"]
-            if "-OrdersApiRole-" in role and statement["Sid"] == "ListOrders"
+            if "-OrdersApiRole-" in role and statement["Sid"] == "ListOrdersAndProducts"
         ]
         store = stack.platform.create_store("t-roles")
         assert store.api("GET", "/v1/orders").status == 200

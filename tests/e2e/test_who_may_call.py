@@ -31,7 +31,8 @@ class Call:
     ids: Mapping[str, str] = field(default_factory=dict)
 
 
-MISSING = {"order_id": "no-such-order", "api_key_id": "key_none"}
+PRODUCT_ID = "mug-1"
+MISSING = {"order_id": "no-such-order", "api_key_id": "key_none", "product_id": "no-such-product"}
 CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/v1/store"): Call(),
     ("PATCH", "/v1/store"): Call(409, {"name": "Other"}, {"if-match": "999"}),
@@ -43,6 +44,10 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/v1/orders/{order_id}"): Call(),
     ("POST", "/v1/orders/{order_id}/approve"): Call(404, {"expected_amount": "1.00"}, ids=MISSING),
     ("POST", "/v1/orders/{order_id}/reject"): Call(404, {"reason": "no"}, ids=MISSING),
+    ("GET", "/v1/products"): Call(),
+    ("GET", "/v1/products/{product_id}"): Call(),
+    ("PUT", "/v1/products/{product_id}"): Call(422, {"title": 5}),
+    ("DELETE", "/v1/products/{product_id}"): Call(404, ids=MISSING),
     ("GET", "/v1/customers/{customer_id}"): Call(),
     ("GET", "/v1/customers/{customer_id}/balance"): Call(),
     ("GET", "/v1/customers/{customer_id}/transactions"): Call(),
@@ -57,7 +62,7 @@ PLATFORM = [key for key in CALLS if key[1].startswith("/platform/")]
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A store with an order and a key of every kind, and another store; the tests here change neither."""
+    """A store with an order, a product and a key of every kind, and another store; the tests here change neither."""
 
     shop: Shop
     sale: Sale
@@ -71,13 +76,19 @@ class House:
         return store.api(method, self.path(template, call), call.body, headers=headers)
 
     def path(self, template: str, call: Call) -> str:
-        known = {"order_id": self.sale.order_id, "customer_id": self.sale.customer_id, "api_key_id": "key_none"}
-        return template.format(**{**known, "store_id": self.shop.store.store_id, **call.ids})
+        known = {**self.ids, "api_key_id": "key_none", "store_id": self.shop.store.store_id}
+        return template.format(**{**known, **call.ids})
+
+    @property
+    def ids(self) -> dict[str, Any]:
+        """The ids of what the store has."""
+        return {"order_id": self.sale.order_id, "customer_id": self.sale.customer_id, "product_id": PRODUCT_ID}
 
 
 @pytest.fixture(scope="module")
 def house(stack: DeployedStack, make_store: Callable[..., Store]) -> House:
     shop = Shop(stack, make_store())
+    shop.store.api("PUT", f"/v1/products/{PRODUCT_ID}", {"title": "Mug"}).expect(201)
     return House(shop, shop.sell(), {role: shop.with_key(role) for role in ROLES}, make_store())
 
 
@@ -195,19 +206,19 @@ def foreign_reads() -> list[tuple[str, str]]:
 @pytest.mark.parametrize("operation", foreign_reads(), ids=named)
 def test_another_stores_id_is_answered_like_one_that_is_not_there(house: House, operation: tuple[str, str]) -> None:
     method, template = operation
-    ids = {"order_id": house.sale.order_id, "customer_id": house.sale.customer_id}
-    assert house.shop.store.api(method, template.format(**ids)).status == 200
-    foreign = problem(house.foreign.api(method, template.format(**ids)), 404)
-    unknown = problem(house.foreign.api(method, template.format(order_id="4711", customer_id="4711")), 404)
+    assert house.shop.store.api(method, template.format(**house.ids)).status == 200
+    foreign = problem(house.foreign.api(method, template.format(**house.ids)), 404)
+    unknown = problem(house.foreign.api(method, template.format(**dict.fromkeys(house.ids, "4711"))), 404)
     assert {**foreign, "request_id": ""} == {**unknown, "request_id": ""}
 
 
-@pytest.mark.parametrize("operation", [key for key in V1 if "{" in key[1] and key[0] != "GET"], ids=named)
+# A put of another store's id makes something of one's own; test_products shows that it touches nothing else.
+@pytest.mark.parametrize("operation", [key for key in V1 if "{" in key[1] and key[0] not in {"GET", "PUT"}], ids=named)
 def test_another_stores_id_cannot_be_written_to(house: House, operation: tuple[str, str]) -> None:
     method, template = operation
     call = CALLS[operation]
     (key_id, *_) = [key["api_key_id"] for key in house.shop.store.api("GET", "/v1/api-keys").expect(200)["items"]]
-    path = template.format(order_id=house.sale.order_id, api_key_id=key_id)
+    path = template.format(**house.ids, api_key_id=key_id)
     before = house.shop.stack.snapshot(house.shop.store)
     answer = house.foreign.api(method, path, call.body, headers={"idempotency-key": "mine", **call.headers})
     assert problem(answer, 404)["code"] == "not_found"
@@ -218,6 +229,7 @@ def test_lists_show_the_own_store_only(house: House) -> None:
     assert house.foreign.api("GET", "/v1/orders").expect(200)["items"] == []
     filtered = house.foreign.api("GET", f"/v1/orders?customer_id={house.sale.customer_id}")
     assert filtered.expect(200)["items"] == []
+    assert house.foreign.api("GET", "/v1/products").expect(200)["items"] == []
     assert len(house.foreign.api("GET", "/v1/api-keys").expect(200)["items"]) == 1
     assert house.foreign.api("GET", "/v1/store").expect(200)["store_id"] == house.foreign.store_id
 

@@ -142,11 +142,11 @@ def test_whoever_needs_no_api_keys_reaches_items_of_stores_only(function: str) -
 
 
 @pytest.mark.parametrize("function", ["SettingsApi", "PlatformApi"])
-def test_whoever_sets_up_stores_writes_no_account_and_no_order(function: str) -> None:
+def test_whoever_sets_up_stores_writes_no_account_no_order_and_no_product(function: str) -> None:
     for statement in statements(function):
         if "dynamodb:PutItem" in as_list(statement["Action"]):
             never = statement["Condition"]["ForAllValues:StringNotLike"]["dynamodb:LeadingKeys"]
-            assert never == ["S#*#C#*", "S#*#O#*"]
+            assert never == ["S#*#C#*", "S#*#O#*", "S#*#PR#*"]
     assert "dynamodb:UpdateItem" not in actions_on(function, "State")
 
 

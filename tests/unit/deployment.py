@@ -20,6 +20,7 @@ from tests.simulation.project_tables import table_specs
 
 FUNCTIONS = {
     "/v1/orders": "orders_api",
+    "/v1/products": "orders_api",
     "/v1/customers": "customers_api",
     "/v1": "settings_api",
     "/platform": "platform_api",

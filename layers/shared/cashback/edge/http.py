@@ -45,7 +45,7 @@ __all__ = ["Api", "Path", "Query", "Response", "Role", "answer"]
 JSON: Final = "application/json; charset=utf-8"
 
 _SECURITY: Final = {"X-Content-Type-Options": ["nosniff"], "Cache-Control": ["no-store"]}
-_WITH_BODY: Final = frozenset({"POST", "PATCH"})
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 MAX_DEPTH: Final = 32
 """Levels of nesting in a body."""
@@ -67,6 +67,7 @@ class Route:
     role: Role | None
     needs_key: bool
     needs_version: bool
+    creates: bool
     handler: Callable[..., Any]
 
     @cached_property
@@ -107,11 +108,13 @@ class Api:
         status: int = 200,
         needs_key: bool = False,
         needs_version: bool = False,
+        creates: bool = False,
     ) -> Callable[[F], F]:
-        """Register a handler. ``needs_key``: Idempotency-Key is required; ``needs_version``: If-Match is."""
+        """Register a handler. ``needs_key``: Idempotency-Key is required; ``needs_version``: If-Match is. ``creates``:
+        the answer is 201 where there was nothing before."""
 
         def register(handler: F) -> F:
-            self.routes.append(Route(method, rule, status, role, needs_key, needs_version, handler))
+            self.routes.append(Route(method, rule, status, role, needs_key, needs_version, creates, handler))
             return self._resolver.route(rule, method, status_code=status)(handler)
 
         return register

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from cashback.domain import products
 from cashback.domain.api_keys import Role
 from cashback.domain.ledger import Kind
 from cashback.domain.names import Source
@@ -481,6 +482,49 @@ class OrderDetail(Order):
     waived: Amount
     transactions: list[Transaction]
     history: list[OrderStep]
+
+
+# ---- products
+
+
+class ProductsQuery(Request):
+    """Which products."""
+
+    limit: Limit = 20
+    cursor: str | None = None
+
+
+class PutProduct(Request):
+    """A product as it is to be; what is left out, it has none of."""
+
+    title: _Word | None = None
+    vendor: _Word | None = None
+    categories: Annotated[list[_Word], Field(max_length=products.MOST_CATEGORIES)] = Field(default_factory=list)
+    tags: Annotated[list[_Word], Field(max_length=products.MOST_TAGS)] = Field(default_factory=list)
+
+    def product(self, product_id: str, now: Instant) -> products.Product:
+        """Return the product, as of now."""
+        return products.Product(
+            product_id, now, self.title, self.vendor, categories=tuple(self.categories), tags=tuple(self.tags)
+        )
+
+
+class Product(Answer):
+    """A product of the catalogue, as its shop or an admin told of it last."""
+
+    product_id: str
+    title: str | None
+    vendor: str | None
+    categories: list[str]
+    tags: list[str]
+    updated_at: Instant
+
+
+class ProductPage(Answer):
+    """Some products, by id."""
+
+    items: list[Product]
+    next_cursor: str | None
 
 
 # ---- customers

@@ -11,6 +11,7 @@ from cashback.domain.facts import Line, Refund
 from cashback.domain.ledger import Account, EntryStatus, HistoryLine, Kind
 from cashback.domain.money import Currency, Money
 from cashback.domain.orders import BADGES, Status, Step
+from cashback.domain.products import Product
 from cashback.domain.rules import LineAward, tier_of
 from cashback.domain.settings import Settings as StoreSettings
 from cashback.domain.stores import StoreDocument
@@ -288,6 +289,23 @@ def transaction_page(
 ) -> models.TransactionPage:
     """Return a page of a customer's history."""
     return models.TransactionPage(items=[transaction(line, currency) for line in lines], next_cursor=next_cursor)
+
+
+def product(known: Product) -> models.Product:
+    """Return a product."""
+    return models.Product(
+        product_id=known.product_id,
+        title=known.title,
+        vendor=known.vendor,
+        categories=list(known.categories),
+        tags=list(known.tags),
+        updated_at=known.updated_at,
+    )
+
+
+def product_page(products: Iterable[Product], next_cursor: str | None) -> models.ProductPage:
+    """Return a page of products."""
+    return models.ProductPage(items=[product(known) for known in products], next_cursor=next_cursor)
 
 
 def customer(profile: Profile) -> models.Customer:
