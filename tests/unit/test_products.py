@@ -135,7 +135,7 @@ def test_any_number_of_products_is_read_by_id_once_each_and_deleted_ones_are_lef
     for n in range(150):
         books.products.record(STORE, mug(product_id=str(n), title=f"Mug {n}"))
     books.products.record(STORE, deletion("7", at(1)))
-    asked = [str(n) for n in range(200)] * 2
+    asked = [str(n) for n in range(200) for _ in range(2)]
     found = books.products.get_many(STORE, asked)
     assert found == {str(n): mug(product_id=str(n), title=f"Mug {n}") for n in range(150) if n != 7}
     assert books.products.get_many(STORE, []) == {}
@@ -160,6 +160,7 @@ def walk(products: Products, limit: int) -> Sequence[list[str]]:
     pages: list[list[str]] = []
     after: str | None = None
     while not pages or after is not None:
+        assert len(pages) < 20, "the list does not end"
         page, after = products.page(STORE, limit, after)
         pages.append([product.product_id for product in page])
     return pages
