@@ -29,6 +29,11 @@ def test_no_two_pairs_of_store_and_id_share_a_key(
     assert (build(*one) == build(*other)) == (one == other)
 
 
+@pytest.mark.parametrize("build", [keys.account, keys.order, keys.product])
+def test_an_id_leaves_no_separator_in_a_partition(build: Callable[[str, str], keys.Key]) -> None:
+    assert build("s", "a#b%").pk.rpartition("#")[2] == "a%23b%25"
+
+
 @given(ids, ids, ids)
 def test_things_of_different_kinds_never_share_a_key(store: str, one: str, other: str) -> None:
     built = [

@@ -219,6 +219,13 @@ def test_an_admins_word_is_newer_than_what_stands_and_the_next_of_the_shop_newer
     assert manage_products.read_product(books, STORE, "1").title == "Shop's"
 
 
+@pytest.mark.parametrize(("first", "second"), [("Mug", "Cup"), ("Cup", "Mug")])
+def test_of_two_puts_at_one_moment_the_later_stands(books: Books, first: str, second: str) -> None:
+    for title in (first, second):
+        manage_products.put_product(books, STORE, mug(1, title=title))
+    assert manage_products.read_product(books, STORE, "1").title == second
+
+
 def test_a_put_after_a_deletion_creates_also_where_the_shops_clock_is_ahead(books: Books) -> None:
     manage_products.forget_product(books, STORE, "1", at(100))
     put, created = manage_products.put_product(books, STORE, mug(2))
