@@ -26,7 +26,7 @@ LAST = "9999-12-31T23:59:59.999999Z"
 
 def catalogue(sdk_retries: int = 0) -> tuple[SimulatedDynamo, Books]:
     dynamo = SimulatedDynamo(table_specs(), sdk_retries=sdk_retries)
-    return dynamo, make_books(cast("Any", dynamo), "Ledger", "State")
+    return dynamo, make_books(cast("Any", dynamo), "Ledger", "State", lambda: b"key")
 
 
 @pytest.fixture
