@@ -1,25 +1,37 @@
-"""Orders: list, read, approve and reject. Products: list, read, put and delete."""
+"""Orders: list, read, and decide those that wait for a person. Products: list, read, put and delete."""
 
 from typing import Annotated, Any
 
 from cashback.edge import deps, views
+from cashback.edge.answers import answer_kept
 from cashback.edge.clock import now
 from cashback.edge.fields import StoredId
 from cashback.edge.http import Api, Path, Query, Response, Role, answer
 from cashback.edge.models import (
     ApproveOrder,
+    ApproveOrders,
+    HoldOrder,
+    ImportedOrders,
+    ImportOrders,
     Order,
+    OrderApprovals,
     OrderDetail,
     OrderPage,
     OrdersQuery,
+    ProcessedOrder,
+    ProcessOrder,
     Product,
     ProductPage,
     ProductsQuery,
     PutProduct,
     RejectOrder,
+    ReleaseOrder,
 )
-from cashback.edge.reviews import approval, rejection
+from cashback.edge.reviews import act, approval, processing
 from cashback.services import manage_products, read_orders, review_order
+from cashback.services.approve_orders import approve_orders
+from cashback.services.import_orders import import_orders
+from cashback.services.process_order import preview_order, process_order
 from cashback.services.read_store import read_settings
 
 api = Api()
@@ -56,9 +68,63 @@ def approve(order_id: Annotated[StoredId, Path()], body: ApproveOrder) -> Respon
 def reject(order_id: Annotated[StoredId, Path()], body: RejectOrder) -> Response[Order]:
     """Refuse an order that waits for review, for good."""
     who, request, books = api.caller(), api.request(body), deps.books()
-    settings, review = read_settings(books, who.store_id).settings(), rejection(who, request, now())
+    settings, review = read_settings(books, who.store_id).settings(), act("rejected", who, request, body.comment, now())
     order, replayed = review_order.reject_order(books, settings, order_id, body.reason, review)
     return answer(views.order(order, settings.currency), replayed=replayed)
+
+
+@api.route("POST", "/v1/orders/<order_id>/hold", Role.OPERATOR)
+def hold(order_id: Annotated[StoredId, Path()], body: HoldOrder) -> Response[Order]:
+    """Set a pending order aside until it is released or decided."""
+    who, request, books = api.caller(), api.request(body), deps.books()
+    settings, review = read_settings(books, who.store_id).settings(), act("held", who, request, body.comment, now())
+    order, replayed = review_order.hold_order(books, settings, order_id, body.reason, review)
+    return answer(views.order(order, settings.currency), replayed=replayed)
+
+
+@api.route("POST", "/v1/orders/<order_id>/release", Role.OPERATOR)
+def release(order_id: Annotated[StoredId, Path()], body: ReleaseOrder = ReleaseOrder()) -> Response[Order]:
+    """Put a held order back among those that are pending."""
+    who, request, books = api.caller(), api.request(body), deps.books()
+    settings, review = read_settings(books, who.store_id).settings(), act("released", who, request, body.comment, now())
+    order, replayed = review_order.release_order(books, settings, order_id, review)
+    return answer(views.order(order, settings.currency), replayed=replayed)
+
+
+@api.route("POST", "/v1/orders/<order_id>/process", Role.OPERATOR, needs_key=True)
+def process(order_id: Annotated[StoredId, Path()], body: ProcessOrder = ProcessOrder()) -> Response[ProcessedOrder]:
+    """Decide by hand an order that earned nothing or failed; without expected_amount, show what would come of it."""
+    who, request, books = api.caller(), api.request(body), deps.books()
+    settings = read_settings(books, who.store_id).settings()
+    review, dry_run = processing(body, settings.currency, who, request, now()), body.expected_amount is None
+    made = (preview_order if dry_run else process_order)(books, settings, order_id, review)
+    return answer(views.processed(made, settings.currency, dry_run=dry_run), replayed=made.replayed)
+
+
+@api.route("POST", "/v1/orders/approve", Role.OPERATOR, needs_key=True)
+def approve_many(body: ApproveOrders) -> Response[OrderApprovals]:
+    """Credit up to 100 orders that wait for review, each on its own."""
+    who, request, books = api.caller(), api.request(body), deps.books()
+    settings, review = read_settings(books, who.store_id).settings(), act("approved", who, request, None, now())
+
+    def approve_each() -> tuple[OrderApprovals, bool]:
+        made = approve_orders(books, settings, body.expected(), review, who.role)
+        return views.approvals(made, settings.currency), True
+
+    return answer_kept(books, who, request, OrderApprovals, approve_each)
+
+
+@api.route("POST", "/v1/orders/import", Role.ADMIN, needs_key=True)
+def import_many(body: ImportOrders) -> Response[ImportedOrders]:
+    """Record up to 100 orders in their source's own format, as its webhooks would; nobody is notified."""
+    who, request, books = api.caller(), api.request(body), deps.books()
+    settings = read_settings(books, who.store_id).settings()
+
+    def import_each() -> tuple[ImportedOrders, bool]:
+        made = import_orders(books, settings, body.source, body.orders, now())
+        return views.imports(made), all(each.outcome != "busy" for each in made)
+
+    return answer_kept(books, who, request, ImportedOrders, import_each)
 
 
 @api.route("GET", "/v1/products", Role.VIEWER)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dev.client import Answer
-from tests.e2e.shop import Sale, Shop, at_once, plain, problem
+from tests.e2e.shop import Sale, Shop, at_once, fresh_id, plain, problem
 
 
 @pytest.fixture
@@ -209,3 +209,119 @@ def test_an_order_that_was_never_up_for_review_cannot_be_decided(shop: Shop) -> 
     shop.tell("orders/create", sale.body(at=0, status="pending"))
     assert problem(shop.approve(sale, "10.00"), 409)["detail"] == "the order is awaiting"
     assert problem(shop.reject(sale), 409)["detail"] == "the order is awaiting"
+
+
+# ---- held and released
+
+
+def act(shop: Shop, sale: Sale, action: str, key: str | None = None, **body: Any) -> Answer:
+    headers = {} if key is None else {"idempotency-key": key}
+    return shop.store.api("POST", f"{sale.path}/{action}", body, headers=headers)
+
+
+def test_an_order_is_held_released_and_then_credited_once(shop: Shop) -> None:
+    sale = shop.sell()
+    held = review(act(shop, sale, "hold", reason="call them", comment="new address"))
+    assert (held["status"], held["reason"], held["review"]) == ("held", "call them", None)
+    released = review(act(shop, sale, "release"))
+    assert (released["status"], released["reason"]) == ("pending", "released")
+    assert released["queued_at"] == held["queued_at"]
+    assert shop.available(sale.customer_id) == "0.00"
+    shop.approve(sale, "10.00").expect(200)
+    order = shop.order(sale)
+    assert [(made["verdict"], made["comment"]) for made in order["reviews"]] == [
+        ("held", "new address"),
+        ("released", None),
+        ("approved", None),
+    ]
+    assert order["reviews"][-1]["seconds_to_decision"] >= 0
+    assert shop.entries(sale.customer_id) == [("order", "10.00")]
+
+
+def test_a_hold_repeated_with_its_key_is_answered_alike_whatever_followed(shop: Shop) -> None:
+    sale = shop.sell()
+    first = act(shop, sale, "hold", "once", reason="call them")
+    shop.approve(sale, "10.00").expect(200)
+    before = shop.stack.snapshot(shop.store)
+    again = act(shop, sale, "hold", "once", reason="call them")
+    assert review(again) == review(first)
+    assert again.headers["idempotency-replayed"] == "true"
+    assert problem(act(shop, sale, "hold", "once", reason="other"), 409)["code"] == "idempotency_mismatch"
+    assert problem(act(shop, sale, "hold", reason="again"), 409)["detail"] == "the order is processed"
+    assert shop.stack.snapshot(shop.store) == before
+
+
+def test_of_six_holds_at_once_one_holds(shop: Shop) -> None:
+    sale = shop.sell()
+    answers = at_once(*[lambda: act(shop, sale, "hold", reason="call them")] * 6)
+    refused = [problem(answer, 409) for answer in answers if answer.status != 200]
+    assert [fault["detail"] for fault in refused] == ["the order is held"] * 5
+    assert len(shop.order(sale)["reviews"]) == 1
+
+
+# ---- processed by hand
+
+
+def test_an_order_that_earned_nothing_is_processed_once_for_the_amount_that_was_seen(
+    new_shop: Callable[..., Shop],
+) -> None:
+    shop = new_shop(cashback_enabled=False)
+    sale = shop.sell()
+    assert (shop.order(sale)["status"], shop.order(sale)["reason"]) == ("not_eligible", "cashback_disabled")
+    shop.change(cashback_enabled=True)
+    before = shop.stack.snapshot(shop.store)
+    seen = plain(shop.store.post(f"{sale.path}/process", {}).expect(200))
+    assert (seen["dry_run"], seen["status"], seen["amount"]) == (True, "processed", "10.00")
+    assert problem(shop.store.post(f"{sale.path}/process", {"expected_amount": "9.99"}), 409)
+    assert shop.stack.snapshot(shop.store) == before
+    path, body = f"{sale.path}/process", {"expected_amount": "10.00"}
+    answers = at_once(*[lambda: shop.store.post(path, body, key="once")] * 4)
+    assert [plain(answer.expect(200)) for answer in answers] == [{**seen, "dry_run": False}] * 4
+    assert sum("idempotency-replayed" not in answer.headers for answer in answers) == 1
+    assert shop.entries(sale.customer_id) == [("order", "10.00")]
+
+
+# ---- many at once
+
+
+def approve_many(shop: Shop, wanted: dict[str, str], key: str | None = None) -> Answer:
+    orders = [{"order_id": order_id, "expected_amount": amount} for order_id, amount in wanted.items()]
+    return shop.store.post("/v1/orders/approve", {"orders": orders}, key=key)
+
+
+def outcomes(answer: Answer) -> list[str]:
+    return [made["outcome"] for made in answer.expect(200)["results"]]
+
+
+def test_each_of_many_orders_has_an_outcome_of_its_own(shop: Shop) -> None:
+    first, second, third = shop.sell(), shop.sell(), shop.sell()
+    shop.reject(second).expect(200)
+    wanted = {str(sale.order_id): "10.00" for sale in (first, second, third)} | {"none": "10.00"}
+    answer = approve_many(shop, wanted, "once")
+    assert outcomes(answer) == ["approved", "state_conflict", "approved", "not_found"]
+    assert [made["status"] for made in answer.json()["results"]] == [200, 409, 200, 404]
+    assert [shop.available(sale.customer_id) for sale in (first, second, third)] == ["10.00", "0.00", "10.00"]
+    before = shop.stack.snapshot(shop.store)
+    again = approve_many(shop, wanted, "once")
+    assert (again.body, again.headers["idempotency-replayed"]) == (answer.body, "true")
+    assert problem(approve_many(shop, {"none": "10.00"}, "once"), 409)["code"] == "idempotency_mismatch"
+    assert shop.stack.snapshot(shop.store) == before
+
+
+def test_one_call_for_many_sent_four_times_at_once_credits_once_and_has_one_answer(shop: Shop) -> None:
+    sales = [shop.sell() for _ in range(5)]
+    wanted = {str(sale.order_id): "10.00" for sale in sales}
+    answers = at_once(*[lambda: approve_many(shop, wanted, "once")] * 4)
+    bodies = {answer.body for answer in answers}
+    assert len(bodies) == 1
+    assert set(outcomes(answers[0])) == {"approved"}
+    assert [shop.entries(sale.customer_id) for sale in sales] == [[("order", "10.00")]] * 5
+
+
+def test_a_hundred_orders_are_approved_within_the_gateways_patience(shop: Shop) -> None:
+    bodies = [Sale(customer_id=fresh_id()).body(at=1) for _ in range(100)]
+    made = shop.store.post("/v1/orders/import", {"source": "shopify", "orders": bodies}).expect(200)["results"]
+    assert {(each["outcome"], each["status"]) for each in made} == {("recorded", "pending")}
+    answer = approve_many(shop, {each["order_id"]: "10.00" for each in made}, "once")
+    assert set(outcomes(answer)) == {"approved"}
+    assert approve_many(shop, {each["order_id"]: "10.00" for each in made}, "once").body == answer.body

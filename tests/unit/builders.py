@@ -28,7 +28,7 @@ from cashback.services.change_settings import change_settings
 from cashback.services.commit import commit
 from cashback.services.process_order import Processed, preview_order, process_order
 from cashback.services.record_order import record_failure, record_order, settle_order
-from cashback.services.review_order import approve_order, reject_order
+from cashback.services.review_order import approve_order, hold_order, reject_order, release_order
 from tests.simulation.dynamo import SimulatedDynamo, Write
 from tests.simulation.project_tables import table_specs
 
@@ -195,6 +195,20 @@ class Shop:
         with self._checked():
             _, repeated = reject_order(self.books, self.settings, order_id, "suspicious", review)
         assert not repeated
+
+    def act(self, verdict: str, request: str, moment: str) -> tuple[Order, bool]:
+        """A reviewer's act under this request: the order as it answers, and whether it was made before."""
+        review = Review(verdict, "key:anna", moment, request, verdict, expected=self.order.calculated)
+        with self._checked():
+            match verdict:
+                case "approved":
+                    return approve_order(self.books, self.settings, ORDER, review, Role.OPERATOR)
+                case "rejected":
+                    return reject_order(self.books, self.settings, ORDER, "suspicious", review)
+                case "held":
+                    return hold_order(self.books, self.settings, ORDER, "to be looked at", review)
+                case _:
+                    return release_order(self.books, self.settings, ORDER, review)
 
     def spend(self, amount: int, customer_id: str = CUSTOMER) -> None:
         """Take money out of the balance, as a withdrawal does."""

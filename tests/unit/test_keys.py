@@ -10,7 +10,14 @@ ids = st.text(alphabet=[*"ab#%/C", "\n"], min_size=1, max_size=6) | st.sampled_f
     ["C#1", "a#C#b", "%23", "ORDER", "é"]
 )
 
-IN_STORE: list[Callable[..., keys.Key]] = [keys.account, keys.order, keys.product, keys.store_key, keys.webhook_secret]
+IN_STORE: list[Callable[..., keys.Key]] = [
+    keys.account,
+    keys.order,
+    keys.answer,
+    keys.product,
+    keys.store_key,
+    keys.webhook_secret,
+]
 PARTITIONS: list[Callable[..., str]] = [keys.customer, keys.orders_by_customer]
 
 
@@ -43,6 +50,7 @@ def test_things_of_different_kinds_never_share_a_key(store: str, one: str, other
         keys.note(store, one, f"ord:{other}:earn"),
         keys.order(store, one),
         keys.product(store, one),
+        keys.answer(store, one),
         keys.settings(store),
         keys.settings(store, 1),
         keys.delay(store),
@@ -68,6 +76,7 @@ def test_every_partition_of_a_store_starts_with_its_prefix(store: str, item: str
         keys.note(store, item, "ord:1:earn").pk,
         keys.order(store, item).pk,
         keys.product(store, item).pk,
+        keys.answer(store, item).pk,
         keys.settings(store).pk,
         keys.delay(store).pk,
         keys.webhook_secret(store, "shopify").pk,

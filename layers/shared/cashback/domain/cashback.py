@@ -180,6 +180,18 @@ def process(order: Order, settings: Settings, known: Known, review: Review) -> D
     return replace(decision, order=stepped(result, order, review.at, review.actor))
 
 
+def hold(order: Order, reason: str, review: Review) -> Decision:
+    """Set a pending order aside; no money moves, and the time to its decision goes on."""
+    held = replace(order, status=Status.HELD, reason=reason, reviews=(*order.reviews, review))
+    return Decision(stepped(held, order, review.at, review.actor))
+
+
+def release(order: Order, review: Review) -> Decision:
+    """Put a held order back among the pending ones; no money moves, and the time to its decision goes on."""
+    pending = replace(order, status=Status.PENDING, reason="released", reviews=(*order.reviews, review))
+    return Decision(stepped(pending, order, review.at, review.actor))
+
+
 def fail(order: Order | None, news: News, reason: str, now: Instant) -> Decision | None:
     """Record that no retry can help: the facts are kept so that the order can be processed by hand.
 

@@ -47,6 +47,18 @@ def read_object(
     return value
 
 
+def written(value: object) -> str:
+    """Return what ``read_object`` read, with ``Number`` for its numbers, as JSON again: each number spelt as it was."""
+    match value:
+        case dict():
+            return f"{{{','.join(f'{json.dumps(name)}:{written(part)}' for name, part in value.items())}}}"
+        case list():
+            return f"[{','.join(map(written, value))}]"
+        case Number(text=text):
+            return text
+    return json.dumps(value)
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):

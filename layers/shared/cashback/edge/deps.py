@@ -102,6 +102,7 @@ def make_books(
 ) -> "Books":
     """Wire the tables; ``hash_key`` is asked for once there is a contact to hash, ``timing`` is the ledger's sleep and
     jitter, where time is virtual."""
+    from cashback.adapters.dynamo.answers import Answers
     from cashback.adapters.dynamo.contacts import Contacts
     from cashback.adapters.dynamo.customers import Customers
     from cashback.adapters.dynamo.history import History
@@ -124,6 +125,7 @@ def make_books(
         stores=Stores(state),
         history=History(client, ledger_table, ledger),
         lists=OrderLists(state, orders),
+        answers=Answers(state),
         contacts=Contacts(state, hash_key),
         products=Products(state),
         waiting=Waiting(state),

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Strict, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from cashback.domain.json_text import Number
+from cashback.domain.json_text import Number, written
 from cashback.domain.names import (
     DOTS,
     GIVEN_ID,
@@ -85,6 +85,12 @@ def _whole(value: object) -> int:
     if _WHOLE.fullmatch(value.text) is None:
         raise refuse("out_of_range" if value.text.lstrip("-").isdigit() else "type")
     return int(value.text)
+
+
+def _payload(value: object) -> str:
+    if not isinstance(value, dict):
+        raise refuse("type")
+    return written(value)
 
 
 def _moment(value: object) -> Instant:
@@ -183,6 +189,8 @@ RateText = Annotated[
     _schema(type="string", pattern=r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$"),
 ]
 """A fraction of 1: "0.05" is 5 %."""
+Payload = Annotated[str, BeforeValidator(_payload), _schema(type="object")]
+"""An object in a format that is not ours, as JSON with its numbers spelt as they were sent."""
 Whole = Annotated[int, BeforeValidator(_whole), _schema(type="integer")]
 Flag = Annotated[bool, Strict()]
 Moment = Annotated[Instant, BeforeValidator(_moment), _schema(type="string", format="date-time")]

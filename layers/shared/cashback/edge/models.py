@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from cashback.domain import products
 from cashback.domain.api_keys import Role
@@ -25,6 +25,7 @@ from cashback.edge.fields import (
     Limit,
     Moment,
     Name,
+    Payload,
     QueryFlag,
     RateText,
     StoredId,
@@ -369,10 +370,61 @@ class RejectOrder(Request):
     """A no, and why."""
 
     reason: Comment
+    comment: Comment | None = None
+
+
+class HoldOrder(Request):
+    """Why an order is set aside."""
+
+    reason: Comment
+    comment: Comment | None = None
+
+
+class ReleaseOrder(Request):
+    """Nothing, or what to remember of it."""
+
+    comment: Comment | None = None
+
+
+class ProcessOrder(Request):
+    """Nothing, to see what would come of it; or a yes to the amount that was seen."""
+
+    expected_amount: AmountText = UNSENT
+    comment: Comment | None = None
+
+
+class OrderToApprove(Request):
+    """A yes to what the reviewer saw of one order."""
+
+    order_id: StoredId
+    expected_amount: AmountText
+
+
+def _no_order_twice(orders: list[OrderToApprove]) -> list[OrderToApprove]:
+    if len({order.order_id for order in orders}) < len(orders):
+        raise refuse("duplicate")
+    return orders
+
+
+class ApproveOrders(Request):
+    """Yes to many orders, each decided on its own."""
+
+    orders: Annotated[list[OrderToApprove], Field(min_length=1, max_length=100), AfterValidator(_no_order_twice)]
+
+    def expected(self) -> Mapping[str, str]:
+        """Return the amount that the reviewer saw of each order."""
+        return {order.order_id: order.expected_amount for order in self.orders}
+
+
+class ImportOrders(Request):
+    """Bodies of orders as the source's webhooks send them; of ``events``, whole events whose type is ``order.*``."""
+
+    source: Source
+    orders: Annotated[list[Payload], Field(min_length=1, max_length=100)]
 
 
 class OrderReview(Answer):
-    """Who decided, what they saw and what they posted."""
+    """Who acted, what they saw and what they posted; ``seconds_to_decision`` where the act decided."""
 
     verdict: str
     actor: str
@@ -410,6 +462,61 @@ class OrderPage(Answer):
 
     items: list[Order]
     next_cursor: str | None
+
+
+class ProcessedLine(Answer):
+    """What a line earns."""
+
+    line_id: str
+    base: Amount
+    rate: str
+    award: Amount
+
+
+class ProcessedOrder(Answer):
+    """An order as processing leaves it or, in a ``dry_run``, would; ``amount`` is what that credits."""
+
+    dry_run: bool
+    order_id: str
+    status: Status
+    status_label: str
+    reason: str
+    amount: Amount
+    tier: str | None
+    rate: str | None
+    lines: list[ProcessedLine]
+
+
+class OrderApproval(Answer):
+    """What became of one order: ``approved``, or the code of what its own call would have been refused with."""
+
+    order_id: str
+    outcome: str
+    status: int
+    order: Order | None
+
+
+class OrderApprovals(Answer):
+    """What became of each order, in the order asked for."""
+
+    results: list[OrderApproval]
+
+
+class ImportedOrder(Answer):
+    """What became of the body at this index. One that is ``busy`` is recorded by the same call made again."""
+
+    index: int
+    order_id: str | None
+    outcome: Literal["recorded", "unchanged", "ignored", "failed", "busy"]
+    reason: str
+    status: Status | None
+    status_label: str | None
+
+
+class ImportedOrders(Answer):
+    """What became of each body, in the order sent."""
+
+    results: list[ImportedOrder]
 
 
 class OrderLine(Answer):
@@ -481,6 +588,7 @@ class OrderDetail(Order):
     owed: Amount
     waived: Amount
     transactions: list[Transaction]
+    reviews: list[OrderReview]
     history: list[OrderStep]
 
 

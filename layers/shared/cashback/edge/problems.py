@@ -20,6 +20,7 @@ _CODES: Final[Mapping[str, str]] = {
     "missing": "required",
     "extra_forbidden": "field_unknown",
     "too_long": "too_many_items",
+    "too_short": "too_few_items",
     "dict_too_long": "too_many_items",
     "literal_error": "enum",
     "enum": "enum",

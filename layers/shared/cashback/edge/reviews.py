@@ -1,10 +1,12 @@
 """Reviewers' requests as the reviews that orders keep."""
 
+from copy import replace
+
 from cashback.domain.money import Currency
 from cashback.domain.orders import Review
 from cashback.domain.times import Instant
 from cashback.edge.caller import Caller, IdempotentRequest
-from cashback.edge.models import ApproveOrder
+from cashback.edge.models import ApproveOrder, ProcessOrder
 
 
 def approval(body: ApproveOrder, currency: Currency, who: Caller, request: IdempotentRequest, now: Instant) -> Review:
@@ -24,6 +26,16 @@ def approval(body: ApproveOrder, currency: Currency, who: Caller, request: Idemp
     )
 
 
-def rejection(who: Caller, request: IdempotentRequest, now: Instant) -> Review:
-    """Return a no."""
-    return Review("rejected", who.actor, now, request.request_hash, request.body_hash)
+def act(verdict: str, who: Caller, request: IdempotentRequest, comment: str | None, now: Instant) -> Review:
+    """Return an act that names no amount: a no, or to hold or release."""
+    return Review(verdict, who.actor, now, request.request_hash, request.body_hash, comment=comment)
+
+
+def processing(body: ProcessOrder, currency: Currency, who: Caller, request: IdempotentRequest, now: Instant) -> Review:
+    """Return a person's word to process an order; ``expected`` is None where they only ask what would come of it.
+
+    :raises Invalid: ``amount_*`` of ``expected_amount``.
+    """
+    expected = body.expected_amount
+    seen = None if expected is None else currency.parse(expected, "expected_amount")
+    return replace(act("processed", who, request, body.comment, now), expected=seen)

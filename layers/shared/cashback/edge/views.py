@@ -10,7 +10,7 @@ from cashback.domain.customers import Profile
 from cashback.domain.facts import Line, Refund
 from cashback.domain.ledger import Account, EntryStatus, HistoryLine, Kind
 from cashback.domain.money import Currency, Money
-from cashback.domain.orders import BADGES, Status, Step
+from cashback.domain.orders import BADGES, DECIDING, Review, Status, Step
 from cashback.domain.products import Product
 from cashback.domain.rules import LineAward, tier_of
 from cashback.domain.settings import Settings as StoreSettings
@@ -22,6 +22,9 @@ from cashback.services.read_store import Engine
 
 if TYPE_CHECKING:
     from cashback.edge.minting import MintedStore
+    from cashback.services.approve_orders import Approval
+    from cashback.services.import_orders import Imported
+    from cashback.services.process_order import Processed
 
 WARNINGS: Final[Mapping[str, str]] = {
     "orders_still_pending": "Orders that are pending stay so: automatic processing decides those paid from now on.",
@@ -145,6 +148,61 @@ def order_page(documents: Iterable[orders.Order], next_cursor: str | None, curre
     return models.OrderPage(items=[order(document, currency) for document in documents], next_cursor=next_cursor)
 
 
+def approvals(made: Iterable["Approval"], currency: Currency) -> models.OrderApprovals:
+    """Return what became of orders to approve."""
+    results = [
+        models.OrderApproval(
+            order_id=each.order_id,
+            outcome=each.outcome,
+            status=each.status,
+            order=order(each.order, currency) if each.order else None,
+        )
+        for each in made
+    ]
+    return models.OrderApprovals(results=results)
+
+
+def processed(made: "Processed", currency: Currency, *, dry_run: bool) -> models.ProcessedOrder:
+    """Return what processing makes of an order, or would."""
+    document = made.order
+    lines = [
+        models.ProcessedLine(
+            line_id=line.line_id,
+            base=amount(Money(line.base, currency)),
+            rate=rate(line.rate),
+            award=amount(Money(line.award, currency)),
+        )
+        for line in document.calculation.lines
+    ]
+    return models.ProcessedOrder(
+        dry_run=dry_run,
+        order_id=document.order_id,
+        status=document.status,
+        status_label=document.badge,
+        reason=document.reason,
+        amount=amount(Money(made.amount, currency)),
+        tier=document.terms.tier if document.terms else None,
+        rate=rate(document.calculation.rate) if document.terms else None,
+        lines=lines,
+    )
+
+
+def imports(made: Iterable["Imported"]) -> models.ImportedOrders:
+    """Return what became of bodies to import."""
+    results = [
+        models.ImportedOrder(
+            index=index,
+            order_id=each.order_id,
+            outcome=each.outcome,
+            reason=each.reason,
+            status=each.order.status if each.order else None,
+            status_label=each.order.badge if each.order else None,
+        )
+        for index, each in enumerate(made)
+    ]
+    return models.ImportedOrders(results=results)
+
+
 def order_detail(document: orders.Order, lines: Iterable[HistoryLine], currency: Currency) -> models.OrderDetail:
     """Return an order with all that is known of it, and its entries in the ledger."""
     body = document.facts.body
@@ -156,6 +214,7 @@ def order_detail(document: orders.Order, lines: Iterable[HistoryLine], currency:
         owed=amount(Money(document.owed, currency)),
         waived=amount(Money(document.waived, currency)),
         transactions=[transaction(line, currency) for line in lines],
+        reviews=[_review(document, review, currency) for review in document.reviews],
         history=[_step(step) for step in document.history],
     )
 
@@ -181,7 +240,7 @@ def _order(document: orders.Order, currency: Currency) -> dict[str, Any]:
         "mode": terms.mode.value if terms else None,
         "queued_at": document.queued_at,
         "created_at": document.created_at,
-        "review": _review(document, currency),
+        "review": _review(document, document.review, currency) if document.review else None,
     }
 
 
@@ -201,10 +260,7 @@ def _award(document: orders.Order, calculated: int) -> int:
     return 0 if document.status in _UNAWARDED else calculated
 
 
-def _review(document: orders.Order, currency: Currency) -> models.OrderReview | None:
-    review = document.review
-    if review is None:
-        return None
+def _review(document: orders.Order, review: Review, currency: Currency) -> models.OrderReview:
     return models.OrderReview(
         verdict=review.verdict,
         actor=review.actor,
@@ -212,7 +268,7 @@ def _review(document: orders.Order, currency: Currency) -> models.OrderReview | 
         expected_amount=maybe(review.expected, currency),
         amount=maybe(review.amount, currency),
         comment=review.comment,
-        seconds_to_decision=_seconds(document.queued_at, review.at),
+        seconds_to_decision=_seconds(document.queued_at, review.at) if review.verdict in DECIDING else None,
     )
 
 

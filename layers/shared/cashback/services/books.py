@@ -6,6 +6,7 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from cashback.adapters.deployment_keys import DeploymentKeyStore
+    from cashback.adapters.dynamo.answers import Answers
     from cashback.adapters.dynamo.api_keys import ApiKeys
     from cashback.adapters.dynamo.contacts import Contacts
     from cashback.adapters.dynamo.customers import Customers
@@ -28,6 +29,7 @@ class Books(Struct, frozen=True):
     stores: "Stores"
     history: "History"
     lists: "OrderLists"
+    answers: "Answers"
     contacts: "Contacts"
     products: "Products"
     waiting: "Waiting"

@@ -57,8 +57,7 @@ def process_order(books: Books, settings: Settings, order_id: str, review: Revie
     account: Account | None = None
     for _ in range(_TRIES):
         if answered(order, review):
-            known = next(one for one in order.reviews if one.request_hash == review.request_hash)
-            return Processed(as_answered(order, review), known.amount or 0, replayed=True)
+            return Processed(as_answered(order, review), review.expected or 0, replayed=True)
         decision = _decide(books, settings, order, review, account)
         if not settings.cashback_enabled:
             raise CashbackDisabled

@@ -1,10 +1,11 @@
-"""Approve or reject an order that waits for a person. The first decision wins; every other is told so."""
+"""Approve, reject, hold or release an order that waits for a person. The first decision is the only one."""
 
+from collections.abc import Callable, Set
 from copy import replace
 from typing import Final
 
 from cashback.domain.api_keys import Role
-from cashback.domain.cashback import approve, reject
+from cashback.domain.cashback import approve, hold, reject, release
 from cashback.domain.errors import (
     AmountConflict,
     Busy,
@@ -15,7 +16,7 @@ from cashback.domain.errors import (
     NotFound,
     StateConflict,
 )
-from cashback.domain.orders import REVIEWED, Order, Review
+from cashback.domain.orders import AWARDED, REVIEWED, Decision, Order, Review, Status
 from cashback.domain.settings import Settings
 from cashback.services.books import Books
 from cashback.services.commit import commit
@@ -29,24 +30,20 @@ def approve_order(books: Books, settings: Settings, order_id: str, review: Revie
     ``review.expected`` is what the person saw, ``review.amount`` what to post instead, if anything.
 
     :raises NotFound: no such order in this store.
-    :raises StateConflict: it is decided already, or was never up for review; the detail names its state.
+    :raises StateConflict: it is decided already, was never up for review, or has no customer; the detail names its
+        state.
     :raises IdempotencyMismatch: the same key with another body.
     :raises AmountConflict: ``expected`` is not what would be credited now.
     :raises CashbackDisabled: the store's cashback is off.
     :raises Invalid: ``amount_zero`` or ``amount_negative``.
     :raises Forbidden: the amount exceeds the calculation by more than this role may decide.
     """
-    order = existing_order(books, settings.store_id, order_id)
-    for _ in range(_TRIES):
-        if answered(order, review):
-            return as_answered(order, review), True
+
+    def decide(order: Order) -> Decision:
         amount = _allowed(order, review, role, settings)
-        decision = approve(order, amount, replace(review, amount=amount))
-        standing = commit(books, settings.store_id, order, decision, review.at)
-        if standing is None:
-            return decision.order, False
-        order = standing if isinstance(standing, Order) else existing_order(books, settings.store_id, order_id)
-    raise Busy("the order keeps changing")
+        return approve(order, amount, replace(review, amount=amount))
+
+    return _reviewed(books, settings.store_id, order_id, review, decide)
 
 
 def reject_order(books: Books, settings: Settings, order_id: str, reason: str, review: Review) -> tuple[Order, bool]:
@@ -56,16 +53,58 @@ def reject_order(books: Books, settings: Settings, order_id: str, reason: str, r
     :raises StateConflict: it is decided already, or was never up for review; the detail names its state.
     :raises IdempotencyMismatch: the same key with another body.
     """
-    order = existing_order(books, settings.store_id, order_id)
+
+    def decide(order: Order) -> Decision:
+        _must_be(order, REVIEWED)
+        return reject(order, reason, review)
+
+    return _reviewed(books, settings.store_id, order_id, review, decide)
+
+
+def hold_order(books: Books, settings: Settings, order_id: str, reason: str, review: Review) -> tuple[Order, bool]:
+    """Set a pending order aside. Return it, and whether this very call had been made before.
+
+    :raises NotFound: no such order in this store.
+    :raises StateConflict: it is not pending; the detail names its state.
+    :raises IdempotencyMismatch: the same key with another body.
+    """
+
+    def decide(order: Order) -> Decision:
+        _must_be(order, {Status.PENDING})
+        return hold(order, reason, review)
+
+    return _reviewed(books, settings.store_id, order_id, review, decide)
+
+
+def release_order(books: Books, settings: Settings, order_id: str, review: Review) -> tuple[Order, bool]:
+    """Make a held order pending. Return it, and whether this very call had been made before.
+
+    :raises NotFound: no such order in this store.
+    :raises StateConflict: it is not held, or nobody knows yet whose it is; the detail names its state.
+    :raises IdempotencyMismatch: the same key with another body.
+    """
+
+    def decide(order: Order) -> Decision:
+        _must_be(order, {Status.HELD})
+        _must_be_someones(order)
+        return release(order, review)
+
+    return _reviewed(books, settings.store_id, order_id, review, decide)
+
+
+def _reviewed(
+    books: Books, store_id: str, order_id: str, review: Review, decide: Callable[[Order], Decision]
+) -> tuple[Order, bool]:
+    """Commit what ``decide`` makes of the order, decided anew where something else was first; or find it done."""
+    order = existing_order(books, store_id, order_id)
     for _ in range(_TRIES):
         if answered(order, review):
             return as_answered(order, review), True
-        _must_be_reviewed(order)
-        decision = reject(order, reason, review)
-        standing = commit(books, settings.store_id, order, decision, review.at)
+        decision = decide(order)
+        standing = commit(books, store_id, order, decision, review.at)
         if standing is None:
             return decision.order, False
-        order = standing if isinstance(standing, Order) else existing_order(books, settings.store_id, order_id)
+        order = standing if isinstance(standing, Order) else existing_order(books, store_id, order_id)
     raise Busy("the order keeps changing")
 
 
@@ -81,10 +120,16 @@ def existing_order(books: Books, store_id: str, order_id: str) -> Order:
 
 
 def as_answered(order: Order, review: Review) -> Order:
-    """Return an order as this review left it, whatever became of it since: a repeated call gets the first answer."""
-    done = next(known for known in order.reviews if known.request_hash == review.request_hash)
+    """Return an order as this review left it, whatever became of it since: a repeated call gets the first answer.
+
+    Amounts that later news changed are those of now.
+    """
+    at = next(n for n, known in enumerate(order.reviews) if known.request_hash == review.request_hash)
+    done, left = order.reviews[at], replace(order, reviews=order.reviews[: at + 1])
     step = next((step for step in order.history if (step.at, step.actor) == (done.at, done.actor)), None)
-    return order if step is None else replace(order, status=step.status, reason=step.reason)
+    if step is None:
+        return left
+    return replace(left, status=step.status, reason=step.reason, award=order.award if step.status in AWARDED else None)
 
 
 def answered(order: Order, review: Review) -> bool:
@@ -98,16 +143,21 @@ def answered(order: Order, review: Review) -> bool:
     return known is not None
 
 
-def _must_be_reviewed(order: Order) -> None:
-    if order.status not in REVIEWED:
+def _must_be(order: Order, statuses: Set[Status]) -> None:
+    if order.status not in statuses:
         raise StateConflict(f"the order is {order.status}")
+
+
+def _must_be_someones(order: Order) -> None:
+    """Refuse an order whose customer is not known: nothing could be credited to anyone."""
+    if order.customer_id is None:
+        raise StateConflict(f"the order is {order.status} and has no customer")
 
 
 def _allowed(order: Order, review: Review, role: Role, settings: Settings) -> int:
     """Return the amount to post, once everything that speaks against it is ruled out."""
-    _must_be_reviewed(order)
-    if order.customer_id is None:
-        raise StateConflict("nobody knows whose order it is")
+    _must_be(order, REVIEWED)
+    _must_be_someones(order)
     if not settings.cashback_enabled:
         raise CashbackDisabled
     if review.expected != order.calculated:

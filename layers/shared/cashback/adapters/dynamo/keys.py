@@ -117,6 +117,11 @@ def waits_for_product(store: str, product_id: str, order_id: str) -> Key:
     return Key(product(store, product_id).pk, f"{WAIT}{escape(order_id)}")
 
 
+def answer(store: str, request_hash: str) -> Key:
+    """The first answer to a request about many things."""
+    return Key(_pk(store, "REQUEST", escape(request_hash)), "ANSWER")
+
+
 def settings(store: str, version: int | None = None) -> Key:
     """The current settings, or one version of their history."""
     return Key(_pk(store, "CFG"), "SETTINGS" if version is None else f"SETTINGS#{version:08d}")
