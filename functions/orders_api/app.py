@@ -144,8 +144,9 @@ def read_product(product_id: Annotated[StoredId, Path()]) -> Response[Product]:
 @api.route("PUT", "/v1/products/<product_id>", Role.OPERATOR, creates=True)
 def put_product(product_id: Annotated[StoredId, Path()], body: PutProduct) -> Response[Product]:
     """Put a product into the catalogue, in place of what was known of it."""
-    store_id, asked = api.caller().store_id, body.product(product_id, now())
-    product, created = manage_products.put_product(deps.books(), store_id, asked)
+    at, books = now(), deps.books()
+    settings, asked = read_settings(books, api.caller().store_id).settings(), body.product(product_id, at)
+    product, created = manage_products.put_product(books, settings, asked, at)
     return answer(views.product(product), 201 if created else 200)
 
 

@@ -130,7 +130,7 @@ def shop(dynamodb: DynamoDBClient, tables: Tables) -> Shop:
 def make_shop(dynamodb: DynamoDBClient, tables: Tables, **settings: Any) -> Shop:
     store_id = f"budget-{uuid.uuid4().hex[:12]}"
     customer_id = "7311900471021"
-    books = make_books(dynamodb, tables.ledger, tables.state, lambda: b"key")
+    books = make_books(dynamodb, tables.ledger, tables.state, lambda: b"the key that contacts are hashed with")
     document = {**DEFAULTS, "name": "Shop", "timezone": "Europe/Berlin", **settings}
     books.customers.create(store_id, Profile(customer_id, NOW, NOW), NOW)
     return Shop(books, parse_settings(store_id, 1, USD, document), customer_id, Meter(dynamodb))

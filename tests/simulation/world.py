@@ -76,7 +76,12 @@ class World:
             "events", self.clock, seed=seed, visibility=180, max_receive_count=20, dead_letters=self.dead
         )
         self.books = make_books(
-            cast("Any", self.dynamo), "Ledger", "State", lambda: b"key", sleep=self.clock.sleep, jitter=random.random
+            cast("Any", self.dynamo),
+            "Ledger",
+            "State",
+            lambda: b"the key that contacts are hashed with",
+            sleep=self.clock.sleep,
+            jitter=random.random,
         )
         self.settings = self._create_store()
         self.customers = [str(100 + n) for n in range(random.randint(1, 3))]

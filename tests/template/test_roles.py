@@ -9,7 +9,7 @@ from dev.template import resources
 
 READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"}
 APPENDS = READS | {"dynamodb:PutItem"}
-CURSOR_FUNCTIONS = ("OrdersApi", "CustomersApi", "SettingsApi")
+KEY_FUNCTIONS = ("OrdersApi", "CustomersApi", "SettingsApi", "EventWorker")
 
 Statement = dict[str, Any]
 
@@ -138,7 +138,22 @@ def test_the_authorizer_can_look_up_keys_and_nothing_else() -> None:
 def test_whoever_needs_no_api_keys_reaches_items_of_stores_only(function: str) -> None:
     for statement in statements(function):
         if "State" in names(statement["Resource"]):
-            assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*"]}}
+            (leading,) = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+            assert leading.startswith("S#*"), statement["Sid"]
+
+
+def test_nobody_can_delete_anything_but_api_keys_and_verified_contacts() -> None:
+    may = {
+        name: statement["Condition"]
+        for name, statement in all_statements()
+        if "dynamodb:DeleteItem" in as_list(statement["Action"])
+    }
+    assert may == {
+        "EventWorker.ForgetVerifiedContacts": {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#CONTACT#*"]},
+        },
+        "SettingsApi.CloseWhatADeletedKeyOpened": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["K#*"]}},
+    }
 
 
 @pytest.mark.parametrize("function", ["SettingsApi", "PlatformApi"])
@@ -207,8 +222,8 @@ def test_the_scheduler_starts_the_sweeper_for_this_account_and_does_nothing_else
     ]
 
 
-@pytest.mark.parametrize("function", CURSOR_FUNCTIONS)
-def test_whoever_signs_cursors_reads_the_keys_parameter(function: str) -> None:
+@pytest.mark.parametrize("function", KEY_FUNCTIONS)
+def test_whoever_signs_cursors_or_hashes_contacts_reads_the_keys_parameter(function: str) -> None:
     arns = [
         statement["Resource"]["Fn::Sub"]
         for statement in statements(function)

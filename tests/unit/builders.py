@@ -41,6 +41,7 @@ CUSTOMER = "7001"
 ORDER = "450789469"
 SOURCE = "shopify"
 STORE = "demo"
+HASH_KEY: Final = b"the key that contacts are hashed with"
 ORIGIN: Final = Origin("key:anna", "request", "-")
 WRITES: Final = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"})
 
@@ -117,7 +118,7 @@ class Shop:
 
     def __init__(self, currency: Currency = USD, **changes: Any) -> None:
         self.dynamo = SimulatedDynamo(table_specs())
-        self.books = make_books(cast("Any", self.dynamo), "Ledger", "State", lambda: b"key", sleep=lambda _: None)
+        self.books = make_books(cast("Any", self.dynamo), "Ledger", "State", lambda: HASH_KEY, sleep=lambda _: None)
         first = StoreDocument(STORE, 1, currency, document(**changes), NOW, NOW, ORIGIN.actor)
         opened = Act("store_created", STORE, NOW, ORIGIN)
         assert self.books.stores.create(StoreRecord(STORE, "Demo", NOW), first, (), opened) is None
@@ -314,10 +315,11 @@ class Shop:
         accounts = self.accounts
         assert entries.keys() <= accounts.keys()
         for customer_id, account in accounts.items():
-            theirs = [order for order in orders if order.customer_id == customer_id]
+            theirs = [order for order in orders if _live(accounts, order.customer_id) == customer_id]
             self._check_account(account, list(entries.get(customer_id, {}).values()), theirs)
         for order in orders:
-            _check_order(order, entries.get(order.customer_id or "", {}).values())
+            owners = {order.customer_id or "", _live(accounts, order.customer_id) or ""}
+            _check_order(order, [entry for owner in owners for entry in entries.get(owner, {}).values()])
 
     def _check_account(self, account: Account, entries: Sequence[Entry], orders: Sequence[Order]) -> None:
         assert account == replace(
@@ -339,6 +341,12 @@ class Shop:
 def _owner(item: Mapping[str, Any]) -> str:
     """The customer of a partition; no id of these tests has a character that keys escape."""
     return str(item["pk"].rpartition("#")[2])
+
+
+def _live(accounts: Mapping[str, Account], customer_id: str | None) -> str | None:
+    """Whose figures a customer's orders count among."""
+    account = accounts.get(customer_id or "")
+    return customer_id if account is None or account.merged_into is None else _live(accounts, account.merged_into)
 
 
 def _check_order(order: Order, entries: Iterable[Entry]) -> None:

@@ -53,6 +53,12 @@ def test_the_prefixes_of_an_order_name_its_causes_and_no_others(
     assert f"rec:{spell(*parts)}".startswith(recoveries) == belongs
 
 
+@given(ids)
+def test_the_cause_of_a_merge_names_who_was_merged(customer_id: str) -> None:
+    assert causes.merge(customer_id).startswith(causes.MERGES)
+    assert causes.merged_from(causes.merge(customer_id)) == customer_id
+
+
 def test_causes_are_spelled_as_the_design_says() -> None:
     assert causes.earned("450") == "ord:450:earn"
     assert causes.earned_later("450", 7) == "ord:450:earn:7"

@@ -46,6 +46,7 @@ def test_a_known_customer_without_postings_has_zeros(deployment: Deployment, adm
         "tier": "Gold",
         "version": 0,
         "at": None,
+        "merged_into": None,
     }
 
 

@@ -346,6 +346,15 @@ def test_an_order_without_a_customers_id_is_a_guests(customer: dict[str, Any] | 
     assert news.facts.body.customer_id is None
 
 
+def test_a_guest_is_recognised_by_the_nameless_customer_of_the_order() -> None:
+    guest = json.loads((ROOT / "events/events/order_of_guest.json").read_text())
+    CONTRACT.validate(guest)
+    assert heard(guest).contacts == {"email:ada.brandt@example.com", "phone:+4915550104477"}
+    assert heard(of_order(customer={"customer_id": 7, "email": "a@example.com"})).contacts == frozenset()
+    assert heard(of_order(customer={"phone": "0155 1", "email": "a"})).contacts == frozenset()
+    assert heard(of_order(customer=None)).contacts == frozenset()
+
+
 def test_the_customer_travels_beside_the_order_and_not_in_it() -> None:
     person = {"customer_id": 7, "name": "Ada", "email": "a@example.com", "email_verified": True, "phone": "+491551"}
     news = heard(of_order(customer=person))

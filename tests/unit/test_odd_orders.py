@@ -128,7 +128,7 @@ def test_a_list_between_times_in_the_wrong_order_is_empty() -> None:
 def test_a_customer_whom_an_order_only_mentioned_is_filled_by_older_news_of_the_customer() -> None:
     shop = Shop()
     shop.hear(paid(line("1", 10_000)))
-    assert record_customer(shop.books, STORE, CustomerNews(CUSTOMER, at(1), name="Ada Brandt"), NOW)
+    assert record_customer(shop.books, STORE, CustomerNews(CUSTOMER, at(1), name="Ada Brandt"), NOW).changed
     profile = shop.books.customers.get(STORE, CUSTOMER)
     assert profile is not None
     assert profile.name == "Ada Brandt"

@@ -19,7 +19,7 @@ from cashback.services import manage_products
 from cashback.services.books import Books
 from tests.simulation.dynamo import Fault, SimulatedDynamo
 from tests.simulation.project_tables import table_specs
-from tests.unit.builders import NOW, STORE, at
+from tests.unit.builders import NOW, STORE, at, settings
 
 LAST = "9999-12-31T23:59:59.999999Z"
 
@@ -60,7 +60,7 @@ def test_all_orders_and_repetitions_of_the_same_news_end_alike(story: list[Produ
     for told in (story, data.draw(st.permutations([*story, *story]))):
         _, books = catalogue()
         for news in told:
-            manage_products.record_product(books, STORE, news)
+            manage_products.record_product(books, settings(), news, NOW)
         ends.append(books.products.get(STORE, "1"))
     assert ends == [max(story, key=lambda news: news.rank)] * 2
 
@@ -80,7 +80,7 @@ def test_a_deletion_outlives_what_is_no_newer(second: int, stands: str) -> None:
     for told in itertools.permutations([mug(second, title="Mug"), deletion("1", at(1))]):
         _, books = catalogue()
         for news in told:
-            manage_products.record_product(books, STORE, news)
+            manage_products.record_product(books, settings(), news, NOW)
         assert list(books.products.get_many(STORE, ["1"])) == (["1"] if stands == "news" else [])
 
 
@@ -122,12 +122,12 @@ def test_a_product_reads_back_as_it_was_told(books: Books) -> None:
 
 def test_news_that_change_nothing_write_nothing() -> None:
     dynamo, books = catalogue()
-    assert manage_products.record_product(books, STORE, mug(2, title="Mug"))
+    assert manage_products.record_product(books, settings(), mug(2, title="Mug"), NOW)
     before = dynamo.items("State")
     for second in (0, 1):
-        assert not manage_products.record_product(books, STORE, mug(second, title="Cup"))
+        assert not manage_products.record_product(books, settings(), mug(second, title="Cup"), NOW)
         assert not manage_products.forget_product(books, STORE, "1", at(second))
-    assert not manage_products.record_product(books, STORE, mug(2, title="Mug"))
+    assert not manage_products.record_product(books, settings(), mug(2, title="Mug"), NOW)
     assert dynamo.items("State") == before
 
 
@@ -184,7 +184,7 @@ def test_a_deleted_product_is_in_no_list_and_one_that_is_back_is() -> None:
         books.products.record(STORE, mug(product_id=product_id))
     manage_products.forget_product(books, STORE, "b", at(1))
     assert walk(books.products, 1) == [["a"], ["c"]]
-    manage_products.record_product(books, STORE, mug(2, "b"))
+    manage_products.record_product(books, settings(), mug(2, "b"), NOW)
     assert walk(books.products, 1) == [["a"], ["b"], ["c"]]
     manage_products.forget_product(books, STORE, "a", at(3))
     manage_products.forget_product(books, STORE, "c", at(3))
@@ -208,54 +208,54 @@ def test_a_page_is_filled_up_where_the_index_still_lists_deleted_products(monkey
 
 
 def test_an_admins_word_is_newer_than_what_stands_and_the_next_of_the_shop_newer_than_that(books: Books) -> None:
-    put, created = manage_products.put_product(books, STORE, mug(1, title="Mine"))
+    put, created = manage_products.put_product(books, settings(), mug(1, title="Mine"), NOW)
     assert (put, created) == (mug(1, title="Mine"), True)
-    manage_products.record_product(books, STORE, mug(100, title="Shop's"))
-    put, created = manage_products.put_product(books, STORE, mug(2, title="Mine"))
+    manage_products.record_product(books, settings(), mug(100, title="Shop's"), NOW)
+    put, created = manage_products.put_product(books, settings(), mug(2, title="Mine"), NOW)
     assert not created
     assert put == Product("1", just_after(at(100)), "Mine")
     assert books.products.get(STORE, "1") == put
-    manage_products.record_product(books, STORE, mug(101, title="Shop's"))
+    manage_products.record_product(books, settings(), mug(101, title="Shop's"), NOW)
     assert manage_products.read_product(books, STORE, "1").title == "Shop's"
 
 
 @pytest.mark.parametrize(("first", "second"), [("Mug", "Cup"), ("Cup", "Mug")])
 def test_of_two_puts_at_one_moment_the_later_stands(books: Books, first: str, second: str) -> None:
     for title in (first, second):
-        manage_products.put_product(books, STORE, mug(1, title=title))
+        manage_products.put_product(books, settings(), mug(1, title=title), NOW)
     assert manage_products.read_product(books, STORE, "1").title == second
 
 
 def test_a_put_after_a_deletion_creates_also_where_the_shops_clock_is_ahead(books: Books) -> None:
     manage_products.forget_product(books, STORE, "1", at(100))
-    put, created = manage_products.put_product(books, STORE, mug(2))
+    put, created = manage_products.put_product(books, settings(), mug(2), NOW)
     assert created
     assert manage_products.read_product(books, STORE, "1") == put
 
 
 def test_a_delete_outlives_what_stands_also_where_the_shops_clock_is_ahead(books: Books) -> None:
-    manage_products.record_product(books, STORE, mug(100))
+    manage_products.record_product(books, settings(), mug(100), NOW)
     manage_products.delete_product(books, STORE, "1", at(1))
     with pytest.raises(NotFound):
         manage_products.read_product(books, STORE, "1")
     with pytest.raises(NotFound):
         manage_products.delete_product(books, STORE, "1", at(2))
-    assert not manage_products.record_product(books, STORE, mug(100, title="Late"))
+    assert not manage_products.record_product(books, settings(), mug(100, title="Late"), NOW)
 
 
 def test_what_nothing_is_newer_than_is_not_replaced(books: Books) -> None:
     ends = (Product("1", LAST, "Mug"), Product("1", LAST, "Cup"))
     lower, higher = sorted(ends, key=lambda product: product.rank)
-    assert manage_products.put_product(books, STORE, higher) == (higher, True)
+    assert manage_products.put_product(books, settings(), higher, NOW) == (higher, True)
     with pytest.raises(StateConflict):
-        manage_products.put_product(books, STORE, lower)
+        manage_products.put_product(books, settings(), lower, NOW)
     assert books.products.get(STORE, "1") == higher
 
 
 def test_a_put_whose_answer_was_lost_is_done_when_it_is_repeated() -> None:
     dynamo, books = catalogue(sdk_retries=1)
     dynamo.faults.script[dynamo.faults.calls + 2] = Fault.LOST_AFTER
-    assert manage_products.put_product(books, STORE, mug(1)) == (mug(1), True)
+    assert manage_products.put_product(books, settings(), mug(1), NOW) == (mug(1), True)
     assert dynamo.faults.fired == {"lost_after": 1}
 
 
@@ -263,4 +263,4 @@ def test_tables_that_are_out_of_reach_are_busy() -> None:
     dynamo, books = catalogue()
     dynamo.faults.script[dynamo.faults.calls + 1] = Fault.ERROR_BEFORE
     with pytest.raises(Busy):
-        manage_products.record_product(books, STORE, mug(1))
+        manage_products.record_product(books, settings(), mug(1), NOW)

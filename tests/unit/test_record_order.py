@@ -146,8 +146,8 @@ def test_news_of_another_source_change_nothing_but_the_history(shop: Shop) -> No
 
 def test_old_news_of_a_customer_change_nothing(shop: Shop) -> None:
     newer, older = (CustomerNews(CUSTOMER, f"2026-03-0{day}T00:00:00.000000Z", name=f"day {day}") for day in (2, 1))
-    assert record_customer(shop.books, STORE, newer, NOW)
-    assert not record_customer(shop.books, STORE, older, NOW)
+    assert record_customer(shop.books, STORE, newer, NOW).changed
+    assert not record_customer(shop.books, STORE, older, NOW).changed
     profile = shop.books.customers.get(STORE, CUSTOMER)
     assert profile is not None
     assert profile.name == "day 2"

@@ -7,13 +7,35 @@ import pytest
 
 from cashback.domain.facts import Line
 from cashback.domain.money import Currency
-from cashback.domain.news import CustomerNews, Ignored, ProductDeleted, ProductNews
+from cashback.domain.news import (
+    CustomerDeleted,
+    CustomerNews,
+    CustomersMerged,
+    DataRequested,
+    Ignored,
+    ProductDeleted,
+    ProductNews,
+    StoreRedacted,
+)
 from cashback.domain.orders import News
 from cashback.domain.products import Product
 from cashback.domain.times import OLDEST
 from cashback.storefronts.shopify import normalise
 from tests.unit.builders import JPY, KWD, USD, settings
 from tests.unit.shopify_bodies import NOW, STORE, bag, body_of, heard, order, reason_of, refund, sample
+
+WHO = {"shop_id": 954889, "shop_domain": "quay-street.myshopify.com"}
+
+
+def merge(kept: object = "gid://shopify/Customer/1", status: str | None = "completed") -> dict[str, Any]:
+    """The body of customers/merge; the deleted customer is 2."""
+    return {
+        "admin_graphql_api_customer_kept_id": kept,
+        "admin_graphql_api_customer_deleted_id": "gid://shopify/Customer/2",
+        "admin_graphql_api_job_id": None,
+        "status": status,
+        "errors": [],
+    }
 
 
 @pytest.mark.parametrize(
@@ -38,7 +60,22 @@ from tests.unit.shopify_bodies import NOW, STORE, bag, body_of, heard, order, re
         ("orders/create", {"id": 1, "line_items": [], "email": "ada@example.com"}, "topic_shape"),
         ("refunds/create", {"id": 1, "order_id": 2, "email": "ada@example.com"}, "topic_shape"),
         ("order_transactions/create", {"id": 1, "order_id": 2, "kind": "sale", "amount": "1.00"}, "topic_unknown"),
-        ("customers/merge", {"admin_graphql_api_customer_kept_id": "x"}, "topic_unknown"),
+        ("customers/merge", {"admin_graphql_api_customer_kept_id": "x"}, "topic_shape"),
+        ("customers/merge", merge(status="in_progress"), "merge_not_completed"),
+        ("customers/merge", merge(status=None), "merge_not_completed"),
+        ("customers/merge", merge(kept="gid://shopify/Customer/2"), "merge_into_itself"),
+        ("customers/merge", merge(kept="gid://shopify/Order/1"), "id_invalid"),
+        ("customers/merge", merge(kept="gid://shopify/Customer/1\n"), "id_invalid"),
+        ("customers/merge", merge(kept="gid://shopify/Customer/\u0661"), "id_invalid"),
+        ("customers/merge", merge(kept=1), "id_invalid"),
+        (
+            "customers/redact",
+            {**WHO, "customer": {"id": None, "email": "a@b.example"}, "orders_to_redact": []},
+            "id_invalid",
+        ),
+        ("customers/redact", {**WHO, "customer": {"id": 7}}, "topic_shape"),
+        ("customers/data_request", {**WHO, "customer": {"id": 7}, "data_request": {}}, "id_invalid"),
+        ("shop/redact", {"shop_id": 1}, "topic_shape"),
         ("customers/create", {"id": 1}, "topic_shape"),
         ("orders/paid", order(test=True), "test_order"),
         ("orders/paid", order(test=True, line_items=[{"price": "?"}]), "test_order"),
@@ -317,6 +354,40 @@ def test_an_order_without_a_customers_id_is_a_guests(customer: object) -> None:
     assert news.customer is None
     assert news.facts.body is not None
     assert news.facts.body.customer_id is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "contacts"),
+    [
+        ({"email": "Ada@Example.com", "contact_email": "b@example.com"}, {"email:ada@example.com"}),
+        ({"email": "", "contact_email": "b@example.com"}, {"email:b@example.com"}),
+        ({"phone": "+49 1555 0104477"}, {"phone:+4915550104477"}),
+        ({"phone": None, "billing_address": {"phone": "004915550104477"}}, {"phone:+4915550104477"}),
+        ({"phone": "0155 1", "billing_address": {"phone": "+4915550104477"}}, {"phone:+4915550104477"}),
+        ({"customer": {"id": None, "email": "c@example.com"}}, {"email:c@example.com"}),
+        ({"email": "a@example.com", "customer": {"id": 7, "email": "a@example.com"}}, set()),
+        ({"email": 7, "phone": ["+4915550104477"], "billing_address": "Ada"}, set()),
+    ],
+)
+def test_a_guest_is_recognised_by_what_the_order_says_else_by_the_address(
+    fields: dict[str, Any], contacts: set[str]
+) -> None:
+    news = heard(order(**{"customer": None, **fields}))
+    assert news.contacts == contacts
+    assert not any(contact.partition(":")[2] in repr(news.facts) for contact in contacts)
+
+
+@pytest.mark.parametrize("topic", ["", "customers/merge", "customers/redact", "shop/redact", "orders/paid"])
+def test_the_body_decides_whether_a_person_is_merged_erased_or_asks(topic: str) -> None:
+    person = {"id": 7, "email": "a@example.com", "phone": None}
+    assert normalise(topic, merge(), STORE, NOW) == CustomersMerged("1", "2", NOW)
+    redact = {**WHO, "customer": person, "orders_to_redact": [1]}
+    assert normalise(topic, redact, STORE, NOW) == CustomerDeleted("7", NOW)
+    request = {**WHO, "customer": person, "orders_requested": [1], "data_request": {"id": 9}}
+    assert normalise(topic, request, STORE, NOW) == DataRequested("7", "9", NOW)
+    assert normalise(topic, WHO, STORE, NOW) == StoreRedacted(NOW)
+    for body in (merge(), redact, request, WHO):
+        assert normalise(topic, body, STORE) == Ignored("time_invalid")
 
 
 def test_the_customer_travels_beside_the_order_and_not_in_it() -> None:

@@ -10,13 +10,21 @@ from hypothesis import given
 
 from cashback.adapters.queues import decode
 from cashback.domain.facts import RefundLine
-from cashback.domain.news import CustomerNews, Ignored
+from cashback.domain.news import (
+    CustomerDeleted,
+    CustomerNews,
+    CustomersMerged,
+    DataRequested,
+    Ignored,
+    StoreRedacted,
+)
 from cashback.domain.orders import News, Told
 from cashback.domain.rules import calculate
 from cashback.storefronts.parsing import read
 from cashback.storefronts.shopify import normalise
 from tests.unit.builders import USD
 from tests.unit.shopify_bodies import (
+    NOW,
     ROOT,
     STORE,
     body_of,
@@ -24,6 +32,8 @@ from tests.unit.shopify_bodies import (
     sample,
 )
 from tests.unit.spoilt import assert_can_be_stored, spoilt
+
+ADA = "9007199254740993"
 
 
 def test_the_sample_order_adds_up() -> None:
@@ -63,14 +73,33 @@ def test_the_sample_message_is_the_sample_order() -> None:
     assert read(delivery.source, delivery.topic, delivery.body, STORE) == heard(sample("order_paid"))
 
 
+def test_the_samples_of_people_are_of_the_customer_of_the_order() -> None:
+    merged, redacted = sample("customers_merge"), sample("customers_redact")
+    assert normalise("customers/merge", merged, STORE, NOW) == CustomersMerged(ADA, "9007199254740661", NOW)
+    assert normalise("customers/redact", redacted, STORE, NOW) == CustomerDeleted(ADA, NOW)
+    request = sample("customers_data_request")
+    assert normalise("customers/data_request", request, STORE, NOW) == DataRequested(ADA, "9999", NOW)
+    assert normalise("shop/redact", sample("shop_redact"), STORE, NOW) == StoreRedacted(NOW)
+
+
 SAMPLES = {
-    name: sample(name) for name in ("order_partially_refunded", "refund_create", "customer_create", "product_update")
+    name: sample(name)
+    for name in (
+        "order_partially_refunded",
+        "refund_create",
+        "customer_create",
+        "customers_merge",
+        "customers_redact",
+        "customers_data_request",
+        "shop_redact",
+        "product_update",
+    )
 }
 
 
 @given(spoilt(SAMPLES))
 def test_whatever_stands_anywhere_in_a_body_there_is_an_answer_that_can_be_stored(body: dict[str, Any]) -> None:
-    assert_can_be_stored(read("shopify", "orders/updated", json.dumps(body).encode(), STORE))
+    assert_can_be_stored(read("shopify", "orders/updated", json.dumps(body).encode(), STORE, NOW))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +111,7 @@ def test_whatever_stands_anywhere_in_a_body_there_is_an_answer_that_can_be_store
         ("shopify_orders_updated.webhook.json", "orders/updated", "test_order"),
         ("shopify_orders_edited.webhook.json", "orders/edited", "no_totals"),
         ("shopify_order_transactions_create.webhook.json", "order_transactions/create", "topic_unknown"),
-        ("shopify_customers_merge.webhook.json", "customers/merge", "topic_unknown"),
+        ("shopify_customers_merge.webhook.json", "customers/merge", "merge_not_completed"),
         ("shopify_orders_risk_assessment_changed.webhook.json", "orders/risk_assessment_changed", "topic_unknown"),
         (
             "shopify_refunds_create.webhook.json",

@@ -10,7 +10,7 @@ from hypothesis import given
 
 from cashback.domain.facts import Body, Line, Refund
 from cashback.domain.money import Currency
-from cashback.domain.news import CustomerDeleted, CustomerNews, Ignored, ProductDeleted, ProductNews
+from cashback.domain.news import CustomerNews, Ignored, ProductDeleted, ProductNews
 from cashback.domain.orders import News, Status
 from cashback.domain.products import Product
 from cashback.domain.rules import calculate, channel_of
@@ -308,6 +308,24 @@ def test_an_order_without_a_customers_id_is_a_guests(customer_id: object) -> Non
     assert news.facts.body.customer_id is None
 
 
+@pytest.mark.parametrize(
+    ("billing", "contacts"),
+    [
+        (
+            {"email": " Ada@Example.com ", "phone": "+49 1555 0104477"},
+            {"email:ada@example.com", "phone:+4915550104477"},
+        ),
+        ({"email": "ada", "phone": "0155 1"}, set()),
+        ({"email": None, "phone": 49}, set()),
+        (None, set()),
+        ("Ada", set()),
+    ],
+)
+def test_a_guest_is_recognised_by_the_address_of_the_bill(billing: object, contacts: set[str]) -> None:
+    assert heard(order(customer_id=0, billing=billing)).contacts == contacts
+    assert heard(order(customer_id=7, billing=billing)).contacts == frozenset()
+
+
 def test_the_customer_travels_beside_the_order_and_not_in_it() -> None:
     news = heard(order())
     assert news.customer == CustomerNews("7", OLDEST, "Ada Brandt", "ada@example.com", phone="+49 155")
@@ -339,8 +357,8 @@ def test_a_customer_of_no_time_is_one_of_the_moment_of_arrival() -> None:
     assert normalise("customer.updated", {"id": 7, "email": ""}, STORE) == Ignored("time_invalid")
 
 
-def test_a_deleted_customer_is_told_by_the_topic_alone() -> None:
-    assert normalise("customer.deleted", {"id": 7}, STORE, NOW) == CustomerDeleted("7", NOW)
+def test_nobody_is_erased_on_the_word_of_a_topic_that_was_not_signed() -> None:
+    assert normalise("customer.deleted", {"id": 7}, STORE, NOW) == Ignored("erase_unsigned")
     assert reason_of({"id": 7, "status": "x"}, "customer.deleted") == "topic_shape"
 
 

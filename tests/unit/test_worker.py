@@ -1,5 +1,5 @@
-"""What the worker makes of news of products, and of news that it understands and cannot act on yet: said, counted, and
-never retried."""
+"""What the worker makes of news of people and of products, and of news that it understands and cannot act on yet: one
+line of log each, which names ids and nobody."""
 
 import json
 from datetime import UTC, datetime
@@ -31,12 +31,12 @@ def record(source: str, body: bytes, topic: str = "customer.deleted", received_a
 @pytest.mark.parametrize(
     ("source", "sample", "reason", "subject"),
     [
-        ("events", "events/customer_deleted", "erase_unsupported", {"customer": "C-7"}),
-        ("woocommerce", None, "erase_unsupported", {"customer": "7"}),
+        ("woocommerce", None, "erase_unsigned", {}),
+        ("shopify", "shopify/shop_redact", "store_redact_unsupported", {}),
         ("events", "events/review_created", "review_unsupported", {"review": "V-3", "order": "A-1001"}),
     ],
 )
-def test_an_erasure_and_a_review_are_logged_with_a_reason_and_change_nothing(
+def test_what_cannot_be_acted_on_is_logged_with_a_reason_and_changes_nothing(
     deployment: Deployment,
     capsys: pytest.CaptureFixture[str],
     source: str,
@@ -46,11 +46,7 @@ def test_an_erasure_and_a_review_are_logged_with_a_reason_and_change_nothing(
 ) -> None:
     deployment.create_store()
     before = deployment.everything()
-    body = (ROOT / "events" / f"{sample}.json").read_bytes() if sample else b'{"id": 7}'
-    capsys.readouterr()
-    answer = function("event_worker").handler({"Records": [record(source, body)]}, None)
-    assert answer == {"batchItemFailures": []}
-    said, counted = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    said, counted = work(capsys, source, body_of(sample) if sample else b'{"id": 7}')
     ids = {"store": "demo", "source": source, "delivery": "d-1", **subject}
     assert said == {**said, "event": "event_ignored", "reason": reason, **ids}
     assert (counted["reason"], counted["EventsIgnored"]) == (reason, 1)
@@ -97,3 +93,81 @@ def test_products_come_into_the_catalogue_and_go_and_old_news_bring_none_back(
     assert tell(capsys, *changed) == "event_unchanged"
     assert deployment.everything() == before
     assert deployment.books.products.get_many("demo", [product_id]) == {}
+
+
+def body_of(sample: str) -> bytes:
+    return (ROOT / "events" / f"{sample}.json").read_bytes()
+
+
+def work(capsys: pytest.CaptureFixture[str], source: str, body: bytes, topic: str = "") -> list[dict[str, Any]]:
+    """Hand one delivery to the worker; what it printed."""
+    capsys.readouterr()
+    arguments = (source, body, topic) if source == "shopify" else (source, body)
+    assert function("event_worker").handler({"Records": [record(*arguments)]}, None) == {"batchItemFailures": []}
+    return [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+
+
+def test_people_are_recorded_merged_erased_and_told_what_is_held_of_them(
+    deployment: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployment.create_store()
+    person = json.loads(body_of("shopify/customer_create"))
+    bodies = [
+        json.dumps({**person, "verified_email": True}).encode(),
+        body_of("shopify/customers_merge"),
+        body_of("shopify/customers_data_request"),
+        body_of("shopify/customers_redact"),
+    ]
+    first = [work(capsys, "shopify", body) for body in bodies]
+    kept, deleted = "9007199254740993", "9007199254740661"
+    assert [(lines[0]["event"], lines[0]["customer"]) for lines in first] == [
+        ("customer_recorded", kept),
+        ("customers_merged", kept),
+        ("data_requested", kept),
+        ("customer_erased", kept),
+    ]
+    assert [first[n][0].get("contacts") for n in range(4)] == [1, 1, None, 1]
+    assert (first[1][0]["merged"], first[2][0]["request"]) == (deleted, "9999")
+    assert [len(lines) for lines in first] == [1, 1, 2, 1]
+    assert first[2][1]["DataRequests"] == 1
+    before = deployment.everything()
+    again = [work(capsys, "shopify", body) for body in bodies]
+    assert [(len(lines), lines[0]["event"]) for lines in again] == [(1, "event_unchanged")] * 4
+    assert deployment.everything() == before
+    for private in ("ada.brandt", "Brandt", "15550104477"):
+        assert private not in repr([*first, *again, *before])
+
+
+def test_a_merge_that_can_never_be_is_ignored_with_its_reason(
+    deployment: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployment.create_store()
+    body = body_of("shopify/customers_merge")
+    kept, deleted = b"9007199254740993", b"9007199254740661"
+    work(capsys, "shopify", body)
+    back = body.replace(kept, b"x").replace(deleted, kept).replace(b"x", deleted)
+    said, counted = work(capsys, "shopify", back)
+    assert (said["event"], said["reason"]) == ("event_ignored", "merged_in_a_circle")
+    assert counted["EventsIgnored"] == 1
+
+
+def test_one_request_for_data_stands_in_the_audit_once_whenever_it_comes_again(deployment: Deployment) -> None:
+    deployment.create_store()
+    for at in (NOW, "2026-04-02T12:00:00.000000Z"):
+        delivery = Delivery("demo", "shopify", "", "d", at, body_of("shopify/customers_data_request"))
+        message = {**record("shopify", b"{}"), "body": encode(delivery)}
+        assert function("event_worker").handler({"Records": [message]}, None) == {"batchItemFailures": []}
+    lines = [item for item in deployment.everything() if item.get("what") == {"S": "data_requested"}]
+    assert [(line["target"], line["actor"], line["at"]) for line in lines] == [
+        ({"S": "9007199254740993"}, {"S": "shop:shopify"}, {"S": NOW})
+    ]
+
+
+def test_a_customer_of_our_own_events_is_erased(deployment: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
+    deployment.create_store()
+    work(capsys, "events", body_of("events/customer_created"))
+    (said,) = work(capsys, "events", body_of("events/customer_deleted"))
+    assert (said["event"], said["customer"]) == ("customer_erased", "C-7")
+    profile = deployment.books.customers.get("demo", "C-7")
+    assert profile is not None
+    assert (profile.name, profile.erased_at) == (None, "2026-09-01T12:00:00.000000Z")

@@ -3,6 +3,9 @@
 Ids are escaped, so that an id holding ``:`` cannot spell the cause of something else.
 """
 
+MERGES = "mrg:"
+"""What the causes of merges begin with."""
+
 
 def _id(part: str) -> str:
     return part.replace("%", "%25").replace(":", "%3A")
@@ -75,7 +78,12 @@ def scenario_task(task_id: str) -> str:
 
 def merge(from_customer_id: str) -> str:
     """The two halves of merging a customer into another."""
-    return f"mrg:{_id(from_customer_id)}"
+    return f"{MERGES}{_id(from_customer_id)}"
+
+
+def merged_from(cause: str) -> str:
+    """Return the customer that the cause of a merge names as merged."""
+    return cause.removeprefix(MERGES).replace("%3A", ":").replace("%25", "%")
 
 
 def request_hold(request_id: str) -> str:

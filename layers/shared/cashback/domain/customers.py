@@ -1,18 +1,27 @@
 """Who a customer is."""
 
 from copy import replace
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
+from cashback.domain.contacts import contacts_of
 from cashback.domain.news import CustomerNews
 from cashback.domain.times import Instant
+
+MOST_CONTACTS: Final = 40
+"""Verified contacts that one customer inherits; an e-mail and a phone of their own may come on top."""
 
 
 class Profile(Struct, frozen=True):
     """What is known of a person; ``customer_id`` is the shop's id, and all that orders and entries ever hold.
 
-    ``updated_at`` is when the shop last changed it: an older piece of news never overwrites a newer one.
+    ``updated_at`` is when the shop last changed it: an older piece of news never overwrites a newer one. ``contacts``
+    are the keyed hashes that stand among the verified contacts for this customer: the person's own, and those taken
+    over in merges. ``rev`` counts the writes; each stands only over the one it was made from.
+
+    ``erased_at``: a tombstone, without personal data, which only a strictly newer customer event opens anew.
+    ``merged_into``: a marker, without personal data, which nothing ever fills.
     """
 
     customer_id: str
@@ -25,14 +34,23 @@ class Profile(Struct, frozen=True):
     phone_verified: bool = False
     birthday: str | None = None
     tags: tuple[str, ...] = ()
+    contacts: tuple[str, ...] = ()
     erased_at: Instant | None = None
+    merged_into: str | None = None
+    rev: int = 1
+
+    @property
+    def verified(self) -> frozenset[str]:
+        """What the person is known to be reached by."""
+        return contacts_of(self.email if self.email_verified else None, self.phone if self.phone_verified else None)
 
 
 def profile_of(news: CustomerNews, known: Profile | None, now: Instant) -> Profile:
     """Return the profile once these news are heard: the newest win as a whole, but for tags they say nothing of.
 
     Of news of one moment each field that one of them leaves open is filled by the other, and where they differ the one
-    that sorts last stays: so their order does not matter.
+    that sorts last stays: so their order does not matter. A tombstone is opened by strictly newer news alone, a marker
+    by none.
     """
     told = Profile(
         customer_id=news.customer_id,
@@ -45,12 +63,43 @@ def profile_of(news: CustomerNews, known: Profile | None, now: Instant) -> Profi
         phone_verified=news.phone_verified,
         birthday=news.birthday,
         tags=news.tags or (),
+        contacts=known.contacts if known else (),
+        rev=known.rev if known else 1,
     )
-    if known is None or known.updated_at > told.updated_at:
-        return known or told
+    if known is None:
+        return told
+    shut = known.merged_into is not None or (known.erased_at is not None and known.erased_at >= told.updated_at)
+    if shut or known.updated_at > told.updated_at:
+        return known
     if known.updated_at < told.updated_at:
         return replace(told, tags=known.tags) if news.tags is None else told
     return Profile(**{name: _filled(getattr(known, name), getattr(told, name)) for name in Profile.__struct_fields__})
+
+
+def tombstone_of(known: Profile, at: Instant) -> Profile:
+    """Return what is left of a person who was erased as of ``at``.
+
+    Not before what is known already: the very event that told it may come again, and must open nothing.
+    """
+    erased_at = max(at, known.updated_at, known.erased_at or at)
+    return Profile(known.customer_id, erased_at, known.created_at, erased_at=erased_at, rev=known.rev)
+
+
+def marker_of(known: Profile, into: str) -> Profile:
+    """Return what is left of an id whose person is another customer now."""
+    return Profile(known.customer_id, known.updated_at, known.created_at, merged_into=into, rev=known.rev)
+
+
+def heir_of(kept: Profile, merged: Profile) -> Profile:
+    """Return the kept customer with the verified contacts of the merged one too; none where the kept one is erased.
+
+    Of those beyond ``MOST_CONTACTS`` the merged ones are given up: all that one customer has must fit a transaction.
+    """
+    if kept.erased_at is not None:
+        return kept
+    own = set(kept.contacts)
+    room = max(0, MOST_CONTACTS - len(own))
+    return replace(kept, contacts=tuple(sorted(own.union(sorted(set(merged.contacts) - own)[:room]))))
 
 
 def _filled(mine: Any, theirs: Any) -> Any:

@@ -4,13 +4,16 @@ import base64
 from copy import replace
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct, field
 
 from cashback.domain import causes
 from cashback.domain.fingerprints import fingerprint
 from cashback.domain.times import Instant
+
+MOST_HOPS: Final = 5
+"""How many customers a posting is handed on to at most, each merged into the next."""
 
 
 class Kind(StrEnum):
@@ -87,7 +90,10 @@ class Entry(Struct, frozen=True):
 
 
 class Account(Struct, frozen=True):
-    """A customer's balance and figures. ``available + reserved == credited - debited``, always."""
+    """A customer's balance and figures. ``available + reserved == credited - debited``, always.
+
+    ``merged_hops`` is the length of the longest chain of merged customers that ends here.
+    """
 
     customer_id: str
     available: int = 0
@@ -103,14 +109,19 @@ class Account(Struct, frozen=True):
     created_at: Instant = ""
     erased_at: Instant | None = None
     merged_into: str | None = None
+    merged_hops: int = 0
 
 
 class Figures(Struct, frozen=True):
-    """Changes of the account that are not money: counted in the same write as the posting they belong to."""
+    """Changes of the account that are not money: counted in the same write as the posting they belong to.
+
+    ``ordered_at`` is later than the last order known, ``began_at`` (of a merge) earlier than the first.
+    """
 
     orders_count: int = 0
     total_spent: int = 0
     ordered_at: Instant | None = None
+    began_at: Instant | None = None
 
     def __bool__(self) -> bool:
         return self != Figures()
@@ -129,7 +140,8 @@ class Posting(Struct, frozen=True):
     ``repays``: an open shortfall is repaid out of these entries first (awards, releases of reserves).
     ``overdraft``: the balance may become negative (the store's clawback policy says so).
     ``active_only``: an erased customer is not there (manual, group and scenario credits, requests).
-    ``merged_into``: marks the account as merged, in the posting that empties it.
+    ``merged_into``: marks the account as merged, in the posting that empties it. ``merged_hops``: how long that makes
+    the chain that ends at the kept one.
     """
 
     store_id: str
@@ -146,6 +158,7 @@ class Posting(Struct, frozen=True):
     active_only: bool = False
     forbids_shortfall: bool = False
     merged_into: str | None = None
+    merged_hops: int | None = None
 
     def __post_init__(self) -> None:
         if self.on_refusal is OnRefusal.FINAL and len(self.entries) != 1:
@@ -249,14 +262,21 @@ def merge_postings(store_id: str, old: Account, kept: Account, at: Instant, acto
     )
     reverse = replace(entry, amount=-entry.amount, reserved=-entry.reserved, owed=-entry.owed)
     is_newer = (kept.last_order_at or "") < (old.last_order_at or "")
+    is_older = kept.first_order_at is None or (old.first_order_at or kept.first_order_at) < kept.first_order_at
     arriving = Posting(
         store_id,
         kept.customer_id,
         at,
         entries=(entry,),
-        figures=Figures(old.orders_count, old.total_spent, old.last_order_at if is_newer else None),
+        figures=Figures(
+            old.orders_count,
+            old.total_spent,
+            old.last_order_at if is_newer else None,
+            old.first_order_at if is_older else None,
+        ),
         version=kept.version,
         overdraft=True,
+        merged_hops=max(kept.merged_hops, old.merged_hops + 1),
     )
     leaving = replace(
         arriving,
@@ -265,6 +285,7 @@ def merge_postings(store_id: str, old: Account, kept: Account, at: Instant, acto
         figures=Figures(-old.orders_count, -old.total_spent),
         version=old.version,
         merged_into=kept.customer_id,
+        merged_hops=None,
     )
     return leaving, arriving
 

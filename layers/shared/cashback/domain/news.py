@@ -51,6 +51,28 @@ class CustomerDeleted(Struct, frozen=True):
     occurred_at: Instant
 
 
+class CustomersMerged(Struct, frozen=True):
+    """A shop made two customers one: ``deleted_id`` is no more, all that was theirs is the kept one's."""
+
+    kept_id: str
+    deleted_id: str
+    occurred_at: Instant
+
+
+class DataRequested(Struct, frozen=True):
+    """A person asked the shop for everything that is held of them."""
+
+    customer_id: str
+    request_id: str
+    occurred_at: Instant
+
+
+class StoreRedacted(Struct, frozen=True):
+    """A shop has left its platform, which asks that all its customers be forgotten."""
+
+    occurred_at: Instant
+
+
 class ReviewNews(Struct, frozen=True):
     """A customer reviewed an order. ``rating`` is a whole number on the shop's own scale, None where it gave none."""
 

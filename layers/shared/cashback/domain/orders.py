@@ -12,7 +12,17 @@ from msgspec import Struct
 from cashback.domain.facts import Facts
 from cashback.domain.ledger import Entry, Figures
 from cashback.domain.money import round_half_up
-from cashback.domain.news import CustomerDeleted, CustomerNews, Ignored, ProductDeleted, ProductNews, ReviewNews
+from cashback.domain.news import (
+    CustomerDeleted,
+    CustomerNews,
+    CustomersMerged,
+    DataRequested,
+    Ignored,
+    ProductDeleted,
+    ProductNews,
+    ReviewNews,
+    StoreRedacted,
+)
 from cashback.domain.rules import NOTHING, Calculation, Catalogue
 from cashback.domain.times import Instant
 
@@ -217,7 +227,7 @@ class News(Struct, frozen=True, omit_defaults=True):
     """What one event says of an order, whatever its topic was called.
 
     ``customer`` is the person found inside the order's body; it goes into PROFILE, never into the order's document.
-    Nor do ``contacts``, the normalised e-mail and phone of a guest: the document holds their keyed hashes.
+    Nor do ``contacts``, the normalised e-mail and phone of a guest: they are hashed before anything is written.
     """
 
     order_id: str
@@ -227,7 +237,18 @@ class News(Struct, frozen=True, omit_defaults=True):
     contacts: frozenset[str] = frozenset()
 
 
-type Told = News | CustomerNews | CustomerDeleted | ReviewNews | ProductNews | ProductDeleted | Ignored
+type Told = (
+    News
+    | CustomerNews
+    | CustomerDeleted
+    | CustomersMerged
+    | DataRequested
+    | StoreRedacted
+    | ReviewNews
+    | ProductNews
+    | ProductDeleted
+    | Ignored
+)
 """What a delivery may turn out to say."""
 
 

@@ -122,11 +122,11 @@ def make_books(
         ledger=ledger,
         orders=orders,
         customers=Customers(state),
+        contacts=Contacts(state, hash_key),
         stores=Stores(state),
         history=History(client, ledger_table, ledger),
         lists=OrderLists(state, orders),
         answers=Answers(state),
-        contacts=Contacts(state, hash_key),
         products=Products(state),
         waiting=Waiting(state),
     )

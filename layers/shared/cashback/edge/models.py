@@ -668,7 +668,7 @@ class ApiKeysQuery(Request):
 
 
 class Customer(Answer):
-    """Who a customer is, as far as the shop told."""
+    """Who a customer is, as far as the shop told. Of one erased, or merged into another, only the id is left."""
 
     customer_id: str
     name: str | None
@@ -681,10 +681,12 @@ class Customer(Answer):
     created_at: Instant
     updated_at: Instant | None
     erased_at: Instant | None
+    merged_into: str | None
 
 
 class Balance(Answer):
-    """What a customer has. At an earlier time only ``available`` is known."""
+    """What a customer has. At an earlier time only ``available`` is known. What a merged customer had is at the one
+    they were merged into."""
 
     customer_id: str
     available: Amount
@@ -695,6 +697,7 @@ class Balance(Answer):
     tier: str | None
     version: int | None
     at: Instant | None
+    merged_into: str | None
 
 
 class TransactionPage(Answer):

@@ -376,7 +376,10 @@ def balance(account: Account, store: StoreSettings, at: Instant | None) -> model
     available = amount(Money(account.available, money))
     if at is not None:
         unknown = dict.fromkeys(("reserved", "credited", "debited", "shortfall", "tier", "version"))
-        return models.Balance(customer_id=account.customer_id, available=available, at=at, **unknown)
+        merged = account.merged_into
+        return models.Balance(
+            customer_id=account.customer_id, available=available, at=at, merged_into=merged, **unknown
+        )
     tier = tier_of(store, account.total_spent)
     return models.Balance(
         customer_id=account.customer_id,
@@ -388,4 +391,5 @@ def balance(account: Account, store: StoreSettings, at: Instant | None) -> model
         tier=tier.name if tier else None,
         version=account.version,
         at=None,
+        merged_into=account.merged_into,
     )

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 from msgspec import Struct, field
 
 from cashback.adapters.queues import decode
+from cashback.domain.audit import Origin
 from cashback.domain.errors import DomainError, NotFound, reason_of
 from cashback.domain.news import (
     CustomerDeleted,
     CustomerNews,
+    CustomersMerged,
+    DataRequested,
     Delivery,
     Ignored,
     ProductDeleted,
     ProductNews,
     ReviewNews,
+    StoreRedacted,
 )
 from cashback.domain.orders import News
 from cashback.domain.settings import Settings
@@ -24,10 +28,13 @@ from cashback.domain.times import instant
 from cashback.edge.clock import utc
 from cashback.edge.log import log, metric
 from cashback.services.books import Books
+from cashback.services.erase_customer import erase_customer
 from cashback.services.manage_products import forget_product, record_product
+from cashback.services.merge_customers import merge_customers
 from cashback.services.read_store import read_settings
 from cashback.services.record_customer import record_customer
-from cashback.services.record_order import record_failure, record_order
+from cashback.services.record_data_request import record_data_request
+from cashback.services.record_order import record_failure, record_order, settle_claims
 from cashback.storefronts import parsing
 
 if TYPE_CHECKING:
@@ -85,15 +92,16 @@ class Batch(Struct):
         match parsing.read(delivery.source, delivery.topic, delivery.body, settings, delivery.received_at):
             case Ignored(reason):
                 _ignored(reason, ids)
-            case CustomerDeleted(customer_id):
-                _ignored("erase_unsupported", {**ids, "customer": customer_id})
+            case StoreRedacted():
+                _ignored("store_redact_unsupported", ids)
             case ReviewNews(review_id, order_id):
                 _ignored("review_unsupported", {**ids, "review": review_id, "order": order_id})
-            case CustomerNews() as news:
-                changed = record_customer(self.books, settings.store_id, news, instant(self.clock()))
-                log("customer_recorded" if changed else "event_unchanged", **ids, customer=news.customer_id)
+            case DataRequested() as news:
+                self._data_request(settings, news, ids)
+            case CustomerNews() | CustomerDeleted() | CustomersMerged() as news:
+                self._person(settings, news, ids)
             case ProductNews(product):
-                changed = record_product(self.books, settings.store_id, product)
+                changed = record_product(self.books, settings, product, instant(self.clock()))
                 log("product_recorded" if changed else "event_unchanged", **ids, product=product.product_id)
             case ProductDeleted(product_id, occurred_at):
                 changed = forget_product(self.books, settings.store_id, product_id, occurred_at)
@@ -102,6 +110,38 @@ class Batch(Struct):
                 self._order(settings, news, receives, ids)
             case unheard:
                 assert_never(unheard)
+
+    def _person(
+        self, settings: Settings, news: CustomerNews | CustomerDeleted | CustomersMerged, ids: dict[str, str]
+    ) -> None:
+        """Record, merge or erase a person; then look for guests' orders that waited for just that."""
+        store_id, now = settings.store_id, instant(self.clock())
+        match news:
+            case CustomerNews(customer_id):
+                recorded = record_customer(self.books, store_id, news, now)
+                said, ids = "customer_recorded", {**ids, "customer": customer_id}
+            case CustomerDeleted(customer_id, occurred_at):
+                origin = _origin("erase", customer_id, ids)
+                recorded = erase_customer(self.books, store_id, customer_id, occurred_at, origin, now)
+                said, ids = "customer_erased", {**ids, "customer": customer_id}
+            case CustomersMerged(kept_id, deleted_id):
+                ids = {**ids, "customer": kept_id, "merged": deleted_id}
+                merged = merge_customers(self.books, store_id, news, f"shop:{ids['source']}", now)
+                if merged.refused is not None:
+                    _ignored(merged.refused, ids)
+                    return
+                recorded, said = merged.recorded, "customers_merged"
+        settled = settle_claims(self.books, settings, recorded.contacts, now)
+        log(said if recorded.changed else "event_unchanged", **ids, contacts=len(recorded.contacts), settled=settled)
+
+    def _data_request(self, settings: Settings, news: DataRequested, ids: dict[str, str]) -> None:
+        ids = {**ids, "customer": news.customer_id, "request": news.request_id}
+        origin = _origin("data_request", news.request_id, ids)
+        if not record_data_request(self.books, settings.store_id, news, origin):
+            log("event_unchanged", **ids)
+            return
+        log("data_requested", **ids)
+        metric("DataRequests")
 
     def _order(self, settings: Settings, news: News, receives: int, ids: dict[str, str]) -> None:
         now = instant(self.clock())
@@ -158,6 +198,11 @@ class Batch(Struct):
                 self.books.stores.note_delay(store_id, int(seconds), instant(self.clock()))
             except DomainError as error:
                 log("delay_not_noted", store=store_id, code=error.code)
+
+
+def _origin(what: str, of: str, ids: dict[str, str]) -> Origin:
+    """Where an act comes from that a shop asks for. Its id tells two acts of one moment apart in the audit."""
+    return Origin(f"shop:{ids['source']}", f"{what}:{of}", "-")
 
 
 def _ignored(reason: str, ids: dict[str, str]) -> None:

@@ -26,11 +26,11 @@ class Books(Struct, frozen=True):
     ledger: "Ledger"
     orders: "Orders"
     customers: "Customers"
+    contacts: "Contacts"
     stores: "Stores"
     history: "History"
     lists: "OrderLists"
     answers: "Answers"
-    contacts: "Contacts"
     products: "Products"
     waiting: "Waiting"
 

@@ -4,13 +4,23 @@ from copy import replace
 
 from cashback.domain.errors import NotFound, StateConflict
 from cashback.domain.products import Product, deletion
+from cashback.domain.settings import Settings
 from cashback.domain.times import Instant, just_after
 from cashback.services.books import Books
+from cashback.services.record_order import settle_holds
 
 
-def record_product(books: Books, store_id: str, product: Product) -> bool:
-    """Make the catalogue as new as this news of a product. False when it was already, so old news change nothing."""
-    return books.products.record(store_id, product)
+def record_product(books: Books, settings: Settings, product: Product, now: Instant) -> bool:
+    """Make the catalogue as new as this news of a product, and decide the orders anew that wait for it.
+
+    False when it was as new already; then it looks for orders nevertheless, because a first delivery may have been cut
+    off between its write and its look.
+
+    :raises Busy: the tables are out of reach, or an order keeps changing; the news may be sent again.
+    """
+    changed = books.products.record(settings.store_id, product)
+    settle_holds(books, settings, product.product_id, now)
+    return changed
 
 
 def forget_product(books: Books, store_id: str, product_id: str, at: Instant) -> bool:
@@ -37,7 +47,7 @@ def list_products(books: Books, store_id: str, limit: int, after: str | None) ->
     return books.products.page(store_id, limit, after)
 
 
-def put_product(books: Books, store_id: str, product: Product) -> tuple[Product, bool]:
+def put_product(books: Books, settings: Settings, product: Product, now: Instant) -> tuple[Product, bool]:
     """Record what an admin says of a product. Return it as it stands then, and whether there was none before.
 
     An admin's word is newer than all that stands, also where a shop's clock is ahead of ours; its ``updated_at`` is
@@ -45,11 +55,14 @@ def put_product(books: Books, store_id: str, product: Product) -> tuple[Product,
 
     :raises StateConflict: the shop told of something newer at the same moment.
     """
-    known = books.products.get(store_id, product.product_id)
+    store_id, known = settings.store_id, books.products.get(settings.store_id, product.product_id)
     if known is not None and known.updated_at >= product.updated_at:
         product = replace(product, updated_at=just_after(known.updated_at))
     # A write whose answer was lost is refused when it is repeated, and stands nevertheless.
-    if not record_product(books, store_id, product) and books.products.get(store_id, product.product_id) != product:
+    if (
+        not record_product(books, settings, product, now)
+        and books.products.get(store_id, product.product_id) != product
+    ):
         raise StateConflict("it was changed meanwhile")
     return product, known is None or known.deleted_at is not None
 

@@ -13,7 +13,7 @@ from cashback.domain.orders import AWARDED, Decision, Order, Review, Status
 from cashback.domain.settings import Settings
 from cashback.services.books import Books
 from cashback.services.commit import commit
-from cashback.services.record_order import create_customer, governing, look_up
+from cashback.services.record_order import create_buyer, governing, look_up
 from cashback.services.review_order import answered, as_answered, existing_order
 
 _TRIES: Final = 5
@@ -69,7 +69,7 @@ def process_order(books: Books, settings: Settings, order_id: str, review: Revie
         try:
             moved = commit(books, settings.store_id, order, decision, review.at)
         except CustomerNotFound:
-            create_customer(books, settings.store_id, decision.order.customer_id or "", review.at)
+            create_buyer(books, settings, decision.order.customer_id or "", review.at)
             continue
         if moved is None:
             return Processed(decision.order, amount)

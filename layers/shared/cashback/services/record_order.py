@@ -6,7 +6,7 @@ from typing import Final
 
 from cashback.domain.cashback import Known, contacts_needed, fail, hear, is_enlarged, needed
 from cashback.domain.customers import Profile, profile_of
-from cashback.domain.errors import Busy, CustomerNotFound, OrderTooLarge
+from cashback.domain.errors import Busy, CustomerNotFound, DomainError, OrderTooLarge
 from cashback.domain.facts import Facts
 from cashback.domain.ledger import Account
 from cashback.domain.news import CustomerNews
@@ -16,6 +16,7 @@ from cashback.domain.settings import Settings
 from cashback.domain.times import OLDEST, Instant
 from cashback.services.books import Books
 from cashback.services.commit import commit
+from cashback.services.record_customer import create_customer
 
 DECISIONS: Final = 6
 """How often one piece of news is decided before it goes back to the queue."""
@@ -42,7 +43,7 @@ def record_order(books: Books, settings: Settings, news: News, now: Instant) -> 
         try:
             moved = commit(books, settings.store_id, order, decision, now)
         except CustomerNotFound:
-            create_customer(books, settings.store_id, decision.order.customer_id or "", now, news.customer)
+            create_buyer(books, settings, decision.order.customer_id or "", now, news.customer)
             continue
         if moved is None:
             order, account, changed = decision.order, None, decision.order
@@ -113,13 +114,37 @@ def look_up(books: Books, rules: Settings, order: Order | None, facts: Facts, ac
     )
 
 
-def create_customer(
-    books: Books, store_id: str, customer_id: str, now: Instant, told: CustomerNews | None = None
+def settle_claims(books: Books, settings: Settings, macs: AbstractSet[str], now: Instant) -> int:
+    """Decide anew the guests' orders that wait for one of these contacts; return how many changed."""
+    waiting = {order_id for mac in sorted(macs) for order_id in books.waiting.for_contact(settings.store_id, mac)}
+    return _settle_all(books, settings, waiting, now)
+
+
+def settle_holds(books: Books, settings: Settings, product_id: str, now: Instant) -> int:
+    """Decide anew the orders that are held because this product was unknown; return how many changed."""
+    return _settle_all(books, settings, set(books.waiting.for_product(settings.store_id, product_id)), now)
+
+
+def create_buyer(
+    books: Books, settings: Settings, customer_id: str, now: Instant, told: CustomerNews | None = None
 ) -> None:
     """Create the customer of an order: as the order tells them, else with nothing but the id."""
     named = told is not None and told.customer_id == customer_id
     profile = profile_of(told, None, now) if told and named else Profile(customer_id, updated_at=OLDEST, created_at=now)
-    books.customers.create(store_id, profile, now)
+    settle_claims(books, settings, create_customer(books, settings.store_id, profile, now).contacts, now)
+
+
+def _settle_all(books: Books, settings: Settings, order_ids: AbstractSet[str], now: Instant) -> int:
+    """Settle each order, also those after one that fails: its failure is raised in the end."""
+    changed, failed = 0, None
+    for order_id in sorted(order_ids):
+        try:
+            changed += settle_order(books, settings, order_id, now) is not None
+        except DomainError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    return changed
 
 
 def _hashed(books: Books, store_id: str, news: News) -> News:
@@ -135,7 +160,7 @@ def _account(books: Books, store_id: str, customer_id: str | None) -> Account | 
     if customer_id is None:
         return None
     try:
-        return books.ledger.account(store_id, customer_id)
+        return books.ledger.live_account(store_id, customer_id)
     except CustomerNotFound:
         return None
 

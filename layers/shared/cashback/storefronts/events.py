@@ -5,6 +5,7 @@ docs/events.schema.json; an event that breaks it is ignored whole, with the reas
 from types import MappingProxyType
 from typing import Any, Final
 
+from cashback.domain.contacts import contacts_of
 from cashback.domain.facts import MAX_LINES, Body, Facts, Line, Refund, RefundLine
 from cashback.domain.names import EVENTS
 from cashback.domain.news import CustomerDeleted, CustomerNews, Ignored, ReviewNews
@@ -126,7 +127,9 @@ def _order_event(kind: str, event: Reader, settings: Settings, occurred_at: Inst
         began_at=occurred_at if kind == CREATED and "created_at" not in order else None,
     )
     person = _person(buyer, OLDEST) if body and buyer and body.customer_id else None
-    return News(order.identifier("order_id"), EVENTS, facts, person)
+    guest = body is not None and body.customer_id is None
+    contacts = contacts_of(buyer.text("email"), buyer.text("phone")) if buyer and guest else frozenset()
+    return News(order.identifier("order_id"), EVENTS, facts, person, contacts)
 
 
 def _body(order: Reader, buyer: Reader | None, settings: Settings, occurred_at: Instant, *, paid: bool) -> Body:

@@ -5,14 +5,25 @@ Only the body was signed, so the body decides what it is. The topic is a hint, n
 id.
 """
 
+import re
 from types import MappingProxyType
 from typing import Any, Final
 
+from cashback.domain.contacts import contacts_of, email_of, phone_of
 from cashback.domain.facts import MAX_LINES, Body, Facts, Line
 from cashback.domain.money import Currency
 from cashback.domain.names import SHOPIFY
-from cashback.domain.news import CustomerNews, Ignored, ProductDeleted, ProductNews
-from cashback.domain.orders import News
+from cashback.domain.news import (
+    CustomerDeleted,
+    CustomerNews,
+    CustomersMerged,
+    DataRequested,
+    Ignored,
+    ProductDeleted,
+    ProductNews,
+    StoreRedacted,
+)
+from cashback.domain.orders import News, Told
 from cashback.domain.products import Product
 from cashback.domain.settings import Settings
 from cashback.domain.times import OLDEST, Instant
@@ -46,6 +57,10 @@ TOPICS: Final = frozenset(
         "refunds/create",
         REGISTERED,
         "customers/update",
+        "customers/merge",
+        "customers/redact",
+        "customers/data_request",
+        "shop/redact",
         "products/create",
         "products/update",
         PRODUCT_DELETED,
@@ -57,13 +72,16 @@ _CHANNELS: Final = {"web": "website", "pos": "pos"}
 
 
 _CUSTOMER: Final = frozenset({"email", "first_name", "verified_email"})
+_KEPT: Final = "admin_graphql_api_customer_kept_id"
+_DELETED: Final = "admin_graphql_api_customer_deleted_id"
+_GLOBAL_ID: Final = r"gid://shopify/Customer/([0-9]+)"
+_MERGED: Final = "completed"
+_STORE: Final = frozenset({"shop_id", "shop_domain"})
 _PRODUCT: Final = frozenset({"id", "product_type", "tags"})
 """Without its type and tags the rules could not go by a product."""
 
 
-def normalise(
-    topic: str, payload: dict[str, Any], settings: Settings, received_at: Instant | None = None
-) -> News | CustomerNews | ProductNews | ProductDeleted | Ignored:
+def normalise(topic: str, payload: dict[str, Any], settings: Settings, received_at: Instant | None = None) -> Told:
     """Say what a body means; ``Ignored`` with a reason where it means nothing or cannot be understood.
 
     ``received_at`` stands in for the time of a body that has none.
@@ -84,6 +102,10 @@ def normalise(
             return _customer(payload, received_at, created=topic == REGISTERED)
         if payload.keys() == {"id"} and topic == PRODUCT_DELETED and received_at is not None:
             return ProductDeleted(identifier(payload["id"]), received_at)
+        if _KEPT in payload and _DELETED in payload:
+            return _merge(payload, received_at)
+        if payload.keys() >= _STORE:
+            return _privacy(payload, received_at)
     except Unreadable as error:
         return Ignored(error.reason)
     return Ignored("topic_shape")
@@ -113,6 +135,40 @@ def _is_product(payload: dict[str, Any]) -> bool:
     return payload.keys() >= _PRODUCT
 
 
+def _merge(payload: dict[str, Any], received_at: Instant | None) -> CustomersMerged | Ignored:
+    """Read that two customers became one; the job may also say that it began, or that it failed."""
+    if payload.get("status") != _MERGED:
+        return Ignored("merge_not_completed")
+    kept, deleted = _global_id(payload[_KEPT]), _global_id(payload[_DELETED])
+    if kept == deleted:
+        return Ignored("merge_into_itself")
+    return CustomersMerged(kept, deleted, _told_at(received_at))
+
+
+def _privacy(payload: dict[str, Any], received_at: Instant | None) -> Told:
+    """Read one of the three requests that privacy laws make of an app; each has a shape of its own and no time."""
+    person, request = payload.get("customer"), payload.get("data_request")
+    if isinstance(person, dict) and "orders_to_redact" in payload:
+        return CustomerDeleted(identifier(person.get("id")), _told_at(received_at))
+    if isinstance(person, dict) and isinstance(request, dict):
+        return DataRequested(identifier(person.get("id")), identifier(request.get("id")), _told_at(received_at))
+    return StoreRedacted(_told_at(received_at)) if payload.keys() == _STORE else Ignored("topic_shape")
+
+
+def _global_id(value: object) -> str:
+    found = re.fullmatch(_GLOBAL_ID, value) if isinstance(value, str) else None
+    if found is None:
+        raise Unreadable("id_invalid")
+    return identifier(found[1])
+
+
+def _told_at(received_at: Instant | None) -> Instant:
+    """The time of a body that has none."""
+    if received_at is None:
+        raise Unreadable("time_invalid")
+    return received_at
+
+
 def _order_news(order: dict[str, Any], settings: Settings, received_at: Instant | None) -> News | Ignored:
     if flag(order.get("test")):
         return Ignored("test_order")
@@ -134,7 +190,16 @@ def _order_news(order: dict[str, Any], settings: Settings, received_at: Instant 
         cancelled=time(order.get("cancelled_at")) is not None or status == "voided",
         refunds=MappingProxyType({part.refund_id: part for part in refunds}),
     )
-    return News(order_id, SHOPIFY, facts, customer)
+    return News(order_id, SHOPIFY, facts, customer, frozenset() if customer else _guest(order))
+
+
+def _guest(order: dict[str, Any]) -> frozenset[str]:
+    """Return what a guest can be recognised by: what the order says itself, else the address or the nameless buyer."""
+    places = (order, order.get("billing_address"), order.get("customer"))
+    told = [place for place in places if isinstance(place, dict)]
+    emails = (text(place.get(name)) for place in told for name in ("email", "contact_email"))
+    phones = (text(place.get("phone")) for place in told)
+    return contacts_of(next(filter(email_of, emails), None), next(filter(phone_of, phones), None))
 
 
 def _refund_news(payload: dict[str, Any], currency: Currency) -> News:

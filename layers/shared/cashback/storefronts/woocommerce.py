@@ -7,10 +7,11 @@ Only the body was signed, so it decides what it is; the topic is a hint, needed 
 from types import MappingProxyType
 from typing import Any, Final
 
+from cashback.domain.contacts import contacts_of
 from cashback.domain.facts import MAX_LINES, Body, Facts, Line, Refund
 from cashback.domain.money import Currency
 from cashback.domain.names import WOOCOMMERCE
-from cashback.domain.news import CustomerDeleted, CustomerNews, Ignored, ProductDeleted, ProductNews
+from cashback.domain.news import CustomerNews, Ignored, ProductDeleted, ProductNews
 from cashback.domain.orders import News, Told
 from cashback.domain.products import MOST_CATEGORIES, MOST_TAGS, Product
 from cashback.domain.settings import Settings
@@ -134,17 +135,16 @@ def _name(named: dict[str, Any]) -> str | None:
     return text(unescaped(name)) if isinstance(name, str) else None
 
 
-def _deleted(
-    topic: str, payload: dict[str, Any], received_at: Instant | None
-) -> CustomerDeleted | ProductDeleted | Ignored:
-    """Read the body of a deletion, nothing but ``{"id": 7}``: here alone the topic decides.
+def _deleted(topic: str, payload: dict[str, Any], received_at: Instant | None) -> ProductDeleted | Ignored:
+    """Read the body of a deletion, nothing but ``{"id": 7}``: here alone the topic decides, which was not signed.
 
-    An order in the bin was neither cancelled nor refunded, and it may be restored: its cashback stays as it is.
+    To erase a person cannot be undone, so it must not hang on such a hint. An order in the bin was neither cancelled
+    nor refunded, and it may be restored: its cashback stays as it is.
     """
-    if topic == "customer.deleted" and received_at is not None:
-        return CustomerDeleted(identifier(payload["id"]), received_at)
     if topic == "product.deleted" and received_at is not None:
         return ProductDeleted(identifier(payload["id"]), received_at)
+    if topic == "customer.deleted":
+        return Ignored("erase_unsigned")
     return Ignored("order_deleted" if topic == "order.deleted" else "topic_shape")
 
 
@@ -176,7 +176,14 @@ def _order_news(order: dict[str, Any], settings: Settings, received_at: Instant 
         cancelled=status == "cancelled",
         refunds=MappingProxyType(refunds),
     )
-    return News(order_id, WOOCOMMERCE, facts, customer)
+    return News(order_id, WOOCOMMERCE, facts, customer, frozenset() if customer else _guest(order))
+
+
+def _guest(order: dict[str, Any]) -> frozenset[str]:
+    """Return what a guest can be recognised by: the address of the bill."""
+    billing = order.get("billing")
+    address = billing if isinstance(billing, dict) else {}
+    return contacts_of(text(address.get("email")), text(address.get("phone")))
 
 
 def _priced(order: dict[str, Any], currency: Currency, *, all_gone: bool) -> dict[str, Any]:

@@ -60,7 +60,13 @@ def update_account(table: str, posting: Posting) -> dict[str, Any]:
     if posting.merged_into is not None:
         sets.append("merged_into = :merged_into")
         values[":merged_into"] = encode(posting.merged_into)
+    if posting.merged_hops is not None:
+        sets.append("merged_hops = :merged_hops")
+        values[":merged_hops"] = encode(posting.merged_hops)
     conditions = ["attribute_exists(pk)", "attribute_not_exists(merged_into)"]
+    if posting.merged_into is not None:
+        # The version does not rise where figures move without an entry, and an emptied account must keep none.
+        conditions += [_holds_no_more(name, sums[name], values) for name in ("orders_count", "total_spent")]
     if posting.active_only:
         conditions.append("attribute_not_exists(erased_at)")
     if sums["available"] < 0 and not posting.overdraft:
@@ -76,9 +82,15 @@ def update_account(table: str, posting: Posting) -> dict[str, Any]:
         conditions.append("(attribute_not_exists(shortfall) OR shortfall = :zero)")
         values[":zero"] = encode(0)
     if posting.figures.ordered_at is not None:
-        sets += ["last_order_at = :ordered_at", "first_order_at = if_not_exists(first_order_at, :ordered_at)"]
+        sets.append("last_order_at = :ordered_at")
+        if posting.figures.began_at is None:
+            sets.append("first_order_at = if_not_exists(first_order_at, :ordered_at)")
         conditions.append("(attribute_not_exists(last_order_at) OR last_order_at < :ordered_at)")
         values[":ordered_at"] = encode(posting.figures.ordered_at)
+    if posting.figures.began_at is not None:
+        sets.append("first_order_at = :began_at")
+        conditions.append("(attribute_not_exists(first_order_at) OR first_order_at > :began_at)")
+        values[":began_at"] = encode(posting.figures.began_at)
     return {
         "TableName": table,
         "Key": key_attributes(keys.account(posting.store_id, posting.customer_id)),
@@ -87,3 +99,9 @@ def update_account(table: str, posting: Posting) -> dict[str, Any]:
         "ExpressionAttributeValues": values,
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
+
+
+def _holds_no_more(name: str, change: int, values: Attributes) -> str:
+    """The condition that a figure is exactly what is taken from it."""
+    values[f":all_{name}"] = encode(-change)
+    return f"{name} = :all_{name}" if change else f"(attribute_not_exists({name}) OR {name} = :all_{name})"

@@ -1,6 +1,7 @@
 """Customers in the State table: the profile and the account, created together or not at all."""
 
 import json
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -8,6 +9,7 @@ from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.domain.customers import Profile
+from cashback.domain.ledger import Write
 from cashback.domain.times import Instant
 
 _FIELDS = Profile.__struct_fields__
@@ -23,8 +25,9 @@ class Customers(Struct, frozen=True):
         item = self.table.get(keys.profile(store_id, customer_id))
         return None if item is None else _profile_of(item)
 
-    def create(self, store_id: str, profile: Profile, now: Instant) -> bool:
-        """Create profile and account in one transaction; False when the customer was there already."""
+    def create(self, store_id: str, profile: Profile, now: Instant, also: Iterable[Write] = ()) -> bool:
+        """Create profile and account in one transaction, with ``also`` (contacts, audit); False when the customer was
+        there already. An erased profile makes an erased account."""
         account_pk, account_sk = keys.account(store_id, profile.customer_id)
         account: Item = {
             "pk": account_pk,
@@ -32,23 +35,44 @@ class Customers(Struct, frozen=True):
             "available": 0,
             "version": 0,
             "created_at": now,
+            "erased_at": profile.erased_at,
             "listing_pk": keys.customers_listed(store_id, profile.customer_id),
             "listing_sk": keys.listed(now, profile.customer_id),
         }
-        try:
-            self.table.commit(
-                self.table.put(account, "attribute_not_exists(pk)"),
-                self.table.put(_item(store_id, profile), "attribute_not_exists(pk)"),
-            )
-        except Lost:
-            return False
-        return True
+        return self._commit(
+            self.table.put(account, "attribute_not_exists(pk)"),
+            self.table.put(_item(store_id, profile), "attribute_not_exists(pk)"),
+            *also,
+        )
 
-    def update(self, store_id: str, profile: Profile) -> bool:
-        """Write a profile over one that is no newer; False when what stands there is newer by now, or erased."""
-        condition = "attribute_exists(pk) AND attribute_not_exists(erased_at) AND updated_at <= :updated_at"
+    def save(self, store_id: str, profile: Profile, *also: Write) -> bool:
+        """Write the next revision of a profile, with ``also``; False when someone else was first."""
+        return self._commit(self.write(store_id, profile), *also)
+
+    def write(self, store_id: str, profile: Profile) -> Write:
+        """Build the conditional write of a profile's next revision."""
+        return self.table.put(_item(store_id, profile), "rev = :rev", {":rev": profile.rev - 1})
+
+    def mark(self, store_id: str, profile: Profile) -> Write:
+        """Build the write that makes the account say what its profile does: erased, or not. Never at a merged one,
+        whose person is somebody else by now."""
+        key = keys.account(store_id, profile.customer_id)
+        condition = "attribute_exists(pk) AND attribute_not_exists(merged_into)"
+        if profile.erased_at is None:
+            return self.table.update(key, "REMOVE erased_at", condition)
+        return self.table.update(key, "SET erased_at = :erased_at", condition, {":erased_at": profile.erased_at})
+
+    def blank_notes(self, store_id: str, customer_id: str, at: Instant) -> None:
+        """Take the text out of every note beside the customer's entries."""
+        pk, prefix = keys.notes(store_id, customer_id)
+        values = {":pk": pk, ":prefix": prefix}
+        for item in self.table.query("pk = :pk AND begins_with(sk, :prefix)", values, ConsistentRead=True):
+            if "erased_at" not in item:
+                self.table.commit(self.table.put({"pk": pk, "sk": item["sk"], "erased_at": at}))
+
+    def _commit(self, *writes: Write) -> bool:
         try:
-            self.table.commit(self.table.put(_item(store_id, profile), condition, {":updated_at": profile.updated_at}))
+            self.table.commit(*writes)
         except Lost:
             return False
         return True
@@ -59,9 +83,12 @@ def _item(store_id: str, profile: Profile) -> Item:
     values = {name: value for name in _FIELDS if (value := getattr(profile, name)) not in (None, False, ())}
     if profile.tags:
         values["tags"] = json.dumps(profile.tags)
+    if profile.contacts:
+        values["contacts"] = list(profile.contacts)
     return {"pk": pk, "sk": sk, **values}
 
 
 def _profile_of(item: Item) -> Profile:
     values = {name: item[name] for name in _FIELDS if name in item}
-    return Profile(**{**values, "tags": tuple(json.loads(item.get("tags", "[]")))})
+    lists = {"tags": tuple(json.loads(item.get("tags", "[]"))), "contacts": tuple(item.get("contacts", ()))}
+    return Profile(**{**values, **lists})

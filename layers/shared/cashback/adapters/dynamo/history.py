@@ -10,7 +10,7 @@ from cashback.adapters.dynamo.accounts import entry_of
 from cashback.adapters.dynamo.ledger import Ledger
 from cashback.adapters.dynamo.tables import query
 from cashback.domain import causes
-from cashback.domain.errors import Busy
+from cashback.domain.errors import Busy, CustomerNotFound
 from cashback.domain.ledger import Entry, EntryStatus, HistoryLine, transaction_id
 from cashback.domain.queries import EntriesWanted
 from cashback.domain.times import Instant
@@ -54,15 +54,30 @@ class History(Struct, frozen=True):
         raise Busy("the balance keeps changing")
 
     def of_order(self, store_id: str, customer_id: str, order_id: str) -> list[HistoryLine]:
-        """Return the entries of one order, oldest first: their causes share a prefix. They carry no balance."""
-        pk = keys.customer(store_id, customer_id)
-        entries = [
-            entry
+        """Return the entries of one order, oldest first: their causes share a prefix. They carry no balance.
+
+        Once its customer was merged, an order's entries go to the kept account: those are among them. A customer whom
+        nothing was counted for yet has no account, and so no entries.
+        """
+        try:
+            path = self.ledger.merged_path(store_id, customer_id)
+        except CustomerNotFound:
+            return []
+        lines = [
+            HistoryLine(transaction_id(keys.customer(store_id, account.customer_id), entry.cause), entry, None)
+            for account in path
             for prefix in causes.of_order(order_id)
-            for entry in self._entries("pk = :pk AND begins_with(sk, :prefix)", {":pk": pk, ":prefix": prefix})
+            for entry in self._beginning(store_id, account.customer_id, prefix)
         ]
-        entries.sort(key=lambda entry: (entry.posted_at, entry.cause))
-        return [HistoryLine(transaction_id(pk, entry.cause), entry, None) for entry in entries]
+        return sorted(lines, key=lambda line: (line.entry.posted_at, line.entry.cause))
+
+    def merged_from(self, store_id: str, customer_id: str) -> list[str]:
+        """Return every customer who was merged into this one, also by way of another (consistent)."""
+        found = [customer_id]
+        for one in found:
+            causes_there = (entry.cause for entry in self._beginning(store_id, one, causes.MERGES))
+            found += [other for other in map(causes.merged_from, causes_there) if other not in found]
+        return found[1:]
 
     def balance_at(self, store_id: str, customer_id: str, at: Instant) -> int:
         """Return the available balance as of an instant: the sum of what was posted up to it."""
@@ -90,6 +105,10 @@ class History(Struct, frozen=True):
                 lines.append(HistoryLine(line_id, entry, balance if posted else None))
             balance -= entry.amount if posted else 0
         return lines, None
+
+    def _beginning(self, store_id: str, customer_id: str, prefix: str) -> Iterator[Entry]:
+        values = {":pk": keys.customer(store_id, customer_id), ":prefix": prefix}
+        return self._entries("pk = :pk AND begins_with(sk, :prefix)", values)
 
     def _entries(self, condition: str, values: Mapping[str, str], **how: Any) -> Iterator[Entry]:
         items = query(self.client, self.ledger_table, condition, values, ConsistentRead=True, **how)

@@ -79,6 +79,11 @@ def note(store: str, customer_id: str, cause: str) -> Key:
     return Key(customer(store, customer_id), f"NOTE#{cause}")
 
 
+def notes(store: str, customer_id: str) -> Key:
+    """What the sort keys of a customer's notes begin with, in their partition."""
+    return Key(customer(store, customer_id), "NOTE#")
+
+
 def contact_holders(store: str, mac: str) -> str:
     """Partition of the customers who have one verified contact."""
     return _pk(store, "CONTACT", mac)
@@ -165,6 +170,11 @@ def store(store_id: str) -> Key:
 def audit(store_id: str, at: str, act_id: str) -> Key:
     """One line of the audit of admin acts, by month."""
     return Key(_pk(store_id, "AUDIT", at[:7]), f"{at}#{act_id}")
+
+
+def data_request(store_id: str, request_id: str) -> Key:
+    """That a person's request for their data was written into the audit."""
+    return Key(_pk(store_id, "AUDIT"), f"DATA_REQUEST#{escape(request_id)}")
 
 
 # Indexes of the State table

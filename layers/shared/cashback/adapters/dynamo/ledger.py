@@ -17,6 +17,7 @@ from cashback.adapters.dynamo.tables import image_of
 from cashback.adapters.faults import FAILURES, RETRYABLE, backoff, is_transient, unreachable_is_busy
 from cashback.domain.errors import Busy, CustomerNotFound, StateConflict
 from cashback.domain.ledger import (
+    MOST_HOPS,
     Account,
     AccountMoved,
     CauseTaken,
@@ -41,7 +42,8 @@ BATCH = 25
 """Postings in one transaction; each takes at least two of its 100 actions, so 49 at most."""
 
 _TRIES = 5
-_HOPS = 5
+_RESENDS = MOST_HOPS + 4
+"""Along a chain of merged customers, and then for what else an account's image may say."""
 
 
 class _Retry(Struct, frozen=True):
@@ -75,6 +77,26 @@ class Ledger(Struct, frozen=True):
             raise CustomerNotFound
         return account_of(customer_id, from_item(item))
 
+    def live_account(self, store_id: str, customer_id: str) -> Account:
+        """Return the account that postings for this customer land at: their own, or where they were merged into.
+
+        :raises CustomerNotFound: when there is none in this store.
+        """
+        return self.merged_path(store_id, customer_id)[-1]
+
+    def merged_path(self, store_id: str, customer_id: str) -> list[Account]:
+        """Return the customer's account and those it was merged into, one after the other (consistent).
+
+        :raises CustomerNotFound: when there is none in this store.
+        :raises Busy: they go round in a circle, which no merge makes.
+        """
+        path = [self.account(store_id, customer_id)]
+        while (into := path[-1].merged_into) is not None:
+            if len(path) > MOST_HOPS:
+                raise Busy("the merged customers have no end")
+            path.append(self.account(store_id, into))
+        return path
+
     def post(self, posting: Posting) -> Outcome:
         """Commit a posting, or say why it is not.
 
@@ -85,15 +107,15 @@ class Ledger(Struct, frozen=True):
         :raises Busy: still contended or unreachable after 5 tries or 2 s; the outcome is unknown and the same call
             is safe to repeat.
         """
-        shape, hops = posting, 0
+        shape, resends = posting, 0
         for pause in backoff(_TRIES, self.jitter):
             self.sleep(pause)
             while True:
                 verdict = self._try(posting, shape)
                 if not isinstance(verdict, _Resend):
                     break
-                hops += 1
-                if hops > _HOPS:
+                resends += 1
+                if resends > _RESENDS:
                     raise Busy("the account keeps changing")
                 shape = verdict.posting
             if not isinstance(verdict, _Retry):
@@ -131,7 +153,7 @@ class Ledger(Struct, frozen=True):
         """
         (template,) = posting.entries
         for _ in range(_TRIES):
-            account = self.account(posting.store_id, posting.customer_id)
+            account = self.live_account(posting.store_id, posting.customer_id)
             entry = replace(template, amount=target - account.available, before=account.available, target=target)
             outcome = self.post(replace(posting, entries=(entry,), version=account.version, on_refusal=OnRefusal.AGAIN))
             if not isinstance(outcome, AccountMoved):
@@ -143,10 +165,10 @@ class Ledger(Struct, frozen=True):
 
         The one posting over two accounts: an entry at each under the cause of the merge, both accounts pinned by
         version. Later postings for ``from_id`` follow the mark. The kept account may not itself be merged, so no
-        circle can be made.
+        circle can be made, nor a chain of more than ``MOST_HOPS``.
 
         :raises CustomerNotFound: either does not exist.
-        :raises StateConflict: one of them is merged already, or both are the same.
+        :raises StateConflict: one of them is merged already, both are the same, or the chain would be too long.
         :raises Busy: they kept changing, or are out of reach; the same call is safe to repeat.
         """
         if from_id == into_id:
@@ -159,6 +181,8 @@ class Ledger(Struct, frozen=True):
                 return self.post(leaving)
             if old.merged_into or kept.merged_into:
                 raise StateConflict("one of the customers is merged already")
+            if old.merged_hops >= MOST_HOPS:
+                raise StateConflict("too many customers are merged one into the next")
             if not self._try_together([leaving, arriving]):
                 return Posted(leaving.stamped, into_id)
         raise Busy("the accounts keep changing")

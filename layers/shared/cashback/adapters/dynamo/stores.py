@@ -97,6 +97,19 @@ class Stores(Struct, frozen=True):
         except Lost as lost:
             raise StateConflict("it was changed meanwhile") from lost
 
+    def line(self, store_id: str, act: Act) -> Write:
+        """Build a line of the audit, for the transaction of a change that is made elsewhere."""
+        return audit_line(self.table, store_id, act)
+
+    def data_requested(self, store_id: str, request_id: str, act: Act) -> bool:
+        """Write a person's request for their data into the audit, once; False where it is there already."""
+        pk, sk = keys.data_request(store_id, request_id)
+        try:
+            self.act(store_id, act, self.table.put({"pk": pk, "sk": sk, "at": act.at}, "attribute_not_exists(pk)"))
+        except StateConflict:
+            return False
+        return True
+
     def note_delay(self, store_id: str, seconds: int, at: Instant) -> None:
         """Remember that an event of this store was ``seconds`` old when it was handled or failed."""
         pk, sk = keys.delay(store_id)

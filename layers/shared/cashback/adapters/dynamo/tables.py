@@ -62,6 +62,11 @@ class StateTable(Struct, frozen=True):
         """Build a put of a whole item; ``condition`` guards what stands there now."""
         return {"Put": {"TableName": self.name, "Item": to_item(item), **_guard(condition, values)}}
 
+    def update(self, key: Key, expression: str, condition: str, values: Mapping[str, Any] | None = None) -> Write:
+        """Build an update of single attributes."""
+        place = {"TableName": self.name, "Key": key_attributes(key), "UpdateExpression": expression}
+        return {"Update": {**place, **_guard(condition, values)}}
+
     def delete(self, key: Key, condition: str = "", values: Mapping[str, Any] | None = None) -> Write:
         """Build a delete."""
         return {"Delete": {"TableName": self.name, "Key": key_attributes(key), **_guard(condition, values)}}

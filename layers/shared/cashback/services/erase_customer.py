@@ -1,0 +1,117 @@
+"""Forget a person. Balance and entries stay, under an id that says nothing.
+
+Each step can be repeated: news that come again, after a crash anywhere, end alike.
+"""
+
+from copy import replace
+from typing import Final
+
+from cashback.domain.audit import Act, Origin
+from cashback.domain.customers import Profile, marker_of, tombstone_of
+from cashback.domain.erasure import wordless
+from cashback.domain.errors import Busy, CustomerNotFound
+from cashback.domain.ledger import Write
+from cashback.domain.orders import Order
+from cashback.domain.queries import OrdersWanted
+from cashback.domain.times import Instant
+from cashback.services.books import Books
+from cashback.services.record_customer import TRIES, Recorded
+
+_ORDERS_AT_ONCE: Final = 100
+
+
+def erase_customer(
+    books: Books, store_id: str, customer_id: str, at: Instant, origin: Origin, now: Instant
+) -> Recorded:
+    """Erase a customer as of ``at``: profile, verified contacts, notes, and what reviewers wrote on the orders.
+
+    Of a customer who was merged, the one they are now is erased, with all who were merged into that one. Of one who is
+    unknown a tombstone is left, so that older news that come late bring nothing back. A profile that is newer than
+    ``at`` stays: the person has come back since.
+
+    :raises Busy: the profile keeps changing, or the tables are out of reach; the same call is safe to repeat.
+    """
+    for _ in range(TRIES):
+        try:
+            live = books.ledger.live_account(store_id, customer_id).customer_id
+        except CustomerNotFound:
+            gone = Profile(customer_id, updated_at=at, created_at=now, erased_at=at)
+            if books.customers.create(store_id, gone, now, (_audited(books, store_id, gone, origin, now),)):
+                return Recorded(changed=True)
+            continue
+        known = books.customers.get(store_id, live)
+        if known is not None and known.erased_at is None and at < known.updated_at <= now:
+            return Recorded(changed=False, contacts=frozenset(known.contacts))
+        if known is None or known.merged_into is not None:
+            continue
+        if not all(_blanked(books, store_id, one) for one in books.history.merged_from(store_id, live)):
+            continue
+        recorded = _buried(books, store_id, known, at, origin, now)
+        if recorded is None:
+            continue
+        erase_words(books, store_id, live, now)
+        return recorded
+    raise Busy("the profile keeps changing")
+
+
+def erase_words(books: Books, store_id: str, customer_id: str, now: Instant) -> None:
+    """Take what admins and reviewers wrote of a customer, and of all merged into them, out of notes and orders.
+
+    Orders are found through an index that may lag a second.
+    """
+    for one in (customer_id, *books.history.merged_from(store_id, customer_id)):
+        books.customers.blank_notes(store_id, one, now)
+        _silence_orders(books, store_id, one)
+
+
+def _buried(books: Books, store_id: str, known: Profile, at: Instant, origin: Origin, now: Instant) -> Recorded | None:
+    """Put a tombstone where the profile was, in one transaction with account, contacts and audit; None where someone
+    else was first."""
+    tombstone = tombstone_of(known, at)
+    if tombstone == known:
+        return Recorded(changed=False)
+    tombstone = replace(tombstone, rev=known.rev + 1)
+    saved = books.customers.save(
+        store_id,
+        tombstone,
+        books.customers.mark(store_id, tombstone),
+        _audited(books, store_id, tombstone, origin, now),
+        *books.contacts.changes(store_id, known.customer_id, known.contacts, ()),
+    )
+    return Recorded(changed=True, contacts=frozenset(known.contacts)) if saved else None
+
+
+def _blanked(books: Books, store_id: str, customer_id: str) -> bool:
+    """Make the profile of a merged customer the bare marker that the merge was going to make of it."""
+    known, into = books.customers.get(store_id, customer_id), books.ledger.account(store_id, customer_id).merged_into
+    if known is None or into is None:
+        return False
+    if known.merged_into is not None:
+        return True
+    marker = replace(marker_of(known, into), rev=known.rev + 1)
+    return books.customers.save(store_id, marker, *books.contacts.changes(store_id, customer_id, known.contacts, ()))
+
+
+def _silence_orders(books: Books, store_id: str, customer_id: str) -> None:
+    """Take what reviewers wrote out of a customer's orders."""
+    wanted, before = OrdersWanted(customer_id=customer_id), None
+    while True:
+        orders, before = books.lists.page(store_id, wanted, _ORDERS_AT_ONCE, before)
+        for order in orders:
+            _silence(books, store_id, order)
+        if before is None:
+            return
+
+
+def _silence(books: Books, store_id: str, order: Order) -> None:
+    standing: Order | None = order
+    for _ in range(TRIES):
+        silent = wordless(standing) if standing else None
+        if silent is None:
+            return
+        standing = books.orders.save(store_id, silent)
+    raise Busy("the order keeps changing")
+
+
+def _audited(books: Books, store_id: str, tombstone: Profile, origin: Origin, now: Instant) -> Write:
+    return books.stores.line(store_id, Act("customer_erased", tombstone.customer_id, now, origin))

@@ -1,0 +1,85 @@
+"""Make two customers one: the balance first, in one transaction, then what belongs to the person.
+
+Each step can be repeated: news that come again, after a crash anywhere, end alike.
+"""
+
+from copy import replace
+
+from msgspec import Struct
+
+from cashback.domain.customers import Profile, heir_of, marker_of
+from cashback.domain.errors import Busy, StateConflict
+from cashback.domain.ledger import MOST_HOPS, Account
+from cashback.domain.news import CustomersMerged
+from cashback.domain.times import OLDEST, Instant
+from cashback.services.books import Books
+from cashback.services.erase_customer import erase_words
+from cashback.services.record_customer import TRIES, Recorded, create_customer
+
+
+class Merged(Struct, frozen=True):
+    """What became of a merge: ``refused`` says why it can never be. The contacts had two owners perhaps and have one
+    now, and guests' orders may wait for that."""
+
+    recorded: Recorded = Recorded(changed=False)
+    refused: str | None = None
+
+
+def merge_customers(books: Books, store_id: str, news: CustomersMerged, actor: str, now: Instant) -> Merged:
+    """Move everything of the deleted customer to the kept one, or to where that one was merged itself.
+
+    Customers that are unknown yet are created, so that later news of the deleted id follow.
+
+    :raises Busy: the customers keep changing, or the tables are out of reach; the news may be sent again.
+    """
+    for customer_id in (news.deleted_id, news.kept_id):
+        if books.customers.get(store_id, customer_id) is None:
+            create_customer(books, store_id, Profile(customer_id, updated_at=OLDEST, created_at=now), now)
+    for _ in range(TRIES):
+        path = books.ledger.merged_path(store_id, news.deleted_id)
+        kept = books.ledger.live_account(store_id, news.kept_id)
+        refused = _refusal(path, kept)
+        if refused is not None:
+            return Merged(refused=refused)
+        if path[0].merged_into is None:
+            try:
+                books.ledger.merge(store_id, news.deleted_id, kept.customer_id, now, actor)
+            except StateConflict:
+                continue
+        recorded = _hand_over(books, store_id, news.deleted_id, now)
+        if recorded is not None:
+            return Merged(recorded)
+    raise Busy("the customers keep changing")
+
+
+def _refusal(path: list[Account], kept: Account) -> str | None:
+    """Return why two customers cannot become one, if so. ``path`` begins with the one that is to go."""
+    if path[0].merged_into is not None:
+        return None if path[-1].customer_id == kept.customer_id else "merged_elsewhere"
+    if path[0].customer_id == kept.customer_id:
+        return "merged_in_a_circle"
+    return "merged_too_often" if path[0].merged_hops >= MOST_HOPS else None
+
+
+def _hand_over(books: Books, store_id: str, deleted_id: str, now: Instant) -> Recorded | None:
+    """Give the contacts of a merged customer to the kept one, and leave a bare marker of the profile, in one
+    transaction. None where someone else changed either meanwhile. Who is merged into an erased customer is erased."""
+    path = books.ledger.merged_path(store_id, deleted_id)
+    into, live = path[1].customer_id, path[-1].customer_id
+    deleted, kept = books.customers.get(store_id, deleted_id), books.customers.get(store_id, live)
+    if deleted is None or kept is None or kept.merged_into is not None:
+        return None
+    if kept.erased_at is not None:
+        erase_words(books, store_id, deleted_id, now)
+    if deleted.merged_into is not None:
+        return Recorded(changed=False, contacts=frozenset(kept.contacts))
+    heir = replace(heir_of(kept, deleted), rev=kept.rev + 1)
+    marker = replace(marker_of(deleted, into), rev=deleted.rev + 1)
+    saved = books.customers.save(
+        store_id,
+        marker,
+        books.customers.write(store_id, heir),
+        *books.contacts.changes(store_id, deleted_id, deleted.contacts, ()),
+        *books.contacts.changes(store_id, live, kept.contacts, heir.contacts),
+    )
+    return Recorded(changed=True, contacts=frozenset({*deleted.contacts, *heir.contacts})) if saved else None

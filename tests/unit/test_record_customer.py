@@ -1,0 +1,137 @@
+"""News of customers: the profile, and the verified contacts that stand or fall with it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cashback.domain.customers import Profile, profile_of
+from cashback.domain.errors import Busy
+from cashback.domain.news import CustomerNews
+from cashback.services.record_customer import create_customer
+from tests.unit.builders import CUSTOMER, NOW, STORE, Shop, at, line, paid
+from tests.unit.people import ADA, LATER, OTHER, erase, merge, owners, profile, tell
+
+EMAIL, PHONE = "ada@example.com", "+4915550104477"
+
+
+def test_only_what_is_verified_is_a_contact() -> None:
+    shop = Shop()
+    assert tell(shop, email=EMAIL, phone=PHONE).contacts == frozenset()
+    assert (owners(shop, EMAIL), owners(shop, None, PHONE)) == (set(), set())
+    told = tell(shop, second=1, email=EMAIL, phone=PHONE, phone_verified=True)
+    assert (owners(shop, EMAIL), owners(shop, None, PHONE)) == (set(), {CUSTOMER})
+    assert len(told.contacts) == 1
+
+
+def test_a_customer_is_created_with_the_contacts_that_are_verified() -> None:
+    shop = Shop()
+    assert len(tell(shop, **ADA, phone_verified=True).contacts) == 2
+    assert owners(shop, " ADA@example.com") == owners(shop, None, "0049 155 50104477") == {CUSTOMER}
+
+
+def test_a_customer_created_beside_an_order_has_its_contacts_too() -> None:
+    shop = Shop()
+    person = Profile(CUSTOMER, NOW, NOW, email=EMAIL, email_verified=True)
+    created, again = (create_customer(shop.books, STORE, person, NOW) for _ in range(2))
+    assert (created.changed, again.changed) == (True, False)
+    assert owners(shop, EMAIL) == {CUSTOMER}
+    assert created.contacts == frozenset(profile(shop).contacts)
+    assert again.contacts == frozenset()
+
+
+def test_a_contact_that_is_changed_or_no_longer_verified_is_given_up_and_looked_at() -> None:
+    shop = Shop()
+    first = tell(shop, **ADA)
+    changed = tell(shop, second=1, email="new@example.com", email_verified=True)
+    assert (owners(shop, EMAIL), owners(shop, "new@example.com")) == (set(), {CUSTOMER})
+    assert changed.contacts > first.contacts
+    doubted = tell(shop, second=2, email="new@example.com")
+    assert owners(shop, "new@example.com") == set()
+    assert doubted.contacts == changed.contacts - first.contacts
+    assert profile(shop).contacts == ()
+
+
+def test_news_that_come_again_change_nothing_and_are_looked_at_again() -> None:
+    shop = Shop()
+    first, again = tell(shop, **ADA), tell(shop, **ADA)
+    assert (first.changed, again.changed) == (True, False)
+    assert first.contacts == again.contacts != frozenset()
+
+
+@given(st.sampled_from([-1, 0, 1]), st.none() | st.just(at(5)), st.none() | st.just("c9"))
+def test_no_news_touch_what_stands_beside_the_profile(age: int, erased_at: str | None, merged_into: str | None) -> None:
+    known = Profile(CUSTOMER, at(5), NOW, contacts=("m1",), erased_at=erased_at, merged_into=merged_into, rev=7)
+    told = profile_of(CustomerNews(CUSTOMER, at(5 + age), "Ada"), known, LATER)
+    assert (told.contacts, told.rev, told.merged_into, told.created_at) == (("m1",), 7, merged_into, NOW)
+    opened = merged_into is None and age >= (0 if erased_at is None else 1)
+    assert told.name == ("Ada" if opened else None)
+
+
+def test_two_customers_may_have_one_contact() -> None:
+    shop = Shop()
+    tell(shop, **ADA)
+    tell(shop, OTHER, **ADA)
+    assert owners(shop, EMAIL) == {CUSTOMER, OTHER}
+
+
+def test_news_that_race_leave_exactly_the_contacts_of_the_newest_profile() -> None:
+    shop = Shop()
+    tell(shop, **ADA)
+
+    def meanwhile() -> None:
+        tell(shop, second=1, email="one@example.com", email_verified=True)
+
+    with shop.before_writes(meanwhile):
+        tell(shop, second=2, email="two@example.com", email_verified=True)
+    assert profile(shop).email == "two@example.com"
+    assert [owners(shop, f"{name}@example.com") for name in ("ada", "one", "two")] == [set(), set(), {CUSTOMER}]
+
+
+def test_a_profile_that_changes_all_the_time_sends_the_news_back_to_the_queue() -> None:
+    shop = Shop()
+    tell(shop)
+    seconds = iter(range(1, 50))
+
+    def meanwhile() -> None:
+        tell(shop, second=next(seconds), name="Somebody")
+
+    with shop.before_writes(meanwhile), pytest.raises(Busy):
+        tell(shop, second=60, name="Ada")
+
+
+def test_no_older_and_no_equally_old_news_open_a_tombstone_but_newer_ones_do() -> None:
+    shop = Shop()
+    tell(shop, **ADA, tags=("vip",))
+    erase(shop, second=100)
+    for second in (50, 100):
+        assert not tell(shop, second=second, **ADA).changed
+    assert (profile(shop).name, profile(shop).erased_at, shop.account.erased_at) == (None, at(100), at(100))
+    told = tell(shop, second=101, **ADA)
+    assert told.changed
+    assert (profile(shop).name, profile(shop).tags, profile(shop).erased_at) == ("Ada Brandt", (), None)
+    assert shop.account.erased_at is None
+    assert owners(shop, EMAIL) == {CUSTOMER}
+
+
+def test_a_merged_customer_is_never_filled_again() -> None:
+    shop = Shop()
+    for customer_id in (CUSTOMER, OTHER):
+        tell(shop, customer_id)
+    merge(shop)
+    assert not tell(shop, OTHER, second=3_000, **ADA).changed
+    assert (profile(shop, OTHER).name, profile(shop, OTHER).merged_into) == (None, CUSTOMER)
+    assert owners(shop, EMAIL) == set()
+
+
+def test_an_order_fills_neither_a_tombstone_nor_a_marker() -> None:
+    shop = Shop()
+    tell(shop, **ADA)
+    tell(shop, OTHER, name="Other")
+    merge(shop)
+    erase(shop)
+    for customer_id in (CUSTOMER, OTHER):
+        person = Profile(customer_id, at(3_001), NOW, name="Ada Brandt")
+        assert not create_customer(shop.books, STORE, person, NOW).changed
+        shop.hear(paid(line(), order_id=f"o{customer_id}", customer_id=customer_id))
+        assert profile(shop, customer_id).name is None
+    assert shop.account.available == 1_000
