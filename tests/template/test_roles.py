@@ -142,16 +142,19 @@ def test_whoever_needs_no_api_keys_reaches_items_of_stores_only(function: str) -
             assert leading.startswith("S#*"), statement["Sid"]
 
 
-def test_nobody_can_delete_anything_but_api_keys_and_verified_contacts() -> None:
+def test_nobody_can_delete_anything_but_api_keys_contacts_and_what_waits() -> None:
     may = {
         name: statement["Condition"]
         for name, statement in all_statements()
         if "dynamodb:DeleteItem" in as_list(statement["Action"])
     }
+    waiting = ["S#*#GUEST#*", "S#*#PR#*"]
     assert may == {
-        "EventWorker.ForgetVerifiedContacts": {
-            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#CONTACT#*"]},
+        "EventWorker.ForgetContactsAndEndTheWaitingOfOrders": {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#CONTACT#*", *waiting]},
         },
+        "Sweeper.EndTheWaitingOfOrders": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": waiting}},
+        "OrdersApi.EndTheWaitingOfOrders": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": waiting}},
         "SettingsApi.CloseWhatADeletedKeyOpened": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["K#*"]}},
     }
 
@@ -192,8 +195,18 @@ def test_the_sweeper_reads_what_is_due_and_of_no_store_more_than_it_settles() ->
     assert keys == {
         "FindWhatIsDue": ("dynamodb:Query", {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["D#*"]}}),
         "SettleOrdersWithTheirAccounts": (
-            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+            [
+                "dynamodb:GetItem",
+                "dynamodb:BatchGetItem",
+                "dynamodb:Query",
+                "dynamodb:PutItem",
+                "dynamodb:UpdateItem",
+            ],
             {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["DUE", "S#*"]}},
+        ),
+        "EndTheWaitingOfOrders": (
+            "dynamodb:DeleteItem",
+            {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#GUEST#*", "S#*#PR#*"]}},
         ),
     }
     (index,) = [s["Resource"] for s in statements("Sweeper") if s["Sid"] == "FindWhatIsDue"]
