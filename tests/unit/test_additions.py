@@ -25,7 +25,7 @@ def shop(**changes: Any) -> Shop:
     return store
 
 
-def test_a_line_added_and_paid_earns_once_under_a_cause_of_its_own() -> None:
+def test_case_26_a_line_added_and_paid_earns_once_under_a_cause_of_its_own() -> None:
     store = shop()
     told = shown(A, B, second=1)
     store.hear(told)
@@ -35,7 +35,7 @@ def test_a_line_added_and_paid_earns_once_under_a_cause_of_its_own() -> None:
     assert (store.order.award, store.order.status) == (1_500, Status.PROCESSED)
 
 
-def test_a_line_added_but_not_paid_yet_waits_for_its_payment() -> None:
+def test_case_26_a_line_added_but_not_paid_yet_waits_for_its_payment() -> None:
     store = shop()
     store.hear(shown(A, B, second=1, is_paid=False))
     assert store.order.award == 1_000
@@ -64,7 +64,7 @@ def test_a_line_added_and_refunded_in_one_body_moves_nothing_in_the_end() -> Non
     assert (store.order.award, store.order.target, store.account.available) == (1_500, 500, 1_000)
 
 
-def test_one_line_swapped_for_another_claws_and_earns_in_one_posting() -> None:
+def test_case_26_one_line_swapped_for_another_claws_and_earns_in_one_posting() -> None:
     store = shop()
     store.hear(shown(line("1", 10_000, current=0), B, second=1))
     assert store.account.available == 500
