@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from dev.client import Answer, Store, wait_until
+from dev.client import Answer, Store, as_bytes, standard_webhook_headers, wait_until, woocommerce_headers
 from tests.e2e.deployed import DeployedStack
 
 _IDS = itertools.count(4_500_000_000_000)
@@ -115,14 +115,26 @@ class Shop:
             self.stack.flush_worker(late)
         raise AssertionError(f"the worker said nothing of {delivery}")
 
-    def tell(self, topic: str, payload: Any) -> dict[str, Any]:
+    def send_as(self, source: str, topic: str, payload: Any) -> str:
+        """Deliver a webhook as a source signs it and return the delivery's id; an event of our own has no topic."""
+        if source == "shopify":
+            return self.send(topic, payload)
+        body = as_bytes(payload)
+        if source == "woocommerce":
+            headers = woocommerce_headers(self.store.secrets[source], topic, body)
+        else:
+            headers = standard_webhook_headers(self.store.secrets[source], body)
+        assert self.store.deliver(source, body, headers).expect(200) == {"status": "accepted"}
+        return headers["x-wc-webhook-delivery-id" if source == "woocommerce" else "webhook-id"]
+
+    def tell(self, topic: str, payload: Any, source: str = "shopify") -> dict[str, Any]:
         """Deliver a signed webhook and return what the worker made of it."""
-        (verdict,) = self.verdicts(self.send(topic, payload))
+        (verdict,) = self.verdicts(self.send_as(source, topic, payload))
         return verdict
 
-    def outcome(self, topic: str, payload: Any) -> str:
+    def outcome(self, topic: str, payload: Any, source: str = "shopify") -> str:
         """The same in one word: the order's new status, the reason it was ignored for, or what happened."""
-        verdict = self.tell(topic, payload)
+        verdict = self.tell(topic, payload, source)
         return str(verdict.get("status") or verdict.get("reason") or verdict["event"])
 
     def sell(self, **fields: Any) -> Sale:

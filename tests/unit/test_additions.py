@@ -25,7 +25,7 @@ def shop(**changes: Any) -> Shop:
     return store
 
 
-def test_a_line_added_and_paid_earns_once_under_a_cause_of_its_own() -> None:
+def test_case_26_a_line_added_and_paid_earns_once_under_a_cause_of_its_own() -> None:
     store = shop()
     told = shown(A, B, second=1)
     store.hear(told)
@@ -35,7 +35,7 @@ def test_a_line_added_and_paid_earns_once_under_a_cause_of_its_own() -> None:
     assert (store.order.award, store.order.status) == (1_500, Status.PROCESSED)
 
 
-def test_a_line_added_but_not_paid_yet_waits_for_its_payment() -> None:
+def test_case_26_a_line_added_but_not_paid_yet_waits_for_its_payment() -> None:
     store = shop()
     store.hear(shown(A, B, second=1, is_paid=False))
     assert store.order.award == 1_000
@@ -64,7 +64,7 @@ def test_a_line_added_and_refunded_in_one_body_moves_nothing_in_the_end() -> Non
     assert (store.order.award, store.order.target, store.account.available) == (1_500, 500, 1_000)
 
 
-def test_one_line_swapped_for_another_claws_and_earns_in_one_posting() -> None:
+def test_case_26_one_line_swapped_for_another_claws_and_earns_in_one_posting() -> None:
     store = shop()
     store.hear(shown(line("1", 10_000, current=0), B, second=1))
     assert store.account.available == 500
@@ -76,6 +76,30 @@ def test_additions_keep_to_the_terms_of_the_order_and_not_to_todays() -> None:
     store.change(base_rate="0.5")
     store.hear(shown(A, B, second=1))
     assert store.order.award == 1_500
+
+
+def test_additions_to_an_order_paid_with_cashback_in_part_earn_as_if_they_had_been_there_at_once() -> None:
+    spent: dict[str, Any] = {"paid_with_cashback": 2_000}
+    store, at_once = Shop(base_rate="0.1"), Shop(base_rate="0.1")
+    for each in (store, at_once):
+        each.hear(news(body(line(gross=50_000), second=0, paid=True), order_id="before", paid=True))
+    store.hear(shown(A, second=0, **spent))
+    assert store.posted[f"ord:{ORDER}:earn"] == 800
+    store.hear(shown(A, B, second=1, **spent))
+    assert store.posted[f"ord:{ORDER}:earn:1"] == 500, "the 50.00 were paid with money"
+    at_once.hear(shown(A, B, second=1, **spent))
+    assert store.account.available == at_once.account.available
+    for each in (store, at_once):
+        each.hear(news(None, refund("r1", units("2"))))
+    assert store.account.available == at_once.account.available
+
+
+def test_an_addition_to_an_approved_order_that_a_redemption_now_pays_whole_earns_nothing() -> None:
+    store = Shop(base_rate="0.1", auto_processing=False)
+    store.hear(shown(A, second=0))
+    store.approve(amount=1_200)
+    store.hear(shown(A, B, second=1, paid_with_cashback=15_000))
+    assert (store.order.award, store.order.target) == (1_200, 0)
 
 
 def test_the_cap_of_the_order_holds_for_all_of_it() -> None:

@@ -2,13 +2,17 @@
 
 import json
 from copy import replace
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
 from cashback.adapters.dynamo.documents import order_item, order_of
+from cashback.domain import causes
 from cashback.domain.errors import StateConflict
 from cashback.domain.facts import Body
+from cashback.domain.ledger import AccountMoved, Entry, Kind, Outcome, Posted, Posting, Replayed, payload_hash
+from cashback.domain.money import round_half_up
 from cashback.domain.news import Ignored
 from cashback.domain.orders import Mode, News, Order, Status
 from cashback.storefronts.parsing import read
@@ -16,6 +20,7 @@ from tests.unit.builders import (
     CUSTOMER,
     JPY,
     KWD,
+    NOW,
     ORDER,
     STORE,
     Shop,
@@ -116,12 +121,58 @@ def test_case_07_where_the_delivery_earned_its_refund_claws_back_what_it_earned(
     assert_stands(store, status=Status.PARTIALLY_REVERSED, award=550, target=25, balance=525, spent=10_000)
 
 
+@pytest.mark.parametrize("parts", [[], [{"line_item_id": 1, "quantity": 1, "subtotal": 0.0, "total_tax": 0.0}]])
+def test_case_08_money_given_back_without_lines_claws_its_share_of_what_was_paid(parts: list[dict[str, Any]]) -> None:
+    store = Shop()
+    delivery = {"id": 5, "title": "Standard", "price": "4.85", "discounted_price": "4.85"}
+    sold = shopify_line(1, "90.02", quantity=2)
+    tell(store, "orders/paid", shopify_order(sold, shipping_lines=[delivery], total_price="184.89"))
+    assert_stands(store, status=Status.PROCESSED, award=900, balance=900, spent=18_004)
+    paid_out = {"kind": "refund", "status": "success", "amount": "41.94", "currency": "USD"}
+    back = {"id": 900, "order_id": int(ORDER), "refund_line_items": parts, "transactions": [paid_out]}
+    tell(store, "refunds/create", back)
+    target, gone = round_half_up(Fraction(900 * 4_194, 18_489)), round_half_up(Fraction(18_004 * 4_194, 18_489))
+    assert (target, gone) == (204, 4_084)
+    assert_stands(
+        store, status=Status.PARTIALLY_REVERSED, award=900, target=target, balance=900 - target, spent=18_004 - gone
+    )
+
+
 def test_case_09_a_gift_card_earns_nothing_and_its_refund_claws_back_nothing() -> None:
     store = Shop()
     store.hear(paid(line("1", 10_000), line("2", 5_000, gift_card=True)))
     assert_stands(store, status=Status.PROCESSED, award=500, balance=500, spent=10_000)
     store.hear(news(None, refund("r", units("2", 1, 5_000))))
     assert_stands(store, status=Status.PROCESSED, award=500, balance=500, spent=10_000)
+
+
+def test_case_10_tips_duties_and_fees_never_earn_even_where_delivery_and_tax_do() -> None:
+    store = Shop(earn_on={"shipping": True, "tax": True})
+    sold = shopify_line(1, "100.00", duties=[{"id": 7, "price_set": money("15.00")}])
+    extras = {
+        "total_tip_received": "20.00",
+        "original_total_duties_set": money("15.00"),
+        "original_total_additional_fees_set": money("3.00"),
+        "total_price": "138.00",
+    }
+    tell(store, "orders/paid", shopify_order(sold, **extras))
+    assert_stands(store, status=Status.PROCESSED, award=500, balance=500, spent=10_000)
+    woo = Shop(earn_on={"shipping": True, "tax": True})
+    order = {
+        "id": 1,
+        "status": "processing",
+        "currency": "USD",
+        "customer_id": int(CUSTOMER),
+        "date_modified_gmt": "2026-03-01T00:01:00",
+        "line_items": [{"id": 1, "quantity": 1, "subtotal": "100.00", "total": "100.00", "total_tax": "0.00"}],
+        "fee_lines": [{"id": 2, "name": "Gift wrap", "total": "38.00", "total_tax": "7.00"}],
+        "total": "145.00",
+        "total_tax": "7.00",
+    }
+    told = read("woocommerce", "order.updated", json.dumps(order).encode(), woo.settings)
+    assert isinstance(told, News)
+    woo.hear(told)
+    assert_stands(woo, status=Status.PROCESSED, award=500, balance=500, spent=10_000, order_id="1")
 
 
 def test_case_13_yen_and_dinars_are_rounded_in_their_own_minor_units() -> None:
@@ -329,6 +380,22 @@ def test_case_25_a_rejected_order_stays_so_whatever_is_heard_of_it() -> None:
     store.reject()
     store.hear(news(body(line("1", 10_000), second=5), refund("r", units("1")), completed=True))
     assert_stands(store, status=Status.REJECTED, reason="suspicious", balance=0, spent=0)
+
+
+@pytest.mark.parametrize("refund_first", [True, False])
+def test_case_26_units_removed_after_the_award_claw_like_a_refund_and_once_with_their_refund(
+    refund_first: bool,
+) -> None:
+    store = Shop()
+    sold = line("2", 6_000, quantity=4)
+    store.hear(paid(line("1", 10_000), sold, second=1))
+    assert_stands(store, status=Status.PROCESSED, award=800, balance=800, spent=16_000)
+    edited = news(body(line("1", 10_000), replace(sold, current_quantity=2), second=2))
+    refunded = news(None, refund("r", units("2", 2, 3_000)))
+    for told in (refunded, edited) if refund_first else (edited, refunded):
+        store.hear(told)
+        assert_stands(store, status=Status.PARTIALLY_REVERSED, award=800, target=150, balance=650, spent=13_000)
+    assert sorted(store.posted.values()) == [-150, 800]
 
 
 @pytest.mark.parametrize(
@@ -545,6 +612,51 @@ def test_case_36_and_the_switch_back_leaves_it_pending_at_the_rate_it_was_paid_a
     store.approve()
     assert_stands(store, status=Status.PROCESSED, award=500, balance=500, spent=10_000)
     assert store.entries[CUSTOMER][f"ord:{ORDER}:earn"].rule_version == 1
+
+
+def move(store: Shop, cause: str, kept_back: int) -> Outcome:
+    """Reserve money for a payout, or release it; a release repays an open shortfall first."""
+    entry = Entry(cause, Kind.PAYOUT, -kept_back, "key:anna", payload_hash(Kind.PAYOUT, kept_back), kept_back)
+    released = kept_back < 0
+    posting = Posting(STORE, CUSTOMER, NOW, entries=(entry,), repays=released, forbids_shortfall=not released)
+    return store.books.ledger.post(posting)
+
+
+def test_case_37_what_was_asked_for_as_a_payout_repays_the_refund_once_it_is_released() -> None:
+    store = Shop(base_rate="0.4")
+    store.hear(paid(line("1", 10_000)))
+    assert isinstance(move(store, causes.request_hold("R-1"), 4_000), Posted)
+    assert (store.account.available, store.account.reserved) == (0, 4_000)
+    store.hear(news(None, refund("r", units("1"))))
+    assert_stands(
+        store, status=Status.REVERSED, award=4_000, target=4_000, owed=4_000, balance=0, shortfall=4_000, spent=0
+    )
+    assert isinstance(move(store, causes.request_hold("R-2"), 1), AccountMoved), "all of it is asked for"
+    for outcome in (Posted, Replayed):
+        assert isinstance(move(store, causes.request_release("R-1"), -4_000), outcome)
+        assert (store.account.available, store.account.reserved, store.account.shortfall) == (0, 0, 0)
+    assert store.posted == {
+        f"ord:{ORDER}:earn": 4_000,
+        "req:R-1:hold": -4_000,
+        f"ord:{ORDER}:ref:r": 0,
+        "req:R-1:release": 4_000,
+        "rec:req:R-1:release": -4_000,
+    }
+    assert isinstance(move(store, causes.request_hold("R-3"), 1), AccountMoved), "nothing is left to ask for"
+    store.hear(news(body(line("1", 10_000), second=9)))
+    assert_stands(store, status=Status.REVERSED, award=4_000, target=4_000, owed=4_000, balance=0, spent=0)
+
+
+def test_case_37_a_release_larger_than_the_shortfall_leaves_the_rest() -> None:
+    store = Shop(base_rate="0.4")
+    store.hear(paid(line("1", 10_000, quantity=4)))
+    assert isinstance(move(store, causes.request_hold("R-1"), 4_000), Posted)
+    store.hear(news(None, refund("r", units("1", 1, 2_500))))
+    assert (store.account.available, store.account.shortfall) == (0, 1_000)
+    assert isinstance(move(store, causes.request_release("R-1"), -4_000), Posted)
+    assert (store.account.available, store.account.reserved, store.account.shortfall) == (3_000, 0, 0)
+    assert isinstance(move(store, causes.request_hold("R-2"), 3_001), AccountMoved)
+    assert isinstance(move(store, causes.request_hold("R-3"), 3_000), Posted)
 
 
 def test_case_38_two_refunds_in_two_workers_are_both_clawed_back() -> None:
@@ -870,7 +982,7 @@ def test_a_failure_to_hear_more_hides_neither_an_award_nor_a_rejection(automatic
     assert store.order == stood
 
 
-def test_news_of_another_source_leave_one_line_of_history_and_nothing_else() -> None:
+def test_case_39_news_of_another_source_leave_one_line_of_history_and_nothing_else() -> None:
     store = Shop()
     store.hear(paid(line("1", 10_000)))
     stood = store.order

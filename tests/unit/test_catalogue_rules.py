@@ -25,14 +25,14 @@ def waiting(store: Shop, product_id: str = "p1") -> list[str]:
     return store.books.waiting.for_product("demo", product_id)
 
 
-def test_a_category_of_the_catalogue_decides_the_rate() -> None:
+def test_case_12_a_category_of_the_catalogue_decides_the_rate() -> None:
     store = shop()
     store.stock("p1", "Drinks", "Tea")
     store.hear(paid(sold()))
     assert (store.order.status, store.order.award) == (Status.PROCESSED, 2_000)
 
 
-def test_an_unknown_product_under_such_a_rule_is_held_and_decided_when_it_appears() -> None:
+def test_case_12_an_unknown_product_under_such_a_rule_is_held_and_decided_when_it_appears() -> None:
     store = shop()
     store.hear(paid(sold()))
     assert (store.order.status, store.order.reason) == (Status.HELD, "product_unknown")
@@ -51,7 +51,18 @@ def test_a_product_that_appears_between_the_decision_and_its_commit_is_seen() ->
     assert (store.order.status, store.order.award) == (Status.PROCESSED, 2_000)
 
 
-def test_an_order_waits_for_each_of_its_unknown_products_in_turn() -> None:
+def test_an_order_beyond_a_limit_is_calculated_with_its_product_before_a_person_looks_at_it() -> None:
+    store = shop(hold_over_total="50")
+    store.hear(paid(sold()))
+    assert (store.order.reason, store.order.calculated) == ("product_unknown", 1_000)
+    store.stock("p1", "Tea")
+    store.settle()
+    assert (store.order.status, store.order.reason, store.order.calculated) == (Status.HELD, "total_over_limit", 2_000)
+    store.approve()
+    assert store.account.available == 2_000
+
+
+def test_case_12_an_order_waits_for_each_of_its_unknown_products_in_turn() -> None:
     store = shop()
     store.hear(paid(line("1", 1_000, product_id="p1"), line("2", 1_000, product_id="p2")))
     store.stock("p1", "Tea")

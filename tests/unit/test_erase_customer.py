@@ -61,7 +61,7 @@ def test_the_words_of_a_reviewer_go_and_the_decision_stays() -> None:
     assert approve_order(shop.books, shop.settings, f"y{CUSTOMER}", repeated, Role.ADMIN)[1]
 
 
-def test_a_refund_after_the_erasure_is_posted_and_brings_no_profile_back() -> None:
+def test_case_30_a_refund_after_the_erasure_is_posted_and_brings_no_profile_back() -> None:
     shop = Shop()
     tell(shop, **ADA)
     shop.hear(paid(line("l")))

@@ -24,7 +24,7 @@ def waiting(store: Shop, contact: str = MAIL) -> list[str]:
     return store.books.waiting.for_contact(STORE, mac)
 
 
-def test_a_guests_order_waits_and_its_customer_claims_it_at_the_rate_of_its_date() -> None:
+def test_case_28_a_guests_order_waits_and_its_customer_claims_it_at_the_rate_of_its_date() -> None:
     store = Shop(base_rate="0.1")
     store.hear(guest())
     assert (store.order.status, store.order.reason, waiting(store)) == (
@@ -62,7 +62,7 @@ def test_a_repeated_delivery_looks_again() -> None:
     assert store.order.status is Status.PROCESSED
 
 
-def test_two_customers_with_the_contact_are_a_persons_business_until_one_is_left() -> None:
+def test_case_28_two_customers_with_the_contact_are_a_persons_business_until_one_is_left() -> None:
     store = Shop(base_rate="0.1")
     store.verify(MAIL, CUSTOMER)
     store.verify(MAIL, "7002")

@@ -26,7 +26,7 @@ def chain(shop: Shop, length: int) -> list[str]:
     return ids
 
 
-def test_the_balance_moves_and_later_orders_of_either_credit_the_kept_one() -> None:
+def test_case_29_the_balance_moves_and_later_orders_of_either_credit_the_kept_one() -> None:
     shop = Shop()
     for customer_id in (CUSTOMER, OTHER):
         shop.hear(paid(line(), order_id=f"a{customer_id}", customer_id=customer_id))
@@ -54,7 +54,7 @@ def test_the_first_and_the_last_order_are_those_of_both(ours: tuple[int, ...], t
     assert (shop.account.first_order_at, shop.account.last_order_at) == expected
 
 
-def test_a_refund_of_an_order_from_before_the_merge_is_clawed_back_from_the_kept_one() -> None:
+def test_case_29_a_refund_of_an_order_from_before_the_merge_is_clawed_back_from_the_kept_one() -> None:
     shop = Shop()
     shop.hear(paid(line("l", 10_000, quantity=2), customer_id=OTHER))
     merge(shop)
@@ -150,7 +150,7 @@ def test_a_merge_told_again_after_the_kept_one_was_merged_too_is_done_already() 
         ([("b", "a")], ("c", "a"), "merged_elsewhere"),
     ],
 )
-def test_a_merge_that_can_never_be_is_refused_and_moves_nothing(
+def test_case_29_a_merge_that_can_never_be_is_refused_and_moves_nothing(
     done: list[tuple[str, str]], asked: tuple[str, str], reason: str
 ) -> None:
     shop = Shop()

@@ -26,7 +26,7 @@ def bought(*lines: Line, cashback: int, refunds: Iterable[Refund] = (), second: 
     return paid(*lines, refunds=refunds, paid_with_cashback=cashback, second=second, **more)
 
 
-def test_the_redemption_is_taken_once_and_that_part_earns_nothing() -> None:
+def test_case_11_the_redemption_is_taken_once_and_that_part_earns_nothing() -> None:
     store = shop()
     told = bought(line(gross=10_000), cashback=2_000)
     store.hear(told)
@@ -50,7 +50,7 @@ def test_a_redemption_beyond_the_orders_total_is_held_and_takes_no_more_than_the
     assert store.posted[f"ord:{ORDER}:spend"] == -1_000
 
 
-def test_a_refund_gives_back_in_proportion_under_its_own_cause() -> None:
+def test_case_11_a_refund_gives_back_in_proportion_under_its_own_cause() -> None:
     store = shop()
     lines = (line("1", 6_000), line("2", 4_000))
     store.hear(bought(*lines, cashback=2_000))
@@ -62,7 +62,7 @@ def test_a_refund_gives_back_in_proportion_under_its_own_cause() -> None:
     assert store.account.available == 5_000, "a wholly refunded order leaves the balance as it was"
 
 
-def test_a_cancelled_order_gives_back_all_that_refunds_did_not() -> None:
+def test_case_11_a_cancelled_order_gives_back_all_that_refunds_did_not() -> None:
     store = shop()
     store.hear(bought(line("1", 6_000), line("2", 4_000), cashback=2_000))
     store.hear(news(None, refund("r1", units("2"))))
@@ -82,7 +82,9 @@ def test_an_order_cancelled_before_it_was_heard_of_as_paid_takes_nothing() -> No
     ("policy", "available", "shortfall"),
     [("partial", 0, 1_500), ("full_or_skip", 500, 0), ("allow_negative", -1_500, 0)],
 )
-def test_a_balance_that_lacks_is_treated_by_the_clawback_policy(policy: str, available: int, shortfall: int) -> None:
+def test_case_11_a_balance_that_lacks_is_treated_by_the_clawback_policy(
+    policy: str, available: int, shortfall: int
+) -> None:
     store = shop(balance=500, clawback=policy, auto_processing=True)
     store.change(auto_processing=False)
     store.hear(bought(line(gross=10_000), cashback=2_000))
@@ -96,7 +98,7 @@ def test_a_balance_that_lacks_is_treated_by_the_clawback_policy(policy: str, ava
 
 
 @pytest.mark.parametrize("policy", ["partial", "full_or_skip", "allow_negative"])
-def test_what_was_never_taken_is_never_given_back(policy: str) -> None:
+def test_case_11_what_was_never_taken_is_never_given_back(policy: str) -> None:
     store = shop(balance=500, clawback=policy, auto_processing=True)
     store.change(auto_processing=False)
     store.hear(bought(line(gross=10_000), cashback=2_000))

@@ -32,22 +32,23 @@ def added(order: Order, settings: Settings, lookup: Lookup) -> Order:
     """
     body, before = order.facts.body, order.calculation
     weights = sum((line.weight for line in before.lines), _NONE)
-    if body is None or not weights:
+    share = earning_share(body) if body else _NONE
+    if body is None or not weights or not share:
         return order
-    scale = Fraction(1) if round_half_up(weights) == order.basis else order.basis / weights
+    calculated = round_half_up(weights * before.share) == order.basis
+    scale = Fraction(1) if calculated else order.basis / (weights * share)
     kept = {line.line_id: replace(line, rate=line.rate * scale) for line in before.lines}
-    share = earning_share(body)
-    fresh = [replace(line, rate=line.rate * share, award=0) for line in calculate(body, settings, lookup).lines]
+    fresh = [replace(line, award=0) for line in calculate(body, settings, lookup).lines]
     grown = {line.line_id: _grown(kept.get(line.line_id), line) for line in fresh}
     lines = [grown.pop(line.line_id, line) for line in kept.values()] + list(grown.values())
-    earned = round_half_up(sum((line.weight for line in lines), _NONE))
+    earned = round_half_up(sum((line.weight for line in lines), _NONE) * share)
     whole = earned if settings.max_award is None else min(earned, settings.max_award)
     more = whole - order.basis
     if more <= 0:
         return order
     gains = spread(more, [line.weight - _weight(kept.get(line.line_id)) for line in lines])
     shares = [replace(line, award=line.award + gain) for line, gain in zip(lines, gains, strict=True)]
-    calculation = Calculation(tuple(shares), before.award + more, before.rate)
+    calculation = Calculation(tuple(shares), before.award + more, before.rate, share=share)
     return replace(order, calculation=calculation, basis=whole, award=(order.award or 0) + more)
 
 

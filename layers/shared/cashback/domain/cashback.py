@@ -339,8 +339,9 @@ def _first_state(
             return Status.HELD, AMBIGUOUS_CONTACT
         expired = order.claimable_until is not None and order.claimable_until <= now
         return (Status.NOT_ELIGIBLE, "guest_not_claimed") if expired else (Status.AWAITING_CUSTOMER, "guest_order")
-    doubt = (_doubt(body, order.calculation, settings) if body.lines else None) or (
-        PRODUCT_UNKNOWN if order.missing else None
+    # What is unknown comes first: until it is known, the amount that a limit or a person looks at is not the amount.
+    doubt = (PRODUCT_UNKNOWN if order.missing else None) or (
+        _doubt(body, order.calculation, settings) if body.lines else None
     )
     if doubt is None and not order.calculation.award:
         return Status.NOT_ELIGIBLE, order.calculation.reason or "nothing_to_earn_on"

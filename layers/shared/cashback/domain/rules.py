@@ -67,12 +67,16 @@ class LineAward(Struct, frozen=True, omit_defaults=True):
 
 
 class Calculation(Struct, frozen=True, omit_defaults=True):
-    """What an order earns before anything of it is gone. ``reason`` says why ``award`` is 0."""
+    """What an order earns before anything of it is gone. ``reason`` says why ``award`` is 0.
+
+    ``share`` is how much of the order was paid with money: only so much of what its lines weigh earns.
+    """
 
     lines: tuple[LineAward, ...]
     award: int
     rate: Fraction
     reason: str | None = None
+    share: Fraction = Fraction(1)
 
     @property
     def base(self) -> int:
@@ -129,9 +133,9 @@ def calculate(body: Body, settings: Settings, lookup: Lookup = NOTHING_KNOWN) ->
     if settings.earn_on_shipping:
         base = max(0, _with_tax_rule(body.shipping, body.shipping_tax, body, settings))
         lines.append(LineAward(SHIPPING, base, order_rate, gross=_unless(body.shipping, base)))
-    exact = sum((line.weight for line in lines), Fraction(0)) * earning_share(body)
-    award = round_half_up(exact)
-    calculation = Calculation(tuple(lines), 0, order_rate)
+    share = earning_share(body)
+    award = round_half_up(sum((line.weight for line in lines), Fraction(0)) * share)
+    calculation = Calculation(tuple(lines), 0, order_rate, share=share)
     if merchandise(body) < settings.min_order:
         return replace(calculation, reason="below_minimum")
     if not award:
