@@ -1,64 +1,64 @@
 """One seed, one world: a shop, its reviewers and its admins on the project's own code, under faults and then in calm.
 
-The worker is the real batch loop over the real parser, decisions and ledger; only DynamoDB, SQS and time are simulated.
-Invocations interleave: before any call of one, another may run from its beginning to its end (or to its crash).
+The worker is the real batch loop over the real parser, decisions and ledger, the sweeper the real sweep; only DynamoDB,
+SQS and time are simulated. Invocations interleave: before any call of one, another may run from its beginning to its
+end (or to its crash). Each kind of news and of persons is in a share of the worlds, so that the others stay fast.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from copy import replace
-from dataclasses import dataclass
+from contextlib import contextmanager
+from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
+from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.queues import Queue as StoreEvents
 from cashback.adapters.queues import encode
-from cashback.domain.api_keys import Role
 from cashback.domain.audit import Act, Origin
-from cashback.domain.customers import Profile
+from cashback.domain.due import hour_of
 from cashback.domain.errors import DomainError
-from cashback.domain.ledger import (
-    Entry,
-    EntryStatus,
-    Kind,
-    OnRefusal,
-    Posted,
-    Posting,
-    Refused,
-    Replayed,
-    payload_hash,
-)
-from cashback.domain.money import Currency
 from cashback.domain.news import Delivery
-from cashback.domain.orders import REVIEWED, Order, Review, Status
-from cashback.domain.settings import DEFAULTS
+from cashback.domain.orders import Order, Status
+from cashback.domain.settings import DEFAULTS, Clawback
 from cashback.domain.stores import StoreDocument, StoreRecord
-from cashback.domain.times import instant
+from cashback.domain.times import Instant, instant
 from cashback.edge.deps import make_books
+from cashback.edge.sweeper import ENOUGH_TIME, Sweep
 from cashback.edge.worker import Batch
-from cashback.services.review_order import approve_order, reject_order
+from tests.simulation.bodies import time
+from tests.simulation.clock import START
 from tests.simulation.dynamo import Clock, Crash, Faults, Rates, SimulatedDynamo, Write
+from tests.simulation.people import RULES, catalogue, lives
+from tests.simulation.persons import (
+    CHANGES,
+    STORE,
+    USD,
+    Adjustment,
+    BulkApproval,
+    Cataloguing,
+    Governing,
+    Import,
+    Person,
+    Processing,
+    Reviewing,
+)
 from tests.simulation.project_tables import table_specs
 from tests.simulation.queue import Queue, Traffic
-from tests.simulation.shop import ShopOrder, life, some_order
+from tests.simulation.shop import Told, life, some_order
 from tests.simulation.sqs import SimulatedSqs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-STORE = "shop"
-USD = Currency("USD", 2)
+    from cashback.domain.settings import Settings
 
+__all__ = ["STORE", "Adjustment", "World"]
 
-@dataclass(slots=True)
-class Adjustment:
-    """What an admin asks for with one Idempotency-Key, however often the call is repeated."""
-
-    key: str
-    customer_id: str
-    amount: int
-    absolute: bool = False
+CLAIM_DAYS = 1
+NEXT_DAY = START + timedelta(days=1)
+"""When it all is told: after every minute of the shop's day."""
 
 
 class World:
@@ -66,7 +66,7 @@ class World:
 
     def __init__(self, seed: int, *, trace: list[str] | None = None) -> None:
         self.random = random = Random(seed)
-        self.clock = Clock()
+        self.clock = Clock(NEXT_DAY)
         self.faults = Faults(seed=seed, rates=Rates(), trace=trace)
         self.dynamo = SimulatedDynamo(
             table_specs(), clock=self.clock, faults=self.faults, sdk_retries=random.choice((0, 2))
@@ -83,53 +83,89 @@ class World:
             sleep=self.clock.sleep,
             jitter=random.random,
         )
+        self.emails = (
+            [f"guest{n}@example.com" for n in range(random.choice((1, 1, 2, 3)))] if random.random() < 0.3 else []
+        )
+        self.sold = ["501", "502", "503"][: random.randint(1, 3)] if random.random() < 0.2 else []
+        self.people_go = random.random() < 0.2
         self.settings = self._create_store()
-        self.customers = [str(100 + n) for n in range(random.randint(1, 3))]
-        self.orders = [some_order(random, 1_000 + n, self.customers) for n in range(random.randint(1, 4))]
-        self.deliveries = self._deliveries()
-        self.adjustments = [self._adjustment(n) for n in range(random.randint(0, 8))]
+        self.due = DueIndex(self.books.orders.table)
+        if self.emails:
+            self.due.move_bookmark(hour_of(self.now()))
+        self.customers = [str(100 + n) for n in range(random.randint(2 if self.emails else 1, 3))]
+        self.orders = [
+            some_order(random, 1_000 + n, self.customers, emails=self.emails, sold=self.sold)
+            for n in range(random.randint(1, 4))
+        ]
+        self.deliveries, self.late = self._deliveries()
+        self.persons = self._persons()
         self.answers: defaultdict[str, set[str]] = defaultdict(set)
         self.verdicts: defaultdict[str, set[str]] = defaultdict(set)
         self.commits: defaultdict[int, list[Write]] = defaultdict(list)
+        self.since: dict[tuple[str, str], Instant] = {}
+        """Since when each verified contact stands."""
         self.depth = 0
         self.busy = random.choice((0.0, 0.05, 0.2))
+        self.days = random.choice((0, 1)) if self.emails else 0
         self.dynamo.observers.append(self._watch)
 
     # ---- making the world
 
-    def _create_store(self) -> Any:
+    def _create_store(self) -> Settings:
         random = self.random
         document = {
             **DEFAULTS,
             "name": "Shop",
             "timezone": "Europe/Berlin",
             "auto_processing": random.random() < 0.7,
+            "award_on": random.choice(("paid", "paid", "paid", "paid", "paid", "completed")),
             "base_rate": random.choice(("0.05", "0.1", "0.333333", "1")),
             "clawback": random.choice(("partial", "partial", "full_or_skip", "allow_negative")),
             "max_award": random.choice((None, None, "10.00")),
             "tiers": random.choice(([], [{"name": "Gold", "min_spent": "50.00", "rate": "0.2"}])),
+            "guest_claim_days": CLAIM_DAYS,
+            **(random.choice(RULES) if self.sold else {}),
         }
-        now = instant(self.clock.now())
+        now = self.now()
         first = StoreDocument(STORE, 1, USD, document, now, now, "test", {})
         record = StoreRecord(STORE, "Shop", now, None, None)
-        assert (
-            self.books.stores.create(record, first, (), Act("store_created", STORE, now, Origin("test", "r", "-")))
-            is None
-        )
+        opened = Act("store_created", STORE, now, Origin("test", "r", "-"))
+        assert self.books.stores.create(record, first, (), opened) is None
         return first.settings()
 
-    def _deliveries(self) -> list[Delivery]:
-        """What the shop sends, roughly as it happens: orders interleave, and some messages overtake others."""
-        told = [life(self.random, order) for order in self.orders]
-        deliveries: list[Delivery] = []
-        while any(told):
-            topic, body = self.random.choice([story for story in told if story]).pop(0)
-            now = instant(self.clock.now())
-            deliveries.append(Delivery(STORE, "shopify", topic, f"d{len(deliveries)}", now, body))
-        for i in range(len(deliveries) - 1):
-            if self.random.random() < 0.3:
-                deliveries[i], deliveries[i + 1] = deliveries[i + 1], deliveries[i]
-        return deliveries
+    def _deliveries(self) -> tuple[list[Delivery], list[Delivery]]:
+        """What the shop sends, roughly as it happens, and what comes when all else is quiet again: stories interleave,
+        and some messages overtake others."""
+        random = self.random
+        stories = [life(random, order) for order in self.orders]
+        beside = lives(random, self.customers, self.emails, may_go=self.people_go) + catalogue(random, self.sold)
+        late = [story.pop() for story in beside if story and random.random() < 0.2]
+        stories += beside
+        sent: list[Told] = []
+        while any(stories):
+            sent.append(random.choice([story for story in stories if story]).pop(0))
+        for i in range(len(sent) - 1):
+            if random.random() < 0.3:
+                sent[i], sent[i + 1] = sent[i + 1], sent[i]
+        return [_delivery(told, n) for n, told in enumerate(sent)], [_delivery(told, n) for n, told in enumerate(late)]
+
+    def _persons(self) -> list[Person]:
+        random, order_ids = self.random, [order.order_id for order in self.orders]
+        persons: list[Person] = [self._adjustment(n) for n in range(random.randint(0, 8))]
+        persons += [Reviewing(order_id) for order_id in order_ids]
+        if random.random() < 0.4:
+            persons += [Processing(order_id) for order_id in order_ids]
+        if random.random() < 0.2:
+            persons.append(BulkApproval("bulk", order_ids))
+        if random.random() < 0.2:
+            persons += self._imports()
+        if random.random() < 0.25:
+            persons += [Governing(random.choice(CHANGES)) for _ in range(random.randint(1, 3))]
+        if random.random() < 0.1:
+            persons += [Governing({"cashback_enabled": False}), *[Governing({"cashback_enabled": True})] * 2]
+        if self.sold and random.random() < 0.3:
+            persons.append(Cataloguing(random.choice(self.sold), random.choice(("Food", "Toys"))))
+        return persons
 
     def _adjustment(self, n: int) -> Adjustment:
         amount = self.random.choice((500, 2_000, -100, -300, -1_000))
@@ -138,11 +174,24 @@ class World:
             return Adjustment(f"set{n}", customer_id, abs(amount), absolute=True)
         return Adjustment(f"adj{n}", customer_id, amount)
 
+    def _imports(self) -> list[Import]:
+        source = self.random.choice(self.orders).source
+        told = [one for one in self.deliveries if one.source == source and one.topic.startswith("order")]
+        return [Import("import", self.random.sample(told, min(3, len(told))))]
+
     def _watch(self, write: Write) -> None:
-        """Keep what each call committed, for the invariants that are about single postings."""
+        """Keep what each call committed, for the invariants that are about single postings, and since when what is."""
         self.commits[write.call].append(write)
+        pk, sk = str(write.key[0]), str(write.key[1])
+        if "#CONTACT#" in pk:
+            self.since[pk, sk] = instant(self.clock.now())
 
     # ---- running it
+
+    def now(self) -> Instant:
+        """The present; no two calls are of one moment."""
+        self.clock.advance(0.001)
+        return instant(self.clock.now())
 
     def run(self) -> World:
         """Chaos, then calm; in the end nothing may be waiting."""
@@ -168,27 +217,33 @@ class World:
         self.faults.calm()
         self.faults.before_call = None
         self.queue.calm()
+        self._drain()
+        for delivery in self.late:
+            self._send(delivery)
+        self._drain()
+        for person in self.persons:
+            person.again(self)
+        if any(order.claim_until for order in self.documents().values()):
+            self.clock.advance(timedelta(days=CLAIM_DAYS, hours=1))
+            self.sweep()
+
+    def _drain(self) -> None:
         for _ in range(300):
+            if not self.queue.messages:
+                return
             self.work()
             self.clock.advance(100)
-            if not self.queue.messages:
-                break
-        for adjustment in self.adjustments:
-            self.adjust(adjustment)
-        for order in self.orders:
-            self.review(order)
 
     def _send(self, delivery: Delivery) -> None:
         self.queue.send(encode(delivery), group=delivery.store_id)
 
     def _actor(self) -> Callable[[], None]:
         drawn = self.random.random()
-        if drawn < 0.25 and self.adjustments:
-            adjustment = self.random.choice(self.adjustments)
-            return lambda: self.adjust(adjustment)
         if drawn < 0.4:
-            order = self.random.choice(self.orders)
-            return lambda: self.review(order)
+            person = self.random.choice(self.persons)
+            return lambda: person.act(self)
+        if self.emails and drawn < 0.43:
+            return self.sweep
         return self.work
 
     def _invoke(self, actor: Callable[[], None]) -> None:
@@ -219,57 +274,32 @@ class World:
             if record["messageId"] not in failed:
                 self.queue.delete(record["receiptHandle"])
 
-    def adjust(self, adjustment: Adjustment) -> None:
-        """An admin's call, made again until it is answered; the answer must never change."""
-        entry = Entry(
-            cause=f"adm:{adjustment.key}",
-            kind=Kind.MANUAL,
-            amount=adjustment.amount,
-            actor="admin",
-            payload_hash=payload_hash(adjustment.key),
-        )
-        now = instant(self.clock.now())
-        posting = Posting(STORE, adjustment.customer_id, now, entries=(entry,), on_refusal=OnRefusal.FINAL)
+    def sweep(self) -> None:
+        """One invocation of the sweeper; now and then the first one for a day."""
+        if self.days and self.random.random() < 0.3:
+            self.days -= 1
+            self.clock.advance(timedelta(days=CLAIM_DAYS))
         try:
-            self.books.customers.create(STORE, Profile(adjustment.customer_id, "", now), now)
-            if adjustment.absolute:
-                outcome = self.books.ledger.set_available(replace(posting), adjustment.amount)
-            else:
-                outcome = self.books.ledger.post(posting)
+            Sweep(self.books, self.due, lambda: 10 * ENOUGH_TIME, clock=self.clock.now).run()
         except DomainError as error:
-            if not (error.retryable or adjustment.absolute):
+            if not error.retryable:
                 raise
-            return
-        match outcome:
-            case Posted(entries=entries) | Replayed(entries=entries):
-                rejected = entries[0].status is EntryStatus.REJECTED
-                self.answers[adjustment.key].add("refused" if rejected else f"posted {entries[0].amount}")
-            case Refused():
-                self.answers[adjustment.key].add("refused")
-            case _:
-                self.answers[adjustment.key].add(repr(outcome))
 
-    def review(self, shop_order: ShopOrder) -> None:
-        """Two reviewers look at one order; each acts on what it saw, and repeats its call until it is answered."""
-        reviewer = self.random.choice(("ann", "bob"))
-        key = f"{reviewer}:{shop_order.order_id}"
+    @contextmanager
+    def answering(self, key: str) -> Iterator[None]:
+        """A call under a key. Refused it may be, but not once it was answered."""
         try:
-            order = self.books.orders.get(STORE, shop_order.order_id)
-            if order is None or (order.status not in REVIEWED and order.review is None):
-                return
-            now = instant(self.clock.now())
-            if reviewer == "ann":
-                review = Review("approved", "ann", now, payload_hash(key), "body", expected=order.calculated)
-                decided, _ = approve_order(self.books, self.settings, order.order_id, review, Role.ADMIN)
-            else:
-                review = Review("rejected", "bob", now, payload_hash(key), "body")
-                decided, _ = reject_order(self.books, self.settings, order.order_id, "suspicious", review)
-        except DomainError:
-            return
-        assert decided.review is not None
-        self.verdicts[order.order_id].add(decided.review.verdict)
+            yield
+        except DomainError as error:
+            if self.answers[key] and not error.retryable:
+                self.answers[key].add(f"refused: {error.code}")
 
     # ---- what is left of it
+
+    def policies(self) -> set[Clawback]:
+        """Every clawback policy that there may have been."""
+        changed = [person.changes for person in self.persons if isinstance(person, Governing)]
+        return {self.settings.clawback, *(Clawback(one["clawback"]) for one in changed if "clawback" in one)}
 
     def documents(self) -> dict[str, Order]:
         """Every order as it stands."""
@@ -278,3 +308,7 @@ class World:
 
     def processed(self) -> int:
         return sum(order.status is Status.PROCESSED for order in self.documents().values())
+
+
+def _delivery(told: Told, n: int) -> Delivery:
+    return Delivery(STORE, told.source, told.topic, f"d{n}", time(told.minute).replace("Z", ".000000Z"), told.body)
