@@ -34,6 +34,7 @@ def violations(world: World, orders: dict[str, Order], ledger: list[Entry]) -> I
             yield f"7: order {order_id} knows other facts than it was told"
         entries = by_order[order_id]
         found = [*_redemption(order, entries), *_award(order, entries), *_state(order), *_reviews(order)]
+        found += _capped(world, order)
         yield from (f"{one} (order {order_id}, {order.status}, {order.reason})" for one in found)
 
 
@@ -67,6 +68,9 @@ def _redemption(order: Order, entries: list[Entry]) -> Iterator[str]:
         yield f"11: owed {order.redemption_owed}, waived {order.redemption_waived}"
     if order.redemption_owed + order.redemption_waived > order.redeemed:
         yield f"11: the balance lacked more than the {order.redeemed} redeemed"
+    body = order.facts.body
+    if order.redeemed > (min(body.paid_with_cashback, max(0, body.paid_total)) if body else 0):
+        yield f"11: {order.redeemed} is redeemed, more than was paid so"
     by_cause: defaultdict[str, int] = defaultdict(int)
     for entry in entries:
         if entry.kind is Kind.REDEMPTION:
@@ -99,6 +103,14 @@ def _award(order: Order, entries: list[Entry]) -> Iterator[str]:
         yield f"6: its entries called back other than {order.target} less {order.waived}: {moved}"
     if order.target != target_of(order, order.facts):
         yield f"7: it calls back {order.target}, its facts say {target_of(order, order.facts)}"
+
+
+def _capped(world: World, order: Order) -> Iterator[str]:
+    """No award exceeds the cap of its terms: nobody approves more than was calculated."""
+    if order.award is not None and order.terms is not None:
+        cap = world.books.stores.settings(STORE, order.terms.settings_version).max_award
+        if cap is not None and order.award > cap:
+            yield f"the award of {order.award} exceeds {cap}"
 
 
 def _state(order: Order) -> Iterator[str]:

@@ -36,7 +36,11 @@ def violations(
         found += _catalogue(world)
     if world.emails or world.people_go:
         profiles = {one: profile for one in accounts if (profile := world.books.customers.get(STORE, one))}
-        found += [*_contacts(world, profiles), *_privacy(world, profiles, orders), *_told(world, profiles, living)]
+        found += [
+            *_contacts(world, profiles, living),
+            *_privacy(world, profiles, orders),
+            *_told(world, profiles, living),
+        ]
     return found
 
 
@@ -100,7 +104,7 @@ def _catalogue(world: World) -> Iterator[str]:
                 yield f"20: the catalogue does not know {news.product}"
 
 
-def _contacts(world: World, profiles: dict[str, Profile]) -> Iterator[str]:
+def _contacts(world: World, profiles: dict[str, Profile], living: Callable[[str | None], str | None]) -> Iterator[str]:
     """Contacts stand for those who verified them, and profiles name just those that stand."""
     stand = {key for key in _state_keys(world) if "#CONTACT#" in key[0]}
     named = {tuple(keys.contact(STORE, mac, one)) for one, profile in profiles.items() for mac in profile.contacts}
@@ -110,7 +114,8 @@ def _contacts(world: World, profiles: dict[str, Profile]) -> Iterator[str]:
         missing = world.books.contacts.macs(STORE, profile.verified) - set(profile.contacts)
         if missing:
             yield f"28: {profile.customer_id} has verified {sorted(missing)}, which do not stand"
-        if profile.erased_at and profile.contacts:
+        live = profiles.get(living(profile.customer_id) or "")
+        if live and live.erased_at and (profile.contacts or profile.given_up):
             yield f"19: {profile.customer_id} is erased and has contacts"
 
 
