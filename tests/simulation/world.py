@@ -88,6 +88,8 @@ class World:
         )
         self.sold = ["501", "502", "503"][: random.randint(1, 3)] if random.random() < 0.2 else []
         self.people_go = random.random() < 0.2
+        self.is_brief = bool(self.emails or self.sold) and random.random() < 0.3
+        """Told of in few words at once: nothing comes later that would mend what was overlooked."""
         self.settings = self._create_store()
         self.due = DueIndex(self.books.orders.table)
         if self.emails:
@@ -95,7 +97,7 @@ class World:
         self.customers = [str(100 + n) for n in range(random.randint(2 if self.emails else 1, 3))]
         self.orders = [
             some_order(random, 1_000 + n, self.customers, emails=self.emails, sold=self.sold)
-            for n in range(random.randint(1, 4))
+            for n in range(1 if self.is_brief else random.randint(1, 4))
         ]
         self.deliveries, self.late = self._deliveries()
         self.persons = self._persons()
@@ -105,7 +107,7 @@ class World:
         self.since: dict[tuple[str, str], Instant] = {}
         """Since when each verified contact stands."""
         self.depth = 0
-        self.busy = random.choice((0.0, 0.05, 0.2))
+        self.busy = random.choice((0.2, 0.5)) if self.is_brief else random.choice((0.0, 0.05, 0.2))
         self.days = random.choice((0, 1)) if self.emails else 0
         self.dynamo.observers.append(self._watch)
 
@@ -137,7 +139,7 @@ class World:
         """What the shop sends, roughly as it happens, and what comes when all else is quiet again: stories interleave,
         and some messages overtake others."""
         random = self.random
-        stories = [life(random, order) for order in self.orders]
+        stories = [life(random, order, is_brief=self.is_brief) for order in self.orders]
         beside = lives(random, self.customers, self.emails, may_go=self.people_go) + catalogue(random, self.sold)
         late = [story.pop() for story in beside if story and random.random() < 0.2]
         stories += beside
@@ -206,7 +208,7 @@ class World:
         self.faults.before_call = self._interleave
         unsent = list(self.deliveries)
         for _ in range(len(unsent) * 2 + 8):
-            if unsent and self.random.random() < 0.7:
+            while unsent and (self.is_brief or self.random.random() < 0.5):
                 self._send(unsent.pop(0))
             self._invoke(self._actor())
             self.clock.advance(self.random.choice((0, 1, 31, 200)))
@@ -264,7 +266,7 @@ class World:
 
     def work(self) -> None:
         """One invocation of the event worker."""
-        records = self.queue.receive(self.random.randint(1, 5))
+        records = self.queue.receive(1 if self.is_brief else self.random.randint(1, 5))
         if not records:
             return
         sqs = cast("Any", SimulatedSqs([self.queue, self.dead], self.faults))
