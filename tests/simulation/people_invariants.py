@@ -30,6 +30,9 @@ def violations(
 ) -> list[str]:
     """Everything that does not hold of them."""
     found = [*_waiting(world, orders), *_due(world)]
+    found += [
+        f"28: order {one} was claimed, and was that of {owners}" for one, owners in world.claims if len(owners) > 1
+    ]
     for order in orders.values():
         found += [f"{one} (order {order.order_id}, {order.reason})" for one in _decidable(world, order)]
     if world.sold:
@@ -90,8 +93,8 @@ def _decidable(world: World, order: Order) -> Iterator[str]:
             for one in owners
             if (key := tuple(keys.contact(STORE, mac, one))) in world.since
         }
-        if len(owners) == 1 and max(since) < last:
-            yield f"28: it expired, and its contact is that of {sorted(owners)} since {max(since)}"
+        if since and min(since) < last:
+            yield f"28: it expired, and its contact is that of {sorted(owners)} since {min(since)}"
 
 
 def _catalogue(world: World) -> Iterator[str]:

@@ -192,7 +192,7 @@ def some_order(random: Random, order_id: int, customers: list[str], *, emails: l
         lines,
     )
     if source == EVENTS and random.random() < 0.7:
-        order.cashback = random.choice((order.total, random.randint(0, order.total), 500))
+        order.cashback = random.choice((order.total, order.total + 700, random.randint(0, order.total), 500))
     return order
 
 

@@ -13,50 +13,35 @@ from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
+from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo.codec import from_item
+from cashback.adapters.dynamo.documents import order_of
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.queues import Queue as StoreEvents
 from cashback.adapters.queues import encode
-from cashback.domain.audit import Act, Origin
 from cashback.domain.due import hour_of
 from cashback.domain.errors import DomainError
-from cashback.domain.news import Delivery
 from cashback.domain.orders import Order, Status
-from cashback.domain.settings import DEFAULTS, Clawback
-from cashback.domain.stores import StoreDocument, StoreRecord
+from cashback.domain.settings import Clawback
 from cashback.domain.times import Instant, instant
 from cashback.edge.deps import make_books
 from cashback.edge.sweeper import ENOUGH_TIME, Sweep
 from cashback.edge.worker import Batch
-from tests.simulation.bodies import time
 from tests.simulation.clock import START
 from tests.simulation.dynamo import Clock, Crash, Faults, Rates, SimulatedDynamo, Write
-from tests.simulation.people import RULES, catalogue, lives
-from tests.simulation.persons import (
-    CHANGES,
-    STORE,
-    USD,
-    Adjustment,
-    BulkApproval,
-    Cataloguing,
-    Governing,
-    Import,
-    Person,
-    Processing,
-    Reviewing,
-)
+from tests.simulation.making import CLAIM_DAYS, deliveries, open_store, persons
+from tests.simulation.persons import STORE, Governing
 from tests.simulation.project_tables import table_specs
 from tests.simulation.queue import Queue, Traffic
-from tests.simulation.shop import Told, life, some_order
+from tests.simulation.shop import some_order
 from tests.simulation.sqs import SimulatedSqs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cashback.domain.settings import Settings
+    from cashback.domain.news import Delivery
 
-__all__ = ["STORE", "Adjustment", "World"]
 
-CLAIM_DAYS = 1
 NEXT_DAY = START + timedelta(days=1)
 """When it all is told: after every minute of the shop's day."""
 
@@ -90,7 +75,7 @@ class World:
         self.people_go = random.random() < 0.2
         self.is_brief = bool(self.emails or self.sold) and random.random() < 0.3
         """Told of in few words at once: nothing comes later that would mend what was overlooked."""
-        self.settings = self._create_store()
+        self.settings = open_store(self)
         self.due = DueIndex(self.books.orders.table)
         if self.emails:
             self.due.move_bookmark(hour_of(self.now()))
@@ -99,87 +84,20 @@ class World:
             some_order(random, 1_000 + n, self.customers, emails=self.emails, sold=self.sold)
             for n in range(1 if self.is_brief else random.randint(1, 4))
         ]
-        self.deliveries, self.late = self._deliveries()
-        self.persons = self._persons()
+        self.deliveries, self.late = deliveries(self)
+        self.persons = persons(self)
         self.answers: defaultdict[str, set[str]] = defaultdict(set)
         self.verdicts: defaultdict[str, set[str]] = defaultdict(set)
         self.commits: defaultdict[int, list[Write]] = defaultdict(list)
         self.since: dict[tuple[str, str], Instant] = {}
         """Since when each verified contact stands."""
+        self.claims: list[tuple[str, set[str]]] = []
+        """Each guest's order that became somebody's, and whose contact it had been before that invocation began."""
+        self.began: Instant = ""
         self.depth = 0
         self.busy = random.choice((0.2, 0.5)) if self.is_brief else random.choice((0.0, 0.05, 0.2))
         self.days = random.choice((0, 1)) if self.emails else 0
         self.dynamo.observers.append(self._watch)
-
-    # ---- making the world
-
-    def _create_store(self) -> Settings:
-        random = self.random
-        document = {
-            **DEFAULTS,
-            "name": "Shop",
-            "timezone": "Europe/Berlin",
-            "auto_processing": random.random() < 0.7,
-            "award_on": random.choice(("paid", "paid", "paid", "paid", "paid", "completed")),
-            "base_rate": random.choice(("0.05", "0.1", "0.333333", "1")),
-            "clawback": random.choice(("partial", "partial", "full_or_skip", "allow_negative")),
-            "max_award": random.choice((None, None, "10.00")),
-            "tiers": random.choice(([], [{"name": "Gold", "min_spent": "50.00", "rate": "0.2"}])),
-            "guest_claim_days": CLAIM_DAYS,
-            **(random.choice(RULES) if self.sold else {}),
-        }
-        now = self.now()
-        first = StoreDocument(STORE, 1, USD, document, now, now, "test", {})
-        record = StoreRecord(STORE, "Shop", now, None, None)
-        opened = Act("store_created", STORE, now, Origin("test", "r", "-"))
-        assert self.books.stores.create(record, first, (), opened) is None
-        return first.settings()
-
-    def _deliveries(self) -> tuple[list[Delivery], list[Delivery]]:
-        """What the shop sends, roughly as it happens, and what comes when all else is quiet again: stories interleave,
-        and some messages overtake others."""
-        random = self.random
-        stories = [life(random, order, is_brief=self.is_brief) for order in self.orders]
-        beside = lives(random, self.customers, self.emails, may_go=self.people_go) + catalogue(random, self.sold)
-        late = [story.pop() for story in beside if story and random.random() < 0.2]
-        stories += beside
-        sent: list[Told] = []
-        while any(stories):
-            sent.append(random.choice([story for story in stories if story]).pop(0))
-        for i in range(len(sent) - 1):
-            if random.random() < 0.3:
-                sent[i], sent[i + 1] = sent[i + 1], sent[i]
-        return [_delivery(told, n) for n, told in enumerate(sent)], [_delivery(told, n) for n, told in enumerate(late)]
-
-    def _persons(self) -> list[Person]:
-        random, order_ids = self.random, [order.order_id for order in self.orders]
-        persons: list[Person] = [self._adjustment(n) for n in range(random.randint(0, 8))]
-        persons += [Reviewing(order_id) for order_id in order_ids]
-        if random.random() < 0.4:
-            persons += [Processing(order_id) for order_id in order_ids]
-        if random.random() < 0.2:
-            persons.append(BulkApproval("bulk", order_ids))
-        if random.random() < 0.2:
-            persons += self._imports()
-        if random.random() < 0.25:
-            persons += [Governing(random.choice(CHANGES)) for _ in range(random.randint(1, 3))]
-        if random.random() < 0.1:
-            persons += [Governing({"cashback_enabled": False}), *[Governing({"cashback_enabled": True})] * 2]
-        if self.sold and random.random() < 0.3:
-            persons.append(Cataloguing(random.choice(self.sold), random.choice(("Food", "Toys"))))
-        return persons
-
-    def _adjustment(self, n: int) -> Adjustment:
-        amount = self.random.choice((500, 2_000, -100, -300, -1_000))
-        customer_id = self.random.choice(self.customers)
-        if self.random.random() < 0.25:
-            return Adjustment(f"set{n}", customer_id, abs(amount), absolute=True)
-        return Adjustment(f"adj{n}", customer_id, amount)
-
-    def _imports(self) -> list[Import]:
-        source = self.random.choice(self.orders).source
-        told = [one for one in self.deliveries if one.source == source and one.topic.startswith("order")]
-        return [Import("import", self.random.sample(told, min(3, len(told))))]
 
     def _watch(self, write: Write) -> None:
         """Keep what each call committed, for the invariants that are about single postings, and since when what is."""
@@ -187,6 +105,19 @@ class World:
         pk, sk = str(write.key[0]), str(write.key[1])
         if "#CONTACT#" in pk:
             self.since[pk, sk] = instant(self.clock.now())
+        is_somebodys = sk == "ORDER" and "customer_pk" in (write.new or {})
+        if self.emails and write.new and is_somebodys and "customer_pk" not in (write.old or {}):
+            self._watch_claim(order_of(from_item(write.new)))
+
+    def _watch_claim(self, order: Order) -> None:
+        body = order.facts.body
+        if body is not None and body.customer_id is None:
+            holders = {keys.contact_holders(STORE, mac) for mac in body.contacts}
+            stand = self.dynamo.engine.table("State").partitions
+            before = {
+                sk for (pk, sk), at in self.since.items() if pk in holders and sk in stand[pk] and at < self.began
+            }
+            self.claims.append((order.order_id, before))
 
     # ---- running it
 
@@ -227,13 +158,13 @@ class World:
             person.again(self)
         if any(order.claim_until for order in self.documents().values()):
             self.clock.advance(timedelta(days=CLAIM_DAYS, hours=1))
-            self.sweep()
+            self._invoke(self.sweep)
 
     def _drain(self) -> None:
         for _ in range(300):
             if not self.queue.messages:
                 return
-            self.work()
+            self._invoke(self.work)
             self.clock.advance(100)
 
     def _send(self, delivery: Delivery) -> None:
@@ -250,6 +181,8 @@ class World:
 
     def _invoke(self, actor: Callable[[], None]) -> None:
         """One invocation of a function, which may be killed."""
+        if not self.depth:
+            self.began = instant(self.clock.now())
         self.depth += 1
         try:
             actor()
@@ -310,7 +243,3 @@ class World:
 
     def processed(self) -> int:
         return sum(order.status is Status.PROCESSED for order in self.documents().values())
-
-
-def _delivery(told: Told, n: int) -> Delivery:
-    return Delivery(STORE, told.source, told.topic, f"d{n}", time(told.minute).replace("Z", ".000000Z"), told.body)
