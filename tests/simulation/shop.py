@@ -1,15 +1,30 @@
-"""A small shop in one world: what its storefront says over time, as the Shopify bodies of real webhooks."""
+"""A small shop in one world: its orders, and what its storefront says of each over time."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cashback.domain.names import EVENTS, SHOPIFY, WOOCOMMERCE
+from tests.simulation import bodies
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from random import Random
 
-EPOCH_DAY = "2026-01-01T"
+
+class Told(NamedTuple):
+    """One webhook: ``minute`` of the shop's day is when it was sent."""
+
+    source: str
+    topic: str
+    body: bytes
+    minute: int
+
+
+def told(source: str, topic: str, body: dict[str, Any], minute: int) -> Told:
+    return Told(source, topic, json.dumps(body).encode(), minute)
 
 
 @dataclass(slots=True)
@@ -20,128 +35,168 @@ class Line:
     discount: int
     gift_card: bool
     left: int
+    product_id: str | None = None
 
     @property
     def gross(self) -> int:
         return self.quantity * self.price - self.discount
 
 
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Units of one line, or none, and the money that came back."""
+
+    refund_id: int
+    money: int
+    line_id: int | None = None
+    units: int = 0
+
+
 @dataclass(slots=True)
 class ShopOrder:
-    """One order as the shop knows it; every change makes it newer."""
+    """One order as the shop knows it; every change makes it newer. ``owing``: more was added to it than was paid."""
 
     order_id: str
+    source: str
     customer_id: str | None
+    email: str | None
     lines: list[Line]
+    cashback: int = 0
     minute: int = 0
     paid: bool = False
+    owing: bool = False
+    completed: bool = False
     cancelled: bool = False
-    refunds: list[dict[str, Any]] = field(default_factory=list)
+    refunds: list[Refund] = field(default_factory=list)
+    said: list[Told] = field(default_factory=list)
 
-    def body(self) -> dict[str, Any]:
-        """The order as the shop sends it now."""
-        shares = [{"amount": text(line.discount)} for line in self.lines]
-        return {
-            "id": int(self.order_id),
-            "created_at": f"{EPOCH_DAY}00:00:00Z",
-            "updated_at": f"{EPOCH_DAY}{self.minute // 60:02d}:{self.minute % 60:02d}:00Z",
-            "currency": "USD",
-            "financial_status": self._financial_status(),
-            "cancelled_at": f"{EPOCH_DAY}23:00:00Z" if self.cancelled else None,
-            "fulfillment_status": None,
-            "test": False,
-            "taxes_included": False,
-            "total_price": text(sum(line.gross for line in self.lines)),
-            "source_name": "web",
-            "payment_gateway_names": ["bogus"],
-            "customer": None if self.customer_id is None else {"id": int(self.customer_id), "tags": ""},
-            "line_items": [
-                {
-                    "id": line.line_id,
-                    "quantity": line.quantity,
-                    "current_quantity": 0 if self.cancelled else line.left,
-                    "price": text(line.price),
-                    "gift_card": line.gift_card,
-                    "discount_allocations": [share] if line.discount else [],
-                    "tax_lines": [],
-                }
-                for line, share in zip(self.lines, shares, strict=True)
-            ],
-            "shipping_lines": [],
-            "refunds": self.refunds,
-        }
+    @property
+    def total(self) -> int:
+        return sum(line.gross for line in self.lines)
 
-    def _financial_status(self) -> str:
-        if not self.paid:
-            return "voided" if self.cancelled else "pending"
-        return "partially_refunded" if self.refunds else "paid"
+    def say(self, what: str) -> None:
+        """Let its storefront tell what happened: created, paid, changed, completed or cancelled."""
+        self.said.append(told(self.source, *bodies.order(self, what), self.minute))
+
+    def say_refund(self, refund: Refund) -> None:
+        """Tell of a refund; a shop that lists them in its orders' bodies sends one of those."""
+        self.said.append(told(self.source, *bodies.refund(self, refund), self.minute))
 
 
-def text(minor: int) -> str:
-    return f"{minor // 100}.{minor % 100:02d}"
+def life(random: Random, order: ShopOrder, *, is_brief: bool) -> list[Told]:
+    """Everything the shop says of one order from its creation on, in the order in which it happens; in brief it says
+    only that it was paid."""
+    if is_brief:
+        order.paid = True
+        order.say("paid")
+        return order.said
+    order.say("created")
+    if random.random() < 0.12:
+        return _cancelled(order)
+    _later(random, order)
+    order.paid = True
+    order.say("paid")
+    changes: list[Callable[[Random, ShopOrder], None]] = []
+    changes += [_refunded] * random.choice((0, 0, 1, 1, 2, 3))
+    changes += [_edited] * random.choice((0, 0, 0, 0, 0, 0, 1, 2))
+    if order.source == WOOCOMMERCE and random.random() < 0.5:
+        changes.append(_refund_deleted)
+    if random.random() < 0.5:
+        changes.append(_completed)
+    if order.customer_id is None and random.random() < 0.15:
+        changes.append(_named)
+    random.shuffle(changes)
+    for change in changes:
+        _later(random, order)
+        change(random, order)
+    return _cancelled(order) if random.random() < 0.15 else order.said
 
 
-def life(random: Random, order: ShopOrder) -> list[tuple[str, bytes]]:
-    """Everything the shop says of one order from its creation on: (topic, body), in the order in which it happens."""
-    said: list[tuple[str, bytes]] = []
-
-    def say(topic: str, body: dict[str, Any]) -> None:
-        said.append((topic, json.dumps(body).encode()))
-
-    say("orders/create", order.body())
-    if random.random() < 0.15:
-        order.minute, order.cancelled = order.minute + 1, True
-        say("orders/cancelled", order.body())
-        return said
-    order.minute, order.paid = order.minute + 1, True
-    say("orders/paid", order.body())
-    for n in range(random.choice((0, 0, 1, 1, 2, 3))):
-        refund = _refund(random, order, n)
-        if refund is None:
-            break
-        order.minute += 1
-        order.refunds = [*order.refunds, refund]
-        say("refunds/create", refund)
-        if random.random() < 0.7:
-            say("orders/updated", order.body())
-    if random.random() < 0.15:
-        order.minute, order.cancelled = order.minute + 1, True
-        say("orders/cancelled", order.body())
-    return said
+def _later(random: Random, order: ShopOrder) -> None:
+    """Time goes on; seldom two changes are of one moment."""
+    order.minute += random.random() > 0.04
 
 
-def _refund(random: Random, order: ShopOrder, n: int) -> dict[str, Any] | None:
-    """Some units of a line, or money alone; None when nothing is left to give back."""
-    refund: dict[str, Any] = {
-        "id": int(order.order_id) * 100 + n,
-        "order_id": int(order.order_id),
-        "created_at": f"{EPOCH_DAY}12:00:00Z",
-        "refund_line_items": [],
-        "order_adjustments": [],
-        "transactions": [],
-    }
-    if random.random() < 0.2:
-        money = random.randint(1, 500)
-        refund["transactions"] = [{"kind": "refund", "status": "success", "amount": text(money)}]
-        return refund
+def _cancelled(order: ShopOrder) -> list[Told]:
+    order.minute, order.cancelled = order.minute + 1, True
+    order.say("cancelled")
+    return order.said
+
+
+def _completed(_random: Random, order: ShopOrder) -> None:
+    order.completed = True
+    order.say("completed")
+
+
+def _named(_random: Random, order: ShopOrder) -> None:
+    """The shop learns whose order it is."""
+    order.customer_id = "100"
+    order.say("changed")
+
+
+def _refunded(random: Random, order: ShopOrder) -> None:
+    """Some units of a line come back, or money alone."""
+    refund_id = int(order.order_id) * 100 + len(order.said)
     open_lines = [line for line in order.lines if line.left]
-    if not open_lines:
-        return None
-    line = random.choice(open_lines)
-    units = random.randint(1, line.left)
-    line.left -= units
-    money = line.gross * units // line.quantity
-    refund["refund_line_items"] = [{"line_item_id": line.line_id, "quantity": units, "subtotal": text(money)}]
-    refund["transactions"] = [{"kind": "refund", "status": "success", "amount": text(money)}]
-    return refund
+    if random.random() < 0.2:
+        refund = Refund(refund_id, random.randint(1, 500))
+    elif open_lines:
+        line = random.choice(open_lines)
+        units = random.randint(1, line.left)
+        line.left -= units
+        refund = Refund(refund_id, line.gross * units // line.quantity, line.line_id, units)
+    else:
+        return
+    order.refunds = [*order.refunds, refund]
+    order.say_refund(refund)
+    if random.random() < 0.7:
+        order.say("changed")
 
 
-def some_order(random: Random, order_id: int, customers: list[str]) -> ShopOrder:
-    """An order of one to four lines; one in twelve is a guest's."""
-    lines = []
-    for n in range(random.randint(1, 4)):
-        quantity, price = random.randint(1, 3), random.randint(1, 20_000)
-        discount = random.choice((0, 0, random.randint(0, quantity * price)))
-        lines.append(Line(order_id * 10 + n, quantity, price, discount, random.random() < 0.1, quantity))
-    customer_id = None if random.random() < 1 / 12 else random.choice(customers)
-    return ShopOrder(str(order_id), customer_id, lines)
+def _refund_deleted(random: Random, order: ShopOrder) -> None:
+    if order.refunds:
+        order.minute += 1
+        order.refunds = [one for one in order.refunds if one is not random.choice(order.refunds)]
+        order.say("changed")
+
+
+def _edited(random: Random, order: ShopOrder) -> None:
+    """A line is added, sold for more or partly taken away; what is added is owed for a while."""
+    drawn, line = random.random(), random.choice(order.lines)
+    if drawn < 0.5:
+        order.lines = [*order.lines, _some_line(random, int(order.order_id) * 10 + len(order.lines), line.product_id)]
+    elif drawn < 0.75:
+        line.price += random.randint(1, 5_000)
+    elif line.left:
+        line.left -= 1
+    if drawn < 0.75 and random.random() < 0.7:
+        order.owing = True
+        order.say("changed")
+        order.minute += 1
+        order.owing = False
+    order.say("changed")
+
+
+def some_order(random: Random, order_id: int, customers: list[str], *, emails: list[str], sold: list[str]) -> ShopOrder:
+    """An order of one to four lines. ``emails`` are those that a guest may have, ``sold`` the products; both may be
+    empty: then hardly anybody is a guest, and no line says what it is."""
+    ids = [order_id * 10 + n for n in range(random.randint(1, 4))]
+    lines = [_some_line(random, line_id, random.choice(sold) if sold else None) for line_id in ids]
+    is_guest = random.random() < (0.6 if emails else 0.05)
+    source = random.choices((SHOPIFY, EVENTS, WOOCOMMERCE), (75, 15, 10))[0]
+    order = ShopOrder(
+        str(order_id),
+        source,
+        None if is_guest else random.choice(customers),
+        random.choice(emails) if emails and is_guest else None,
+        lines,
+    )
+    if source == EVENTS and random.random() < 0.7:
+        order.cashback = random.choice((order.total, order.total + 700, random.randint(0, order.total), 500))
+    return order
+
+
+def _some_line(random: Random, line_id: int, product_id: str | None) -> Line:
+    quantity, price = random.randint(1, 3), random.randint(1, 20_000)
+    discount = random.choice((0, 0, random.randint(0, quantity * price)))
+    return Line(line_id, quantity, price, discount, random.random() < 0.1, quantity, product_id)

@@ -1,64 +1,49 @@
 """One seed, one world: a shop, its reviewers and its admins on the project's own code, under faults and then in calm.
 
-The worker is the real batch loop over the real parser, decisions and ledger; only DynamoDB, SQS and time are simulated.
-Invocations interleave: before any call of one, another may run from its beginning to its end (or to its crash).
+The worker is the real batch loop over the real parser, decisions and ledger, the sweeper the real sweep; only DynamoDB,
+SQS and time are simulated. Invocations interleave: before any call of one, another may run from its beginning to its
+end (or to its crash). Each kind of news and of persons is in a share of the worlds, so that the others stay fast.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from copy import replace
-from dataclasses import dataclass
+from contextlib import contextmanager
+from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
+from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo.codec import from_item
+from cashback.adapters.dynamo.documents import order_of
+from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.queues import Queue as StoreEvents
 from cashback.adapters.queues import encode
-from cashback.domain.api_keys import Role
-from cashback.domain.audit import Act, Origin
-from cashback.domain.customers import Profile
+from cashback.domain.due import hour_of
 from cashback.domain.errors import DomainError
-from cashback.domain.ledger import (
-    Entry,
-    EntryStatus,
-    Kind,
-    OnRefusal,
-    Posted,
-    Posting,
-    Refused,
-    Replayed,
-    payload_hash,
-)
-from cashback.domain.money import Currency
-from cashback.domain.news import Delivery
-from cashback.domain.orders import REVIEWED, Order, Review, Status
-from cashback.domain.settings import DEFAULTS
-from cashback.domain.stores import StoreDocument, StoreRecord
-from cashback.domain.times import instant
+from cashback.domain.orders import Order, Status
+from cashback.domain.settings import Clawback
+from cashback.domain.times import Instant, instant
 from cashback.edge.deps import make_books
+from cashback.edge.sweeper import ENOUGH_TIME, Sweep
 from cashback.edge.worker import Batch
-from cashback.services.review_order import approve_order, reject_order
+from tests.simulation.clock import START
 from tests.simulation.dynamo import Clock, Crash, Faults, Rates, SimulatedDynamo, Write
+from tests.simulation.making import CLAIM_DAYS, deliveries, open_store, persons
+from tests.simulation.persons import STORE, Governing
 from tests.simulation.project_tables import table_specs
 from tests.simulation.queue import Queue, Traffic
-from tests.simulation.shop import ShopOrder, life, some_order
+from tests.simulation.shop import some_order
 from tests.simulation.sqs import SimulatedSqs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-STORE = "shop"
-USD = Currency("USD", 2)
+    from cashback.domain.news import Delivery
 
 
-@dataclass(slots=True)
-class Adjustment:
-    """What an admin asks for with one Idempotency-Key, however often the call is repeated."""
-
-    key: str
-    customer_id: str
-    amount: int
-    absolute: bool = False
+NEXT_DAY = START + timedelta(days=1)
+"""When it all is told: after every minute of the shop's day."""
 
 
 class World:
@@ -66,7 +51,7 @@ class World:
 
     def __init__(self, seed: int, *, trace: list[str] | None = None) -> None:
         self.random = random = Random(seed)
-        self.clock = Clock()
+        self.clock = Clock(NEXT_DAY)
         self.faults = Faults(seed=seed, rates=Rates(), trace=trace)
         self.dynamo = SimulatedDynamo(
             table_specs(), clock=self.clock, faults=self.faults, sdk_retries=random.choice((0, 2))
@@ -83,66 +68,63 @@ class World:
             sleep=self.clock.sleep,
             jitter=random.random,
         )
-        self.settings = self._create_store()
-        self.customers = [str(100 + n) for n in range(random.randint(1, 3))]
-        self.orders = [some_order(random, 1_000 + n, self.customers) for n in range(random.randint(1, 4))]
-        self.deliveries = self._deliveries()
-        self.adjustments = [self._adjustment(n) for n in range(random.randint(0, 8))]
+        self.emails = (
+            [f"guest{n}@example.com" for n in range(random.choice((1, 1, 2, 3)))] if random.random() < 0.3 else []
+        )
+        self.sold = ["501", "502", "503"][: random.randint(1, 3)] if random.random() < 0.2 else []
+        self.people_go = random.random() < 0.2
+        self.is_brief = bool(self.emails or self.sold) and random.random() < 0.3
+        """Told of in few words at once: nothing comes later that would mend what was overlooked."""
+        self.settings = open_store(self)
+        self.due = DueIndex(self.books.orders.table)
+        if self.emails:
+            self.due.move_bookmark(hour_of(self.now()))
+        self.customers = [str(100 + n) for n in range(random.randint(2 if self.emails else 1, 3))]
+        self.orders = [
+            some_order(random, 1_000 + n, self.customers, emails=self.emails, sold=self.sold)
+            for n in range(1 if self.is_brief else random.randint(1, 4))
+        ]
+        self.deliveries, self.late = deliveries(self)
+        self.persons = persons(self)
         self.answers: defaultdict[str, set[str]] = defaultdict(set)
         self.verdicts: defaultdict[str, set[str]] = defaultdict(set)
         self.commits: defaultdict[int, list[Write]] = defaultdict(list)
+        self.since: dict[tuple[str, str], Instant] = {}
+        """Since when each verified contact stands."""
+        self.claims: list[tuple[str, set[str]]] = []
+        """Each guest's order that became somebody's, and whose contact it had been before that invocation began."""
+        self.began: Instant = ""
         self.depth = 0
-        self.busy = random.choice((0.0, 0.05, 0.2))
+        self.busy = random.choice((0.2, 0.5)) if self.is_brief else random.choice((0.0, 0.05, 0.2))
+        self.days = random.choice((0, 1)) if self.emails else 0
         self.dynamo.observers.append(self._watch)
 
-    # ---- making the world
-
-    def _create_store(self) -> Any:
-        random = self.random
-        document = {
-            **DEFAULTS,
-            "name": "Shop",
-            "timezone": "Europe/Berlin",
-            "auto_processing": random.random() < 0.7,
-            "base_rate": random.choice(("0.05", "0.1", "0.333333", "1")),
-            "clawback": random.choice(("partial", "partial", "full_or_skip", "allow_negative")),
-            "max_award": random.choice((None, None, "10.00")),
-            "tiers": random.choice(([], [{"name": "Gold", "min_spent": "50.00", "rate": "0.2"}])),
-        }
-        now = instant(self.clock.now())
-        first = StoreDocument(STORE, 1, USD, document, now, now, "test", {})
-        record = StoreRecord(STORE, "Shop", now, None, None)
-        assert (
-            self.books.stores.create(record, first, (), Act("store_created", STORE, now, Origin("test", "r", "-")))
-            is None
-        )
-        return first.settings()
-
-    def _deliveries(self) -> list[Delivery]:
-        """What the shop sends, roughly as it happens: orders interleave, and some messages overtake others."""
-        told = [life(self.random, order) for order in self.orders]
-        deliveries: list[Delivery] = []
-        while any(told):
-            topic, body = self.random.choice([story for story in told if story]).pop(0)
-            now = instant(self.clock.now())
-            deliveries.append(Delivery(STORE, "shopify", topic, f"d{len(deliveries)}", now, body))
-        for i in range(len(deliveries) - 1):
-            if self.random.random() < 0.3:
-                deliveries[i], deliveries[i + 1] = deliveries[i + 1], deliveries[i]
-        return deliveries
-
-    def _adjustment(self, n: int) -> Adjustment:
-        amount = self.random.choice((500, 2_000, -100, -300, -1_000))
-        customer_id = self.random.choice(self.customers)
-        if self.random.random() < 0.25:
-            return Adjustment(f"set{n}", customer_id, abs(amount), absolute=True)
-        return Adjustment(f"adj{n}", customer_id, amount)
-
     def _watch(self, write: Write) -> None:
-        """Keep what each call committed, for the invariants that are about single postings."""
+        """Keep what each call committed, for the invariants that are about single postings, and since when what is."""
         self.commits[write.call].append(write)
+        pk, sk = str(write.key[0]), str(write.key[1])
+        if "#CONTACT#" in pk:
+            self.since[pk, sk] = instant(self.clock.now())
+        is_somebodys = sk == "ORDER" and "customer_pk" in (write.new or {})
+        if self.emails and write.new and is_somebodys and "customer_pk" not in (write.old or {}):
+            self._watch_claim(order_of(from_item(write.new)))
+
+    def _watch_claim(self, order: Order) -> None:
+        body = order.facts.body
+        if body is not None and body.customer_id is None:
+            holders = {keys.contact_holders(STORE, mac) for mac in body.contacts}
+            stand = self.dynamo.engine.table("State").partitions
+            before = {
+                sk for (pk, sk), at in self.since.items() if pk in holders and sk in stand[pk] and at < self.began
+            }
+            self.claims.append((order.order_id, before))
 
     # ---- running it
+
+    def now(self) -> Instant:
+        """The present; no two calls are of one moment."""
+        self.clock.advance(0.001)
+        return instant(self.clock.now())
 
     def run(self) -> World:
         """Chaos, then calm; in the end nothing may be waiting."""
@@ -157,7 +139,7 @@ class World:
         self.faults.before_call = self._interleave
         unsent = list(self.deliveries)
         for _ in range(len(unsent) * 2 + 8):
-            if unsent and self.random.random() < 0.7:
+            while unsent and (self.is_brief or self.random.random() < 0.5):
                 self._send(unsent.pop(0))
             self._invoke(self._actor())
             self.clock.advance(self.random.choice((0, 1, 31, 200)))
@@ -168,31 +150,39 @@ class World:
         self.faults.calm()
         self.faults.before_call = None
         self.queue.calm()
+        self._drain()
+        for delivery in self.late:
+            self._send(delivery)
+        self._drain()
+        for person in self.persons:
+            person.again(self)
+        if any(order.claim_until for order in self.documents().values()):
+            self.clock.advance(timedelta(days=CLAIM_DAYS, hours=1))
+            self._invoke(self.sweep)
+
+    def _drain(self) -> None:
         for _ in range(300):
-            self.work()
-            self.clock.advance(100)
             if not self.queue.messages:
-                break
-        for adjustment in self.adjustments:
-            self.adjust(adjustment)
-        for order in self.orders:
-            self.review(order)
+                return
+            self._invoke(self.work)
+            self.clock.advance(100)
 
     def _send(self, delivery: Delivery) -> None:
         self.queue.send(encode(delivery), group=delivery.store_id)
 
     def _actor(self) -> Callable[[], None]:
         drawn = self.random.random()
-        if drawn < 0.25 and self.adjustments:
-            adjustment = self.random.choice(self.adjustments)
-            return lambda: self.adjust(adjustment)
         if drawn < 0.4:
-            order = self.random.choice(self.orders)
-            return lambda: self.review(order)
+            person = self.random.choice(self.persons)
+            return lambda: person.act(self)
+        if self.emails and drawn < 0.43:
+            return self.sweep
         return self.work
 
     def _invoke(self, actor: Callable[[], None]) -> None:
         """One invocation of a function, which may be killed."""
+        if not self.depth:
+            self.began = instant(self.clock.now())
         self.depth += 1
         try:
             actor()
@@ -209,7 +199,7 @@ class World:
 
     def work(self) -> None:
         """One invocation of the event worker."""
-        records = self.queue.receive(self.random.randint(1, 5))
+        records = self.queue.receive(1 if self.is_brief else self.random.randint(1, 5))
         if not records:
             return
         sqs = cast("Any", SimulatedSqs([self.queue, self.dead], self.faults))
@@ -219,57 +209,32 @@ class World:
             if record["messageId"] not in failed:
                 self.queue.delete(record["receiptHandle"])
 
-    def adjust(self, adjustment: Adjustment) -> None:
-        """An admin's call, made again until it is answered; the answer must never change."""
-        entry = Entry(
-            cause=f"adm:{adjustment.key}",
-            kind=Kind.MANUAL,
-            amount=adjustment.amount,
-            actor="admin",
-            payload_hash=payload_hash(adjustment.key),
-        )
-        now = instant(self.clock.now())
-        posting = Posting(STORE, adjustment.customer_id, now, entries=(entry,), on_refusal=OnRefusal.FINAL)
+    def sweep(self) -> None:
+        """One invocation of the sweeper; now and then the first one for a day."""
+        if self.days and self.random.random() < 0.3:
+            self.days -= 1
+            self.clock.advance(timedelta(days=CLAIM_DAYS))
         try:
-            self.books.customers.create(STORE, Profile(adjustment.customer_id, "", now), now)
-            if adjustment.absolute:
-                outcome = self.books.ledger.set_available(replace(posting), adjustment.amount)
-            else:
-                outcome = self.books.ledger.post(posting)
+            Sweep(self.books, self.due, lambda: 10 * ENOUGH_TIME, clock=self.clock.now).run()
         except DomainError as error:
-            if not (error.retryable or adjustment.absolute):
+            if not error.retryable:
                 raise
-            return
-        match outcome:
-            case Posted(entries=entries) | Replayed(entries=entries):
-                rejected = entries[0].status is EntryStatus.REJECTED
-                self.answers[adjustment.key].add("refused" if rejected else f"posted {entries[0].amount}")
-            case Refused():
-                self.answers[adjustment.key].add("refused")
-            case _:
-                self.answers[adjustment.key].add(repr(outcome))
 
-    def review(self, shop_order: ShopOrder) -> None:
-        """Two reviewers look at one order; each acts on what it saw, and repeats its call until it is answered."""
-        reviewer = self.random.choice(("ann", "bob"))
-        key = f"{reviewer}:{shop_order.order_id}"
+    @contextmanager
+    def answering(self, key: str) -> Iterator[None]:
+        """A call under a key. Refused it may be, but not once it was answered."""
         try:
-            order = self.books.orders.get(STORE, shop_order.order_id)
-            if order is None or (order.status not in REVIEWED and order.review is None):
-                return
-            now = instant(self.clock.now())
-            if reviewer == "ann":
-                review = Review("approved", "ann", now, payload_hash(key), "body", expected=order.calculated)
-                decided, _ = approve_order(self.books, self.settings, order.order_id, review, Role.ADMIN)
-            else:
-                review = Review("rejected", "bob", now, payload_hash(key), "body")
-                decided, _ = reject_order(self.books, self.settings, order.order_id, "suspicious", review)
-        except DomainError:
-            return
-        assert decided.review is not None
-        self.verdicts[order.order_id].add(decided.review.verdict)
+            yield
+        except DomainError as error:
+            if self.answers[key] and not error.retryable:
+                self.answers[key].add(f"refused: {error.code}")
 
     # ---- what is left of it
+
+    def policies(self) -> set[Clawback]:
+        """Every clawback policy that there may have been."""
+        changed = [person.changes for person in self.persons if isinstance(person, Governing)]
+        return {self.settings.clawback, *(Clawback(one["clawback"]) for one in changed if "clawback" in one)}
 
     def documents(self) -> dict[str, Order]:
         """Every order as it stands."""

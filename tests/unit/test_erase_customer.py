@@ -6,6 +6,7 @@ from cashback.domain.api_keys import Role
 from cashback.domain.news import CustomerNews
 from cashback.domain.orders import Review, Status
 from cashback.services import erase_customer
+from cashback.services.erase_customer import forget_contacts
 from cashback.services.record_customer import record_customer
 from cashback.services.review_order import approve_order, reject_order
 from tests.unit.builders import CUSTOMER, NOW, ORDER, STORE, Shop, at, line, news, paid, refund, units
@@ -85,6 +86,23 @@ def test_contacts_given_up_are_looked_at() -> None:
     held = tell(shop, **ADA).contacts
     assert erase(shop).contacts == held != frozenset()
     assert owners(shop, "ada@example.com") == set()
+    assert erase(shop).contacts == held, "a first erasure may have been cut off before it looked"
+
+
+def test_lost_contacts_are_forgotten_once_they_were_looked_at() -> None:
+    shop = Shop()
+    for customer_id, email in ((CUSTOMER, "ada@example.com"), (OTHER, "other@example.com")):
+        tell(shop, customer_id, email=email, email_verified=True)
+    merge(shop)
+    forget_contacts(shop.books, STORE, OTHER, set(profile(shop, OTHER).given_up))
+    (lost,) = profile(shop, OTHER).given_up
+    assert merge(shop).recorded.contacts >= {lost}
+    looked_for = erase(shop, OTHER).contacts
+    assert looked_for == {lost, *profile(shop).given_up}
+    forget_contacts(shop.books, STORE, OTHER, {lost})
+    assert [bool(profile(shop, one).given_up) for one in (CUSTOMER, OTHER)] == [True, False]
+    forget_contacts(shop.books, STORE, OTHER, looked_for)
+    assert (profile(shop).given_up, erase(shop, OTHER).contacts) == ((), frozenset())
 
 
 def test_of_an_unknown_customer_a_tombstone_keeps_older_news_out() -> None:

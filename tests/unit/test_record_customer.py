@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cashback.domain.customers import Profile, profile_of
+from cashback.domain.contacts import contacts_of
+from cashback.domain.customers import MOST_GIVEN_UP, Profile, profile_of
 from cashback.domain.errors import Busy
 from cashback.domain.news import CustomerNews
 from cashback.services.record_customer import create_customer
@@ -47,8 +48,27 @@ def test_a_contact_that_is_changed_or_no_longer_verified_is_given_up_and_looked_
     assert changed.contacts > first.contacts
     doubted = tell(shop, second=2, email="new@example.com")
     assert owners(shop, "new@example.com") == set()
-    assert doubted.contacts == changed.contacts - first.contacts
+    assert doubted.contacts == changed.contacts
     assert profile(shop).contacts == ()
+
+
+def test_news_that_come_again_look_once_more_for_what_they_gave_up() -> None:
+    shop = Shop()
+    held = tell(shop, **ADA).contacts
+    assert tell(shop, second=1, name="Ada Brandt").contacts == held
+    again = tell(shop, second=1, name="Ada Brandt")
+    assert (again.changed, again.contacts) == (False, held)
+    back = tell(shop, second=2, **ADA)
+    assert (back.contacts, profile(shop).given_up) == (held, ())
+
+
+def test_the_last_contacts_given_up_are_remembered_and_no_more() -> None:
+    shop = Shop()
+    for n in range(MOST_GIVEN_UP + 3):
+        tell(shop, second=n, email=f"ada{n}@example.com", email_verified=True)
+    emails = [contacts_of(f"ada{n}@example.com", None) for n in range(2, MOST_GIVEN_UP + 2)]
+    last = [mac for email in emails for mac in shop.books.contacts.macs(STORE, email)]
+    assert list(profile(shop).given_up) == last
 
 
 def test_news_that_come_again_change_nothing_and_are_looked_at_again() -> None:

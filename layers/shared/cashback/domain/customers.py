@@ -12,13 +12,18 @@ from cashback.domain.times import Instant
 MOST_CONTACTS: Final = 40
 """Verified contacts that one customer inherits; an e-mail and a phone of their own may come on top."""
 
+MOST_GIVEN_UP: Final = 10
+"""Contacts that a profile remembers to have lost."""
+
 
 class Profile(Struct, frozen=True):
     """What is known of a person; ``customer_id`` is the shop's id, and all that orders and entries ever hold.
 
     ``updated_at`` is when the shop last changed it: an older piece of news never overwrites a newer one. ``contacts``
     are the keyed hashes that stand among the verified contacts for this customer: the person's own, and those taken
-    over in merges. ``rev`` counts the writes; each stands only over the one it was made from.
+    over in merges. ``given_up`` are those that stood so last, and do no longer: guests' orders may wait for just that,
+    and the delivery that took them away may have been cut off before it looked. ``rev`` counts the writes; each stands
+    only over the one it was made from.
 
     ``erased_at``: a tombstone, without personal data, which only a strictly newer customer event opens anew.
     ``merged_into``: a marker, without personal data, which nothing ever fills.
@@ -35,6 +40,7 @@ class Profile(Struct, frozen=True):
     birthday: str | None = None
     tags: tuple[str, ...] = ()
     contacts: tuple[str, ...] = ()
+    given_up: tuple[str, ...] = ()
     erased_at: Instant | None = None
     merged_into: str | None = None
     rev: int = 1
@@ -76,18 +82,28 @@ def profile_of(news: CustomerNews, known: Profile | None, now: Instant) -> Profi
     return Profile(**{name: _filled(getattr(known, name), getattr(told, name)) for name in Profile.__struct_fields__})
 
 
+def remembering(profile: Profile, known: Profile) -> Profile:
+    """Return the profile that follows ``known``, with the contacts that it has no longer among those given up."""
+    lost = sorted(set(known.contacts) - set(profile.contacts))
+    given_up = dict.fromkeys(mac for mac in (*known.given_up, *lost) if mac not in profile.contacts)
+    return replace(profile, given_up=tuple(given_up)[-max(MOST_GIVEN_UP, len(lost)) :])
+
+
 def tombstone_of(known: Profile, at: Instant) -> Profile:
     """Return what is left of a person who was erased as of ``at``.
 
-    Not before what is known already: the very event that told it may come again, and must open nothing.
+    Not before what is known already: the very event that told it may come again, and must open nothing. The contacts
+    given up are to be forgotten too, once orders were looked for.
     """
     erased_at = max(at, known.updated_at, known.erased_at or at)
-    return Profile(known.customer_id, erased_at, known.created_at, erased_at=erased_at, rev=known.rev)
+    bare = Profile(known.customer_id, erased_at, known.created_at, erased_at=erased_at, rev=known.rev)
+    return remembering(bare, known)
 
 
 def marker_of(known: Profile, into: str) -> Profile:
     """Return what is left of an id whose person is another customer now."""
-    return Profile(known.customer_id, known.updated_at, known.created_at, merged_into=into, rev=known.rev)
+    bare = Profile(known.customer_id, known.updated_at, known.created_at, merged_into=into, rev=known.rev)
+    return remembering(bare, known)
 
 
 def heir_of(kept: Profile, merged: Profile) -> Profile:

@@ -28,7 +28,7 @@ from cashback.domain.times import instant
 from cashback.edge.clock import utc
 from cashback.edge.log import log, metric
 from cashback.services.books import Books
-from cashback.services.erase_customer import erase_customer
+from cashback.services.erase_customer import erase_customer, forget_contacts
 from cashback.services.manage_products import forget_product, record_product
 from cashback.services.merge_customers import merge_customers
 from cashback.services.read_store import read_settings
@@ -132,6 +132,8 @@ class Batch(Struct):
                     return
                 recorded, said = merged.recorded, "customers_merged"
         settled = settle_claims(self.books, settings, recorded.contacts, now)
+        if not isinstance(news, CustomerNews):
+            forget_contacts(self.books, store_id, ids["customer"], recorded.contacts)
         log(said if recorded.changed else "event_unchanged", **ids, contacts=len(recorded.contacts), settled=settled)
 
     def _data_request(self, settings: Settings, news: DataRequested, ids: dict[str, str]) -> None:

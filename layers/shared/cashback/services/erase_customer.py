@@ -3,6 +3,7 @@
 Each step can be repeated: news that come again, after a crash anywhere, end alike.
 """
 
+from collections.abc import Set as AbstractSet
 from copy import replace
 from typing import Final
 
@@ -41,17 +42,39 @@ def erase_customer(
             continue
         known = books.customers.get(store_id, live)
         if known is not None and known.erased_at is None and at < known.updated_at <= now:
-            return Recorded(changed=False, contacts=frozenset(known.contacts))
+            return Recorded(changed=False, contacts=frozenset({*known.contacts, *known.given_up}))
         if known is None or known.merged_into is not None:
             continue
-        if not all(_blanked(books, store_id, one) for one in books.history.merged_from(store_id, live)):
+        merged = books.history.merged_from(store_id, live)
+        if not all(_blanked(books, store_id, one) for one in merged):
             continue
         recorded = _buried(books, store_id, known, at, origin, now)
         if recorded is None:
             continue
         erase_words(books, store_id, live, now)
-        return recorded
+        markers = [books.customers.get(store_id, one) for one in merged]
+        theirs = {mac for marker in markers if marker for mac in marker.given_up}
+        return replace(recorded, contacts=recorded.contacts | theirs)
     raise Busy("the profile keeps changing")
+
+
+def forget_contacts(books: Books, store_id: str, customer_id: str, looked_for: AbstractSet[str]) -> None:
+    """Take even the hashes of lost contacts from an erased customer and all merged into them, once orders that may wait
+    for these were looked for. Of one who is not erased they stay.
+
+    :raises Busy: a profile was changed meanwhile, or the tables are out of reach; safe to repeat.
+    """
+    live = books.ledger.live_account(store_id, customer_id).customer_id
+    known = books.customers.get(store_id, live)
+    if known is None or known.erased_at is None:
+        return
+    for one in (live, *books.history.merged_from(store_id, live)):
+        profile = books.customers.get(store_id, one)
+        if profile is None or looked_for.isdisjoint(profile.given_up):
+            continue
+        left = tuple(mac for mac in profile.given_up if mac not in looked_for)
+        if not books.customers.save(store_id, replace(profile, given_up=left, rev=profile.rev + 1)):
+            raise Busy("the profile keeps changing")
 
 
 def erase_words(books: Books, store_id: str, customer_id: str, now: Instant) -> None:
@@ -69,7 +92,7 @@ def _buried(books: Books, store_id: str, known: Profile, at: Instant, origin: Or
     else was first."""
     tombstone = tombstone_of(known, at)
     if tombstone == known:
-        return Recorded(changed=False)
+        return Recorded(changed=False, contacts=frozenset(known.given_up))
     tombstone = replace(tombstone, rev=known.rev + 1)
     saved = books.customers.save(
         store_id,
@@ -78,7 +101,7 @@ def _buried(books: Books, store_id: str, known: Profile, at: Instant, origin: Or
         _audited(books, store_id, tombstone, origin, now),
         *books.contacts.changes(store_id, known.customer_id, known.contacts, ()),
     )
-    return Recorded(changed=True, contacts=frozenset(known.contacts)) if saved else None
+    return Recorded(changed=True, contacts=frozenset(tombstone.given_up)) if saved else None
 
 
 def _blanked(books: Books, store_id: str, customer_id: str) -> bool:

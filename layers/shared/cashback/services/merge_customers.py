@@ -72,7 +72,7 @@ def _hand_over(books: Books, store_id: str, deleted_id: str, now: Instant) -> Re
     if kept.erased_at is not None:
         erase_words(books, store_id, deleted_id, now)
     if deleted.merged_into is not None:
-        return Recorded(changed=False, contacts=frozenset(kept.contacts))
+        return Recorded(changed=False, contacts=frozenset({*deleted.given_up, *kept.contacts}))
     heir = replace(heir_of(kept, deleted), rev=kept.rev + 1)
     marker = replace(marker_of(deleted, into), rev=deleted.rev + 1)
     saved = books.customers.save(
@@ -82,4 +82,4 @@ def _hand_over(books: Books, store_id: str, deleted_id: str, now: Instant) -> Re
         *books.contacts.changes(store_id, deleted_id, deleted.contacts, ()),
         *books.contacts.changes(store_id, live, kept.contacts, heir.contacts),
     )
-    return Recorded(changed=True, contacts=frozenset({*deleted.contacts, *heir.contacts})) if saved else None
+    return Recorded(changed=True, contacts=frozenset({*marker.given_up, *heir.contacts})) if saved else None

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from cashback.domain.customers import Profile, profile_of
+from cashback.domain.customers import Profile, profile_of, remembering
 from cashback.domain.errors import Busy
 from cashback.domain.news import CustomerNews
 from cashback.domain.times import Instant
@@ -18,7 +18,7 @@ TRIES: Final = 5
 class Recorded(Struct, frozen=True):
     """What became of news of a person, and under which keyed hashes guests' orders may wait for just that.
 
-    ``contacts`` are those of the person as they are now, and those just given up. Look after the write, each time: an
+    ``contacts`` are those of the person as they are now, and those last given up. Look after the write, each time: an
     order and a customer both write first and then look, so that one of them sees the other; and a first delivery may
     have been cut off between the two.
     """
@@ -40,13 +40,13 @@ def record_customer(books: Books, store_id: str, news: CustomerNews, now: Instan
                 return created
             continue
         told = profile_of(news, known, now)
-        profile = replace(told, contacts=_held(books, store_id, known, told))
+        profile = remembering(replace(told, contacts=_held(books, store_id, known, told)), known)
         if profile == known:
-            return Recorded(changed=False, contacts=frozenset(known.contacts))
+            return Recorded(changed=False, contacts=frozenset({*known.contacts, *known.given_up}))
         opens = (books.customers.mark(store_id, profile),) if known.erased_at else ()
         moved = books.contacts.changes(store_id, known.customer_id, known.contacts, profile.contacts)
         if books.customers.save(store_id, replace(profile, rev=known.rev + 1), *moved, *opens):
-            return Recorded(changed=True, contacts=frozenset({*known.contacts, *profile.contacts}))
+            return Recorded(changed=True, contacts=frozenset({*profile.contacts, *profile.given_up}))
     raise Busy("the profile keeps changing")
 
 

@@ -83,12 +83,14 @@ def _item(store_id: str, profile: Profile) -> Item:
     values = {name: value for name in _FIELDS if (value := getattr(profile, name)) not in (None, False, ())}
     if profile.tags:
         values["tags"] = json.dumps(profile.tags)
-    if profile.contacts:
-        values["contacts"] = list(profile.contacts)
+    for name in ("contacts", "given_up"):
+        if name in values:
+            values[name] = list(values[name])
     return {"pk": pk, "sk": sk, **values}
 
 
 def _profile_of(item: Item) -> Profile:
     values = {name: item[name] for name in _FIELDS if name in item}
-    lists = {"tags": tuple(json.loads(item.get("tags", "[]"))), "contacts": tuple(item.get("contacts", ()))}
+    lists = {name: tuple(item.get(name, ())) for name in ("contacts", "given_up")}
+    lists["tags"] = tuple(json.loads(item.get("tags", "[]")))
     return Profile(**{**values, **lists})
