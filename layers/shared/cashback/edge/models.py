@@ -579,14 +579,31 @@ class Transaction(Answer):
     created_at: Instant
 
 
+class Redemption(Answer):
+    """What an order took from the balance, or should have, for the part that was paid with cashback, less what came
+    back; of it the balance lacked ``owed``, which is still taken, and ``waived``."""
+
+    redeemed: Amount
+    owed: Amount
+    waived: Amount
+
+
 class OrderDetail(Order):
-    """An order with all that is known of it. ``taken`` + ``owed`` + ``waived`` is what refunds have called back."""
+    """An order with all that is known of it. ``taken`` + ``owed`` + ``waived`` is what refunds have called back.
+
+    ``missing`` are the products it waits for. ``additions_pending``: lines added after the award may earn, and wait for
+    ``process``.
+    """
 
     lines: list[OrderLine]
     refunds: list[OrderRefund]
     taken: Amount
     owed: Amount
     waived: Amount
+    redemption: Redemption | None
+    missing: list[str]
+    claimable_until: Instant | None
+    additions_pending: bool
     transactions: list[Transaction]
     reviews: list[OrderReview]
     history: list[OrderStep]

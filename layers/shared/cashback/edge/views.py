@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cashback.domain import orders
 from cashback.domain.api_keys import ApiKey
+from cashback.domain.cashback import additions_pending
 from cashback.domain.customers import Profile
 from cashback.domain.facts import Line, Refund
 from cashback.domain.ledger import Account, EntryStatus, HistoryLine, Kind
@@ -203,9 +204,9 @@ def imports(made: Iterable["Imported"]) -> models.ImportedOrders:
     return models.ImportedOrders(results=results)
 
 
-def order_detail(document: orders.Order, lines: Iterable[HistoryLine], currency: Currency) -> models.OrderDetail:
+def order_detail(document: orders.Order, lines: Iterable[HistoryLine], store: StoreSettings) -> models.OrderDetail:
     """Return an order with all that is known of it, and its entries in the ledger."""
-    body = document.facts.body
+    body, currency = document.facts.body, store.currency
     return models.OrderDetail(
         **_order(document, currency),
         lines=_lines(body.lines if body else (), document.calculation.lines, currency),
@@ -213,6 +214,10 @@ def order_detail(document: orders.Order, lines: Iterable[HistoryLine], currency:
         taken=amount(Money(document.taken, currency)),
         owed=amount(Money(document.owed, currency)),
         waived=amount(Money(document.waived, currency)),
+        redemption=_redemption(document, currency),
+        missing=sorted(document.missing) if document.awaited_products else [],
+        claimable_until=document.claimable_until if document.customer_id is None else None,
+        additions_pending=additions_pending(document, store),
         transactions=[transaction(line, currency) for line in lines],
         reviews=[_review(document, review, currency) for review in document.reviews],
         history=[_step(step) for step in document.history],
@@ -299,6 +304,16 @@ def _lines(lines: Iterable[Line], awards: Iterable[LineAward], currency: Currenc
             )
         )
     return shown
+
+
+def _redemption(document: orders.Order, currency: Currency) -> models.Redemption | None:
+    if not document.redemption_posted:
+        return None
+    return models.Redemption(
+        redeemed=amount(Money(document.redeemed, currency)),
+        owed=amount(Money(document.redemption_owed, currency)),
+        waived=amount(Money(document.redemption_waived, currency)),
+    )
 
 
 def _refund(refund: Refund, currency: Currency) -> models.OrderRefund:
