@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from cashback.domain import products
 from cashback.domain.api_keys import Role
+from cashback.domain.audit import ActsWanted
 from cashback.domain.ledger import Kind
 from cashback.domain.names import Source
 from cashback.domain.orders import Status
@@ -299,6 +300,39 @@ class ApiKeyPage(Answer):
     """Some API keys."""
 
     items: list[ApiKey]
+    next_cursor: str | None
+
+
+class AuditQuery(Request):
+    """Which acts."""
+
+    from_: Moment | None = Field(default=None, alias="from")
+    to: Moment | None = None
+    limit: Limit = 20
+    cursor: str | None = None
+
+    def wanted(self) -> ActsWanted:
+        """Return what the list is asked for."""
+        return ActsWanted(self.from_, self.to)
+
+
+class AuditAct(Answer):
+    """What somebody did to ``target``, and what it was and became where that is not in the act itself."""
+
+    what: str
+    target: str
+    at: Instant
+    actor: str
+    request_id: str
+    source_ip: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class AuditPage(Answer):
+    """Some acts, newest first."""
+
+    items: list[AuditAct]
     next_cursor: str | None
 
 

@@ -1,11 +1,13 @@
 """What the domain knows, in the words and shapes of the API."""
 
+import json
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from cashback.domain import orders
 from cashback.domain.api_keys import ApiKey
+from cashback.domain.audit import Act
 from cashback.domain.cashback import additions_pending
 from cashback.domain.customers import Profile
 from cashback.domain.facts import Line, Refund
@@ -111,6 +113,24 @@ def _api_key(key: ApiKey) -> dict[str, Any]:
 def api_key_page(keys: Iterable[ApiKey], next_cursor: str | None) -> models.ApiKeyPage:
     """Return a page of keys."""
     return models.ApiKeyPage(items=[api_key(key) for key in keys], next_cursor=next_cursor)
+
+
+def audit_page(acts: Iterable[Act], next_cursor: str | None) -> models.AuditPage:
+    """Return a page of the audit."""
+    return models.AuditPage(items=[_act(act) for act in acts], next_cursor=next_cursor)
+
+
+def _act(act: Act) -> models.AuditAct:
+    return models.AuditAct(
+        what=act.what,
+        target=act.target,
+        at=act.at,
+        actor=act.origin.actor,
+        request_id=act.origin.request_id,
+        source_ip=act.origin.source_ip,
+        before=None if act.before is None else json.loads(act.before),
+        after=None if act.after is None else json.loads(act.after),
+    )
 
 
 def store_summary(document: StoreDocument) -> models.StoreSummary:

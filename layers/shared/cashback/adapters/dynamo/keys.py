@@ -169,7 +169,12 @@ def store(store_id: str) -> Key:
 
 def audit(store_id: str, at: str, act_id: str) -> Key:
     """One line of the audit of admin acts, by month."""
-    return Key(_pk(store_id, "AUDIT", at[:7]), f"{at}#{act_id}")
+    return Key(audit_month(store_id, at[:7]), f"{at}#{act_id}")
+
+
+def audit_month(store_id: str, month: str) -> str:
+    """Partition of the audit of one month, as in ``2026-11``."""
+    return _pk(store_id, "AUDIT", month)
 
 
 def data_request(store_id: str, request_id: str) -> Key:
