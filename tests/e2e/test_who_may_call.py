@@ -60,6 +60,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/platform/stores"): Call(422, {"store_id": "no", "name": "No", "currency": "USD", "timezone": "UTC"}),
     ("GET", "/platform/stores/{store_id}"): Call(),
     ("POST", "/platform/stores/{store_id}/webhook-secrets"): Call(422, {"source": "magento"}),
+    ("POST", "/platform/stores/{store_id}/close"): Call(422, {"reason": 5}),
     ("POST", "/platform/stores/{store_id}/api-keys"): Call(422, {"name": "x", "role": "owner"}),
 }
 ADMIN_ONLY = {("PATCH", "/v1/store"), ("POST", "/v1/orders/import")}

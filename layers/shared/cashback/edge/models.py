@@ -206,6 +206,12 @@ class RotateSecret(Request):
     keep_previous: Flag = True
 
 
+class CloseStore(Request):
+    """Why a store is closed; the audit keeps it."""
+
+    reason: Comment
+
+
 class CreateApiKey(Request):
     """An API key to make."""
 
@@ -345,6 +351,7 @@ class StoreSummary(Answer):
     timezone: str
     version: int
     created_at: Instant
+    closed_at: Instant | None
 
 
 class NewStore(StoreSummary):

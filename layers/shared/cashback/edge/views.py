@@ -156,6 +156,7 @@ def _summary(document: StoreDocument) -> dict[str, Any]:
         "timezone": document.document["timezone"],
         "version": document.version,
         "created_at": document.created_at,
+        "closed_at": document.closed_at,
     }
 
 
