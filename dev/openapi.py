@@ -1,4 +1,5 @@
-"""docs/openapi.json, from the handlers themselves: `python -m dev.openapi` writes it, `--print` shows it.
+"""docs/openapi.json, from the handlers themselves: `PYTHONPATH=layers/shared python -m dev.openapi` writes it, with
+`--print` it shows it.
 
 The functions register their routes without answers' models, which a cold start has no use for; here the same handlers
 are registered once more, with everything that readers want to know.
@@ -14,10 +15,10 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.models import Server
 from pydantic import BaseModel
 
-from cashback.domain.names import SOURCES
 from cashback.edge.http import Api, Route
 from cashback.edge.models import Problem
 from cashback.edge.problems import PROBLEM_JSON
+from dev import openapi_webhooks
 from dev.project import ROOT
 
 DOCUMENT: Final = ROOT / "docs" / "openapi.json"
@@ -64,9 +65,9 @@ def build() -> Schema:
             "description": "Amounts are texts with exactly the decimals of the store's currency; times are RFC 3339.",
         },
         "servers": [{"url": "{api_url}", "variables": {"api_url": {"default": "https://api.example.com"}}}],
-        "paths": {**paths, **webhook()},
+        "paths": {**paths, **openapi_webhooks.paths()},
         "components": {
-            "schemas": {**schemas, **problem_schemas()},
+            "schemas": {**schemas, **problem_schemas(), **openapi_webhooks.schemas()},
             "responses": {
                 f"Problem{status}": {
                     "description": why,
@@ -96,7 +97,7 @@ def of_function(api: Api) -> Schema:
             route.method,
             status_code=route.status,
             summary=summary(route),
-            operation_id=route.handler.__name__,
+            operation_id=operation_id(route),
             tags=[route.rule.split("/")[2]],
             responses=answer(route),
         )(route.handler)
@@ -125,6 +126,12 @@ def problem_schemas() -> Schema:
 def summary(route: Route) -> str:
     """The first line of the handler's docstring."""
     return (route.handler.__doc__ or "").strip().splitlines()[0]
+
+
+def operation_id(route: Route) -> str:
+    """The handler's name, which the operator's and the stores' functions may share."""
+    name = route.handler.__name__
+    return name if route.role else f"platform_{name}"
 
 
 def answer(route: Route) -> dict[int, Any]:
@@ -213,39 +220,6 @@ def forget_unsent(schema: Any) -> None:
             forget_unsent(part)
 
 
-def webhook() -> Schema:
-    """The other entrance, which has an address of its own and no resolver."""
-    answers = {
-        "200": "Accepted; what it says is decided later, and business problems are never errors here",
-        "400": "Not the bytes that were announced",
-        "401": "No valid signature, or no such store",
-        "413": "Too large",
-        "415": "A content encoding",
-        "503": "The store's secret is out of reach: send it again",
-    }
-    parameters = [
-        {"name": "store_id", "in": "path", "required": True, "schema": {"type": "string"}},
-        {
-            "name": "source",
-            "in": "path",
-            "required": True,
-            "schema": {"type": "string", "enum": list(SOURCES)},
-        },
-    ]
-    operation = {
-        "summary": "Deliver a storefront's event.",
-        "description": "Authenticated by the signature of the raw body, in the source's own scheme.",
-        "operationId": "deliver_webhook",
-        "tags": ["webhooks"],
-        "security": [],
-        "parameters": parameters,
-        "requestBody": {"required": True, "content": {"application/json": {"schema": {}}}},
-        "responses": {status: {"description": why} for status, why in answers.items()},
-    }
-    url = {"url": "{webhook_url}", "variables": {"webhook_url": {"default": "https://webhooks.example.com"}}}
-    return {"/webhooks/{store_id}/{source}": {"servers": [url], "post": operation}}
-
-
 def main() -> None:
     """Write the document, or print it."""
     if "--print" in sys.argv[1:]:
@@ -255,5 +229,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT / "layers" / "shared"))
     main()

@@ -51,7 +51,7 @@ def read_order(order_id: Annotated[StoredId, Path()]) -> Response[OrderDetail]:
     """Read an order with its lines, refunds, transactions and history."""
     store_id, books = api.caller().store_id, deps.books()
     order, lines = read_orders.read_order(books, store_id, order_id)
-    return answer(views.order_detail(order, lines, read_settings(books, store_id).currency))
+    return answer(views.order_detail(order, lines, read_settings(books, store_id).settings()))
 
 
 @api.route("POST", "/v1/orders/<order_id>/approve", Role.OPERATOR, needs_key=True)

@@ -8,6 +8,7 @@ from cashback.edge.fields import StoreId
 from cashback.edge.http import Api, Path, Response, answer
 from cashback.edge.minting import mint_asked_key, mint_secret, mint_store
 from cashback.edge.models import (
+    CloseStore,
     CreateApiKey,
     CreateStore,
     NewApiKey,
@@ -16,6 +17,7 @@ from cashback.edge.models import (
     RotateSecret,
     StoreSummary,
 )
+from cashback.services.close_store import close_store, open_store
 from cashback.services.create_store import create_store
 from cashback.services.manage_api_keys import create_api_key
 from cashback.services.read_store import read_settings
@@ -55,9 +57,17 @@ def rotate_secret(store_id: Annotated[StoreId, Path()], body: RotateSecret) -> R
 def create_key(store_id: Annotated[StoreId, Path()], body: CreateApiKey) -> Response[NewApiKey]:
     """Make an API key for a store that lost its own; it is shown in this answer only."""
     origin, at = api.operator().origin, now()
-    minted = mint_asked_key(read_settings(deps.books(), store_id).store_id, body, api.request(body), origin, at)
+    store = open_store(deps.books().stores, store_id)
+    minted = mint_asked_key(store.store_id, body, api.request(body), origin, at)
     key, replayed = create_api_key(deps.api_keys(), store_id, minted.key, origin, at)
     return answer(views.new_api_key(key, None if replayed else minted.text), 201, replayed=replayed)
+
+
+@api.route("POST", "/platform/stores/<store_id>/close", None)
+def close(store_id: Annotated[StoreId, Path()], body: CloseStore) -> Response[StoreSummary]:
+    """Close a store for good: it hears nothing more, its secrets and keys stop, and all its customers are erased."""
+    document = close_store(deps.books(), store_id, body.reason, api.operator().origin, now())
+    return answer(views.store_summary(document))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

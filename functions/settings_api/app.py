@@ -1,4 +1,4 @@
-"""The store's settings, the state of its engine, and its API keys."""
+"""The store's settings, the state of its engine, its API keys, and the audit of all that was done to them."""
 
 from typing import Annotated, Any
 
@@ -10,6 +10,8 @@ from cashback.edge.minting import mint_asked_key
 from cashback.edge.models import (
     ApiKeyPage,
     ApiKeysQuery,
+    AuditPage,
+    AuditQuery,
     ChangedSettings,
     ChangeStore,
     CreateApiKey,
@@ -19,6 +21,7 @@ from cashback.edge.models import (
 )
 from cashback.services.change_settings import change_settings
 from cashback.services.manage_api_keys import create_api_key, delete_api_key, list_api_keys
+from cashback.services.read_audit import read_audit
 from cashback.services.read_store import read_settings, read_status
 
 api = Api()
@@ -68,6 +71,14 @@ def delete_key(api_key_id: Annotated[Id, Path()]) -> Response[None]:
     who = api.caller()
     delete_api_key(deps.api_keys(), who.store_id, api_key_id, who.api_key_id, who.origin, now())
     return Response(204)
+
+
+@api.route("GET", "/v1/audit", Role.ADMIN)
+def list_acts(query: Annotated[AuditQuery, Query()]) -> Response[AuditPage]:
+    """List who changed settings, keys and secrets, erased or asked for data, newest first."""
+    store_id, cursors = api.caller().store_id, api.cursors(query)
+    acts, place = read_audit(deps.books(), store_id, query.wanted(), query.limit, cursors.read(query.cursor), now())
+    return answer(views.audit_page(acts, cursors.make(place)))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -14,13 +14,14 @@ from tests.e2e.shop import Shop, at_once, plain, problem
 
 CUSTOMER = 7001
 ORDERS, KEYS, TRANSACTIONS = "/v1/orders", "/v1/api-keys", f"/v1/customers/{CUSTOMER}/transactions"
-LISTS = {ORDERS: "order_id", KEYS: "api_key_id", TRANSACTIONS: "transaction_id"}
+AUDIT = "/v1/audit"
+LISTS = {ORDERS: "order_id", KEYS: "api_key_id", TRANSACTIONS: "transaction_id", AUDIT: "request_id"}
 SOLD = 7
 
 
 @pytest.fixture(scope="module")
 def shop(stack: DeployedStack, make_store: Callable[..., Store]) -> Shop:
-    """A store with seven orders of one customer, eight keys and eight transactions; no test here changes it."""
+    """A store with seven orders of one customer, eight keys, transactions and acts; no test here changes it."""
     shop = Shop(stack, make_store())
     sales = [shop.sell(customer_id=CUSTOMER) for _ in range(SOLD)]
     shop.tell("refunds/create", sales[0].refund())

@@ -40,6 +40,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/v1/api-keys"): Call(),
     ("POST", "/v1/api-keys"): Call(422, {"name": "late", "role": "viewer", "expires_at": LONG_AGO}),
     ("DELETE", "/v1/api-keys/{api_key_id}"): Call(404, ids=MISSING),
+    ("GET", "/v1/audit"): Call(),
     ("GET", "/v1/orders"): Call(),
     ("GET", "/v1/orders/{order_id}"): Call(),
     ("POST", "/v1/orders/{order_id}/approve"): Call(404, {"expected_amount": "1.00"}, ids=MISSING),
@@ -59,6 +60,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/platform/stores"): Call(422, {"store_id": "no", "name": "No", "currency": "USD", "timezone": "UTC"}),
     ("GET", "/platform/stores/{store_id}"): Call(),
     ("POST", "/platform/stores/{store_id}/webhook-secrets"): Call(422, {"source": "magento"}),
+    ("POST", "/platform/stores/{store_id}/close"): Call(422, {"reason": 5}),
     ("POST", "/platform/stores/{store_id}/api-keys"): Call(422, {"name": "x", "role": "owner"}),
 }
 ADMIN_ONLY = {("PATCH", "/v1/store"), ("POST", "/v1/orders/import")}
@@ -149,7 +151,7 @@ def test_a_role_may_what_it_is_documented_to(house: House, operation: tuple[str,
 def test_the_documented_roles_are_those_of_the_design() -> None:
     required = {operation: OPENAPI["paths"][operation[1]][operation[0].lower()]["x-required-role"] for operation in V1}
     for (method, path), role in required.items():
-        if path.startswith("/v1/api-keys") or (method, path) in ADMIN_ONLY:
+        if path.startswith(("/v1/api-keys", "/v1/audit")) or (method, path) in ADMIN_ONLY:
             assert role == "admin", path
         else:
             assert role == ("viewer" if method == "GET" else "operator"), path

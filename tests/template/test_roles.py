@@ -138,22 +138,25 @@ def test_the_authorizer_can_look_up_keys_and_nothing_else() -> None:
 def test_whoever_needs_no_api_keys_reaches_items_of_stores_only(function: str) -> None:
     for statement in statements(function):
         if "State" in names(statement["Resource"]):
-            for leading in statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]:
-                assert leading.startswith("S#*"), statement["Sid"]
+            leading = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+            assert all(pattern.startswith("S#*") for pattern in leading), statement["Sid"]
 
 
-def test_nobody_can_delete_anything_but_api_keys_contacts_and_what_waits() -> None:
+def test_nobody_can_delete_anything_but_keys_secrets_contacts_and_what_waits() -> None:
     may = {
         name: statement["Condition"]
         for name, statement in all_statements()
         if "dynamodb:DeleteItem" in as_list(statement["Action"])
     }
     waiting = ["S#*#GUEST#*", "S#*#PR#*"]
+    people = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#CONTACT#*", *waiting]}}
     assert may == {
-        "EventWorker.ForgetContactsAndEndTheWaitingOfOrders": {
-            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#CONTACT#*", *waiting]},
+        "EventWorker.ForgetContactsAndEndTheWaitingOfOrders": people,
+        "Sweeper.ForgetContactsAndEndTheWaitingOfOrders": people,
+        "Sweeper.EndWhatOpensAClosedStore": {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#SEC", "K#*"]},
+            "ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": ["S#*#*#SEC"]},
         },
-        "Sweeper.EndTheWaitingOfOrders": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": waiting}},
         "OrdersApi.EndTheWaitingOfOrders": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": waiting}},
         "SettingsApi.CloseWhatADeletedKeyOpened": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["K#*"]}},
     }
@@ -190,11 +193,15 @@ def test_the_sweeper_reads_what_is_due_and_of_no_store_more_than_it_settles() ->
     keys = {
         statement["Sid"]: (statement["Action"], statement["Condition"])
         for statement in statements("Sweeper")
-        if "State" in names(statement["Resource"])
+        if "State" in names(statement["Resource"]) and statement["Action"] != "dynamodb:DeleteItem"
     }
     assert keys == {
         "FindWhatIsDue": ("dynamodb:Query", {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["D#*"]}}),
-        "SettleOrdersWithTheirAccounts": (
+        "ListCustomersAndOrdersOfAClosedStore": (
+            "dynamodb:Query",
+            {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*"]}},
+        ),
+        "SettleOrdersAndForgetCustomers": (
             [
                 "dynamodb:GetItem",
                 "dynamodb:BatchGetItem",
@@ -203,10 +210,6 @@ def test_the_sweeper_reads_what_is_due_and_of_no_store_more_than_it_settles() ->
                 "dynamodb:UpdateItem",
             ],
             {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["DUE", "S#*"]}},
-        ),
-        "EndTheWaitingOfOrders": (
-            "dynamodb:DeleteItem",
-            {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#GUEST#*", "S#*#PR#*"]}},
         ),
     }
     (index,) = [s["Resource"] for s in statements("Sweeper") if s["Sid"] == "FindWhatIsDue"]

@@ -5,8 +5,15 @@ import json
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from cashback.domain.errors import SignatureMissing
+from cashback.domain.names import EVENTS, SOURCES
+from cashback.storefronts.events import TYPES
+from cashback.storefronts.signatures import hints, read_claim
 from dev.openapi import DOCUMENT, FUNCTIONS, document
+from dev.openapi_webhooks import CONTRACT, component
+from dev.project import ROOT
 from dev.template import as_written
 
 SPEC: dict[str, Any] = json.loads(DOCUMENT.read_text())
@@ -19,7 +26,7 @@ OPERATIONS = [
 
 
 def test_the_committed_document_is_what_the_handlers_say() -> None:
-    assert DOCUMENT.read_text() == document(), "python -m dev.openapi writes it anew"
+    assert DOCUMENT.read_text() == document(), "PYTHONPATH=layers/shared python -m dev.openapi writes it anew"
 
 
 def test_every_route_of_the_template_is_documented() -> None:
@@ -55,6 +62,11 @@ def test_every_operation_says_who_may_call_it_and_what_comes_back(
         assert {"409", "413", "415"} <= statuses
 
 
+def test_no_two_operations_have_one_id() -> None:
+    ids = [operation["operationId"] for _, _, operation in OPERATIONS]
+    assert sorted(set(ids)) == sorted(ids)
+
+
 def test_every_reference_leads_somewhere() -> None:
     text = json.dumps(SPEC)
     for kind in ("schemas", "responses"):
@@ -63,7 +75,56 @@ def test_every_reference_leads_somewhere() -> None:
 
 
 def test_requests_in_the_document_refuse_unknown_fields() -> None:
-    for _, _, operation in OPERATIONS:
+    for path, _, operation in OPERATIONS:
+        if path.startswith("/webhooks"):
+            continue
         for content in operation.get("requestBody", {}).get("content", {}).values():
             name = content["schema"].get("$ref", "").rpartition("/")[2]
             assert not name or SPEC["components"]["schemas"][name]["additionalProperties"] is False
+
+
+# ---- webhooks
+
+
+def webhook(source: str) -> dict[str, Any]:
+    path: dict[str, Any] = SPEC["paths"][f"/webhooks/{{store_id}}/{source}"]
+    return path
+
+
+def test_every_source_is_delivered_to_a_server_of_its_own() -> None:
+    documented = {path for path in SPEC["paths"] if path.startswith("/webhooks")}
+    assert documented == {f"/webhooks/{{store_id}}/{source}" for source in SOURCES}
+    for source in SOURCES:
+        assert [server["url"] for server in webhook(source)["servers"]] == ["{webhook_url}"]
+        assert webhook(source)["post"]["responses"].keys() == {"200", "400", "401", "413", "415", "503"}
+
+
+def test_the_documented_contract_of_events_is_its_own_file() -> None:
+    contract, schemas = json.loads(CONTRACT.read_text()), SPEC["components"]["schemas"]
+    text = json.dumps({name: schemas[component(name)] for name in contract["$defs"]})
+    assert json.loads(text.replace("#/components/schemas/event.", "#/$defs/")) == contract["$defs"]
+    content = webhook("events")["post"]["requestBody"]["content"]
+    assert content == {"application/json": {"schema": {"$ref": "#/components/schemas/Event"}}}
+    assert {part["$ref"].rpartition("event.")[2] for part in schemas["Event"]["oneOf"]} == TYPES
+
+
+@pytest.mark.parametrize("kind", sorted(TYPES))
+def test_a_sample_fits_the_documented_contract(kind: str) -> None:
+    event = json.loads((ROOT / "events/events" / f"{kind.replace('.', '_')}.json").read_text())
+    schema = {"$ref": "#/components/schemas/Event", "components": SPEC["components"]}
+    contract = Draft202012Validator(schema)
+    assert contract.is_valid(event)
+    assert not contract.is_valid({**event, "type": "order.lost"})
+    assert not contract.is_valid({**event, "more": 1})
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_documented_headers_are_those_that_verify(source: str) -> None:
+    headers = [part for part in webhook(source)["post"]["parameters"] if part["in"] == "header"]
+    sent = {part["name"]: "v1,a" if part["name"] == "webhook-signature" else "1" for part in headers}
+    assert read_claim(source, sent).source == source
+    assert hints(source, sent) == ("" if source == EVENTS else "1", "1")
+    for part in headers:
+        if part["required"]:
+            with pytest.raises(SignatureMissing):
+                read_claim(source, {name: value for name, value in sent.items() if name != part["name"]})

@@ -385,7 +385,7 @@ def test_the_body_decides_whether_a_person_is_merged_erased_or_asks(topic: str) 
     assert normalise(topic, redact, STORE, NOW) == CustomerDeleted("7", NOW)
     request = {**WHO, "customer": person, "orders_requested": [1], "data_request": {"id": 9}}
     assert normalise(topic, request, STORE, NOW) == DataRequested("7", "9", NOW)
-    assert normalise(topic, WHO, STORE, NOW) == StoreRedacted(NOW)
+    assert normalise(topic, WHO, STORE, NOW) == StoreRedacted("quay-street.myshopify.com", NOW)
     for body in (merge(), redact, request, WHO):
         assert normalise(topic, body, STORE) == Ignored("time_invalid")
 

@@ -32,7 +32,6 @@ def record(source: str, body: bytes, topic: str = "customer.deleted", received_a
     ("source", "sample", "reason", "subject"),
     [
         ("woocommerce", None, "erase_unsigned", {}),
-        ("shopify", "shopify/shop_redact", "store_redact_unsupported", {}),
         ("events", "events/review_created", "review_unsupported", {"review": "V-3", "order": "A-1001"}),
     ],
 )

@@ -144,6 +144,19 @@ def is_enlarged(order: Order, facts: Facts) -> bool:
     return order.status in AWARDED and has_more(replace(order, facts=facts))
 
 
+def additions_pending(order: Order, settings: Settings) -> bool:
+    """Tell whether lines that were added to an awarded order wait for a person to credit them by ``process``.
+
+    ``settings`` are the store's of today. Where the order's terms are older, what would earn nothing counts too.
+    """
+    body, terms = order.facts.body, order.terms
+    if body is None or terms is None or not is_enlarged(order, order.facts):
+        return False
+    if terms.settings_version != settings.version or _unlooked(order, body, settings):
+        return True
+    return added(order, settings, _lookup(terms)).award != order.award
+
+
 def approve(order: Order, amount: int, review: Review) -> Decision:
     """Credit a reviewed order with ``amount`` minor units; the caller has checked state, amount and role.
 

@@ -17,6 +17,8 @@ class DueKind(StrEnum):
 
     GUEST = "guest"
     """An order of a guest, which nobody may claim any longer; its id is the order's."""
+    STORE = "store"
+    """A store that is closed and whose customers are being erased; its id is the store's."""
 
 
 class DueThing(Struct, frozen=True):

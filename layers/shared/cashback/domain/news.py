@@ -68,8 +68,10 @@ class DataRequested(Struct, frozen=True):
 
 
 class StoreRedacted(Struct, frozen=True):
-    """A shop has left its platform, which asks that all its customers be forgotten."""
+    """A shop has left its platform, which asks that all its customers be forgotten. ``shop_domain`` is the shop's name
+    there, which nothing binds to a store of ours."""
 
+    shop_domain: str
     occurred_at: Instant
 
 

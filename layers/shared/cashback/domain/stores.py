@@ -15,6 +15,22 @@ AMOUNTS: Final = ("min_order", "max_award", "hold_over_award", "hold_over_total"
 """Settings that are amounts of the store's currency."""
 
 
+class Closing(Struct, frozen=True):
+    """How far the erasure of a closed store is.
+
+    It walks through the store: ``place`` is where its part ``part`` goes on, None at the beginning. A walk ends the
+    erasure if it ``began_at`` a time when nothing wrote any more, and ``found`` nothing.
+    """
+
+    closed_at: Instant
+    began_at: Instant
+    rev: int = 0
+    part: int = 0
+    place: str | None = None
+    found: bool = False
+    erased_at: Instant | None = None
+
+
 class StoreRecord(Struct, frozen=True):
     """A store in the directory; ``request_hash`` and ``body_hash`` are of the call that created it."""
 
@@ -28,7 +44,8 @@ class StoreRecord(Struct, frozen=True):
 class StoreDocument(Struct, frozen=True):
     """The settings of a store at one version, in the form of the API: amounts and rates are texts, and none is missing.
 
-    ``changed_at`` says since when each setting is what it is, for those that were ever changed.
+    ``changed_at`` says since when each setting is what it is, for those that were ever changed. Since ``closed_at`` the
+    store hears and does nothing any more; of a version of the history it is not known.
     """
 
     store_id: str
@@ -39,6 +56,7 @@ class StoreDocument(Struct, frozen=True):
     updated_at: Instant
     updated_by: str
     changed_at: Mapping[str, Instant] = field(default_factory=dict)
+    closed_at: Instant | None = None
 
     def settings(self) -> Settings:
         """Return the settings as exact values.

@@ -103,6 +103,7 @@ def make_books(
     """Wire the tables; ``hash_key`` is asked for once there is a contact to hash, ``timing`` is the ledger's sleep and
     jitter, where time is virtual."""
     from cashback.adapters.dynamo.answers import Answers
+    from cashback.adapters.dynamo.audit import AuditTrail
     from cashback.adapters.dynamo.contacts import Contacts
     from cashback.adapters.dynamo.customers import Customers
     from cashback.adapters.dynamo.history import History
@@ -129,6 +130,7 @@ def make_books(
         answers=Answers(state),
         products=Products(state),
         waiting=Waiting(state),
+        audit=AuditTrail(state),
     )
 
 

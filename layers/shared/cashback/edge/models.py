@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from cashback.domain import products
 from cashback.domain.api_keys import Role
+from cashback.domain.audit import ActsWanted
 from cashback.domain.ledger import Kind
 from cashback.domain.names import Source
 from cashback.domain.orders import Status
@@ -205,6 +206,12 @@ class RotateSecret(Request):
     keep_previous: Flag = True
 
 
+class CloseStore(Request):
+    """Why a store is closed; the audit keeps it."""
+
+    reason: Comment
+
+
 class CreateApiKey(Request):
     """An API key to make."""
 
@@ -302,6 +309,39 @@ class ApiKeyPage(Answer):
     next_cursor: str | None
 
 
+class AuditQuery(Request):
+    """Which acts."""
+
+    from_: Moment | None = Field(default=None, alias="from")
+    to: Moment | None = None
+    limit: Limit = 20
+    cursor: str | None = None
+
+    def wanted(self) -> ActsWanted:
+        """Return what the list is asked for."""
+        return ActsWanted(self.from_, self.to)
+
+
+class AuditAct(Answer):
+    """What somebody did to ``target``, and what it was and became where that is not in the act itself."""
+
+    what: str
+    target: str
+    at: Instant
+    actor: str
+    request_id: str
+    source_ip: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class AuditPage(Answer):
+    """Some acts, newest first."""
+
+    items: list[AuditAct]
+    next_cursor: str | None
+
+
 class StoreSummary(Answer):
     """A store, as the operator sees it."""
 
@@ -311,6 +351,7 @@ class StoreSummary(Answer):
     timezone: str
     version: int
     created_at: Instant
+    closed_at: Instant | None
 
 
 class NewStore(StoreSummary):
@@ -579,14 +620,31 @@ class Transaction(Answer):
     created_at: Instant
 
 
+class Redemption(Answer):
+    """What an order took from the balance, or should have, for the part that was paid with cashback, less what came
+    back; of it the balance lacked ``owed``, which is still taken, and ``waived``."""
+
+    redeemed: Amount
+    owed: Amount
+    waived: Amount
+
+
 class OrderDetail(Order):
-    """An order with all that is known of it. ``taken`` + ``owed`` + ``waived`` is what refunds have called back."""
+    """An order with all that is known of it. ``taken`` + ``owed`` + ``waived`` is what refunds have called back.
+
+    ``missing`` are the products it waits for. ``additions_pending``: lines added after the award may earn, and wait for
+    ``process``.
+    """
 
     lines: list[OrderLine]
     refunds: list[OrderRefund]
     taken: Amount
     owed: Amount
     waived: Amount
+    redemption: Redemption | None
+    missing: list[str]
+    claimable_until: Instant | None
+    additions_pending: bool
     transactions: list[Transaction]
     reviews: list[OrderReview]
     history: list[OrderStep]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from cashback.domain.due import DueThing, Hour, hour_from, hour_of, hours_between
 from cashback.domain.errors import DomainError, reason_of
@@ -13,9 +13,10 @@ from cashback.domain.times import Instant, instant
 from cashback.edge.clock import utc
 from cashback.edge.log import log, metric
 from cashback.services.books import Books
-from cashback.services.sweep import settle_due
+from cashback.services.sweep import UNFINISHED, settle_due
 
 if TYPE_CHECKING:
+    from cashback.adapters.dynamo.api_keys import ApiKeys
     from cashback.adapters.dynamo.due import DueIndex
 
 FIRST_LOOK: Final = 24
@@ -33,17 +34,20 @@ class Sweep(Struct):
 
     The open hours come first, then those that the bookmark has not passed: however much is stuck there, what comes due
     now is settled. The bookmark passes an hour in which nothing was found, and so stays at one that holds
-    a thing that fails, which is tried again by every sweep.
+    a thing that fails, which is tried again by every sweep. What takes many steps takes the further ones last, while
+    there is time.
     """
 
     books: Books
     due: "DueIndex"
+    api_keys: "ApiKeys"
     milliseconds_left: Callable[[], int]
     clock: Callable[[], datetime] = utc
     settled: int = 0
     failed: int = 0
     cut_short: bool = False
     hopeless: Exception | None = None
+    unfinished: list[DueThing] = field(default_factory=list)
 
     def run(self) -> dict[str, int | bool]:
         """Sweep once; answer with how many things were settled and how many failed.
@@ -57,6 +61,7 @@ class Sweep(Struct):
         for hour in hours_between(hour_from(closed, 1), hour_of(now)):
             self._found_nothing(hour, now)
         self._pass(begin, closed, now)
+        self._go_on()
         log("swept", begin=begin, settled=self.settled, failed=self.failed, cut_short=self.cut_short)
         if self.hopeless is not None:
             raise self.hopeless
@@ -90,6 +95,11 @@ class Sweep(Struct):
             self._settle(thing)
         return nothing
 
+    def _go_on(self) -> None:
+        """Take further steps of what has more than one, in turn."""
+        while self.unfinished and not self._is_over():
+            self._settle(self.unfinished.pop(0))
+
     def _is_over(self) -> bool:
         self.cut_short = self.cut_short or self.milliseconds_left() < ENOUGH_TIME
         return self.cut_short
@@ -98,7 +108,7 @@ class Sweep(Struct):
         """Settle one thing; whatever becomes of it, the others go on."""
         ids = {"store": thing.store_id, "kind": thing.kind, "item": thing.item_id, "due_at": thing.due_at}
         try:
-            outcome = settle_due(self.books, thing, instant(self.clock()))
+            outcome = settle_due(self.books, self.api_keys, thing, instant(self.clock()))
         except DomainError as error:
             self._failed(error, ids, retryable=error.retryable)
         except Exception as bug:  # noqa: BLE001 - raised again when the others were tried
@@ -107,6 +117,8 @@ class Sweep(Struct):
             self.settled += 1
             log("due_settled", **ids, outcome=outcome)
             metric("DueSettled", kind=thing.kind)
+            if outcome in UNFINISHED:
+                self.unfinished.append(thing)
 
     def _failed(self, error: Exception, ids: dict[str, str], *, retryable: bool) -> None:
         """Leave a thing for the next sweep."""

@@ -1,11 +1,14 @@
 """What the domain knows, in the words and shapes of the API."""
 
+import json
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from cashback.domain import orders
 from cashback.domain.api_keys import ApiKey
+from cashback.domain.audit import Act
+from cashback.domain.cashback import additions_pending
 from cashback.domain.customers import Profile
 from cashback.domain.facts import Line, Refund
 from cashback.domain.ledger import Account, EntryStatus, HistoryLine, Kind
@@ -112,6 +115,24 @@ def api_key_page(keys: Iterable[ApiKey], next_cursor: str | None) -> models.ApiK
     return models.ApiKeyPage(items=[api_key(key) for key in keys], next_cursor=next_cursor)
 
 
+def audit_page(acts: Iterable[Act], next_cursor: str | None) -> models.AuditPage:
+    """Return a page of the audit."""
+    return models.AuditPage(items=[_act(act) for act in acts], next_cursor=next_cursor)
+
+
+def _act(act: Act) -> models.AuditAct:
+    return models.AuditAct(
+        what=act.what,
+        target=act.target,
+        at=act.at,
+        actor=act.origin.actor,
+        request_id=act.origin.request_id,
+        source_ip=act.origin.source_ip,
+        before=None if act.before is None else json.loads(act.before),
+        after=None if act.after is None else json.loads(act.after),
+    )
+
+
 def store_summary(document: StoreDocument) -> models.StoreSummary:
     """Return a store as the operator sees it."""
     return models.StoreSummary(**_summary(document))
@@ -135,6 +156,7 @@ def _summary(document: StoreDocument) -> dict[str, Any]:
         "timezone": document.document["timezone"],
         "version": document.version,
         "created_at": document.created_at,
+        "closed_at": document.closed_at,
     }
 
 
@@ -203,9 +225,9 @@ def imports(made: Iterable["Imported"]) -> models.ImportedOrders:
     return models.ImportedOrders(results=results)
 
 
-def order_detail(document: orders.Order, lines: Iterable[HistoryLine], currency: Currency) -> models.OrderDetail:
+def order_detail(document: orders.Order, lines: Iterable[HistoryLine], store: StoreSettings) -> models.OrderDetail:
     """Return an order with all that is known of it, and its entries in the ledger."""
-    body = document.facts.body
+    body, currency = document.facts.body, store.currency
     return models.OrderDetail(
         **_order(document, currency),
         lines=_lines(body.lines if body else (), document.calculation.lines, currency),
@@ -213,6 +235,10 @@ def order_detail(document: orders.Order, lines: Iterable[HistoryLine], currency:
         taken=amount(Money(document.taken, currency)),
         owed=amount(Money(document.owed, currency)),
         waived=amount(Money(document.waived, currency)),
+        redemption=_redemption(document, currency),
+        missing=sorted(document.missing) if document.awaited_products else [],
+        claimable_until=document.claimable_until if document.customer_id is None else None,
+        additions_pending=additions_pending(document, store),
         transactions=[transaction(line, currency) for line in lines],
         reviews=[_review(document, review, currency) for review in document.reviews],
         history=[_step(step) for step in document.history],
@@ -299,6 +325,16 @@ def _lines(lines: Iterable[Line], awards: Iterable[LineAward], currency: Currenc
             )
         )
     return shown
+
+
+def _redemption(document: orders.Order, currency: Currency) -> models.Redemption | None:
+    if not document.redemption_posted:
+        return None
+    return models.Redemption(
+        redeemed=amount(Money(document.redeemed, currency)),
+        owed=amount(Money(document.redemption_owed, currency)),
+        waived=amount(Money(document.redemption_waived, currency)),
+    )
 
 
 def _refund(refund: Refund, currency: Currency) -> models.OrderRefund:

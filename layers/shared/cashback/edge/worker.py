@@ -35,6 +35,7 @@ from cashback.services.read_store import read_settings
 from cashback.services.record_customer import record_customer
 from cashback.services.record_data_request import record_data_request
 from cashback.services.record_order import record_failure, record_order, settle_claims
+from cashback.services.record_redact_request import record_redact_request
 from cashback.storefronts import parsing
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Batch(Struct):
     books: Books
     queue: "Queue"
     clock: Callable[[], datetime] = utc
-    settings: dict[str, Settings | None] = field(default_factory=dict)
+    settings: dict[str, Settings | str] = field(default_factory=dict)
     ages: dict[str, float] = field(default_factory=dict)
 
     def run(self, event: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
@@ -86,14 +87,14 @@ class Batch(Struct):
         """Parse, decide and post one delivery; one line of log says what became of it."""
         ids = {"store": delivery.store_id, "source": delivery.source, "delivery": delivery.delivery_id}
         settings = self._settings(delivery.store_id)
-        if settings is None:
-            _ignored("store_unknown", ids)
+        if isinstance(settings, str):
+            _ignored(settings, ids)
             return
         match parsing.read(delivery.source, delivery.topic, delivery.body, settings, delivery.received_at):
             case Ignored(reason):
                 _ignored(reason, ids)
-            case StoreRedacted():
-                _ignored("store_redact_unsupported", ids)
+            case StoreRedacted() as news:
+                self._redact_request(settings, news, ids)
             case ReviewNews(review_id, order_id):
                 _ignored("review_unsupported", {**ids, "review": review_id, "order": order_id})
             case DataRequested() as news:
@@ -145,6 +146,14 @@ class Batch(Struct):
         log("data_requested", **ids)
         metric("DataRequests")
 
+    def _redact_request(self, settings: Settings, news: StoreRedacted, ids: dict[str, str]) -> None:
+        origin = _origin("redact", news.shop_domain, ids)
+        if not record_redact_request(self.books, settings.store_id, news, origin):
+            log("event_unchanged", **ids)
+            return
+        log("redact_requested", level="WARN", **ids)
+        metric("RedactRequests")
+
     def _order(self, settings: Settings, news: News, receives: int, ids: dict[str, str]) -> None:
         now = instant(self.clock())
         try:
@@ -180,12 +189,15 @@ class Batch(Struct):
         log("event_dead_lettered", **ids)
         return True
 
-    def _settings(self, store_id: str) -> Settings | None:
+    def _settings(self, store_id: str) -> Settings | str:
+        """Return the settings of a store, or why its events are ignored."""
         if store_id not in self.settings:
             try:
-                self.settings[store_id] = read_settings(self.books, store_id).settings()
+                document = read_settings(self.books, store_id)
             except NotFound:
-                self.settings[store_id] = None
+                self.settings[store_id] = "store_unknown"
+            else:
+                self.settings[store_id] = document.settings() if document.closed_at is None else "store_closed"
         return self.settings[store_id]
 
     def _note_age(self, delivery: Delivery, record: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from cashback.adapters.deployment_keys import DeploymentKeyStore
     from cashback.adapters.dynamo.answers import Answers
     from cashback.adapters.dynamo.api_keys import ApiKeys
+    from cashback.adapters.dynamo.audit import AuditTrail
     from cashback.adapters.dynamo.contacts import Contacts
     from cashback.adapters.dynamo.customers import Customers
     from cashback.adapters.dynamo.history import History
@@ -33,6 +34,7 @@ class Books(Struct, frozen=True):
     answers: "Answers"
     products: "Products"
     waiting: "Waiting"
+    audit: "AuditTrail"
 
 
 class Registry(Struct, frozen=True):

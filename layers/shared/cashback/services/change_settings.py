@@ -10,6 +10,7 @@ from cashback.domain.queries import OrdersWanted
 from cashback.domain.stores import StoreDocument, as_text
 from cashback.domain.times import Instant
 from cashback.services.books import Books
+from cashback.services.close_store import open_store
 
 
 def change_settings(
@@ -20,10 +21,11 @@ def change_settings(
     Changes that change nothing make no version.
 
     :raises NotFound: no such store.
+    :raises StateConflict: it is closed.
     :raises VersionConflict: ``seen`` is no longer the current version.
     :raises Invalid: names the setting that is not acceptable.
     """
-    before = books.stores.document(store_id)
+    before = open_store(books.stores, store_id)
     if before.version != seen:
         raise VersionConflict("the settings were changed meanwhile")
     if changes.get("currency", before.currency.code) != before.currency.code:

@@ -121,12 +121,16 @@ def _silence_orders(books: Books, store_id: str, customer_id: str) -> None:
     while True:
         orders, before = books.lists.page(store_id, wanted, _ORDERS_AT_ONCE, before)
         for order in orders:
-            _silence(books, store_id, order)
+            silence_order(books, store_id, order)
         if before is None:
             return
 
 
-def _silence(books: Books, store_id: str, order: Order) -> None:
+def silence_order(books: Books, store_id: str, order: Order) -> None:
+    """Take what reviewers wrote out of an order.
+
+    :raises Busy: the order keeps changing, or the tables are out of reach.
+    """
     standing: Order | None = order
     for _ in range(TRIES):
         silent = wordless(standing) if standing else None

@@ -69,6 +69,22 @@ def delete_api_key(
     raise Busy("the keys keep changing")
 
 
+def delete_every_api_key(keys: "ApiKeys", store_id: str, actor: str, now: Instant) -> None:
+    """Delete all keys of a store that is closed, the last admin's too.
+
+    :raises Busy: the store's keys keep changing.
+    """
+    for _ in range(MOST_KEYS + _TRIES):
+        ring = keys.ring(store_id)
+        key = next((key for key in ring.keys if key.deleted_at is None), None)
+        if key is None:
+            return
+        origin = Origin(actor, f"close:{key.api_key_id}", "-")
+        act = Act("api_key_deleted", key.api_key_id, now, origin, before=_described(key))
+        keys.delete(ring, replace(key, deleted_at=now), act)
+    raise Busy("the keys keep changing")
+
+
 def _place(placed: tuple[str, ApiKey]) -> str:
     return placed[0]
 

@@ -1,13 +1,22 @@
 """Settle what came due: each kind of thing has its use case."""
 
+from typing import TYPE_CHECKING, Final
+
 from cashback.domain.due import DueKind, DueThing
 from cashback.domain.times import Instant
 from cashback.services.books import Books
+from cashback.services.close_store import ERASING, erase_store
 from cashback.services.read_store import read_settings
 from cashback.services.record_order import settle_order
 
+if TYPE_CHECKING:
+    from cashback.adapters.dynamo.api_keys import ApiKeys
 
-def settle_due(books: Books, thing: DueThing, now: Instant) -> str:
+UNFINISHED: Final = frozenset({ERASING})
+"""Outcomes after which the same thing may be settled further at once."""
+
+
+def settle_due(books: Books, api_keys: "ApiKeys", thing: DueThing, now: Instant) -> str:
     """Do what is due. Return in one word what became of it; settled once more, it stays as it is.
 
     :raises Busy: contended, or the tables are out of reach; it may be settled again.
@@ -18,5 +27,7 @@ def settle_due(books: Books, thing: DueThing, now: Instant) -> str:
             settings = read_settings(books, thing.store_id).settings()
             order = settle_order(books, settings, thing.item_id, now)
             return "unchanged" if order is None else order.status
+        case DueKind.STORE:
+            return erase_store(books, api_keys, thing.item_id, now)
         case _:
             raise ValueError("nothing settles this kind of thing")

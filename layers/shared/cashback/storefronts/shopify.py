@@ -152,7 +152,10 @@ def _privacy(payload: dict[str, Any], received_at: Instant | None) -> Told:
         return CustomerDeleted(identifier(person.get("id")), _told_at(received_at))
     if isinstance(person, dict) and isinstance(request, dict):
         return DataRequested(identifier(person.get("id")), identifier(request.get("id")), _told_at(received_at))
-    return StoreRedacted(_told_at(received_at)) if payload.keys() == _STORE else Ignored("topic_shape")
+    shop_domain = text(payload["shop_domain"])
+    if payload.keys() != _STORE or shop_domain is None:
+        return Ignored("topic_shape")
+    return StoreRedacted(shop_domain, _told_at(received_at))
 
 
 def _global_id(value: object) -> str:

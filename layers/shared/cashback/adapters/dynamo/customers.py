@@ -25,6 +25,24 @@ class Customers(Struct, frozen=True):
         item = self.table.get(keys.profile(store_id, customer_id))
         return None if item is None else _profile_of(item)
 
+    def listed(self, store_id: str, shard: int, limit: int, after: str | None) -> tuple[list[str], str | None]:
+        """Return up to ``limit`` ids of the customers of one of the ``SHARDS`` parts, and where to go on, None at its
+        end. Read through the index, which may lag a second; erased and merged customers are among them."""
+        values = {":pk": keys.customers_listed_in(store_id, shard), ":after": after or "0"}
+        condition = "listing_pk = :pk AND listing_sk > :after"
+        found: list[str] = []
+        for item in self.table.query(condition, values, IndexName="listing", Limit=limit + 1):
+            if len(found) == limit:
+                return found, after
+            after = str(item["listing_sk"])
+            found.append(keys.listed_id(after))
+        return found, None
+
+    def get_many(self, store_id: str, customer_ids: Iterable[str]) -> list[Profile]:
+        """Return the profiles of up to 100 customers, of those that there are (consistent)."""
+        found = self.table.get_many([keys.profile(store_id, customer_id) for customer_id in customer_ids])
+        return [_profile_of(item) for item in found.values()]
+
     def create(self, store_id: str, profile: Profile, now: Instant, also: Iterable[Write] = ()) -> bool:
         """Create profile and account in one transaction, with ``also`` (contacts, audit); False when the customer was
         there already. An erased profile makes an erased account."""

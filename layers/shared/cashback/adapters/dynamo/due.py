@@ -15,8 +15,9 @@ class DueIndex(Struct, frozen=True):
     """Things by the hour in which they come due. Whatever has the two attributes stands in it, until it is written
     without them.
 
-    Nobody may write a due time in the past: the bookmark may have passed its hour, and then nothing finds it. A writer
-    that is slow, and an index that lags, have an hour before that happens.
+    Nobody may write a due time in the past: the bookmark may have passed its hour, and then nothing finds it. The
+    present is no past: a sweep passes neither the hour that is nor the one before it, and so a writer that is slow, and
+    an index that lags, have an hour before that happens.
     """
 
     table: StateTable

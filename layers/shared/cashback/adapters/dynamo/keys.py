@@ -132,14 +132,24 @@ def settings(store: str, version: int | None = None) -> Key:
     return Key(_pk(store, "CFG"), "SETTINGS" if version is None else f"SETTINGS#{version:08d}")
 
 
+def closing(store: str) -> Key:
+    """How far the erasure of a closed store is."""
+    return Key(_pk(store, "CFG"), "CLOSING")
+
+
 def delay(store: str) -> Key:
     """How far behind the store's events were when one was last late."""
     return Key(_pk(store, "CFG"), "DELAY")
 
 
+def webhook_secrets(store: str) -> str:
+    """Partition of a store's encrypted signing secrets."""
+    return _pk(store, "SEC")
+
+
 def webhook_secret(store: str, source: str) -> Key:
     """The encrypted signing secrets of one source."""
-    return Key(_pk(store, "SEC"), source)
+    return Key(webhook_secrets(store), source)
 
 
 def store_keys(store: str) -> str:
@@ -169,12 +179,22 @@ def store(store_id: str) -> Key:
 
 def audit(store_id: str, at: str, act_id: str) -> Key:
     """One line of the audit of admin acts, by month."""
-    return Key(_pk(store_id, "AUDIT", at[:7]), f"{at}#{act_id}")
+    return Key(audit_month(store_id, at[:7]), f"{at}#{act_id}")
+
+
+def audit_month(store_id: str, month: str) -> str:
+    """Partition of the audit of one month, as in ``2026-11``."""
+    return _pk(store_id, "AUDIT", month)
 
 
 def data_request(store_id: str, request_id: str) -> Key:
     """That a person's request for their data was written into the audit."""
     return Key(_pk(store_id, "AUDIT"), f"DATA_REQUEST#{escape(request_id)}")
+
+
+def redact_request(store_id: str, shop_domain: str) -> Key:
+    """That a shop's request to forget all its customers was written into the audit."""
+    return Key(_pk(store_id, "AUDIT"), f"REDACT_REQUEST#{escape(shop_domain)}")
 
 
 # Indexes of the State table
@@ -192,7 +212,12 @@ def orders_by_customer(store_id: str, customer_id: str) -> str:
 
 def customers_listed(store_id: str, customer_id: str) -> str:
     """Partition of index ``listing`` for a customer: one of 16, by hash, so that no partition grows hot."""
-    return _pk(store_id, "CUST", str(_shard(customer_id)))
+    return customers_listed_in(store_id, _shard(customer_id))
+
+
+def customers_listed_in(store_id: str, shard: int) -> str:
+    """One of the partitions of index ``listing`` for customers."""
+    return _pk(store_id, "CUST", str(shard))
 
 
 def products_listed(store_id: str) -> str:

@@ -10,13 +10,15 @@ from msgspec import Struct
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.audit import audit_line
 from cashback.adapters.dynamo.codec import Item
+from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.domain.audit import Act
+from cashback.domain.due import DueKind
 from cashback.domain.errors import Busy, NotFound, StateConflict, VersionConflict
 from cashback.domain.ledger import Write
 from cashback.domain.money import Currency
 from cashback.domain.settings import DEFAULTS, Settings
-from cashback.domain.stores import StoreDocument, StoreRecord, as_text
+from cashback.domain.stores import Closing, StoreDocument, StoreRecord, as_text
 from cashback.domain.times import Instant, instant, moment
 
 DELAY_SEEN_FOR: Final = timedelta(minutes=15)
@@ -73,9 +75,9 @@ class Stores(Struct, frozen=True):
     def change(self, changed: StoreDocument, act: Act) -> None:
         """Write the next version of the settings over the one it was made from, and keep both.
 
-        :raises VersionConflict: someone else changed them first.
+        :raises VersionConflict: someone else changed them first, or closed the store.
         """
-        condition = "version = :version"
+        condition = "version = :version AND attribute_not_exists(closed_at)"
         try:
             self.table.commit(
                 self.table.put(
@@ -86,6 +88,43 @@ class Stores(Struct, frozen=True):
             )
         except Lost as lost:
             raise VersionConflict("the settings were changed meanwhile") from lost
+
+    def close(self, closed: StoreDocument, act: Act) -> bool:
+        """Write the settings of a store with the time since when it is closed, and what makes its erasure due at that
+        time; False where someone else changed or closed it meanwhile."""
+        closed_at = closed.closed_at or act.at
+        begun = Closing(closed_at, began_at=closed_at)
+        condition = "version = :version AND attribute_not_exists(closed_at)"
+        try:
+            self.table.commit(
+                self.table.put(_item(closed, keys.settings(closed.store_id)), condition, {":version": closed.version}),
+                self.table.put(_closing_item(closed.store_id, begun), "attribute_not_exists(pk)"),
+                audit_line(self.table, closed.store_id, act),
+            )
+        except Lost:
+            return False
+        return True
+
+    def closing(self, store_id: str) -> Closing | None:
+        """Return how far the erasure of a store is; None where it is not closed."""
+        item = self.table.get(keys.closing(store_id))
+        if item is None:
+            return None
+        return Closing(**{name: item[name] for name in Closing.__struct_fields__ if name in item})
+
+    def move_closing(self, store_id: str, closing: Closing, *also: Write) -> bool:
+        """Write the next revision of how far an erasure is, with ``also``; False where another sweep was first."""
+        try:
+            item = _closing_item(store_id, closing)
+            self.table.commit(self.table.put(item, "rev = :rev", {":rev": closing.rev - 1}), *also)
+        except Lost:
+            return False
+        return True
+
+    def forget_secrets(self, store_id: str) -> None:
+        """Delete the webhook secrets of a store: nothing signs for it any more."""
+        for item in self.table.partition(keys.webhook_secrets(store_id)):
+            self.table.commit(self.table.delete(keys.Key(item["pk"], item["sk"])))
 
     def act(self, store_id: str, act: Act, *writes: Write) -> None:
         """Commit what an act of the operator changes, with its line of the audit.
@@ -103,9 +142,16 @@ class Stores(Struct, frozen=True):
 
     def data_requested(self, store_id: str, request_id: str, act: Act) -> bool:
         """Write a person's request for their data into the audit, once; False where it is there already."""
-        pk, sk = keys.data_request(store_id, request_id)
+        return self._act_once(store_id, keys.data_request(store_id, request_id), act)
+
+    def redact_requested(self, store_id: str, shop_domain: str, act: Act) -> bool:
+        """Write a shop's request to forget all its customers into the audit, once; False where it is there already."""
+        return self._act_once(store_id, keys.redact_request(store_id, shop_domain), act)
+
+    def _act_once(self, store_id: str, guard: keys.Key, act: Act) -> bool:
+        item = {"pk": guard.pk, "sk": guard.sk, "at": act.at}
         try:
-            self.act(store_id, act, self.table.put({"pk": pk, "sk": sk, "at": act.at}, "attribute_not_exists(pk)"))
+            self.act(store_id, act, self.table.put(item, "attribute_not_exists(pk)"))
         except StateConflict:
             return False
         return True
@@ -136,7 +182,16 @@ def _item(document: StoreDocument, key: keys.Key) -> Item:
         "updated_at": document.updated_at,
         "updated_by": document.updated_by,
         "changed_at": as_text(document.changed_at),
+        "closed_at": document.closed_at,
     }
+
+
+def _closing_item(store_id: str, closing: Closing) -> Item:
+    """What is to be erased is due from the time of the closing on, until it is erased."""
+    pk, sk = keys.closing(store_id)
+    due_at = closing.closed_at if closing.erased_at is None else None
+    due = DueIndex.attributes(store_id, DueKind.STORE, store_id, due_at)
+    return {"pk": pk, "sk": sk, **{name: getattr(closing, name) for name in Closing.__struct_fields__}, **due}
 
 
 def _document_of(store_id: str, item: Item) -> StoreDocument:
@@ -149,6 +204,7 @@ def _document_of(store_id: str, item: Item) -> StoreDocument:
         updated_at=item["updated_at"],
         updated_by=item["updated_by"],
         changed_at=json.loads(item["changed_at"]),
+        closed_at=item.get("closed_at"),
     )
 
 
