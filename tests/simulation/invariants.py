@@ -85,7 +85,8 @@ def _postings(world: World) -> Iterator[str]:
         for write in writes:
             if write.key[1] == "ACCOUNT" and write.old is not None and write.new is not None:
                 there = [entry.new for entry in entries if entry.key[0] == write.key[0] and entry.new is not None]
-                posted = [entry_of(from_item(item)) for item in there]
+                made = [entry_of(from_item(item)) for item in there]
+                posted = [entry for entry in made if entry.status is EntryStatus.POSTED]
                 yield from _posting(from_item(write.old), from_item(write.new), posted)
 
 
@@ -97,6 +98,11 @@ def _posting(old: Item, new: Item, entries: list[Entry]) -> Iterator[str]:
     for entry in entries:
         if entry.before is not None and entry.before != old["available"]:
             yield f"11: {entry.cause} was decided from {entry.before} and committed over {old['available']}"
+    lacks = [entry.owed for entry in entries if entry.kind in {Kind.REVERSAL, Kind.REDEMPTION}]
+    if sum(lacks) > 0 and min(lacks) >= 0 and new["available"] > 0:
+        yield f"31: {sum(lacks)} was owed by {new['pk']} beside a balance of {new['available']}"
+    if new.get("shortfall", 0) < 0:
+        yield f"5: the shortfall of {new['pk']} fell to {new['shortfall']}"
     kinds, owed = {entry.kind for entry in entries}, old.get("shortfall", 0)
     if Kind.ORDER not in kinds or owed <= 0:
         return

@@ -9,11 +9,22 @@ from cashback.adapters.dynamo import keys
 from cashback.domain.contacts import contacts_of
 from cashback.domain.customers import MOST_CONTACTS, Profile, heir_of
 from cashback.domain.errors import Busy, StateConflict
-from cashback.domain.ledger import MOST_HOPS, Account, Figures, Posted, Posting
+from cashback.domain.ledger import (
+    MOST_HOPS,
+    Account,
+    Entry,
+    EntryStatus,
+    Figures,
+    Kind,
+    OnRefusal,
+    Posted,
+    Posting,
+    Replayed,
+)
 from cashback.domain.queries import EntriesWanted
 from cashback.services.read_customers import transactions
 from cashback.services.read_orders import read_order
-from tests.unit.builders import CUSTOMER, NOW, ORDER, STORE, Shop, at, line, news, paid, refund, units
+from tests.unit.builders import CUSTOMER, NOW, ORDER, STORE, WRITES, Shop, at, line, news, paid, refund, units
 from tests.unit.people import ADA, OTHER, erase, everything, merge, note, owners, profile, tell
 
 EMAIL = "ada@example.com"
@@ -268,3 +279,35 @@ def test_a_balance_is_set_at_the_customer_a_merged_one_is_now() -> None:
     outcome = shop.books.ledger.set_available(Posting(STORE, OTHER, NOW, (entry,)), 300)
     assert isinstance(outcome, Posted)
     assert (shop.account.available, outcome.entries[0].amount) == (300, -200)
+
+
+def test_a_refusal_at_a_customer_who_is_merged_meanwhile_is_decided_where_they_are_now() -> None:
+    shop = shop_of(kept=1_000, deleted=0)
+    debit = Entry("adm:one", Kind.MANUAL, -400, "key:anna", "same")
+    asked = Posting(STORE, OTHER, NOW, entries=(debit,), on_refusal=OnRefusal.FINAL)
+    writes = itertools.count(1)
+
+    def merge_before_the_refusal(_index: int, operation: str) -> None:
+        if operation in WRITES and next(writes) == 2:
+            shop.dynamo.faults.before_call = None
+            merge(shop)
+
+    shop.dynamo.faults.before_call = merge_before_the_refusal
+    first = shop.books.ledger.post(asked)
+    again = shop.books.ledger.post(asked)
+    assert isinstance(first, Posted)
+    assert isinstance(again, Replayed)
+    assert again.entries[0].status is EntryStatus.POSTED
+    assert shop.accounts[CUSTOMER].available == 600
+    assert "adm:one" not in shop.entries.get(OTHER, {})
+
+
+def shop_of(kept: int, deleted: int) -> Shop:
+    """Two customers with these balances."""
+    shop = Shop()
+    for customer_id, balance in ((CUSTOMER, kept), (OTHER, deleted)):
+        tell(shop, customer_id)
+        if balance:
+            entry = Entry("adm:start", Kind.MANUAL, balance, "key:anna", "start")
+            shop.books.ledger.post(Posting(STORE, customer_id, NOW, entries=(entry,)))
+    return shop

@@ -254,7 +254,7 @@ class Ledger(Struct, frozen=True):
         position = next(i for i, reason in enumerate(reasons) if reason["Code"] != "None")
         return DocumentMoved(position - count - 1, image_of(reasons[position]))
 
-    def _refused(self, asked: Posting, shape: Posting, account: Account) -> Outcome | _Resend:
+    def _refused(self, asked: Posting, shape: Posting, account: Account) -> Outcome | _Retry | _Resend:
         """The account's condition failed: find what in its image was in the way."""
         if account.merged_into is not None:
             return _Resend(replace(asked, customer_id=account.merged_into))
@@ -267,18 +267,34 @@ class Ledger(Struct, frozen=True):
             return _Resend(_repaying(replace(asked, customer_id=shape.customer_id, figures=shape.figures), account))
         if asked.on_refusal is OnRefusal.FINAL:
             reason = "shortfall_open" if asked.forbids_shortfall and account.shortfall else "insufficient_balance"
-            return self._reject(shape, reason, account)
+            return self._reject(asked, shape, reason, account)
         return AccountMoved(account)
 
-    def _reject(self, posting: Posting, reason: str, account: Account) -> Outcome:
-        """Record a final refusal under its cause; if someone posted it meanwhile, theirs is the answer."""
-        (entry,) = posting.entries
-        rejected = replace(entry, status=EntryStatus.REJECTED, reason=reason, posted_at=posting.at)
+    def _reject(self, asked: Posting, shape: Posting, reason: str, account: Account) -> Outcome | _Retry | _Resend:
+        """Record a final refusal under its cause; if someone posted it meanwhile, theirs is the answer.
+
+        Only at an account that is not merged: a repeated call follows the merge, and must find the refusal there.
+        """
+        (entry,) = shape.entries
+        rejected = replace(entry, status=EntryStatus.REJECTED, reason=reason, posted_at=shape.at)
+        untouched = Posting(shape.store_id, shape.customer_id, shape.at)
+        items: list[Any] = [
+            {"Put": put_entry(self.ledger_table, shape.store_id, shape.customer_id, rejected)},
+            {"Update": update_account(self.state_table, untouched)},
+        ]
         try:
             with unreachable_is_busy():
-                self.client.put_item(**put_entry(self.ledger_table, posting.store_id, posting.customer_id, rejected))
-        except self.client.exceptions.ConditionalCheckFailedException as lost:
-            return _replay(posting, posting.customer_id, (entry_of(image_of(lost.response)),))
+                self.client.transact_write_items(TransactItems=items)
+        except self.client.exceptions.TransactionCanceledException as cancelled:
+            put, update = _reasons(cancelled)
+            if put["Code"] == "ConditionalCheckFailed":
+                return _replay(asked, shape.customer_id, (entry_of(image_of(put)),))
+            if RETRYABLE & {put["Code"], update["Code"]}:
+                return _Retry()
+            merged = account_of(shape.customer_id, image_of(update) or {})
+            if merged.merged_into is None:
+                raise
+            return _Resend(replace(asked, customer_id=merged.merged_into))
         return Refused(rejected, account)
 
 
