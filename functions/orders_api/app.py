@@ -109,7 +109,7 @@ def approve_many(body: ApproveOrders) -> Response[OrderApprovals]:
 
     def approve_each() -> tuple[OrderApprovals, bool]:
         made = approve_orders(books, settings, body.expected(), review, who.role)
-        return views.approvals(made, settings.currency), True
+        return views.approvals(made, settings.currency), all(each.outcome != "busy" for each in made)
 
     return answer_kept(books, who, request, OrderApprovals, approve_each)
 

@@ -14,6 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
 from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo.api_keys import ApiKeys
 from cashback.adapters.dynamo.codec import from_item
 from cashback.adapters.dynamo.documents import order_of
 from cashback.adapters.dynamo.due import DueIndex
@@ -77,6 +78,7 @@ class World:
         """Told of in few words at once: nothing comes later that would mend what was overlooked."""
         self.settings = open_store(self)
         self.due = DueIndex(self.books.orders.table)
+        self.api_keys = ApiKeys(self.books.orders.table)
         if self.emails:
             self.due.move_bookmark(hour_of(self.now()))
         self.customers = [str(100 + n) for n in range(random.randint(2 if self.emails else 1, 3))]
@@ -215,7 +217,7 @@ class World:
             self.days -= 1
             self.clock.advance(timedelta(days=CLAIM_DAYS))
         try:
-            Sweep(self.books, self.due, lambda: 10 * ENOUGH_TIME, clock=self.clock.now).run()
+            Sweep(self.books, self.due, self.api_keys, lambda: 10 * ENOUGH_TIME, clock=self.clock.now).run()
         except DomainError as error:
             if not error.retryable:
                 raise

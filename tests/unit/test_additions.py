@@ -94,12 +94,12 @@ def test_additions_to_an_order_paid_with_cashback_in_part_earn_as_if_they_had_be
     assert store.account.available == at_once.account.available
 
 
-def test_an_addition_to_an_approved_order_that_a_redemption_now_pays_whole_earns_nothing() -> None:
+def test_an_approved_order_that_a_redemption_now_pays_whole_has_earned_nothing() -> None:
     store = Shop(base_rate="0.1", auto_processing=False)
     store.hear(shown(A, second=0))
     store.approve(amount=1_200)
     store.hear(shown(A, B, second=1, paid_with_cashback=15_000))
-    assert (store.order.award, store.order.target) == (1_200, 0)
+    assert (store.order.award, store.order.target) == (1_200, 1_200)
 
 
 def test_the_cap_of_the_order_holds_for_all_of_it() -> None:
@@ -183,3 +183,52 @@ def test_edits_in_any_order_leave_what_the_newest_body_earns(data: st.DataObject
         store.hear(told)
     alone.hear(bodies[-1])
     assert abs(store.account.available - alone.account.available) <= len(bodies)
+
+
+@pytest.mark.parametrize("second_first", [False, True])
+def test_one_line_exchanged_for_another_under_the_cap_is_shared_like_a_refund(*, second_first: bool) -> None:
+    store = Shop(base_rate="0.1", max_award="5.00")
+    told = [shown(A, second=0), shown(line("1", 10_000, current=0), line("2", 10_000), second=1)]
+    for one in reversed(told) if second_first else told:
+        store.hear(one)
+    assert (store.order.award, store.account.available) == (500, 250)
+
+
+def test_an_exchange_within_the_limit_needs_no_person() -> None:
+    store = shop(hold_over_award="12.00")
+    store.hear(shown(line("1", 10_000, current=0), line("2", 10_000), second=1))
+    assert (store.order.award, store.account.available) == (2_000, 1_000)
+
+
+def test_what_falls_below_the_minimum_earns_nothing_more() -> None:
+    store = shop(min_order="60.00")
+    store.hear(shown(B, second=1))
+    assert store.account.available == 0
+
+
+def test_nothing_is_added_while_cashback_is_off() -> None:
+    store = shop()
+    store.change(cashback_enabled=False)
+    store.hear(shown(A, B, second=1))
+    assert store.order.award == 1_000
+    store.change(cashback_enabled=True)
+    store.process()
+    assert store.order.award == 1_500
+
+
+@pytest.mark.parametrize("edit_first", [False, True])
+def test_an_edit_that_overtakes_the_payment_earns_what_was_paid(*, edit_first: bool) -> None:
+    store = Shop(base_rate="0.1")
+    told = [shown(A, second=0), news(body(A, B, second=1, paid=False))]
+    for one in reversed(told) if edit_first else told:
+        store.hear(one)
+    assert (store.order.award, store.account.total_spent) == (1_000, 10_000)
+    store.hear(shown(A, B, second=2))
+    assert (store.order.award, store.account.total_spent) == (1_500, 15_000)
+
+
+def test_a_pending_order_counts_what_was_paid_and_not_what_an_edit_added() -> None:
+    store = Shop(base_rate="0.1", auto_processing=False)
+    store.hear(shown(A, second=0))
+    store.hear(shown(A, B, second=1, is_paid=False))
+    assert store.order.calculated == 1_000

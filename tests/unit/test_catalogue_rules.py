@@ -153,3 +153,15 @@ def test_in_manual_mode_the_order_becomes_pending_once_the_product_is_known() ->
     store.stock("p1", "Tea")
     store.settle()
     assert (store.order.status, store.order.calculated) == (Status.PENDING, 2_000)
+
+
+def test_a_pending_order_to_which_an_unknown_product_is_added_is_held_until_it_is_known() -> None:
+    store = shop(auto_processing=False)
+    store.stock("p1", "Tea")
+    store.hear(paid(sold()))
+    assert store.order.status is Status.PENDING
+    store.hear(paid(sold(), line("2", 5_000, product_id="p2"), second=1))
+    assert (store.order.status, store.order.reason, waiting(store, "p2")) == (Status.HELD, "product_unknown", [ORDER])
+    store.stock("p2", "Tea")
+    store.settle()
+    assert (store.order.status, store.order.calculated) == (Status.PENDING, 3_000)

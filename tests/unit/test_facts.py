@@ -263,3 +263,15 @@ def test_the_empty_date_of_some_shops_is_early_and_not_a_crash() -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         parse_instant(text)
+
+
+def test_a_line_of_which_nothing_is_left_is_gone_though_its_refund_names_no_money() -> None:
+    sold = body(line("1", 10_000, current=0), line("2", 10_000))
+    shares = Facts(body=sold, refunds=united([refund("r1", units("1", 1, 0))])).gone_shares()
+    assert shares["1"] == 1
+    assert shares["2"] == 0
+
+
+def test_a_unit_that_came_back_for_no_money_leaves_what_the_others_earned() -> None:
+    sold = body(line("1", 10_000, quantity=2, current=1))
+    assert Facts(body=sold, refunds=united([refund("r1", units("1", 1, 0))])).gone_shares()["1"] == 0

@@ -121,7 +121,7 @@ def test_a_list_between_times_in_the_wrong_order_is_empty() -> None:
     shop.hear(paid(line("1", 10_000)))
     wanted = OrdersWanted(created_from="2026-02-01T00:00:00.000000Z", created_to="2025-02-01T00:00:00.000000Z")
     assert shop.books.lists.page(STORE, wanted, 20, None) == ([], None)
-    mine = replace(wanted, customer_id=CUSTOMER)
+    mine = replace(wanted, customer_ids=(CUSTOMER,))
     assert shop.books.lists.page(STORE, mine, 20, None) == ([], None)
 
 

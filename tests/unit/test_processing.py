@@ -111,3 +111,23 @@ def test_news_after_processing_are_followed_as_of_any_awarded_order() -> None:
     store.process()
     store.hear(news(cancelled=True))
     assert (store.order.status, store.account.available) == (Status.REVERSED, 0)
+
+
+def test_an_order_processed_when_cashback_had_been_off_is_credited_once_what_it_waits_for_is_there() -> None:
+    store = Shop(base_rate="0.1", cashback_enabled=False, product_rates=[{"category": "Tea", "rate": "0.2"}])
+    store.hear(paid(line("1", 6_000, product_id="p1")))
+    store.change(cashback_enabled=True)
+    store.process()
+    assert (store.order.status, store.order.reason) == (Status.HELD, "product_unknown")
+    store.stock("p1", "Tea")
+    store.settle()
+    assert (store.order.status, store.account.available) == (Status.PROCESSED, 1_200)
+
+
+def test_what_was_held_is_not_credited_by_itself_while_cashback_is_off() -> None:
+    store = Shop(base_rate="0.1", product_rates=[{"category": "Tea", "rate": "0.2"}])
+    store.hear(paid(line("1", 6_000, product_id="p1")))
+    store.change(cashback_enabled=False)
+    store.stock("p1", "Tea")
+    store.settle()
+    assert (store.order.status, store.order.reason) == (Status.NOT_ELIGIBLE, "cashback_disabled")

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cashback.domain.cashback import fail
+from cashback.domain.errors import StateConflict
 from cashback.domain.facts import Line, Refund
 from cashback.domain.orders import News, Status
-from tests.unit.builders import CUSTOMER, ORDER, Shop, line, news, paid, refund, units
+from tests.unit.builders import CUSTOMER, NOW, ORDER, STORE, Shop, line, news, paid, refund, units
 
 EARLIER = "1"
 
@@ -173,3 +175,42 @@ def test_any_order_and_number_of_events_ends_alike(told: list[int], balance: int
             store.hear(EVENTS[n])
         ends.append((store.order.redeemed, store.order.facts, store.account.available - store.account.shortfall))
     assert ends[0] == ends[1] == ends[2]
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 10_000), (5_000, 0), (0, 5_000), (5_000, 2_500)])
+def test_a_later_body_with_another_redemption_earns_what_it_would_have_earned_at_once(before: int, after: int) -> None:
+    """The part that a redemption pays earns nothing, whenever it is told."""
+    late, at_once = shop(), shop()
+    late.hear(bought(line(gross=10_000), cashback=before, paid=True))
+    late.hear(bought(line(gross=10_000), cashback=after, second=1, paid=True))
+    at_once.hear(bought(line(gross=10_000), cashback=after, second=1, paid=True))
+    assert late.account.available - late.account.shortfall == at_once.account.available - at_once.account.shortfall
+
+
+def test_a_price_cut_to_what_the_redemption_pays_leaves_nothing_earned() -> None:
+    store = shop()
+    store.hear(bought(line(gross=10_000), cashback=5_000, paid=True))
+    store.hear(bought(line(gross=5_000), cashback=5_000, second=1, paid=True))
+    assert store.account.available == 0
+
+
+def test_a_line_added_to_an_order_paid_in_part_with_cashback_earns_its_part() -> None:
+    store = shop()
+    store.hear(bought(line("1", 10_000), cashback=0, paid=True))
+    store.hear(bought(line("1", 10_000), line("2", 10_000), cashback=5_000, second=1, paid=True))
+    assert store.order.award == 1_500, "10 % of the 150.00 paid with money"
+
+
+def test_a_cancellation_that_failed_to_be_recorded_gives_back_when_it_is_processed() -> None:
+    store = shop()
+    store.change(auto_processing=False)
+    store.hear(bought(line(gross=10_000), cashback=2_000))
+    order = store.order
+    failed = fail(order, news(cancelled=True), "KeyError", NOW)
+    assert failed is not None
+    assert store.books.orders.save(STORE, failed.order) is None
+    assert (store.order.status, store.account.available) == (Status.FAILED, 3_000)
+    store.process()
+    assert (store.order.reason, store.account.available) == ("order_cancelled", 5_000)
+    with pytest.raises(StateConflict, match="cancelled"):
+        store.preview()

@@ -7,7 +7,7 @@ from typing import Final
 from cashback.domain import causes
 from cashback.domain.facts import SHIPPING
 from cashback.domain.ledger import Entry, Kind, payload_hash
-from cashback.domain.money import round_half_up, spread
+from cashback.domain.money import round_half_up
 from cashback.domain.orders import Order
 from cashback.domain.rules import Calculation, LineAward, Lookup, calculate, earning_share
 from cashback.domain.settings import Settings
@@ -17,39 +17,40 @@ _NONE: Final = Fraction(0)
 
 def has_more(order: Order) -> bool:
     """Tell whether the newest body of an awarded order shows more than was awarded; it may still earn nothing."""
-    body = order.facts.body
+    body, calculation = order.facts.body, order.calculation
     if body is None or not body.paid or order.facts.cancelled:
         return False
-    known = {line.line_id: line.base if line.gross is None else line.gross for line in order.calculation.lines}
-    return any(worth > known.get(line_id, worth if line_id == SHIPPING else 0) for line_id, worth in body.worth.items())
+    known = {line.line_id: line.base if line.gross is None else line.gross for line in calculation.lines}
+    dearer = any(
+        worth > known.get(line_id, worth if line_id == SHIPPING else 0) for line_id, worth in body.worth.items()
+    )
+    return dearer or earning_share(body) > calculation.share
 
 
 def added(order: Order, settings: Settings, lookup: Lookup) -> Order:
     """Return an awarded order with what its newest body shows beyond the award, earned at ``settings``, its own terms'.
 
     The award only grows. What was awarded before keeps its rates, in proportion to the award: what an approval made of
-    it included.
+    it included. Under the cap new lines share in the award, so that it follows them when others are gone.
     """
     body, before = order.facts.body, order.calculation
     weights = sum((line.weight for line in before.lines), _NONE)
     share = earning_share(body) if body else _NONE
     if body is None or not weights or not share:
         return order
-    calculated = round_half_up(weights * before.share) == order.basis
+    fresh = calculate(body, settings, lookup)
+    if fresh.reason is not None:
+        return order
+    calculated = round_half_up(weights * before.share) == order.basis or order.basis == settings.max_award
     scale = Fraction(1) if calculated else order.basis / (weights * share)
     kept = {line.line_id: replace(line, rate=line.rate * scale) for line in before.lines}
-    fresh = [replace(line, award=0) for line in calculate(body, settings, lookup).lines]
-    grown = {line.line_id: _grown(kept.get(line.line_id), line) for line in fresh}
+    grown = {line.line_id: _grown(kept.get(line.line_id), line) for line in fresh.lines}
     lines = [grown.pop(line.line_id, line) for line in kept.values()] + list(grown.values())
     earned = round_half_up(sum((line.weight for line in lines), _NONE) * share)
     whole = earned if settings.max_award is None else min(earned, settings.max_award)
-    more = whole - order.basis
-    if more <= 0:
-        return order
-    gains = spread(more, [line.weight - _weight(kept.get(line.line_id)) for line in lines])
-    shares = [replace(line, award=line.award + gain) for line, gain in zip(lines, gains, strict=True)]
-    calculation = Calculation(tuple(shares), before.award + more, before.rate, share=share)
-    return replace(order, calculation=calculation, basis=whole, award=(order.award or 0) + more)
+    more = max(0, whole - order.basis)
+    calculation = Calculation(tuple(lines), 0, before.rate, share=share).awarding(before.award + more)
+    return replace(order, calculation=calculation, basis=order.basis + more, award=(order.award or 0) + more)
 
 
 def earned_later(order: Order, before: Order, actor: str) -> list[Entry]:
@@ -75,7 +76,3 @@ def _grown(known: LineAward | None, now: LineAward) -> LineAward:
     if known is None:
         return now
     return replace(known, base=now.base, gross=now.gross) if now.base > known.base else known
-
-
-def _weight(line: LineAward | None) -> Fraction:
-    return line.weight if line else _NONE

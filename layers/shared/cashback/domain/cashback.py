@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from cashback.domain import causes
 from cashback.domain.additions import added, earned_later, has_more
-from cashback.domain.clawback import claw, decided, gives_back
+from cashback.domain.clawback import claw, decided, gives_back, target_of
 from cashback.domain.facts import Body, Facts
 from cashback.domain.ledger import Account, Entry, Figures, Kind, payload_hash
 from cashback.domain.money import round_half_up
@@ -119,7 +119,7 @@ def needed(order: Order | None, facts: Facts, settings: Settings, claimants: Abs
 
     Everything else is decided without, and the ledger's conditions say when that was wrong.
     """
-    body, terms = facts.body, order.terms if order else None
+    body, terms = facts.earning_body, order.terms if order else None
     if body is None or (order is not None and order.status is Status.REJECTED):
         return Needs(order.customer_id if order and redeemed_of(order, facts) != order.redeemed else None)
     customer_id = owner(order, facts, claimants)
@@ -300,7 +300,7 @@ def _settle(
     if order.facts.cancelled:
         final = Status.REJECTED if order.status in REVIEWED else Status.NOT_ELIGIBLE
         return replace(order, status=final, reason="order_cancelled"), []
-    body = order.facts.body
+    body = order.facts.earning_body
     if body is None or not _earns(order.facts, order.terms, settings):
         waiting = "not_completed" if order.facts.paid and body is not None else "not_paid"
         return replace(order, status=Status.AWAITING, reason=waiting), []
@@ -341,9 +341,11 @@ def _first_state(
     nothing_left = order.calculated == 0 if order.basis else order.gone == 1
     if order.status in REVIEWED and nothing_left:
         return Status.REJECTED, "fully_refunded"
+    if order.status is Status.PENDING and order.missing and not order.reviews:
+        return Status.HELD, PRODUCT_UNKNOWN
     if order.status in REVIEWED and not order.unresolved:
         return order.status, order.reason
-    if not settings.cashback_enabled:
+    if not (settings.cashback_enabled or any(review.verdict == "processed" for review in order.reviews)):
         return Status.NOT_ELIGIBLE, "cashback_disabled"
     if order.customer_id is None:
         if nothing_left:
@@ -394,7 +396,9 @@ def _awarded_anew(
     if body is not None and terms is not None and has_more(order):
         catalogue = {**known.catalogue, **terms.catalogue}
         grown = added(order, settings, replace(_lookup(terms), catalogue=catalogue))
-        by_itself = terms.mode is Mode.AUTOMATIC and _doubt(body, grown.calculation, settings) is None
+        standing = replace(grown.calculation, award=(grown.award or 0) - target_of(grown, grown.facts))
+        is_automatic = terms.mode is Mode.AUTOMATIC and settings.cashback_enabled
+        by_itself = is_automatic and _doubt(body, standing, settings) is None
         unknown = products_asked_for(body, settings, _lookup(terms)) - catalogue.keys()
         if unknown or not (by_itself or by_hand is not None):
             grown = order
@@ -405,11 +409,11 @@ def _awarded_anew(
 
 def _counted(order: Order, settings: Settings) -> tuple[Order, Figures]:
     """Add what the order changes in the customer's figures."""
-    body = order.facts.body
+    body = order.facts.earning_body
     if not order.facts.paid or body is None or order.customer_id is None:
         return order, Figures()
     shares = order.facts.gone_shares()
-    kept = sum((net(line, body) * (1 - shares[line.line_id]) for line in body.lines), Fraction(0))
+    kept = sum((net(line, body) * (1 - shares.get(line.line_id, Fraction(1))) for line in body.lines), Fraction(0))
     spent = max(0, round_half_up(kept)) if body.currency == settings.currency.code else 0
     figures = Figures(
         orders_count=0 if order.counted else 1,

@@ -116,9 +116,12 @@ class Facts(Struct, frozen=True, omit_defaults=True):
 
     ``refunds`` forgets none, not even a deleted one: ``standing_refunds`` are those that count. ``began_at`` is when
     the order was created, where its bodies do not say so and an event of its own does; the earliest told.
+    ``paid_body`` is the newest body that was paid at its moment, where the newest of all was not: an edit may add what
+    is still to be paid.
     """
 
     body: Body | None = None
+    paid_body: Body | None = None
     paid: bool = False
     completed: bool = False
     cancelled: bool = False
@@ -129,6 +132,11 @@ class Facts(Struct, frozen=True, omit_defaults=True):
     def created_at(self) -> Instant | None:
         """When the shop says the order was created, None while it has not said."""
         return self.began_at or (self.body.created_at if self.body else None)
+
+    @property
+    def earning_body(self) -> Body | None:
+        """What the order earns by: its newest body that was paid at its moment, else its newest."""
+        return self.paid_body or self.body
 
     @property
     def standing_refunds(self) -> Mapping[str, Refund]:
@@ -152,14 +160,20 @@ class Facts(Struct, frozen=True, omit_defaults=True):
         for refund_id, refund in news.refunds.items():
             known = refunds.get(refund_id)
             refunds[refund_id] = refund if known is None else max(known, refund, key=_refund_rank)
+        body, paid_body = _newest(self.body, news.body), _newest(self._last_paid, news._last_paid)
         return Facts(
-            body=_newest(self.body, news.body),
+            body=body,
+            paid_body=None if body is None or body.paid else paid_body,
             paid=self.paid or news.paid,
             completed=self.completed or news.completed,
             cancelled=self.cancelled or news.cancelled,
             refunds=refunds,
             began_at=min((told for told in (self.began_at, news.began_at) if told), default=None),
         )
+
+    @property
+    def _last_paid(self) -> Body | None:
+        return self.body if self.body and self.body.paid else self.paid_body
 
     def gone_shares(self) -> dict[str, Fraction]:
         """Return how much of each line of the body is gone, as a share in [0, 1]; empty while no body is known."""
@@ -177,7 +191,8 @@ def gone_shares(
     missing unit by its share of the quantity; a line with no unit left is gone whole, so cents of difference cannot
     leave a remainder. Money refunded beyond lines is spread over everything by its share of what was paid; where it is
     negative (the shop kept some of it) it lowers no line that is gone whole. ``told`` are all refunds where ``refunds``
-    are only some: the units that the others brought back are not counted with these.
+    are only some: the units that the others brought back are not counted with these. Units that come back for no money
+    are gone only with the line's last.
     """
     if cancelled:
         return dict.fromkeys([*(line.line_id for line in body.lines), SHIPPING], Fraction(1))
@@ -208,9 +223,11 @@ def _line_share(line: Line, refunded: list[RefundLine], explained: int) -> Fract
     """How much of a line is gone; ``explained`` units of it came back by refunds, these or others."""
     if line.quantity <= 0:
         return Fraction(0)
-    others = max(0, line.quantity - line.current_quantity - explained)
+    missing = line.quantity - line.current_quantity
+    others = max(0, missing - explained)
     paid_back = [part for part in refunded if part.amount != 0]
-    if others + sum(part.quantity for part in paid_back) >= line.quantity:
+    named = refunded if missing >= line.quantity else paid_back
+    if others + sum(part.quantity for part in named) >= line.quantity:
         return Fraction(1)
     share = Fraction(others, line.quantity)
     for part in paid_back:

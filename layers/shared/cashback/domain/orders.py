@@ -175,6 +175,13 @@ class Order(Struct, frozen=True, omit_defaults=True):
         return next((review for review in reversed(self.reviews) if review.verdict in DECIDING), None)
 
     @property
+    def reason_code(self) -> str:
+        """The reason, where it is the engine's; a word for it where a person gave it in their own."""
+        by_a_person = bool(self.reviews) and self.reviews[-1].verdict in {"held", "rejected"}
+        worded = by_a_person and self.status in {Status.HELD, Status.REJECTED}
+        return f"{self.reviews[-1].verdict}_by_a_person" if worded else self.reason
+
+    @property
     def unresolved(self) -> bool:
         """Tell whether it is held, and not by a person, for something that may still become known."""
         by_a_person = bool(self.reviews) and self.reviews[-1].verdict == "held"

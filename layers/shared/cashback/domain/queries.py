@@ -8,10 +8,10 @@ from cashback.domain.times import Instant
 
 
 class OrdersWanted(Struct, frozen=True):
-    """Orders of these statuses (and this customer), created within these times."""
+    """Orders of these statuses (and these customers), created within these times."""
 
     statuses: tuple[Status, ...] = tuple(Status)
-    customer_id: str | None = None
+    customer_ids: tuple[str, ...] | None = None
     created_from: Instant | None = None
     created_to: Instant | None = None
 

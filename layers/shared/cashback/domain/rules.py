@@ -54,16 +54,17 @@ class LineAward(Struct, frozen=True, omit_defaults=True):
         """The line's part in the award, unrounded."""
         return self.base * self.rate
 
-    def gone(self, share: Fraction, worth: int | None) -> Fraction:
+    def gone(self, share: Fraction, worth: int | None, paid: Fraction = Fraction(1)) -> Fraction:
         """Return how much of this line is gone: ``share`` of it was given back, of the ``worth`` that it has now.
 
         A line that is sold for less than when it was calculated is gone by the difference; one that is sold for more
-        is whole until as much was given back.
+        is whole until as much was given back. ``paid`` is how much of it is paid with money now, where 1 is as much as
+        when it was calculated.
         """
         sold = self.base if self.gross is None else self.gross
         if worth is None or sold <= 0:
             return share
-        return 1 - min(Fraction(1), max(0, worth) * (1 - share) / sold)
+        return 1 - min(Fraction(1), max(0, worth) * paid * (1 - share) / sold)
 
 
 class Calculation(Struct, frozen=True, omit_defaults=True):
@@ -99,7 +100,8 @@ class Calculation(Struct, frozen=True, omit_defaults=True):
         if not whole:
             return Fraction(0)
         worth = body.worth if body else {}
-        gone = (line.gone(shares.get(line.line_id, Fraction(1)), worth.get(line.line_id)) for line in self.lines)
+        paid = earning_share(body) / self.share if body and self.share else Fraction(1)
+        gone = (line.gone(shares.get(line.line_id, Fraction(1)), worth.get(line.line_id), paid) for line in self.lines)
         return sum((weight * part for weight, part in zip(weights, gone, strict=True)), Fraction(0)) / whole
 
     def _weights(self) -> list[Fraction]:

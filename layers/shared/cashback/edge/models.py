@@ -396,7 +396,7 @@ class OrdersQuery(Request):
     def wanted(self) -> OrdersWanted:
         """Return what the list is asked for."""
         statuses = tuple(Status) if self.status is None else (self.status,)
-        return OrdersWanted(statuses, self.customer_id, self.from_, self.to)
+        return OrdersWanted(statuses, None if self.customer_id is None else (self.customer_id,), self.from_, self.to)
 
 
 class ApproveOrder(Request):

@@ -166,7 +166,7 @@ class Batch(Struct):
         if order is None:
             log("event_unchanged", **ids, order=news.order_id)
             return
-        log("order_recorded", **ids, order=order.order_id, status=order.status, reason=order.reason, rev=order.rev)
+        log("order_recorded", **ids, order=order.order_id, status=order.status, reason=order.reason_code, rev=order.rev)
         metric("OrdersRecorded", status=order.status)
 
     def _failed(self, record: Mapping[str, Any], receives: int, error: Exception, *, retryable: bool) -> bool:

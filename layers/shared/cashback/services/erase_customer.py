@@ -117,7 +117,7 @@ def _blanked(books: Books, store_id: str, customer_id: str) -> bool:
 
 def _silence_orders(books: Books, store_id: str, customer_id: str) -> None:
     """Take what reviewers wrote out of a customer's orders."""
-    wanted, before = OrdersWanted(customer_id=customer_id), None
+    wanted, before = OrdersWanted(customer_ids=(customer_id,)), None
     while True:
         orders, before = books.lists.page(store_id, wanted, _ORDERS_AT_ONCE, before)
         for order in orders:

@@ -54,7 +54,7 @@ def _imported(books: Books, settings: Settings, source: str, body: str, now: Ins
         return Imported("busy" if error.retryable else "failed", error.code, told.order_id)
     if order.source != source:
         return Imported("ignored", "source_conflict", told.order_id, order)
-    return Imported("recorded" if recorded else "unchanged", order.reason, told.order_id, order)
+    return Imported("recorded" if recorded else "unchanged", order.reason_code, told.order_id, order)
 
 
 def _why(told: Told) -> str:

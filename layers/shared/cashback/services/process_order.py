@@ -10,6 +10,7 @@ from cashback.domain.errors import AmountConflict, Busy, CashbackDisabled, Custo
 from cashback.domain.facts import Facts
 from cashback.domain.ledger import Account
 from cashback.domain.orders import AWARDED, Decision, Order, Review, Status
+from cashback.domain.redemption import redeemed_of
 from cashback.domain.settings import Settings
 from cashback.services.books import Books
 from cashback.services.commit import commit
@@ -81,11 +82,12 @@ def _decide(books: Books, settings: Settings, order: Order, review: Review, acco
     is_open = order.status in _PROCESSABLE or (order.status in AWARDED and is_enlarged(order, order.facts))
     if not is_open:
         raise StateConflict(f"the order is {order.status}")
-    if order.facts.cancelled:
+    redeemed = redeemed_of(order, order.facts) == order.redeemed
+    if order.facts.cancelled and redeemed:
         raise StateConflict("the order is cancelled")
     rules = governing(books, settings, order, Facts())
     decision = process(order, rules, look_up(books, rules, order, Facts(), account), review)
-    if decision.order.reason == "fully_refunded":
+    if decision.order.reason == "fully_refunded" and redeemed:
         raise StateConflict("the order is fully refunded")
     return decision
 

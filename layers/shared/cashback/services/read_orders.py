@@ -1,5 +1,7 @@
 """Look at orders."""
 
+from copy import replace
+
 from cashback.domain.errors import NotFound
 from cashback.domain.ledger import HistoryLine
 from cashback.domain.orders import Order
@@ -10,7 +12,13 @@ from cashback.services.books import Books
 def list_orders(
     books: Books, store_id: str, wanted: OrdersWanted, limit: int, before: str | None
 ) -> tuple[list[Order], str | None]:
-    """Return a page of orders, newest first, and the place where the next one begins (None at the end)."""
+    """Return a page of orders, newest first, and the place where the next one begins (None at the end).
+
+    A customer's orders are also those of the customers who were merged into them.
+    """
+    if wanted.customer_ids is not None:
+        merged = [one for asked in wanted.customer_ids for one in books.history.merged_from(store_id, asked)]
+        wanted = replace(wanted, customer_ids=(*wanted.customer_ids, *merged))
     return books.lists.page(store_id, wanted, limit, before)
 
 

@@ -91,14 +91,16 @@ def record_failure(books: Books, settings: Settings, news: News, reason: str, no
 
 def governing(books: Books, settings: Settings, order: Order | None, facts: Facts) -> Settings:
     """Return the settings that govern an order once it has these facts too: those its terms were frozen at, but for the
-    clawback policy of today. Of an order that is decided only today's policy matters."""
+    clawback policy of today, and that nothing is awarded while cashback is off today. Of an order that is decided only
+    today's policy matters."""
     if order is None or order.terms is None or order.terms.settings_version == settings.version:
         return settings
     decided = order.status in AWARDED or order.status is Status.REJECTED
     if decided and not is_enlarged(order, order.facts.merged(facts)):
         return settings
     frozen: Settings = books.stores.settings(settings.store_id, order.terms.settings_version)
-    return replace(frozen, clawback=settings.clawback)
+    is_on = frozen.cashback_enabled and settings.cashback_enabled
+    return replace(frozen, clawback=settings.clawback, cashback_enabled=is_on)
 
 
 def look_up(books: Books, rules: Settings, order: Order | None, facts: Facts, account: Account | None = None) -> Known:
@@ -166,7 +168,8 @@ def _account(books: Books, store_id: str, customer_id: str | None) -> Account | 
 
 
 def _customer_tags(books: Books, store_id: str, customer_id: str | None) -> tuple[str, ...]:
-    profile = None if customer_id is None else books.customers.get(store_id, customer_id)
+    account = _account(books, store_id, customer_id)
+    profile = books.customers.get(store_id, account.customer_id) if account else None
     return profile.tags if profile else ()
 
 

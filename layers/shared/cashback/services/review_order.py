@@ -23,6 +23,9 @@ from cashback.services.commit import commit
 
 _TRIES: Final = 5
 
+MOST_ACTS: Final = 20
+"""Holds and releases of one order; with the longest words they take half of its document at most."""
+
 
 def approve_order(books: Books, settings: Settings, order_id: str, review: Review, role: Role) -> tuple[Order, bool]:
     """Credit a pending or held order. Return it, and whether this very call had been made before.
@@ -71,6 +74,7 @@ def hold_order(books: Books, settings: Settings, order_id: str, reason: str, rev
 
     def decide(order: Order) -> Decision:
         _must_be(order, {Status.PENDING})
+        _must_have_room(order)
         return hold(order, reason, review)
 
     return _reviewed(books, settings.store_id, order_id, review, decide)
@@ -87,6 +91,7 @@ def release_order(books: Books, settings: Settings, order_id: str, review: Revie
     def decide(order: Order) -> Decision:
         _must_be(order, {Status.HELD})
         _must_be_someones(order)
+        _must_have_room(order)
         return release(order, review)
 
     return _reviewed(books, settings.store_id, order_id, review, decide)
@@ -146,6 +151,12 @@ def answered(order: Order, review: Review) -> bool:
 def _must_be(order: Order, statuses: Set[Status]) -> None:
     if order.status not in statuses:
         raise StateConflict(f"the order is {order.status}")
+
+
+def _must_have_room(order: Order) -> None:
+    """Refuse to go on for ever: what persons did and said must leave room in the document for what happens."""
+    if len(order.reviews) >= MOST_ACTS:
+        raise StateConflict("the order was held and released too often: decide it")
 
 
 def _must_be_someones(order: Order) -> None:

@@ -164,7 +164,7 @@ def _body(order: Reader, buyer: Reader | None, settings: Settings, occurred_at: 
         delivery_type=order.text("delivery_type") or "",
         payment_methods=(method,) if method else (),
         line_count=len(goods),
-        paid_with_cashback=order.amount("paid_with_cashback", currency, exact=exact) or 0,
+        paid_with_cashback=(order.amount("paid_with_cashback", currency, exact=exact) or 0) if exact else 0,
     )
 
 

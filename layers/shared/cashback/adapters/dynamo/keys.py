@@ -237,7 +237,7 @@ def listed_id(place: str) -> str:
 
 def listed_until(at: str | None) -> str:
     """Return the place after everything of an instant, or after everything there is."""
-    return f"{at or '9'}#{AFTER_ALL}"
+    return f"{at or ':'}#{AFTER_ALL}"
 
 
 def due(at: str, shard_of: str) -> str:

@@ -23,13 +23,14 @@ class OrderLists(Struct, frozen=True):
         self, store_id: str, wanted: OrdersWanted, limit: int, before: str | None
     ) -> tuple[list[Order], str | None]:
         """Return up to ``limit`` orders and the place where to go on, None at the end."""
-        if wanted.customer_id is not None:
-            partition = keys.orders_by_customer(store_id, wanted.customer_id)
-            places = self._places("customer", "by_customer", partition, wanted, before, limit)
+        if wanted.customer_ids is not None:
+            name, index = "customer", "by_customer"
+            partitions = [keys.orders_by_customer(store_id, customer_id) for customer_id in wanted.customer_ids]
         else:
+            name = index = "listing"
             partitions = [keys.orders_by_status(store_id, status) for status in wanted.statuses]
-            each = [self._places("listing", "listing", partition, wanted, before, limit) for partition in partitions]
-            places = heapq.merge(*each, reverse=True)
+        each = [self._places(name, index, partition, wanted, before, limit) for partition in partitions]
+        places = heapq.merge(*each, reverse=True)
         return self._page(store_id, places, limit, frozenset(wanted.statuses))
 
     def _page(
