@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from cashback.adapters.dynamo.codec import from_item, to_item
 from cashback.adapters.dynamo.documents import order_item, order_of
 from cashback.adapters.dynamo.products import product_item, product_of
-from cashback.domain.cashback import Known, hear
+from cashback.domain.cashback import hear
+from cashback.domain.lookups import Known
 from cashback.domain.news import ProductNews
 from cashback.domain.orders import News, Told
 from tests.unit.builders import NOW, settings

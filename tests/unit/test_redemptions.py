@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cashback.domain.cashback import fail
 from cashback.domain.errors import StateConflict
 from cashback.domain.facts import Line, Refund
 from cashback.domain.orders import News, Status
+from cashback.domain.reviews import fail
 from tests.unit.builders import CUSTOMER, NOW, ORDER, STORE, Shop, line, news, paid, refund, units
 
 EARLIER = "1"

@@ -1,22 +1,20 @@
-"""The life of one order's cashback: what news of it, and a reviewer's word, make of its document and the ledger.
+"""The life of one order's cashback: what news of it make of its document and the ledger.
 
 Pure: a decision is a new document and the entries that must be posted with it, in one transaction. Nothing here reads
 a clock, a table or the environment.
 """
 
-from collections.abc import Set as AbstractSet
 from copy import replace
 from datetime import timedelta
 from fractions import Fraction
 from math import floor
 
-from msgspec import Struct
-
 from cashback.domain import causes
 from cashback.domain.additions import added, earned_later, has_more
-from cashback.domain.clawback import claw, decided, gives_back, target_of
-from cashback.domain.facts import Body, Facts
-from cashback.domain.ledger import Account, Entry, Figures, Kind, payload_hash
+from cashback.domain.clawback import claw, decided, target_of
+from cashback.domain.facts import Body
+from cashback.domain.ledger import Entry, Figures, Kind, payload_hash
+from cashback.domain.lookups import Known, earns, lookup_of, owner
 from cashback.domain.money import round_half_up
 from cashback.domain.orders import (
     AMBIGUOUS_CONTACT,
@@ -36,38 +34,14 @@ from cashback.domain.orders import (
 from cashback.domain.purse import Purse
 from cashback.domain.redemption import redeem, redeemed_of
 from cashback.domain.rules import (
-    NOTHING_KNOWN,
     Calculation,
-    Catalogue,
-    Lookup,
     calculate,
     net,
     products_asked_for,
     tier_of,
 )
-from cashback.domain.settings import AwardOn, Clawback, Settings
+from cashback.domain.settings import Clawback, Settings
 from cashback.domain.times import Instant, instant, moment
-
-
-class Known(Struct, frozen=True):
-    """What the tables say now that a decision must see, beside the order itself.
-
-    ``account`` is the customer's; ``claimants`` are the customers with a verified contact of a guest's order;
-    ``customer_tags`` are those of the profile; ``catalogue`` holds the products that were asked for and are known.
-    """
-
-    account: Account | None = None
-    claimants: frozenset[str] = frozenset()
-    customer_tags: tuple[str, ...] = ()
-    catalogue: Catalogue = {}
-
-
-class Needs(Struct, frozen=True):
-    """What a decision must see first: whose account and whose tags, and which products."""
-
-    account: str | None = None
-    customer_tags: str | None = None
-    products: AbstractSet[str] = frozenset()
 
 
 def hear(order: Order | None, news: News, settings: Settings, known: Known, now: Instant) -> Decision | None:
@@ -88,156 +62,13 @@ def hear(order: Order | None, news: News, settings: Settings, known: Known, now:
         return None
     actor = f"shop:{news.source}"
     heard = replace(before, facts=facts, customer_id=owner(order, facts, known.claimants))
-    decision = _decided(heard, settings, known, now, actor)
+    decision = decide(heard, settings, known, now, actor)
     if decision.order == order and not decision.entries:
         return None
     return replace(decision, order=stepped(decision.order, order, now, actor))
 
 
-def owner(order: Order | None, facts: Facts, claimants: AbstractSet[str]) -> str | None:
-    """Whose order it is: what the newest body says, until it is counted among a customer's orders.
-
-    A guest's is that of the one customer who verified its contact.
-    """
-    if order is not None and (order.counted or facts.body is None):
-        return order.customer_id
-    named = facts.body.customer_id if facts.body else None
-    return next(iter(claimants)) if named is None and len(claimants) == 1 else named
-
-
-def contacts_needed(order: Order | None, facts: Facts, settings: Settings) -> frozenset[str]:
-    """Return the hashed contacts to look up: those of a guest's order that earns, while nobody has it."""
-    if owner(order, facts, frozenset()) is not None or facts.body is None or facts.cancelled:
-        return frozenset()
-    if order is not None and order.status in {*AWARDED, Status.REJECTED}:
-        return frozenset()
-    return facts.body.contacts if _earns(facts, order.terms if order else None, settings) else frozenset()
-
-
-def needed(order: Order | None, facts: Facts, settings: Settings, claimants: AbstractSet[str]) -> Needs:
-    """Return what the decision about an order with these facts must see first: for its terms, or to give back.
-
-    Everything else is decided without, and the ledger's conditions say when that was wrong.
-    """
-    body, terms = facts.earning_body, order.terms if order else None
-    if body is None or (order is not None and order.status is Status.REJECTED):
-        return Needs(order.customer_id if order and redeemed_of(order, facts) != order.redeemed else None)
-    customer_id = owner(order, facts, claimants)
-    heard = replace(order or Order("", "", ""), facts=facts, customer_id=customer_id)
-    redeems = redeemed_of(heard, facts) != heard.redeemed
-    if heard.status in AWARDED:
-        more = has_more(heard)
-        account = customer_id if more or redeems or gives_back(heard) else None
-        return Needs(account, products=_unlooked(heard, body, settings) if more else frozenset())
-    if not _earns(facts, terms, settings):
-        return Needs(customer_id if redeems else None)
-    is_new = terms is None or not heard.counted
-    return Needs(
-        account=customer_id if redeems or (is_new and settings.tiers) else None,
-        customer_tags=customer_id if is_new and body.customer_tags is None and _asks_for_tags(settings) else None,
-        products=_unlooked(heard, body, settings),
-    )
-
-
-def is_enlarged(order: Order, facts: Facts) -> bool:
-    """Tell whether facts show more of an awarded order than it was awarded for: then its own terms are needed."""
-    return order.status in AWARDED and has_more(replace(order, facts=facts))
-
-
-def additions_pending(order: Order, settings: Settings) -> bool:
-    """Tell whether lines that were added to an awarded order wait for a person to credit them by ``process``.
-
-    ``settings`` are the store's of today. Where the order's terms are older, what would earn nothing counts too.
-    """
-    body, terms = order.facts.body, order.terms
-    if body is None or terms is None or not is_enlarged(order, order.facts):
-        return False
-    if terms.settings_version != settings.version or _unlooked(order, body, settings):
-        return True
-    return added(order, settings, _lookup(terms)).award != order.award
-
-
-def approve(order: Order, amount: int, review: Review) -> Decision:
-    """Credit a reviewed order with ``amount`` minor units; the caller has checked state, amount and role.
-
-    The award's line shares are spread anew, and later refunds claw back in proportion to it.
-    """
-    credited, entry = _approved(order, amount, review, "approved")
-    return Decision(stepped(credited, order, review.at, review.actor), (entry,), repays=True)
-
-
-def reject(order: Order, reason: str, review: Review) -> Decision:
-    """Refuse a reviewed order for good; no money moves."""
-    refused = replace(order, status=Status.REJECTED, reason=reason, reviews=(*order.reviews, review))
-    return Decision(stepped(refused, order, review.at, review.actor))
-
-
-def process(order: Order, settings: Settings, known: Known, review: Review) -> Decision:
-    """Decide an order by hand that earned nothing or failed, or lines that were added to it after its award.
-
-    As when it was first known to earn, but at a person's word: cashback that was off then is credited, and nothing is
-    left pending. What must be held is held, and says why. ``settings`` are those of its terms.
-    """
-    if order.status in AWARDED:
-        grown = _decided(order, settings, known, review.at, review.actor, by_hand=review)
-        more = replace(review, verdict="added", amount=(grown.order.award or 0) - (order.award or 0))
-        kept = replace(grown.order, reviews=(*order.reviews, more))
-        return replace(grown, order=stepped(kept, order, review.at, review.actor))
-    mine = owner(order, order.facts, known.claimants)
-    afresh = replace(order, status=Status.AWAITING, claimable_until=None, customer_id=mine)
-    allowed = replace(settings, cashback_enabled=True)
-    decision = _decided(afresh, allowed, known, review.at, review.actor, by_hand=review)
-    result = decision.order
-    if result.award is None:
-        result = replace(result, reviews=(*order.reviews, review))
-    return replace(decision, order=stepped(result, order, review.at, review.actor))
-
-
-def hold(order: Order, reason: str, review: Review) -> Decision:
-    """Set a pending order aside; no money moves, and the time to its decision goes on."""
-    held = replace(order, status=Status.HELD, reason=reason, reviews=(*order.reviews, review))
-    return Decision(stepped(held, order, review.at, review.actor))
-
-
-def release(order: Order, review: Review) -> Decision:
-    """Put a held order back among the pending ones; no money moves, and the time to its decision goes on."""
-    pending = replace(order, status=Status.PENDING, reason="released", reviews=(*order.reviews, review))
-    return Decision(stepped(pending, order, review.at, review.actor))
-
-
-def fail(order: Order | None, news: News, reason: str, now: Instant) -> Decision | None:
-    """Record that no retry can help: the facts are kept so that the order can be processed by hand.
-
-    None when the order is already awarded, rejected or seen by a person: a failure to hear more must not hide that.
-    """
-    known = order or Order(news.order_id, news.source, first_seen_at=now)
-    if known.status in {*AWARDED, Status.REJECTED} or known.reviews or known.source != news.source:
-        return None
-    failed = replace(known, facts=known.facts.merged(news.facts), status=Status.FAILED, reason=reason)
-    return Decision(stepped(failed, known, now, "engine"))
-
-
-def _may_change(order: Order) -> bool:
-    """Tell whether an order whose facts are unchanged may be decided otherwise: by a retry, or by what became known."""
-    return order.status in {Status.FAILED, Status.AWAITING_CUSTOMER} or order.unresolved
-
-
-def _asks_for_tags(settings: Settings) -> bool:
-    return bool(settings.customer_tag_rates or settings.exclusions.customer_tags)
-
-
-def _unlooked(order: Order, body: Body, settings: Settings) -> AbstractSet[str]:
-    """The products that a rule asks for and that the order has not kept yet."""
-    terms = order.terms
-    asked = products_asked_for(body, settings, _lookup(terms) if terms else NOTHING_KNOWN)
-    return asked - terms.catalogue.keys() if terms else asked
-
-
-def _lookup(terms: Terms) -> Lookup:
-    return Lookup(terms.tier_rate, terms.customer_tags, terms.catalogue)
-
-
-def _approved(order: Order, amount: int, review: Review, reason: str) -> tuple[Order, Entry]:
+def approved(order: Order, amount: int, review: Review, reason: str) -> tuple[Order, Entry]:
     """The order credited with ``amount`` at a person's word, and the entry."""
     entry = Entry(
         cause=causes.earned(order.order_id),
@@ -260,12 +91,7 @@ def _approved(order: Order, amount: int, review: Review, reason: str) -> tuple[O
     return decided(credited), entry
 
 
-def _basis_of(amount: int, gone: Fraction) -> int:
-    """Return the least award that leaves exactly ``amount`` when ``gone`` of it, less than all, is gone."""
-    return floor((amount - Fraction(1, 2)) / (1 - gone)) + 1
-
-
-def _decided(
+def decide(
     order: Order, settings: Settings, known: Known, now: Instant, actor: str, *, by_hand: Review | None = None
 ) -> Decision:
     """Derive the state that the facts call for, everything it posts, and what it changes in the customer's figures.
@@ -289,6 +115,11 @@ def _decided(
     )
 
 
+def _may_change(order: Order) -> bool:
+    """Tell whether an order whose facts are unchanged may be decided otherwise: by a retry, or by what became known."""
+    return order.status in {Status.FAILED, Status.AWAITING_CUSTOMER} or order.unresolved
+
+
 def _settle(
     order: Order, settings: Settings, known: Known, purse: Purse, now: Instant, actor: str, *, by_hand: Review | None
 ) -> tuple[Order, list[Entry]]:
@@ -301,14 +132,14 @@ def _settle(
         final = Status.REJECTED if order.status in REVIEWED else Status.NOT_ELIGIBLE
         return replace(order, status=final, reason="order_cancelled"), []
     body = order.facts.earning_body
-    if body is None or not _earns(order.facts, order.terms, settings):
+    if body is None or not earns(order.facts, order.terms, settings):
         waiting = "not_completed" if order.facts.paid and body is not None else "not_paid"
         return replace(order, status=Status.AWAITING, reason=waiting), []
     order = _calculated(order, body, settings, known)
     status, reason = _first_state(order, body, settings, known, now, by_hand=by_hand)
     order = replace(order, status=status, reason=reason)
     if by_hand is not None and status is Status.PENDING:
-        credited, entry = _approved(order, order.calculated, by_hand, by_hand.verdict)
+        credited, entry = approved(order, order.calculated, by_hand, by_hand.verdict)
         return credited, purse.credit(entry)
     if status in REVIEWED:
         return replace(order, queued_at=order.queued_at or now), []
@@ -325,10 +156,10 @@ def _calculated(order: Order, body: Body, settings: Settings, known: Known) -> O
         tier = tier_of(settings, known.account.total_spent - order.spent if known.account else 0)
         tier_name, tier_rate = (tier.name, tier.rate) if tier else (None, None)
         terms = replace(terms, tier=tier_name, tier_rate=tier_rate, customer_tags=known.customer_tags)
-    asked = products_asked_for(body, settings, _lookup(terms))
+    asked = products_asked_for(body, settings, lookup_of(terms))
     found = {product_id: traits for product_id, traits in known.catalogue.items() if product_id in asked}
     terms = replace(terms, catalogue={**found, **terms.catalogue})
-    calculation = calculate(body, settings, _lookup(terms))
+    calculation = calculate(body, settings, lookup_of(terms))
     basis = calculation.award if body.currency == settings.currency.code else 0
     missing = frozenset(asked - terms.catalogue.keys())
     return replace(order, terms=terms, calculation=calculation, basis=basis, missing=missing)
@@ -384,6 +215,11 @@ def _award(order: Order, purse: Purse, actor: str) -> tuple[Order, list[Entry]]:
     return clawed, [*earned, *entries]
 
 
+def _basis_of(amount: int, gone: Fraction) -> int:
+    """Return the least award that leaves exactly ``amount`` when ``gone`` of it, less than all, is gone."""
+    return floor((amount - Fraction(1, 2)) / (1 - gone)) + 1
+
+
 def _awarded_anew(
     order: Order, settings: Settings, known: Known, purse: Purse, actor: str, *, by_hand: Review | None
 ) -> tuple[Order, list[Entry]]:
@@ -395,11 +231,11 @@ def _awarded_anew(
     body, terms, grown = order.facts.body, order.terms, order
     if body is not None and terms is not None and has_more(order):
         catalogue = {**known.catalogue, **terms.catalogue}
-        grown = added(order, settings, replace(_lookup(terms), catalogue=catalogue))
+        grown = added(order, settings, replace(lookup_of(terms), catalogue=catalogue))
         standing = replace(grown.calculation, award=(grown.award or 0) - target_of(grown, grown.facts))
         is_automatic = terms.mode is Mode.AUTOMATIC and settings.cashback_enabled
         by_itself = is_automatic and _doubt(body, standing, settings) is None
-        unknown = products_asked_for(body, settings, _lookup(terms)) - catalogue.keys()
+        unknown = products_asked_for(body, settings, lookup_of(terms)) - catalogue.keys()
         if unknown or not (by_itself or by_hand is not None):
             grown = order
     earned = [part for entry in earned_later(grown, order, actor) for part in purse.credit(entry)]
@@ -425,11 +261,6 @@ def _counted(order: Order, settings: Settings) -> tuple[Order, Figures]:
 
 def _freeze(settings: Settings) -> Terms:
     return Terms(settings.version, Mode.AUTOMATIC if settings.auto_processing else Mode.MANUAL)
-
-
-def _earns(facts: Facts, terms: Terms | None, settings: Settings) -> bool:
-    """Tell whether what makes an order earn has happened; once it earned it stays so."""
-    return terms is not None or (facts.paid and (facts.completed or settings.award_on is AwardOn.PAID))
 
 
 def _doubt(body: Body, calculation: Calculation, settings: Settings) -> str | None:

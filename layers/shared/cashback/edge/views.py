@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from cashback.domain import orders
 from cashback.domain.api_keys import ApiKey
 from cashback.domain.audit import Act
-from cashback.domain.cashback import additions_pending
 from cashback.domain.customers import Profile
 from cashback.domain.facts import Line, Refund
 from cashback.domain.ledger import Account, EntryStatus, HistoryLine, Kind
+from cashback.domain.lookups import additions_pending
 from cashback.domain.money import Currency, Money
 from cashback.domain.orders import BADGES, DECIDING, Review, Status, Step
 from cashback.domain.products import Product

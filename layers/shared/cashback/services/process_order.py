@@ -5,12 +5,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from cashback.domain.cashback import is_enlarged, process
 from cashback.domain.errors import AmountConflict, Busy, CashbackDisabled, CustomerNotFound, StateConflict
 from cashback.domain.facts import Facts
 from cashback.domain.ledger import Account
+from cashback.domain.lookups import is_enlarged
 from cashback.domain.orders import AWARDED, Decision, Order, Review, Status
 from cashback.domain.redemption import redeemed_of
+from cashback.domain.reviews import process
 from cashback.domain.settings import Settings
 from cashback.services.books import Books
 from cashback.services.commit import commit

@@ -4,13 +4,15 @@ from collections.abc import Set as AbstractSet
 from copy import replace
 from typing import Final
 
-from cashback.domain.cashback import Known, contacts_needed, fail, hear, is_enlarged, needed
+from cashback.domain.cashback import hear
 from cashback.domain.customers import Profile, profile_of
 from cashback.domain.errors import Busy, CustomerNotFound, DomainError, OrderTooLarge
 from cashback.domain.facts import Facts
 from cashback.domain.ledger import Account
+from cashback.domain.lookups import Known, contacts_needed, is_enlarged, needed
 from cashback.domain.news import CustomerNews
 from cashback.domain.orders import AWARDED, News, Order, Status
+from cashback.domain.reviews import fail
 from cashback.domain.rules import Catalogue, traits_asked_for
 from cashback.domain.settings import Settings
 from cashback.domain.times import OLDEST, Instant

@@ -5,7 +5,6 @@ from copy import replace
 from typing import Final
 
 from cashback.domain.api_keys import Role
-from cashback.domain.cashback import approve, hold, reject, release
 from cashback.domain.errors import (
     AmountConflict,
     Busy,
@@ -17,6 +16,7 @@ from cashback.domain.errors import (
     StateConflict,
 )
 from cashback.domain.orders import AWARDED, REVIEWED, Decision, Order, Review, Status
+from cashback.domain.reviews import approve, hold, reject, release
 from cashback.domain.settings import Settings
 from cashback.services.books import Books
 from cashback.services.commit import commit
