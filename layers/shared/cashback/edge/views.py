@@ -203,8 +203,8 @@ def imports(made: Iterable["Imported"]) -> models.ImportedOrders:
     return models.ImportedOrders(results=results)
 
 
-def order_detail(document: orders.Order, lines: Iterable[HistoryLine], currency: Currency) -> models.OrderDetail:
-    """Return an order with all that is known of it, and its entries in the ledger."""
+def order_detail(document: orders.Order, lines: Iterable[HistoryLine] | None, currency: Currency) -> models.OrderDetail:
+    """Return an order with all that is known of it, and its entries in the ledger where they are asked for."""
     body = document.facts.body
     return models.OrderDetail(
         **_order(document, currency),
@@ -213,7 +213,7 @@ def order_detail(document: orders.Order, lines: Iterable[HistoryLine], currency:
         taken=amount(Money(document.taken, currency)),
         owed=amount(Money(document.owed, currency)),
         waived=amount(Money(document.waived, currency)),
-        transactions=[transaction(line, currency) for line in lines],
+        transactions=None if lines is None else [transaction(line, currency) for line in lines],
         reviews=[_review(document, review, currency) for review in document.reviews],
         history=[_step(step) for step in document.history],
     )
@@ -323,21 +323,30 @@ def _step(step: Step) -> models.OrderStep:
 
 def transaction(line: HistoryLine, currency: Currency) -> models.Transaction:
     """Return an entry of the ledger."""
+    return models.Transaction(**_transaction(line, currency))
+
+
+def customers_transaction(line: HistoryLine, customer_id: str, currency: Currency) -> models.CustomersTransaction:
+    """Return an entry of the ledger, and whose it is."""
+    return models.CustomersTransaction(**_transaction(line, currency), customer_id=customer_id)
+
+
+def _transaction(line: HistoryLine, currency: Currency) -> dict[str, Any]:
     entry = line.entry
     shown = TYPES[entry.kind]
-    return models.Transaction(
-        transaction_id=line.transaction_id,
-        type=shown,
-        type_label=shown.capitalize(),
-        status=entry.status.value,
-        status_label=_STATUS_LABELS[entry.status],
-        amount=amount(Money(entry.amount, currency)),
-        balance_after=maybe(line.balance_after, currency),
-        note=line.note or NOTES[entry.kind],
-        order_id=entry.order_id,
-        actor=entry.actor,
-        created_at=entry.posted_at,
-    )
+    return {
+        "transaction_id": line.transaction_id,
+        "type": shown,
+        "type_label": shown.capitalize(),
+        "status": entry.status.value,
+        "status_label": _STATUS_LABELS[entry.status],
+        "amount": amount(Money(entry.amount, currency)),
+        "balance_after": maybe(line.balance_after, currency),
+        "note": line.note or NOTES[entry.kind],
+        "order_id": entry.order_id,
+        "actor": entry.actor,
+        "created_at": entry.posted_at,
+    }
 
 
 def transaction_page(
@@ -368,6 +377,21 @@ def customer(profile: Profile) -> models.Customer:
     """Return who a customer is."""
     known = {name: getattr(profile, name) for name in models.Customer.model_fields}
     return models.Customer(**{**known, "tags": list(profile.tags), "updated_at": profile.updated_at or None})
+
+
+def customer_page(profiles: Iterable[Profile], next_cursor: str | None) -> models.CustomerPage:
+    """Return a page of customers."""
+    return models.CustomerPage(items=[customer(profile) for profile in profiles], next_cursor=next_cursor)
+
+
+def contacts(profile: Profile) -> list[models.Contact]:
+    """Return what a person may be recognised by, as they gave it."""
+    given = []
+    if profile.email is not None:
+        given.append(models.Contact(kind="email", value=profile.email, verified=profile.email_verified))
+    if profile.phone is not None:
+        given.append(models.Contact(kind="phone", value=profile.phone, verified=profile.phone_verified))
+    return given
 
 
 def balance(account: Account, store: StoreSettings, at: Instant | None) -> models.Balance:
