@@ -133,6 +133,18 @@ def test_more_than_the_limit_needs_an_admin(deployment: Deployment, admin: str, 
     adjust(deployment, admin, {"amount": amount}).expect(201)
 
 
+def test_a_limit_that_is_lowered_takes_no_answer_back(deployment: Deployment, admin: str) -> None:
+    operator = deployment.make_key(admin, "operator")
+    first = adjust(deployment, operator, {"amount": "100.00"}).expect(201)
+    refused = adjust(deployment, operator, {"amount": "-100.00"}, "k2", x_actor="a").expect(201)
+    deployment.call("PATCH", "/v1/store", {"adjust_limit": "1.00"}, key=admin, if_match="1").expect(200)
+    assert adjust(deployment, operator, {"amount": "100.00"}).expect(201) == first
+    assert adjust(deployment, operator, {"amount": "-100.00"}, "k2", x_actor="a").expect(201) == refused
+    assert adjust(deployment, operator, {"amount": "100.00"}, "k3").code == "forbidden"
+    merge_customers(deployment.books, "demo", CustomersMerged("kept", "c1", NOW), "shop", FAR)
+    assert adjust(deployment, operator, {"amount": "100.00"}).expect(201) == first
+
+
 def test_without_a_limit_an_operator_may_adjust_by_any_amount(deployment: Deployment) -> None:
     admin = deployment.create_store("free")
     assert deployment.books.customers.create("free", Profile("c1", NOW, NOW), NOW)
