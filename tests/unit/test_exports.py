@@ -26,6 +26,7 @@ from tests.unit.test_customers_api import post
 USD = Currency("USD", 2)
 PATH = "/v1/customers/c1/transactions"
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\0=1", " =1", '"=1', "'=1", "\n=1", "＝1", "－1")  # noqa: RUF001
+MOST_PAGES = 30
 EARLY = "2026-01-01T00:00:00.000000Z"
 
 
@@ -106,8 +107,9 @@ def test_only_who_accepts_csv_by_name_gets_it(deployment: Deployment, admin: str
 
 def pages(deployment: Deployment, key: str, query: str) -> list[list[list[str]]]:
     """The rows of every page, found by following the links."""
-    found, at = [], f"http://x{PATH}{query}"
-    while True:
+    found: list[list[list[str]]] = []
+    at = f"http://x{PATH}{query}"
+    while len(found) < MOST_PAGES:
         reply = table(deployment, key, at.removeprefix(f"http://x{PATH}"))
         assert reply.status == 200, reply.text
         found.append(parsed(reply.text)[1:])
@@ -117,6 +119,7 @@ def pages(deployment: Deployment, key: str, query: str) -> list[list[list[str]]]
         target, _, rel = link.partition("; ")
         assert rel == 'rel="next"'
         at = urljoin(at, target[1:-1])
+    raise AssertionError("the pages never end")
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
@@ -177,13 +180,15 @@ def test_rows_that_are_as_long_as_they_may_be_fit_an_answer_of_lambda() -> None:
 
 def everything(deployment: Deployment, key: str, customer_id: str = "c1") -> list[dict[str, Any]]:
     """All pages of an export."""
-    found, query = [], ""
-    while True:
+    found: list[dict[str, Any]] = []
+    query = ""
+    while len(found) < MOST_PAGES:
         page = deployment.call("GET", f"/v1/customers/{customer_id}/export{query}", key=key).expect(200)
         found.append(page)
         if page["next_cursor"] is None:
             return found
         query = f"?cursor={page['next_cursor']}"
+    raise AssertionError("the pages never end")
 
 
 def furnish(deployment: Deployment, key: str) -> None:
