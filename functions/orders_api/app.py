@@ -8,20 +8,22 @@ from cashback.edge.clock import now
 from cashback.edge.fields import StoredId
 from cashback.edge.http import Api, Path, Query, Response, Role, answer
 from cashback.edge.models import (
-    ApproveOrder,
-    ApproveOrders,
-    HoldOrder,
     ImportedOrders,
-    ImportOrders,
     Order,
     OrderApprovals,
     OrderDetail,
     OrderPage,
-    OrdersQuery,
     ProcessedOrder,
-    ProcessOrder,
     Product,
     ProductPage,
+)
+from cashback.edge.order_requests import (
+    ApproveOrder,
+    ApproveOrders,
+    HoldOrder,
+    ImportOrders,
+    OrdersQuery,
+    ProcessOrder,
     ProductsQuery,
     PutProduct,
     RejectOrder,

@@ -35,6 +35,7 @@ def test_a_closed_store_stops_and_nothing_of_its_customers_is_left(new_shop: Cal
         assert customer_id is not None
         shop.tell("customers/update", person(customer_id, at=1))
         assert profile(shop, customer_id)["email"] == ADA["email"]
+    assert "#FIND" in repr(shop.stack.snapshot(shop.store))
     assert shop.outcome("shop/redact", LEFT) == "redact_requested"
     assert shop.outcome("shop/redact", LEFT) == "event_unchanged"
     platform = shop.stack.platform
@@ -47,7 +48,7 @@ def test_a_closed_store_stops_and_nothing_of_its_customers_is_left(new_shop: Cal
     wait_until(lambda: shop.store.api("GET", "/v1/store").status == 401)
     wait_until(lambda: shop.store.shopify("shop/redact", LEFT).status == 401, seconds=90)
     left = repr(shop.stack.snapshot(shop.store))
-    words = ("Ada", "Brandt", ADA["email"], ADA["phone"], "#CONTACT", "#SEC", "'K#")
+    words = ("Ada", "Brandt", ADA["email"], ADA["phone"], "#CONTACT", "#FIND", "#SEC", "'K#")
     assert [word for word in words if str(word) in left] == []
     assert "'store_closed'" in left
     refused = platform.call("POST", f"{path}/api-keys", {"name": "x", "role": "admin"})

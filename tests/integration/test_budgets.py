@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from types_boto3_dynamodb import DynamoDBClient
 
-from cashback.adapters.dynamo import keys
 from cashback.domain.api_keys import Role
 from cashback.domain.customers import Profile
 from cashback.domain.facts import Body, Facts, Line, Refund, RefundLine
-from cashback.domain.ledger import Entry, Kind, OnRefusal, Posting, payload_hash
+from cashback.domain.ledger import Entry, Kind, Posting, payload_hash
 from cashback.domain.money import Currency
 from cashback.domain.orders import News, Review
 from cashback.domain.settings import DEFAULTS, Settings, parse_settings
 from cashback.edge.deps import make_books
+from cashback.services.adjust_balance import Adjustment, adjust_balance
 from cashback.services.books import Books
 from cashback.services.read_customers import balance
 from cashback.services.record_order import record_order
@@ -209,19 +209,16 @@ def test_approving_an_order_costs_10_write_units(dynamodb: DynamoDBClient, table
     assert cost.reads <= 2
 
 
-def test_a_manual_credit_with_a_comment_costs_7_write_units_and_1_read_unit(shop: Shop) -> None:
-    store_id = shop.settings.store_id
-    cause = f"adm:{'0' * 64}"
-    pk, sk = keys.note(store_id, shop.customer_id, cause)
-    note = shop.books.orders.table.put({"pk": pk, "sk": sk, "comment": "A gift"})
-    entry = Entry(cause, Kind.MANUAL, 500, "ann (key:1)", payload_hash("m"))
+@pytest.mark.parametrize("amount", [500, -300])
+def test_a_manual_credit_or_debit_with_a_comment_costs_7_write_units_and_1_read_unit(shop: Shop, amount: int) -> None:
+    shop.record(shop.paid)
+    asked = Adjustment(amount, "A gift, because the parcel was late", "ann (key:1)", payload_hash("k"), NOW)
     with shop.meter.on() as cost:
-        shop.books.ledger.post(
-            Posting(store_id, shop.customer_id, NOW, entries=(entry,), also=(note,), on_refusal=OnRefusal.FINAL)
-        )
-        balance(shop.books, store_id, shop.customer_id)
+        made = adjust_balance(shop.books, shop.settings, shop.customer_id, asked, Role.OPERATOR)
+    assert made.line.balance_after is not None
     assert cost.writes <= 6 + 1
     assert cost.reads <= 1
+    assert cost.calls == ["TransactWriteItems", "GetItem"]
 
 
 def test_a_member_of_a_batch_costs_at_most_5_and_a_half_write_units_and_a_25th_of_a_call(shop: Shop) -> None:

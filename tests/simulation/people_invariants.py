@@ -113,6 +113,14 @@ def _contacts(world: World, profiles: dict[str, Profile], living: Callable[[str 
     named = {tuple(keys.contact(STORE, mac, one)) for one, profile in profiles.items() for mac in profile.contacts}
     if stand != named:
         yield f"28: the contacts {sorted(stand - named)} stand for nobody, {sorted(named - stand)} are missing"
+    findable = {key for key in _state_keys(world) if "#FIND#" in key[0]}
+    said = {
+        tuple(keys.findable(STORE, mac, one))
+        for one, profile in profiles.items()
+        for mac in world.books.contacts.macs(STORE, profile.unverified)
+    }
+    if findable != said:
+        yield f"28: {sorted(findable - said)} find nobody who says so, {sorted(said - findable)} are missing"
     for profile in profiles.values():
         missing = world.books.contacts.macs(STORE, profile.verified) - set(profile.contacts)
         if missing:

@@ -9,7 +9,7 @@ from dev.template import resources
 
 READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"}
 APPENDS = READS | {"dynamodb:PutItem"}
-KEY_FUNCTIONS = ("OrdersApi", "CustomersApi", "SettingsApi", "EventWorker")
+KEY_FUNCTIONS = ("OrdersApi", "CustomersApi", "SettingsApi", "EventWorker", "Sweeper")
 
 Statement = dict[str, Any]
 
@@ -94,7 +94,7 @@ def test_nobody_scans_or_reads_a_stream(function: str) -> None:
     assert not {action for action in granted if "Scan" in action or "Stream" in action or "PartiQL" in action}
 
 
-@pytest.mark.parametrize("function", sorted(set(functions()) - {"EventWorker", "OrdersApi", "Sweeper"}))
+@pytest.mark.parametrize("function", sorted(set(functions()) - {"EventWorker", "OrdersApi", "CustomersApi", "Sweeper"}))
 def test_only_those_who_post_write_to_the_ledger(function: str) -> None:
     assert "dynamodb:PutItem" not in actions_on(function, "Ledger")
 
@@ -149,9 +149,10 @@ def test_nobody_can_delete_anything_but_keys_secrets_contacts_and_what_waits() -
         if "dynamodb:DeleteItem" in as_list(statement["Action"])
     }
     waiting = ["S#*#GUEST#*", "S#*#PR#*"]
-    people = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#CONTACT#*", *waiting]}}
+    people = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#CONTACT#*", "S#*#FIND#*", *waiting]}}
     assert may == {
         "EventWorker.ForgetContactsAndEndTheWaitingOfOrders": people,
+        "CustomersApi.ForgetContactsAndEndTheWaitingOfOrders": people,
         "Sweeper.ForgetContactsAndEndTheWaitingOfOrders": people,
         "Sweeper.EndWhatOpensAClosedStore": {
             "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#SEC", "K#*"]},
@@ -171,8 +172,10 @@ def test_whoever_sets_up_stores_writes_no_account_no_order_and_no_product(functi
     assert "dynamodb:UpdateItem" not in actions_on(function, "State")
 
 
-def test_customers_api_changes_nothing() -> None:
-    assert actions_on("CustomersApi", "State") | actions_on("CustomersApi", "Ledger") <= READS
+def test_customers_api_appends_to_the_ledger_and_reads_keys_of_stores_only() -> None:
+    assert actions_on("CustomersApi", "Ledger") == {"dynamodb:Query", "dynamodb:PutItem"}
+    (reading,) = [s for s in statements("CustomersApi") if "dynamodb:GetItem" in as_list(s["Action"])]
+    assert reading["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*"]}}
 
 
 def test_only_the_platform_seals_secrets_and_only_the_ingest_opens_them() -> None:

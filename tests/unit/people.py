@@ -63,7 +63,7 @@ def everything(shop: Shop) -> str:
 def note(shop: Shop, customer_id: str, cause: str, text: str) -> None:
     """A comment beside an entry, as an admin leaves it."""
     pk, sk = keys.note(STORE, customer_id, cause)
-    shop.books.customers.table.commit(shop.books.customers.table.put({"pk": pk, "sk": sk, "text": text}))
+    shop.books.customers.table.commit(shop.books.customers.table.put({"pk": pk, "sk": sk, "comment": text}))
 
 
 def until_it_is_done(act: Any, *arguments: Any) -> Any:

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from cashback.domain.ledger import Kind
 from cashback.domain.settings import DEFAULTS
-from cashback.edge import models
+from cashback.edge import customer_models, models, order_requests
 from cashback.edge.models import TYPES, Answer, Request, SettingsRequest, TransactionType
 from cashback.edge.views import NOTES
 
@@ -18,7 +18,8 @@ def family(model: type[BaseModel]) -> list[type[BaseModel]]:
 
 
 def test_every_model_is_a_request_or_an_answer() -> None:
-    found = {value for value in vars(models).values() if isinstance(value, type) and issubclass(value, BaseModel)}
+    named = [value for module in (models, customer_models, order_requests) for value in vars(module).values()]
+    found = {value for value in named if isinstance(value, type) and issubclass(value, BaseModel)}
     assert found - {BaseModel} == {*family(Request), *family(Answer)}
 
 
@@ -48,10 +49,10 @@ def test_every_kind_of_entry_has_a_type_and_a_note() -> None:
 
 
 def test_asking_for_manual_transactions_asks_for_those_of_scenarios_too() -> None:
-    kinds = models.TransactionsQuery(type="manual").wanted().kinds
+    kinds = customer_models.TransactionsQuery(type="manual").wanted().kinds
     assert kinds == {Kind.MANUAL, Kind.SCENARIO}
-    assert models.TransactionsQuery(type="order").wanted().kinds == {Kind.ORDER}
-    assert models.TransactionsQuery().wanted().kinds == set(Kind)
+    assert customer_models.TransactionsQuery(type="order").wanted().kinds == {Kind.ORDER}
+    assert customer_models.TransactionsQuery().wanted().kinds == set(Kind)
 
 
 def test_what_is_not_sent_is_not_given() -> None:
@@ -67,7 +68,7 @@ def test_the_names_that_problems_may_repeat_are_those_of_requests() -> None:
 
 def refusals(values: dict[str, Any]) -> list[str]:
     try:
-        models.RejectOrder.model_validate(values)
+        order_requests.RejectOrder.model_validate(values)
     except ValueError as error:
         return [found["type"] for found in error.errors()]  # type: ignore[attr-defined]
     return []

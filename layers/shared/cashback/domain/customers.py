@@ -1,5 +1,6 @@
 """Who a customer is."""
 
+from collections.abc import Mapping
 from copy import replace
 from typing import Any, Final
 
@@ -7,13 +8,15 @@ from msgspec import Struct
 
 from cashback.domain.contacts import contacts_of
 from cashback.domain.news import CustomerNews
-from cashback.domain.times import Instant
+from cashback.domain.times import Instant, just_after
 
 MOST_CONTACTS: Final = 40
 """Verified contacts that one customer inherits; an e-mail and a phone of their own may come on top."""
 
 MOST_GIVEN_UP: Final = 10
 """Contacts that a profile remembers to have lost."""
+
+MOST_TAGS: Final = 250
 
 
 class Profile(Struct, frozen=True):
@@ -23,7 +26,8 @@ class Profile(Struct, frozen=True):
     are the keyed hashes that stand among the verified contacts for this customer: the person's own, and those taken
     over in merges. ``given_up`` are those that stood so last, and do no longer: guests' orders may wait for just that,
     and the delivery that took them away may have been cut off before it looked. ``rev`` counts the writes; each stands
-    only over the one it was made from.
+    only over the one it was made from. ``push_endpoint`` and ``asked_hash`` (keyed, of the request that the API made
+    this customer of) no shop knows of, and none changes.
 
     ``erased_at``: a tombstone, without personal data, which only a strictly newer customer event opens anew.
     ``merged_into``: a marker, without personal data, which nothing ever fills.
@@ -39,6 +43,8 @@ class Profile(Struct, frozen=True):
     phone_verified: bool = False
     birthday: str | None = None
     tags: tuple[str, ...] = ()
+    push_endpoint: str | None = None
+    asked_hash: str | None = None
     contacts: tuple[str, ...] = ()
     given_up: tuple[str, ...] = ()
     erased_at: Instant | None = None
@@ -49,6 +55,16 @@ class Profile(Struct, frozen=True):
     def verified(self) -> frozenset[str]:
         """What the person is known to be reached by."""
         return contacts_of(self.email if self.email_verified else None, self.phone if self.phone_verified else None)
+
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether nothing but the id is left."""
+        return self.erased_at is not None or self.merged_into is not None
+
+    @property
+    def unverified(self) -> frozenset[str]:
+        """What the person is said to be reached by: enough to find them, not to act for them."""
+        return contacts_of(self.email, self.phone) - self.verified
 
 
 def profile_of(news: CustomerNews, known: Profile | None, now: Instant) -> Profile:
@@ -69,6 +85,8 @@ def profile_of(news: CustomerNews, known: Profile | None, now: Instant) -> Profi
         phone_verified=news.phone_verified,
         birthday=news.birthday,
         tags=news.tags or (),
+        push_endpoint=known.push_endpoint if known else None,
+        asked_hash=known.asked_hash if known else None,
         contacts=known.contacts if known else (),
         rev=known.rev if known else 1,
     )
@@ -87,6 +105,27 @@ def remembering(profile: Profile, known: Profile) -> Profile:
     lost = sorted(set(known.contacts) - set(profile.contacts))
     given_up = dict.fromkeys(mac for mac in (*known.given_up, *lost) if mac not in profile.contacts)
     return replace(profile, given_up=tuple(given_up)[-max(MOST_GIVEN_UP, len(lost)) :])
+
+
+def changed_profile(known: Profile, changes: Mapping[str, Any], now: Instant) -> Profile:
+    """Return a profile with an admin's changes; the same one where they change nothing.
+
+    An e-mail or a phone that becomes another one is not verified unless the same changes say so, and none never is.
+    """
+    told = replace(known, **changes)
+    email_stands = "email_verified" in changes or told.email == known.email
+    phone_stands = "phone_verified" in changes or told.phone == known.phone
+    told = replace(
+        told,
+        email_verified=told.email_verified and email_stands and told.email is not None,
+        phone_verified=told.phone_verified and phone_stands and told.phone is not None,
+    )
+    return told if told == known else replace(told, updated_at=newer(known, now))
+
+
+def newer(known: Profile, now: Instant) -> Instant:
+    """Return when an admin said something: after all that stands, also where a shop's clock is ahead of ours."""
+    return max(now, just_after(known.updated_at))
 
 
 def tombstone_of(known: Profile, at: Instant) -> Profile:

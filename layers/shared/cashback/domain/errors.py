@@ -123,6 +123,17 @@ class IdempotencyMismatch(DomainError):
     status = 409
 
 
+class InsufficientBalance(DomainError):
+    """Less is available than a debit asks for. ``replayed``: the same call was refused for it before."""
+
+    code = "insufficient_balance"
+    status = 409
+
+    def __init__(self, *, replayed: bool = False) -> None:
+        super().__init__("less is available than that")
+        self.replayed = replayed
+
+
 class CashbackDisabled(DomainError):
     """The store's cashback is switched off."""
 

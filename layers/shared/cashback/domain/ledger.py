@@ -6,7 +6,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from cashback.domain import causes
 from cashback.domain.fingerprints import fingerprint
@@ -142,6 +142,7 @@ class Posting(Struct, frozen=True):
     ``active_only``: an erased customer is not there (manual, group and scenario credits, requests).
     ``merged_into``: marks the account as merged, in the posting that empties it. ``merged_hops``: how long that makes
     the chain that ends at the kept one.
+    ``comment``: what a person said of the one entry, kept as a note beside the account that the entry lands at.
     """
 
     store_id: str
@@ -159,10 +160,13 @@ class Posting(Struct, frozen=True):
     forbids_shortfall: bool = False
     merged_into: str | None = None
     merged_hops: int | None = None
+    comment: str | None = None
 
     def __post_init__(self) -> None:
         if self.on_refusal is OnRefusal.FINAL and len(self.entries) != 1:
             raise ValueError("a final refusal is recorded under one cause")
+        if self.comment is not None and len(self.entries) != 1:
+            raise ValueError("a comment is about one entry")
         if len({entry.cause for entry in self.entries}) != len(self.entries):
             raise ValueError("two entries of one cause")
 
@@ -291,9 +295,11 @@ def merge_postings(store_id: str, old: Account, kept: Account, at: Instant, acto
 
 
 class HistoryLine(Struct, frozen=True):
-    """An entry with the balance it left; None for a REJECTED one, which left none."""
+    """An entry with the balance it left; None for a REJECTED one, which left none. ``place`` is where a list goes on
+    after it, ``note`` what a person said of it."""
 
     transaction_id: str
     entry: Entry
     balance_after: int | None
-    note: str | None = field(default=None)
+    note: str | None = None
+    place: str = ""

@@ -42,11 +42,12 @@ class Operator(Struct, frozen=True):
 class IdempotentRequest(Struct, frozen=True):
     """What makes two calls the same: the hash of the Idempotency-Key in its namespace, and that of the body.
 
-    A call without an Idempotency-Key is the same as no other.
+    A call without an Idempotency-Key (it is not ``keyed``) is the same as no other.
     """
 
     request_hash: str
     body_hash: str
+    keyed: bool = True
 
 
 def caller_of(event: Mapping[str, Any]) -> Caller:
@@ -94,7 +95,7 @@ def request_of(event: Mapping[str, Any], body: str) -> IdempotentRequest:
     told = event["requestContext"].get("authorizer") or {}
     name = ("request", event["requestContext"]["requestId"]) if key is None else ("key", key)
     scope = (told.get("store_id"), told.get("api_key_id"), event["httpMethod"], event["path"])
-    return IdempotentRequest(fingerprint(*scope, *name), fingerprint(body))
+    return IdempotentRequest(fingerprint(*scope, *name), fingerprint(body), keyed=key is not None)
 
 
 def if_match(event: Mapping[str, Any]) -> int:

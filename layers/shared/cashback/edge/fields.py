@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Annotated, Any, Final
 
@@ -20,6 +20,7 @@ from cashback.domain.names import (
     STORED_ID_LENGTHS,
 )
 from cashback.domain.times import Instant, instant
+from cashback.edge.clock import utc
 
 AMOUNT_PATTERN: Final = r"^-?[0-9]{1,12}(\.[0-9]{1,4})?$"
 
@@ -28,6 +29,11 @@ _TIME: Final = re.compile(
 )
 _YEARS: Final = range(1900, 9999)
 _WHOLE: Final = re.compile(r"-?[0-9]{1,15}", re.ASCII)
+_BIRTHDAY: Final = r"(?:[0-9]{4}|-)-[0-9]{2}-[0-9]{2}"
+_LEAP_YEAR: Final = "2000-"
+_OLDEST_BIRTH: Final = 1900
+_ENDPOINT: Final = r"arn:[a-z-]{3,20}:sns:[a-z0-9-]{1,30}:[0-9]{12}:endpoint/[A-Za-z0-9._/-]{1,400}"
+"""Compiled when first used, like the one above: few requests hold either."""
 
 
 UNSENT: Final[Any] = None
@@ -150,6 +156,27 @@ def _email(value: object) -> str:
     return text
 
 
+def _birthday(value: object) -> str:
+    """A day of a year, or of every year."""
+    given = _text_of(value)
+    if re.fullmatch(_BIRTHDAY, given) is None:
+        raise refuse("birthday_format")
+    try:
+        day = date.fromisoformat(given.replace("--", _LEAP_YEAR))
+    except ValueError as error:
+        raise refuse("birthday_format") from error
+    if day.year < _OLDEST_BIRTH or day > utc().date():
+        raise refuse("birthday_range")
+    return given
+
+
+def _endpoint(value: object) -> str:
+    given = _text_of(value)
+    if re.fullmatch(_ENDPOINT, given) is None:
+        raise refuse("push_endpoint_format")
+    return given
+
+
 def text(longest: int) -> Callable[[object], str]:
     """Return the validator of a text that says something, in at most so many characters."""
 
@@ -199,5 +226,11 @@ QueryFlag = Annotated[bool, BeforeValidator(_flag), _schema(type="boolean")]
 Timezone = Annotated[str, BeforeValidator(_timezone), _schema(type="string")]
 HttpsUrl = Annotated[str, BeforeValidator(_https), _schema(type="string", format="uri", maxLength=2048)]
 Email = Annotated[str, BeforeValidator(_email), _schema(type="string", format="email", maxLength=254)]
+Phone = Annotated[str, BeforeValidator(text(64)), _schema(type="string", minLength=1, maxLength=64)]
+"""As a person writes it; only one with the code of its country can be verified, and found."""
+Birthday = Annotated[str, BeforeValidator(_birthday), _schema(type="string", pattern=f"^{_BIRTHDAY}$")]
+"""``YYYY-MM-DD``, or ``--MM-DD`` where nobody knows the year."""
+PushEndpoint = Annotated[str, BeforeValidator(_endpoint), _schema(type="string", pattern=f"^{_ENDPOINT}$")]
+"""The ARN of an endpoint of SNS."""
 Name = Annotated[str, BeforeValidator(text(200)), _schema(type="string", minLength=1, maxLength=200)]
 Comment = Annotated[str, BeforeValidator(text(1_000)), _schema(type="string", minLength=1, maxLength=1000)]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Final, get_type_hints
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlencode
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError, ResponseValidationError
@@ -40,9 +40,10 @@ from cashback.edge.log import log
 from cashback.edge.models import field_names
 from cashback.edge.problems import PROBLEM_JSON
 
-__all__ = ["Api", "Path", "Query", "Response", "Role", "answer"]
+__all__ = ["Api", "Path", "Query", "Response", "Role", "answer", "table"]
 
 JSON: Final = "application/json; charset=utf-8"
+CSV: Final = "text/csv; charset=utf-8; header=present"
 
 _SECURITY: Final = {"X-Content-Type-Options": ["nosniff"], "Cache-Control": ["no-store"]}
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
@@ -151,6 +152,12 @@ class Api:
         scope = scope_of(self.caller().store_id, str(self._event["path"]), filters)
         return Cursors(lambda: deps.deployment_keys().cursor, scope, int(utc().timestamp()))
 
+    @property
+    def wants_csv(self) -> bool:
+        """Tell whether the caller accepts CSV by its name."""
+        accepted = (header(self._event, "accept") or "").split(",")
+        return any(part.partition(";")[0].strip().lower() == "text/csv" for part in accepted)
+
     def seen_version(self) -> int:
         """Return the version that If-Match names."""
         return if_match(self._event)
@@ -219,6 +226,16 @@ def answer[M: BaseModel](
     if version is not None:
         headers["ETag"] = f'"{version}"'
     return Response(status, JSON, body, headers)
+
+
+def table(text: str, next_cursor: str | None, query: BaseModel) -> Response[Any]:
+    """Return a page of CSV. Its link to the next one is relative, so that it is good behind every address."""
+    headers: dict[str, str | list[str]] = {}
+    if next_cursor is not None:
+        asked = query.model_dump(mode="json", by_alias=True, exclude_unset=True) | {"cursor": next_cursor}
+        pairs = {name: str(value).lower() if isinstance(value, bool) else value for name, value in asked.items()}
+        headers["Link"] = f'<?{urlencode(pairs)}>; rel="next"'
+    return Response(200, CSV, text, headers)
 
 
 def _log(event: Event, status: int) -> None:

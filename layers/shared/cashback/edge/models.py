@@ -1,19 +1,20 @@
-"""Every body, every query and every answer of the API. Requests refuse the fields they do not know."""
+"""Bodies, queries and answers of the API, but for what the function of orders or that of customers alone loads.
+
+Requests refuse the fields they do not know.
+"""
 
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from cashback.domain import products
 from cashback.domain.api_keys import Role
 from cashback.domain.audit import ActsWanted
 from cashback.domain.ledger import Kind
 from cashback.domain.names import Source
 from cashback.domain.orders import Status
-from cashback.domain.queries import EntriesWanted, OrdersWanted
 from cashback.domain.settings import PRODUCT_ATTRIBUTES, AwardOn, Clawback
 from cashback.domain.times import Instant
 from cashback.edge.fields import (
@@ -26,10 +27,7 @@ from cashback.edge.fields import (
     Limit,
     Moment,
     Name,
-    Payload,
-    QueryFlag,
     RateText,
-    StoredId,
     StoreId,
     Timezone,
     Whole,
@@ -55,9 +53,9 @@ TYPES: Final[Mapping[Kind, TransactionType]] = MappingProxyType(
 )
 """Kinds of entries as people know them: what a scenario credits is a manual credit to them."""
 
-_Word = Annotated[str, BeforeValidator(text(255))]
-_Words = Annotated[list[_Word], Field(max_length=1_000)]
-_Rates = Annotated[dict[_Word, RateText], Field(max_length=100)]
+Word = Annotated[str, BeforeValidator(text(255))]
+_Words = Annotated[list[Word], Field(max_length=1_000)]
+_Rates = Annotated[dict[Word, RateText], Field(max_length=100)]
 
 
 class Request(BaseModel):
@@ -86,11 +84,11 @@ class TierSettings(Request):
 class ProductRateSettings(Request):
     """A rate for lines that match the one attribute named."""
 
-    sku: _Word = UNSENT
-    product_id: _Word = UNSENT
-    vendor: _Word = UNSENT
-    category: _Word = UNSENT
-    tag: _Word = UNSENT
+    sku: Word = UNSENT
+    product_id: Word = UNSENT
+    vendor: Word = UNSENT
+    category: Word = UNSENT
+    tag: Word = UNSENT
     rate: RateText
 
 
@@ -160,7 +158,7 @@ class SettingsRequest(Request):
     guest_claim_days: Whole = UNSENT
     adjust_limit: AmountText | None = None
     four_eyes: Flag = UNSENT
-    app_sources: Annotated[list[_Word], Field(max_length=100)] = UNSENT
+    app_sources: Annotated[list[Word], Field(max_length=100)] = UNSENT
     notifications: Annotated[dict[_EventName, NotificationSettings], Field(max_length=50)] = UNSENT
     alerts: AlertSettings = UNSENT
     pending_alarm_hours: Whole = UNSENT
@@ -302,6 +300,13 @@ class NewApiKey(ApiKey):
     api_key: str | None
 
 
+class ApiKeysQuery(Request):
+    """Which keys."""
+
+    limit: Limit = 20
+    cursor: str | None = None
+
+
 class ApiKeyPage(Answer):
     """Some API keys."""
 
@@ -381,87 +386,6 @@ class Amount(Answer):
 
 
 # ---- orders
-
-
-class OrdersQuery(Request):
-    """Which orders."""
-
-    status: Status | None = None
-    customer_id: StoredId | None = None
-    from_: Moment | None = Field(default=None, alias="from")
-    to: Moment | None = None
-    limit: Limit = 20
-    cursor: str | None = None
-
-    def wanted(self) -> OrdersWanted:
-        """Return what the list is asked for."""
-        statuses = tuple(Status) if self.status is None else (self.status,)
-        return OrdersWanted(statuses, None if self.customer_id is None else (self.customer_id,), self.from_, self.to)
-
-
-class ApproveOrder(Request):
-    """A yes to what the reviewer saw, or to another amount."""
-
-    expected_amount: AmountText
-    amount: AmountText = UNSENT
-    comment: Comment | None = None
-
-
-class RejectOrder(Request):
-    """A no, and why."""
-
-    reason: Comment
-    comment: Comment | None = None
-
-
-class HoldOrder(Request):
-    """Why an order is set aside."""
-
-    reason: Comment
-    comment: Comment | None = None
-
-
-class ReleaseOrder(Request):
-    """Nothing, or what to remember of it."""
-
-    comment: Comment | None = None
-
-
-class ProcessOrder(Request):
-    """Nothing, to see what would come of it; or a yes to the amount that was seen."""
-
-    expected_amount: AmountText = UNSENT
-    comment: Comment | None = None
-
-
-class OrderToApprove(Request):
-    """A yes to what the reviewer saw of one order."""
-
-    order_id: StoredId
-    expected_amount: AmountText
-
-
-def _no_order_twice(orders: list[OrderToApprove]) -> list[OrderToApprove]:
-    if len({order.order_id for order in orders}) < len(orders):
-        raise refuse("duplicate")
-    return orders
-
-
-class ApproveOrders(Request):
-    """Yes to many orders, each decided on its own."""
-
-    orders: Annotated[list[OrderToApprove], Field(min_length=1, max_length=100), AfterValidator(_no_order_twice)]
-
-    def expected(self) -> Mapping[str, str]:
-        """Return the amount that the reviewer saw of each order."""
-        return {order.order_id: order.expected_amount for order in self.orders}
-
-
-class ImportOrders(Request):
-    """Bodies of orders as the source's webhooks send them; of ``events``, whole events whose type is ``order.*``."""
-
-    source: Source
-    orders: Annotated[list[Payload], Field(min_length=1, max_length=100)]
 
 
 class OrderReview(Answer):
@@ -633,7 +557,7 @@ class OrderDetail(Order):
     """An order with all that is known of it. ``taken`` + ``owed`` + ``waived`` is what refunds have called back.
 
     ``missing`` are the products it waits for. ``additions_pending``: lines added after the award may earn, and wait for
-    ``process``.
+    ``process``. The ``transactions`` are null within an export, which tells all of a customer.
     """
 
     lines: list[OrderLine]
@@ -645,34 +569,12 @@ class OrderDetail(Order):
     missing: list[str]
     claimable_until: Instant | None
     additions_pending: bool
-    transactions: list[Transaction]
+    transactions: list[Transaction] | None
     reviews: list[OrderReview]
     history: list[OrderStep]
 
 
 # ---- products
-
-
-class ProductsQuery(Request):
-    """Which products."""
-
-    limit: Limit = 20
-    cursor: str | None = None
-
-
-class PutProduct(Request):
-    """A product as it is to be; what is left out, it has none of."""
-
-    title: _Word | None = None
-    vendor: _Word | None = None
-    categories: Annotated[list[_Word], Field(max_length=products.MOST_CATEGORIES)] = Field(default_factory=list)
-    tags: Annotated[list[_Word], Field(max_length=products.MOST_TAGS)] = Field(default_factory=list)
-
-    def product(self, product_id: str, now: Instant) -> products.Product:
-        """Return the product, as of now."""
-        return products.Product(
-            product_id, now, self.title, self.vendor, categories=tuple(self.categories), tags=tuple(self.tags)
-        )
 
 
 class Product(Answer):
@@ -690,78 +592,6 @@ class ProductPage(Answer):
     """Some products, by id."""
 
     items: list[Product]
-    next_cursor: str | None
-
-
-# ---- customers
-
-
-class BalanceQuery(Request):
-    """When."""
-
-    at: Moment | None = None
-
-
-class TransactionsQuery(Request):
-    """Which transactions."""
-
-    type: TransactionType | None = None
-    from_: Moment | None = Field(default=None, alias="from")
-    to: Moment | None = None
-    include_zero: QueryFlag = False
-    limit: Limit = 20
-    cursor: str | None = None
-
-    def wanted(self) -> EntriesWanted:
-        """Return what the history is asked for."""
-        kinds = frozenset(kind for kind, shown in TYPES.items() if self.type in (None, shown))
-        return EntriesWanted(kinds, self.from_, self.to, self.include_zero)
-
-
-class ApiKeysQuery(Request):
-    """Which keys."""
-
-    limit: Limit = 20
-    cursor: str | None = None
-
-
-class Customer(Answer):
-    """Who a customer is, as far as the shop told. Of one erased, or merged into another, only the id is left."""
-
-    customer_id: str
-    name: str | None
-    email: str | None
-    email_verified: bool
-    phone: str | None
-    phone_verified: bool
-    birthday: str | None
-    tags: list[str]
-    created_at: Instant
-    updated_at: Instant | None
-    erased_at: Instant | None
-    merged_into: str | None
-
-
-class Balance(Answer):
-    """What a customer has. At an earlier time only ``available`` is known. What a merged customer had is at the one
-    they were merged into."""
-
-    customer_id: str
-    available: Amount
-    reserved: Amount | None
-    credited: Amount | None
-    debited: Amount | None
-    shortfall: Amount | None
-    tier: str | None
-    version: int | None
-    at: Instant | None
-    merged_into: str | None
-
-
-class TransactionPage(Answer):
-    """Some transactions, newest first."""
-
-    items: list[Transaction]
     next_cursor: str | None
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from cashback.domain.errors import DomainError, Invalid
+from cashback.domain.errors import DomainError, InsufficientBalance, Invalid
 from cashback.domain.json_text import Number
 
 PROBLEM_JSON: Final = "application/problem+json"
@@ -93,6 +93,8 @@ def headers_of(error: DomainError) -> dict[str, str | list[str]]:
     """Return the headers that tell a caller what to do about a failure."""
     if isinstance(error, MethodUnknown):
         return {"Allow": error.allowed}
+    if isinstance(error, InsufficientBalance) and error.replayed:
+        return {"Idempotency-Replayed": "true"}
     return {"Retry-After": RETRY_AFTER} if error.retryable else {}
 
 

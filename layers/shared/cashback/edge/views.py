@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from cashback.domain import orders
 from cashback.domain.api_keys import ApiKey
 from cashback.domain.audit import Act
-from cashback.domain.customers import Profile
 from cashback.domain.facts import Line, Refund
-from cashback.domain.ledger import Account, EntryStatus, HistoryLine, Kind
+from cashback.domain.ledger import EntryStatus, HistoryLine, Kind
 from cashback.domain.lookups import additions_pending
 from cashback.domain.money import Currency, Money
 from cashback.domain.orders import BADGES, DECIDING, Review, Status, Step
 from cashback.domain.products import Product
-from cashback.domain.rules import LineAward, tier_of
+from cashback.domain.rules import LineAward
 from cashback.domain.settings import Settings as StoreSettings
 from cashback.domain.stores import StoreDocument
 from cashback.domain.times import Instant, moment
@@ -225,8 +224,10 @@ def imports(made: Iterable["Imported"]) -> models.ImportedOrders:
     return models.ImportedOrders(results=results)
 
 
-def order_detail(document: orders.Order, lines: Iterable[HistoryLine], store: StoreSettings) -> models.OrderDetail:
-    """Return an order with all that is known of it, and its entries in the ledger."""
+def order_detail(
+    document: orders.Order, lines: Iterable[HistoryLine] | None, store: StoreSettings
+) -> models.OrderDetail:
+    """Return an order with all that is known of it, and its entries in the ledger where they are asked for."""
     body, currency = document.facts.body, store.currency
     return models.OrderDetail(
         **_order(document, currency),
@@ -239,7 +240,7 @@ def order_detail(document: orders.Order, lines: Iterable[HistoryLine], store: St
         missing=sorted(document.missing) if document.awaited_products else [],
         claimable_until=document.claimable_until if document.customer_id is None else None,
         additions_pending=additions_pending(document, store),
-        transactions=[transaction(line, currency) for line in lines],
+        transactions=None if lines is None else [transaction(line, currency) for line in lines],
         reviews=[_review(document, review, currency) for review in document.reviews],
         history=[_step(step) for step in document.history],
     )
@@ -359,28 +360,26 @@ def _step(step: Step) -> models.OrderStep:
 
 def transaction(line: HistoryLine, currency: Currency) -> models.Transaction:
     """Return an entry of the ledger."""
+    return models.Transaction(**transaction_fields(line, currency))
+
+
+def transaction_fields(line: HistoryLine, currency: Currency) -> dict[str, Any]:
+    """Return what is told of an entry of the ledger."""
     entry = line.entry
     shown = TYPES[entry.kind]
-    return models.Transaction(
-        transaction_id=line.transaction_id,
-        type=shown,
-        type_label=shown.capitalize(),
-        status=entry.status.value,
-        status_label=_STATUS_LABELS[entry.status],
-        amount=amount(Money(entry.amount, currency)),
-        balance_after=maybe(line.balance_after, currency),
-        note=line.note or NOTES[entry.kind],
-        order_id=entry.order_id,
-        actor=entry.actor,
-        created_at=entry.posted_at,
-    )
-
-
-def transaction_page(
-    lines: Iterable[HistoryLine], next_cursor: str | None, currency: Currency
-) -> models.TransactionPage:
-    """Return a page of a customer's history."""
-    return models.TransactionPage(items=[transaction(line, currency) for line in lines], next_cursor=next_cursor)
+    return {
+        "transaction_id": line.transaction_id,
+        "type": shown,
+        "type_label": shown.capitalize(),
+        "status": entry.status.value,
+        "status_label": _STATUS_LABELS[entry.status],
+        "amount": amount(Money(entry.amount, currency)),
+        "balance_after": maybe(line.balance_after, currency),
+        "note": line.note or NOTES[entry.kind],
+        "order_id": entry.order_id,
+        "actor": entry.actor,
+        "created_at": entry.posted_at,
+    }
 
 
 def product(known: Product) -> models.Product:
@@ -398,34 +397,3 @@ def product(known: Product) -> models.Product:
 def product_page(products: Iterable[Product], next_cursor: str | None) -> models.ProductPage:
     """Return a page of products."""
     return models.ProductPage(items=[product(known) for known in products], next_cursor=next_cursor)
-
-
-def customer(profile: Profile) -> models.Customer:
-    """Return who a customer is."""
-    known = {name: getattr(profile, name) for name in models.Customer.model_fields}
-    return models.Customer(**{**known, "tags": list(profile.tags), "updated_at": profile.updated_at or None})
-
-
-def balance(account: Account, store: StoreSettings, at: Instant | None) -> models.Balance:
-    """Return what a customer has; of an earlier time only the available balance is known."""
-    money = store.currency
-    available = amount(Money(account.available, money))
-    if at is not None:
-        unknown = dict.fromkeys(("reserved", "credited", "debited", "shortfall", "tier", "version"))
-        merged = account.merged_into
-        return models.Balance(
-            customer_id=account.customer_id, available=available, at=at, merged_into=merged, **unknown
-        )
-    tier = tier_of(store, account.total_spent)
-    return models.Balance(
-        customer_id=account.customer_id,
-        available=available,
-        reserved=amount(Money(account.reserved, money)),
-        credited=amount(Money(account.credited, money)),
-        debited=amount(Money(account.debited, money)),
-        shortfall=amount(Money(account.shortfall, money)),
-        tier=tier.name if tier else None,
-        version=account.version,
-        at=None,
-        merged_into=account.merged_into,
-    )

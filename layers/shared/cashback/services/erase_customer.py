@@ -99,7 +99,7 @@ def _buried(books: Books, store_id: str, known: Profile, at: Instant, origin: Or
         tombstone,
         books.customers.mark(store_id, tombstone),
         _audited(books, store_id, tombstone, origin, now),
-        *books.contacts.changes(store_id, known.customer_id, known.contacts, ()),
+        *books.contacts.follow(store_id, known, tombstone),
     )
     return Recorded(changed=True, contacts=frozenset(tombstone.given_up)) if saved else None
 
@@ -112,7 +112,7 @@ def _blanked(books: Books, store_id: str, customer_id: str) -> bool:
     if known.merged_into is not None:
         return True
     marker = replace(marker_of(known, into), rev=known.rev + 1)
-    return books.customers.save(store_id, marker, *books.contacts.changes(store_id, customer_id, known.contacts, ()))
+    return books.customers.save(store_id, marker, *books.contacts.follow(store_id, known, marker))
 
 
 def _silence_orders(books: Books, store_id: str, customer_id: str) -> None:

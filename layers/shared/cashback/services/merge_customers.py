@@ -79,7 +79,7 @@ def _hand_over(books: Books, store_id: str, deleted_id: str, now: Instant) -> Re
         store_id,
         marker,
         books.customers.write(store_id, heir),
-        *books.contacts.changes(store_id, deleted_id, deleted.contacts, ()),
-        *books.contacts.changes(store_id, live, kept.contacts, heir.contacts),
+        *books.contacts.follow(store_id, deleted, marker),
+        *books.contacts.follow(store_id, kept, heir),
     )
     return Recorded(changed=True, contacts=frozenset({*marker.given_up, *heir.contacts})) if saved else None

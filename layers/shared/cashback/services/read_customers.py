@@ -1,13 +1,17 @@
 """Look at customers: who they are, what they have, and how it came."""
 
 from copy import replace
+from typing import Final
 
 from cashback.domain.customers import Profile
 from cashback.domain.errors import CustomerNotFound
-from cashback.domain.ledger import Account, HistoryLine
+from cashback.domain.ledger import Account, HistoryLine, Kind
 from cashback.domain.queries import EntriesWanted
 from cashback.domain.times import Instant
 from cashback.services.books import Books
+
+MOST_FOUND: Final = 100
+"""Customers of one contact, who share a telephone or a mailbox."""
 
 
 def profile(books: Books, store_id: str, customer_id: str) -> Profile:
@@ -35,8 +39,27 @@ def balance(books: Books, store_id: str, customer_id: str, at: Instant | None = 
 def transactions(
     books: Books, store_id: str, customer_id: str, wanted: EntriesWanted, limit: int, after: str | None
 ) -> tuple[list[HistoryLine], str | None]:
-    """Return a page of entries, newest first, each with the balance it left, and where to go on (None at the end).
+    """Return a page of entries, newest first, each with the balance it left and what was said of it, and where to go on
+    (None at the end).
 
     :raises CustomerNotFound: no such customer in this store.
     """
-    return books.history.page(store_id, customer_id, wanted, limit, after)
+    lines, place = books.history.page(store_id, customer_id, wanted, limit, after)
+    spoken_of = [line.entry.cause for line in lines if line.entry.kind is Kind.MANUAL]
+    comments = books.customers.comments(store_id, customer_id, spoken_of) if spoken_of else {}
+    return [replace(line, note=comments.get(line.entry.cause)) for line in lines], place
+
+
+def list_customers(books: Books, store_id: str, limit: int, before: str | None) -> tuple[list[Profile], str | None]:
+    """Return a page of customers, the newest first, and where to go on (None at the end). Erased and merged ones are
+    among them, because what they had is."""
+    return books.customers.page(store_id, limit, before)
+
+
+def find_customers(books: Books, store_id: str, contact: str) -> list[Profile]:
+    """Return the customers who have a contact (as ``contacts_of`` says it) or say so, by id; at most ``MOST_FOUND``.
+
+    Whoever was merged is found by the contacts that were verified, at the customer they are now.
+    """
+    (mac,) = books.contacts.macs(store_id, [contact])
+    return books.customers.get_many(store_id, sorted(books.contacts.findable(store_id, mac))[:MOST_FOUND])

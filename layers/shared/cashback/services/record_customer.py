@@ -39,15 +39,23 @@ def record_customer(books: Books, store_id: str, news: CustomerNews, now: Instan
             if created.changed:
                 return created
             continue
-        told = profile_of(news, known, now)
-        profile = remembering(replace(told, contacts=_held(books, store_id, known, told)), known)
-        if profile == known:
-            return Recorded(changed=False, contacts=frozenset({*known.contacts, *known.given_up}))
-        opens = (books.customers.mark(store_id, profile),) if known.erased_at else ()
-        moved = books.contacts.changes(store_id, known.customer_id, known.contacts, profile.contacts)
-        if books.customers.save(store_id, replace(profile, rev=known.rev + 1), *moved, *opens):
-            return Recorded(changed=True, contacts=frozenset({*profile.contacts, *profile.given_up}))
+        recorded = replace_profile(books, store_id, known, profile_of(news, known, now))
+        if recorded is not None:
+            return recorded
     raise Busy("the profile keeps changing")
+
+
+def replace_profile(books: Books, store_id: str, known: Profile, told: Profile) -> Recorded | None:
+    """Write what is told over the profile that was known, with what they are found by and, of an erased one, the
+    account that it opens. None where someone else was first."""
+    profile = remembering(replace(told, contacts=_held(books, store_id, known, told)), known)
+    if profile == known:
+        return Recorded(changed=False, contacts=frozenset({*known.contacts, *known.given_up}))
+    opens = (books.customers.mark(store_id, profile),) if known.erased_at else ()
+    moved = books.contacts.follow(store_id, known, profile)
+    if not books.customers.save(store_id, replace(profile, rev=known.rev + 1), *moved, *opens):
+        return None
+    return Recorded(changed=True, contacts=frozenset({*profile.contacts, *profile.given_up}))
 
 
 def create_customer(books: Books, store_id: str, profile: Profile, now: Instant) -> Recorded:
@@ -55,7 +63,7 @@ def create_customer(books: Books, store_id: str, profile: Profile, now: Instant)
     erased or merged ones too: nothing fills those."""
     contacts = books.contacts.macs(store_id, profile.verified)
     whole = replace(profile, contacts=tuple(sorted(contacts)))
-    also = books.contacts.changes(store_id, profile.customer_id, (), contacts)
+    also = books.contacts.follow(store_id, None, whole)
     created = books.customers.create(store_id, whole, now, also)
     return Recorded(created, contacts if created else frozenset())
 

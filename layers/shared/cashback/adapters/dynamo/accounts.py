@@ -40,6 +40,12 @@ def put_entry(table: str, store_id: str, customer_id: str, entry: Entry) -> dict
     }
 
 
+def put_note(table: str, posting: Posting, comment: str) -> dict[str, Any]:
+    """The parameters of writing what a person said of a posting's one entry, beside the account it lands at."""
+    pk, sk = keys.note(posting.store_id, posting.customer_id, posting.entries[0].cause)
+    return {"TableName": table, "Item": to_item({"pk": pk, "sk": sk, "comment": comment})}
+
+
 def update_account(table: str, posting: Posting) -> dict[str, Any]:
     """The account's share of a posting: the sums of its entries, and every condition under which they may stand."""
     entries = posting.entries

@@ -22,15 +22,15 @@ class Answers(Struct, frozen=True):
 
         :raises IdempotencyMismatch: the request was made with another body.
         """
-        begun = _item(store_id, request_hash, body_hash)
-        try:
-            self.table.commit(self.table.put(begun, "attribute_not_exists(pk)"))
-        except Lost as lost:
-            standing = _standing(lost)
-            if standing["body_hash"] != body_hash:
-                raise IdempotencyMismatch from lost
-            return _unpacked(standing["answer"]) if "answer" in standing else None
-        return None
+        standing = self._begin(store_id, request_hash, body_hash)
+        return _unpacked(standing["answer"]) if standing and "answer" in standing else None
+
+    def noted(self, store_id: str, request_hash: str, body_hash: str) -> bool:
+        """Note what a request asks for whose answer can be told from what it made. Return whether it was noted before.
+
+        :raises IdempotencyMismatch: the request was made with another body.
+        """
+        return self._begin(store_id, request_hash, body_hash) is not None
 
     def keep(self, store_id: str, request_hash: str, body_hash: str, text: str) -> str:
         """Keep the answer to a request that began. Return the one that is kept, which another run may have been first
@@ -41,6 +41,18 @@ class Answers(Struct, frozen=True):
         except Lost as lost:
             return _unpacked(_standing(lost)["answer"])
         return text
+
+    def _begin(self, store_id: str, request_hash: str, body_hash: str) -> Item | None:
+        """Note what a request asks for; return what was noted of it before."""
+        begun = _item(store_id, request_hash, body_hash)
+        try:
+            self.table.commit(self.table.put(begun, "attribute_not_exists(pk)"))
+        except Lost as lost:
+            standing = _standing(lost)
+            if standing["body_hash"] != body_hash:
+                raise IdempotencyMismatch from lost
+            return standing
+        return None
 
 
 def _item(store_id: str, request_hash: str, body_hash: str) -> Item:

@@ -1,7 +1,10 @@
 """Customers in the State table: the profile and the account, created together or not at all."""
 
+import heapq
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import batched, islice
+from typing import Final
 
 from msgspec import Struct
 
@@ -13,6 +16,8 @@ from cashback.domain.ledger import Write
 from cashback.domain.times import Instant
 
 _FIELDS = Profile.__struct_fields__
+_READ_AT_ONCE: Final = 100
+"""Items of one BatchGetItem."""
 
 
 class Customers(Struct, frozen=True):
@@ -38,10 +43,19 @@ class Customers(Struct, frozen=True):
             found.append(keys.listed_id(after))
         return found, None
 
-    def get_many(self, store_id: str, customer_ids: Iterable[str]) -> list[Profile]:
-        """Return the profiles of up to 100 customers, of those that there are (consistent)."""
-        found = self.table.get_many([keys.profile(store_id, customer_id) for customer_id in customer_ids])
-        return [_profile_of(item) for item in found.values()]
+    def get_many(self, store_id: str, customer_ids: Sequence[str]) -> list[Profile]:
+        """Return those of up to 100 profiles that exist, in the order asked for (consistent)."""
+        wanted = [keys.profile(store_id, customer_id) for customer_id in customer_ids]
+        found = self.table.get_many(wanted) if wanted else {}
+        return [_profile_of(found[key]) for key in wanted if key in found]
+
+    def page(self, store_id: str, limit: int, before: str | None) -> tuple[list[Profile], str | None]:
+        """Return up to ``limit`` customers, the newest first, those before a place, and the place to go on (None at the
+        end). The index may lag a second; the profiles themselves are read fresh."""
+        each = [self._places(partition, limit, before) for partition in keys.all_customers_listed(store_id)]
+        places = list(islice(heapq.merge(*each, reverse=True), limit + 1))
+        page = self.get_many(store_id, [keys.listed_id(place) for place in places[:limit]])
+        return page, places[limit - 1] if len(places) > limit else None
 
     def create(self, store_id: str, profile: Profile, now: Instant, also: Iterable[Write] = ()) -> bool:
         """Create profile and account in one transaction, with ``also`` (contacts, audit); False when the customer was
@@ -80,6 +94,15 @@ class Customers(Struct, frozen=True):
             return self.table.update(key, "REMOVE erased_at", condition)
         return self.table.update(key, "SET erased_at = :erased_at", condition, {":erased_at": profile.erased_at})
 
+    def comments(self, store_id: str, customer_id: str, causes: Iterable[str]) -> dict[str, str]:
+        """Return what persons said of these entries of a customer, by cause; nothing of those that are silent."""
+        found: dict[str, str] = {}
+        for some in batched(causes, _READ_AT_ONCE, strict=False):
+            wanted = {keys.note(store_id, customer_id, cause): cause for cause in some}
+            items = self.table.get_many(list(wanted))
+            found |= {wanted[key]: item["comment"] for key, item in items.items() if "comment" in item}
+        return found
+
     def blank_notes(self, store_id: str, customer_id: str, at: Instant) -> None:
         """Take the text out of every note beside the customer's entries."""
         pk, prefix = keys.notes(store_id, customer_id)
@@ -87,6 +110,13 @@ class Customers(Struct, frozen=True):
         for item in self.table.query("pk = :pk AND begins_with(sk, :prefix)", values, ConsistentRead=True):
             if "erased_at" not in item:
                 self.table.commit(self.table.put({"pk": pk, "sk": item["sk"], "erased_at": at}))
+
+    def _places(self, partition: str, limit: int, before: str | None) -> Iterator[str]:
+        """Yield places from the newest on, reading the index a page at a time."""
+        values = {":pk": partition, ":before": before or keys.AFTER_ALL}
+        condition = "listing_pk = :pk AND listing_sk < :before"
+        for item in self.table.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1):
+            yield item["listing_sk"]
 
     def _commit(self, *writes: Write) -> bool:
         try:

@@ -71,6 +71,34 @@ class History(Struct, frozen=True):
         ]
         return sorted(lines, key=lambda line: (line.entry.posted_at, line.entry.cause))
 
+    def shown(self, store_id: str, customer_id: str, entry: Entry, balance_after: int) -> HistoryLine:
+        """Return an entry just posted as the history shows it, with the balance that was read after it."""
+        return HistoryLine(transaction_id(keys.customer(store_id, customer_id), entry.cause), entry, balance_after)
+
+    def line(self, store_id: str, customer_id: str, entry: Entry) -> HistoryLine:
+        """Return an entry of this very customer as the history shows it now.
+
+        :raises Busy: the account moved during each of three reads.
+        """
+        moment = EntriesWanted(frozenset({entry.kind}), entry.posted_at, entry.posted_at, include_zero=True)
+        after: str | None = None
+        while True:
+            lines, after = self.page(store_id, customer_id, moment, _READ_AT_ONCE, after)
+            found = next((line for line in lines if line.entry.cause == entry.cause), None)
+            if found is not None:
+                return found
+            if after is None:
+                raise Busy("the entry is not in the history yet")
+
+    def has(self, store_id: str, customer_id: str, cause: str) -> bool:
+        """Tell whether there is an entry of this cause, at the customer or where they were merged into (consistent).
+
+        :raises CustomerNotFound: no such customer.
+        """
+        path = self.ledger.merged_path(store_id, customer_id)
+        found = (entry for account in path for entry in self._beginning(store_id, account.customer_id, cause))
+        return any(entry.cause == cause for entry in found)
+
     def merged_from(self, store_id: str, customer_id: str) -> list[str]:
         """Return every customer who was merged into this one, also by way of another (consistent)."""
         found = [customer_id]
@@ -100,10 +128,10 @@ class History(Struct, frozen=True):
                 return lines, f"{balance}@{place}"
             place = keys.posted_at_cause(entry.posted_at, entry.cause)
             posted = entry.status is EntryStatus.POSTED
+            after, balance = balance if posted else None, balance - (entry.amount if posted else 0)
             if wanted.takes(entry):
                 line_id = transaction_id(pk, entry.cause)
-                lines.append(HistoryLine(line_id, entry, balance if posted else None))
-            balance -= entry.amount if posted else 0
+                lines.append(HistoryLine(line_id, entry, after, place=f"{balance}@{place}"))
         return lines, None
 
     def _beginning(self, store_id: str, customer_id: str, prefix: str) -> Iterator[Entry]:

@@ -94,6 +94,16 @@ def contact(store: str, mac: str, customer_id: str) -> Key:
     return Key(contact_holders(store, mac), customer_id)
 
 
+def findable_by(store: str, mac: str) -> str:
+    """Partition of the customers who gave one contact that nobody has verified: to find them by, and never to claim."""
+    return _pk(store, "FIND", mac)
+
+
+def findable(store: str, mac: str, customer_id: str) -> Key:
+    """One of them."""
+    return Key(findable_by(store, mac), customer_id)
+
+
 def order(store: str, order_id: str) -> Key:
     """One order document."""
     return Key(_pk(store, "O", escape(order_id)), "ORDER")
@@ -213,6 +223,11 @@ def orders_by_customer(store_id: str, customer_id: str) -> str:
 def customers_listed(store_id: str, customer_id: str) -> str:
     """Partition of index ``listing`` for a customer: one of 16, by hash, so that no partition grows hot."""
     return customers_listed_in(store_id, _shard(customer_id))
+
+
+def all_customers_listed(store_id: str) -> list[str]:
+    """Return all partitions of index ``listing`` for the customers of a store."""
+    return [customers_listed_in(store_id, shard) for shard in range(SHARDS)]
 
 
 def customers_listed_in(store_id: str, shard: int) -> str:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
-from cashback.adapters.dynamo.accounts import account_of, entry_of, put_entry, update_account
+from cashback.adapters.dynamo.accounts import account_of, entry_of, put_entry, put_note, update_account
 from cashback.adapters.dynamo.codec import from_item, key_attributes
 from cashback.adapters.dynamo.tables import image_of
 from cashback.adapters.faults import FAILURES, RETRYABLE, backoff, is_transient, unreachable_is_busy
@@ -217,7 +217,10 @@ class Ledger(Struct, frozen=True):
         items.append({"Update": update_account(self.state_table, posting)})
         if posting.document is not None:
             items.append(posting.document)
-        return [*items, *posting.also]
+        items += posting.also
+        if posting.comment is not None:
+            items.append({"Put": put_note(self.state_table, posting, posting.comment)})
+        return items
 
     def _try(self, asked: Posting, shape: Posting) -> Outcome | _Retry | _Resend:
         try:

@@ -33,6 +33,11 @@ class OrderLists(Struct, frozen=True):
         places = heapq.merge(*each, reverse=True)
         return self._page(store_id, places, limit, frozenset(wanted.statuses))
 
+    @staticmethod
+    def place(order: Order) -> str:
+        """Return the place where a list of one customer's orders goes on after this one."""
+        return keys.listed(order.created_at, order.order_id)
+
     def _page(
         self, store_id: str, places: Iterator[tuple[str, str]], limit: int, statuses: frozenset[Status]
     ) -> tuple[list[Order], str | None]:

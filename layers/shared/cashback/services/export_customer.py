@@ -1,0 +1,78 @@
+"""Tell everything that is held on a customer, piece by piece, and write down who asked."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from cashback.domain.audit import Act, Origin
+from cashback.domain.customers import Profile
+from cashback.domain.ledger import Account, HistoryLine
+from cashback.domain.orders import Order
+from cashback.domain.queries import EntriesWanted, OrdersWanted
+from cashback.domain.times import Instant
+from cashback.services import read_customers
+from cashback.services.books import Books
+
+_AT_ONCE: Final = 100
+_ENTRIES, _ORDERS = "entries", "orders"
+
+
+class Held(Struct, frozen=True):
+    """Who a customer is, what they have, and who was merged into them."""
+
+    profile: Profile
+    account: Account
+    merged_from: Sequence[str]
+
+
+class Piece(Struct, frozen=True):
+    """An entry or an order of a customer, or of one who was merged into them; ``place`` is where to go on after it."""
+
+    customer_id: str
+    held: HistoryLine | Order
+    place: str
+
+
+def export_customer(books: Books, store_id: str, customer_id: str, origin: Origin, now: Instant) -> Held:
+    """Return what is held but for entries and orders, with a line of the audit; those are told by ``pieces``.
+
+    :raises CustomerNotFound: no such customer in this store.
+    """
+    profile = read_customers.profile(books, store_id, customer_id)
+    account = books.ledger.account(store_id, customer_id)
+    merged_from = books.history.merged_from(store_id, customer_id)
+    books.stores.act(store_id, Act("customer_exported", customer_id, now, origin))
+    return Held(profile, account, merged_from)
+
+
+def pieces(books: Books, store_id: str, held: Held, after: str | None) -> Iterator[Piece]:
+    """Yield every entry, with what was said of it, and every order: of the customer, then of each who was merged into
+    them, the newest first. From the beginning, or after a place."""
+    owner, kind, place = after.split("|", 2) if after else (held.profile.customer_id, _ENTRIES, "")
+    owners = [held.profile.customer_id, *held.merged_from]
+    for one in owners[owners.index(owner) :]:
+        if kind == _ENTRIES:
+            yield from _entries(books, store_id, one, place or None)
+            place = ""
+        yield from _orders(books, store_id, one, place or None)
+        kind, place = _ENTRIES, ""
+
+
+def _entries(books: Books, store_id: str, customer_id: str, after: str | None) -> Iterator[Piece]:
+    wanted = EntriesWanted(include_zero=True)
+    while True:
+        lines, after = read_customers.transactions(books, store_id, customer_id, wanted, _AT_ONCE, after)
+        yield from (Piece(customer_id, line, f"{customer_id}|{_ENTRIES}|{line.place}") for line in lines)
+        if after is None:
+            return
+
+
+def _orders(books: Books, store_id: str, customer_id: str, before: str | None) -> Iterator[Piece]:
+    wanted = OrdersWanted(customer_ids=(customer_id,))
+    while True:
+        orders, before = books.lists.page(store_id, wanted, _AT_ONCE, before)
+        for order in orders:
+            yield Piece(customer_id, order, f"{customer_id}|{_ORDERS}|{books.lists.place(order)}")
+        if before is None:
+            return
