@@ -93,7 +93,7 @@ def release(order_id: Annotated[StoredId, Path()], body: ReleaseOrder = ReleaseO
 
 @api.route("POST", "/v1/orders/<order_id>/process", Role.OPERATOR, needs_key=True)
 def process(order_id: Annotated[StoredId, Path()], body: ProcessOrder = ProcessOrder()) -> Response[ProcessedOrder]:
-    """Decide by hand an order that earned nothing or failed; without expected_amount, show what would come of it."""
+    """Decide by hand an order that earned nothing or failed, or what was added to it; or show what would come of it."""
     who, request, books = api.caller(), api.request(body), deps.books()
     settings = read_settings(books, who.store_id).settings()
     review, dry_run = processing(body, settings.currency, who, request, now()), body.expected_amount is None

@@ -11,7 +11,7 @@ from math import floor
 
 from cashback.domain import causes
 from cashback.domain.additions import added, earned_later, has_more
-from cashback.domain.clawback import claw, decided, target_of
+from cashback.domain.clawback import claw, target_of, with_refunds_handled
 from cashback.domain.facts import Body
 from cashback.domain.ledger import Entry, Figures, Kind, payload_hash
 from cashback.domain.lookups import Known, earns, lookup_of, owner
@@ -19,6 +19,7 @@ from cashback.domain.money import round_half_up
 from cashback.domain.orders import (
     AMBIGUOUS_CONTACT,
     AWARDED,
+    FULLY_REFUNDED,
     PRODUCT_UNKNOWN,
     REVIEWED,
     Decision,
@@ -47,20 +48,20 @@ from cashback.domain.times import Instant, instant, moment
 def hear(order: Order | None, news: News, settings: Settings, known: Known, now: Instant) -> Decision | None:
     """Decide what news of an order change; None when they, and all that is known now, change nothing.
 
-    ``settings`` are those of the order's terms, with today's clawback policy; today's altogether before it has terms
-    and once it is awarded or rejected. ``known`` holds what ``needed`` asked for and, after a refusal, the account's
-    image to decide from anew.
+    ``settings`` are those that govern the order: of its terms where something may still be earned at them, with today's
+    clawback policy and nothing awarded while cashback is off today; else today's. ``known`` holds what ``needed`` asked
+    for and, after a refusal, the account's image to decide from anew.
     """
+    actor = f"shop:{news.source}"
     before = order or Order(news.order_id, news.source, first_seen_at=now)
     if before.source != news.source:
         if any(step.reason == "source_conflict" for step in before.history):
             return None
-        step = Step(before.status, "source_conflict", now, news.source)
+        step = Step(before.status, "source_conflict", now, actor)
         return Decision(replace(before, rev=before.rev + 1, history=(*before.history, step)))
     facts = before.facts.merged(news.facts)
     if order is not None and facts == order.facts and not _may_change(order):
         return None
-    actor = f"shop:{news.source}"
     heard = replace(before, facts=facts, customer_id=owner(order, facts, known.claimants))
     decision = decide(heard, settings, known, now, actor)
     if decision.order == order and not decision.entries:
@@ -88,7 +89,7 @@ def approved(order: Order, amount: int, review: Review, reason: str) -> tuple[Or
         award=amount,
         reviews=(*order.reviews, replace(review, amount=amount)),
     )
-    return decided(credited), entry
+    return with_refunds_handled(credited), entry
 
 
 def decide(
@@ -171,7 +172,7 @@ def _first_state(
     """Find the state of a calculated order: the first that applies. ``PROCESSED`` is for the caller to credit."""
     nothing_left = order.calculated == 0 if order.basis else order.gone == 1
     if order.status in REVIEWED and nothing_left:
-        return Status.REJECTED, "fully_refunded"
+        return Status.REJECTED, FULLY_REFUNDED
     if order.status is Status.PENDING and order.missing and not order.reviews:
         return Status.HELD, PRODUCT_UNKNOWN
     if order.status in REVIEWED and not order.unresolved:
@@ -180,7 +181,7 @@ def _first_state(
         return Status.NOT_ELIGIBLE, "cashback_disabled"
     if order.customer_id is None:
         if nothing_left:
-            return Status.NOT_ELIGIBLE, "fully_refunded"
+            return Status.NOT_ELIGIBLE, FULLY_REFUNDED
         if len(known.claimants) > 1:
             return Status.HELD, AMBIGUOUS_CONTACT
         expired = order.claimable_until is not None and order.claimable_until <= now
@@ -193,7 +194,7 @@ def _first_state(
         return Status.NOT_ELIGIBLE, order.calculation.reason or "nothing_to_earn_on"
     is_manual = by_hand is not None or (order.terms is not None and order.terms.mode is Mode.MANUAL)
     if nothing_left and (doubt or is_manual):
-        return Status.REJECTED, "fully_refunded"
+        return Status.REJECTED, FULLY_REFUNDED
     if doubt is not None:
         return Status.HELD, doubt
     return (Status.PENDING, "manual_review") if is_manual else (Status.PROCESSED, "awarded")
@@ -225,8 +226,8 @@ def _awarded_anew(
 ) -> tuple[Order, list[Entry]]:
     """Credit what was added to an awarded order, and claw back what is gone of it.
 
-    By itself only where the order was credited by itself: in manual mode, and where something speaks against it, a
-    person credits it by ``process``.
+    By itself only where the order's terms are automatic and cashback is on: in manual mode, and where something speaks
+    against it, a person credits it by ``process``.
     """
     body, terms, grown = order.facts.body, order.terms, order
     if body is not None and terms is not None and has_more(order):

@@ -64,6 +64,7 @@ REVIEWED: Final = frozenset({Status.PENDING, Status.HELD})
 """States that wait for a person."""
 
 
+FULLY_REFUNDED: Final = "fully_refunded"
 PRODUCT_UNKNOWN: Final = "product_unknown"
 AMBIGUOUS_CONTACT: Final = "ambiguous_contact"
 RESOLVABLE: Final = frozenset({PRODUCT_UNKNOWN, AMBIGUOUS_CONTACT})
@@ -119,7 +120,7 @@ class Review(Struct, frozen=True, omit_defaults=True):
 
 
 DECIDING: Final = frozenset({"approved", "rejected", "processed"})
-"""Verdicts that end a review; the others (held, released) keep it open."""
+"""Verdicts that decide an order; the others (held, released, added) decide nothing of it."""
 
 MOST_AWAITED: Final = 20
 """Unknown products that an order waits for at once: one transaction writes them all."""

@@ -67,7 +67,7 @@ def _redeemed(facts: Facts, refunds: Mapping[str, Refund]) -> int:
     if body is None or facts.cancelled or body.paid_with_cashback <= 0:
         return 0
     standing = facts.standing_refunds.values()
-    shares = gone_shares(body, refunds.values(), cancelled=False, told=standing)
+    shares = gone_shares(body, refunds.values(), cancelled=False, all_refunds=standing)
     worth = {line_id: max(0, value) for line_id, value in body.worth.items()}
     whole = sum(worth.values())
     gone = sum((worth[line_id] * shares.get(line_id, Fraction(0)) for line_id in worth), Fraction(0))
