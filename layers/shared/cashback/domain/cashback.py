@@ -8,6 +8,7 @@ from copy import replace
 from datetime import timedelta
 from fractions import Fraction
 from math import floor
+from typing import Final
 
 from cashback.domain import causes
 from cashback.domain.additions import added, earned_later, has_more
@@ -43,6 +44,9 @@ from cashback.domain.rules import (
 )
 from cashback.domain.settings import Clawback, Settings
 from cashback.domain.times import Instant, instant, moment
+
+_REFUSABLE: Final = REVIEWED | {Status.REJECTED}
+"""States of an order that was up for review: with nothing left of it, it is rejected."""
 
 
 def hear(order: Order | None, news: News, settings: Settings, known: Known, now: Instant) -> Decision | None:
@@ -127,16 +131,18 @@ def _settle(
     """Derive the state and the entries of award and clawback."""
     if order.status in AWARDED:
         return _awarded_anew(order, settings, known, purse, actor, by_hand=by_hand)
-    if order.status is Status.REJECTED:
+    if order.is_final:
         return order, []
     if order.facts.cancelled:
-        final = Status.REJECTED if order.status in REVIEWED else Status.NOT_ELIGIBLE
+        final = Status.REJECTED if order.status in _REFUSABLE else Status.NOT_ELIGIBLE
         return replace(order, status=final, reason="order_cancelled"), []
     body = order.facts.earning_body
     if body is None or not earns(order.facts, order.terms, settings):
         waiting = "not_completed" if order.facts.paid and body is not None else "not_paid"
         return replace(order, status=Status.AWAITING, reason=waiting), []
-    order = _calculated(order, body, settings, known)
+    missed, order = order.missing, _calculated(order, body, settings, known)
+    if order.status is Status.PENDING and order.missing - missed:
+        return replace(order, status=Status.HELD, reason=PRODUCT_UNKNOWN), []
     status, reason = _first_state(order, body, settings, known, now, by_hand=by_hand)
     order = replace(order, status=status, reason=reason)
     if by_hand is not None and status is Status.PENDING:
@@ -170,11 +176,10 @@ def _first_state(
     order: Order, body: Body, settings: Settings, known: Known, now: Instant, *, by_hand: Review | None
 ) -> tuple[Status, str]:
     """Find the state of a calculated order: the first that applies. ``PROCESSED`` is for the caller to credit."""
-    nothing_left = order.calculated == 0 if order.basis else order.gone == 1
-    if order.status in REVIEWED and nothing_left:
+    # What an edit takes away before it is paid, the payment may bring back in another shape.
+    nothing_left = order.facts.paid_body is None and (order.calculated == 0 if order.basis else order.gone == 1)
+    if order.status in _REFUSABLE and nothing_left:
         return Status.REJECTED, FULLY_REFUNDED
-    if order.status is Status.PENDING and order.missing and not order.reviews:
-        return Status.HELD, PRODUCT_UNKNOWN
     if order.status in REVIEWED and not order.unresolved:
         return order.status, order.reason
     if not (settings.cashback_enabled or any(review.verdict == "processed" for review in order.reviews)):
@@ -192,7 +197,8 @@ def _first_state(
     )
     if doubt is None and not order.calculation.award:
         return Status.NOT_ELIGIBLE, order.calculation.reason or "nothing_to_earn_on"
-    is_manual = by_hand is not None or (order.terms is not None and order.terms.mode is Mode.MANUAL)
+    released = any(review.verdict == "released" for review in order.reviews)
+    is_manual = released or by_hand is not None or (order.terms is not None and order.terms.mode is Mode.MANUAL)
     if nothing_left and (doubt or is_manual):
         return Status.REJECTED, FULLY_REFUNDED
     if doubt is not None:
@@ -229,7 +235,7 @@ def _awarded_anew(
     By itself only where the order's terms are automatic and cashback is on: in manual mode, and where something speaks
     against it, a person credits it by ``process``.
     """
-    body, terms, grown = order.facts.body, order.terms, order
+    body, terms, grown = order.facts.earning_body, order.terms, order
     if body is not None and terms is not None and has_more(order):
         catalogue = {**known.catalogue, **terms.catalogue}
         grown = added(order, settings, replace(lookup_of(terms), catalogue=catalogue))

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from cashback.domain import causes
-from cashback.domain.facts import Facts, Refund, gone_shares
+from cashback.domain.facts import Facts, Refund
 from cashback.domain.ledger import Entry, Kind, payload_hash
 from cashback.domain.money import round_half_up
 from cashback.domain.orders import Order, Status
@@ -93,9 +93,9 @@ def target_of(order: Order, facts: Facts) -> int:
 
 def _target(order: Order, refunds: Mapping[str, Refund], *, cancelled: bool) -> int:
     """The target if these were the order's refunds."""
-    award, body, standing = order.award or 0, order.facts.body, order.facts.standing_refunds.values()
-    shares = gone_shares(body, refunds.values(), cancelled=cancelled, all_refunds=standing) if body else {}
-    return max(0, min(award, round_half_up(order.basis * order.calculation.gone(body, shares)) - (order.basis - award)))
+    award, shares = order.award or 0, order.facts.gone_shares_by(refunds, cancelled=cancelled)
+    gone = order.calculation.gone(order.facts, shares)
+    return max(0, min(award, round_half_up(order.basis * gone) - (order.basis - award)))
 
 
 def _reversed(order: Order) -> Order:
