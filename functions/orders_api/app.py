@@ -32,6 +32,7 @@ from cashback.edge.order_requests import (
 from cashback.edge.reviews import act, approval, processing
 from cashback.services import manage_products, read_orders, review_order
 from cashback.services.approve_orders import approve_orders
+from cashback.services.close_store import open_store
 from cashback.services.import_orders import import_orders
 from cashback.services.process_order import preview_order, process_order
 from cashback.services.read_store import read_settings
@@ -60,7 +61,7 @@ def read_order(order_id: Annotated[StoredId, Path()]) -> Response[OrderDetail]:
 def approve(order_id: Annotated[StoredId, Path()], body: ApproveOrder) -> Response[Order]:
     """Credit an order that waits for review."""
     who, request, books = api.caller(), api.request(body), deps.books()
-    settings = read_settings(books, who.store_id).settings()
+    settings = open_store(books.stores, who.store_id).settings()
     review = approval(body, settings.currency, who, request, now())
     order, replayed = review_order.approve_order(books, settings, order_id, review, who.role)
     return answer(views.order(order, settings.currency), replayed=replayed)
@@ -70,7 +71,10 @@ def approve(order_id: Annotated[StoredId, Path()], body: ApproveOrder) -> Respon
 def reject(order_id: Annotated[StoredId, Path()], body: RejectOrder) -> Response[Order]:
     """Refuse an order that waits for review, for good."""
     who, request, books = api.caller(), api.request(body), deps.books()
-    settings, review = read_settings(books, who.store_id).settings(), act("rejected", who, request, body.comment, now())
+    settings, review = (
+        open_store(books.stores, who.store_id).settings(),
+        act("rejected", who, request, body.comment, now()),
+    )
     order, replayed = review_order.reject_order(books, settings, order_id, body.reason, review)
     return answer(views.order(order, settings.currency), replayed=replayed)
 
@@ -79,7 +83,7 @@ def reject(order_id: Annotated[StoredId, Path()], body: RejectOrder) -> Response
 def hold(order_id: Annotated[StoredId, Path()], body: HoldOrder) -> Response[Order]:
     """Set a pending order aside until it is released or decided."""
     who, request, books = api.caller(), api.request(body), deps.books()
-    settings, review = read_settings(books, who.store_id).settings(), act("held", who, request, body.comment, now())
+    settings, review = open_store(books.stores, who.store_id).settings(), act("held", who, request, body.comment, now())
     order, replayed = review_order.hold_order(books, settings, order_id, body.reason, review)
     return answer(views.order(order, settings.currency), replayed=replayed)
 
@@ -88,16 +92,19 @@ def hold(order_id: Annotated[StoredId, Path()], body: HoldOrder) -> Response[Ord
 def release(order_id: Annotated[StoredId, Path()], body: ReleaseOrder = ReleaseOrder()) -> Response[Order]:
     """Put a held order back among those that are pending."""
     who, request, books = api.caller(), api.request(body), deps.books()
-    settings, review = read_settings(books, who.store_id).settings(), act("released", who, request, body.comment, now())
+    settings, review = (
+        open_store(books.stores, who.store_id).settings(),
+        act("released", who, request, body.comment, now()),
+    )
     order, replayed = review_order.release_order(books, settings, order_id, review)
     return answer(views.order(order, settings.currency), replayed=replayed)
 
 
 @api.route("POST", "/v1/orders/<order_id>/process", Role.OPERATOR, needs_key=True)
 def process(order_id: Annotated[StoredId, Path()], body: ProcessOrder = ProcessOrder()) -> Response[ProcessedOrder]:
-    """Decide by hand an order that earned nothing or failed; without expected_amount, show what would come of it."""
+    """Decide by hand an order that earned nothing or failed, or what was added to it; or show what would come of it."""
     who, request, books = api.caller(), api.request(body), deps.books()
-    settings = read_settings(books, who.store_id).settings()
+    settings = open_store(books.stores, who.store_id).settings()
     review, dry_run = processing(body, settings.currency, who, request, now()), body.expected_amount is None
     made = (preview_order if dry_run else process_order)(books, settings, order_id, review)
     return answer(views.processed(made, settings.currency, dry_run=dry_run), replayed=made.replayed)
@@ -107,7 +114,7 @@ def process(order_id: Annotated[StoredId, Path()], body: ProcessOrder = ProcessO
 def approve_many(body: ApproveOrders) -> Response[OrderApprovals]:
     """Credit up to 100 orders that wait for review, each on its own."""
     who, request, books = api.caller(), api.request(body), deps.books()
-    settings, review = read_settings(books, who.store_id).settings(), act("approved", who, request, None, now())
+    settings, review = open_store(books.stores, who.store_id).settings(), act("approved", who, request, None, now())
 
     def approve_each() -> tuple[OrderApprovals, bool]:
         made = approve_orders(books, settings, body.expected(), review, who.role)
@@ -120,7 +127,7 @@ def approve_many(body: ApproveOrders) -> Response[OrderApprovals]:
 def import_many(body: ImportOrders) -> Response[ImportedOrders]:
     """Record up to 100 orders in their source's own format, as its webhooks would; nobody is notified."""
     who, request, books = api.caller(), api.request(body), deps.books()
-    settings = read_settings(books, who.store_id).settings()
+    settings = open_store(books.stores, who.store_id).settings()
 
     def import_each() -> tuple[ImportedOrders, bool]:
         made = import_orders(books, settings, body.source, body.orders, now())
@@ -147,7 +154,7 @@ def read_product(product_id: Annotated[StoredId, Path()]) -> Response[Product]:
 def put_product(product_id: Annotated[StoredId, Path()], body: PutProduct) -> Response[Product]:
     """Put a product into the catalogue, in place of what was known of it."""
     at, books = now(), deps.books()
-    settings, asked = read_settings(books, api.caller().store_id).settings(), body.product(product_id, at)
+    settings, asked = open_store(books.stores, api.caller().store_id).settings(), body.product(product_id, at)
     product, created = manage_products.put_product(books, settings, asked, at)
     return answer(views.product(product), 201 if created else 200)
 

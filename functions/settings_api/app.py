@@ -67,7 +67,7 @@ def create_key(body: CreateApiKey) -> Response[NewApiKey]:
 
 @api.route("DELETE", "/v1/api-keys/<api_key_id>", Role.ADMIN, status=204)
 def delete_key(api_key_id: Annotated[Id, Path()]) -> Response[None]:
-    """Delete an API key; it goes on opening for a minute at most."""
+    """Delete an API key; it goes on opening until the authorizer forgets it, in a minute."""
     who = api.caller()
     delete_api_key(deps.api_keys(), who.store_id, api_key_id, who.api_key_id, who.origin, now())
     return Response(204)

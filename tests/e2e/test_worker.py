@@ -130,8 +130,11 @@ def test_what_time_may_heal_rests_longer_than_the_queue_would_have_it(impatient:
     shop.sell(customer_id=7001)
     entry = Entry(causes.earned(str(sale.order_id)), Kind.ORDER, 1, "test", "of no order at all")
     impatient.ledger.post(Posting(shop.store.store_id, "7001", now(), entries=(entry,)))
+    before = {line["message"] for line in busy_lines(impatient)}
     shop.send("orders/paid", sale.body(at=1))
-    (retried,) = wait_until(lambda: busy_lines(impatient), seconds=20)
+    (retried,) = wait_until(
+        lambda: [line for line in busy_lines(impatient) if line["message"] not in before], seconds=20
+    )
     time.sleep(3)
     impatient.flush_worker(2)
     assert [line["receives"] for line in impatient.worker_lines(retried["message"])] == [1]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cashback.domain.errors import StateConflict
 from cashback.domain.facts import Line
 from cashback.domain.orders import News, Status
 from tests.unit.builders import ORDER, Shop, body, line, news, refund, units
@@ -232,3 +233,32 @@ def test_a_pending_order_counts_what_was_paid_and_not_what_an_edit_added() -> No
     store.hear(shown(A, second=0))
     store.hear(shown(A, B, second=1, is_paid=False))
     assert store.order.calculated == 1_000
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 0, 1), (2, 1, 0)])
+def test_a_payment_that_an_unpaid_edit_overtook_earns_all_it_paid_for(order: tuple[int, ...]) -> None:
+    store = Shop(base_rate="0.1")
+    told = [shown(A, second=0), shown(A, B, second=1), news(body(A, B, line("3", 9_000), second=2, paid=False))]
+    for n in order:
+        store.hear(told[n])
+    assert (store.order.award, store.account.available) == (1_500, 1_500)
+
+
+def test_an_exchange_that_is_still_to_be_paid_rejects_nothing() -> None:
+    store = Shop(base_rate="0.1", auto_processing=False)
+    exchanged = (line("1", 10_000, current=0), line("2", 15_000))
+    store.hear(shown(A, second=0))
+    store.hear(shown(*exchanged, second=1, is_paid=False))
+    assert store.order.status is Status.PENDING
+    with pytest.raises(StateConflict, match="nothing of it is left"):
+        store.approve(amount=500)
+    store.hear(shown(*exchanged, second=2))
+    assert (store.order.status, store.order.calculated) == (Status.PENDING, 1_500)
+
+
+def test_a_refund_is_measured_against_what_was_paid() -> None:
+    store = shop()
+    store.hear(news(None, refund("r1", money=5_000)))
+    assert store.account.available == 500
+    store.hear(shown(A, line("2", 10_000), second=1, is_paid=False))
+    assert store.account.available == 500

@@ -1243,3 +1243,15 @@ def test_case_18_voided_and_cancelled_never_earn(never: str) -> None:
     tell(store, "orders/paid", {**shopify_order(shopify_line(1, "100.00")), **later})
     assert_stands(store, status=Status.NOT_ELIGIBLE, reason="order_cancelled", balance=0, spent=0)
     assert store.posted == {}
+
+
+def test_case_24_a_full_refund_that_is_undone_brings_a_pending_order_back() -> None:
+    store = Shop(auto_processing=False)
+    store.hear(listing(line("1", 10_000), refunds=[refund("r1", units("1"))]))
+    assert_stands(store, status=Status.REJECTED, reason="fully_refunded", balance=0, spent=0)
+    store.hear(listing(line("1", 10_000), second=1))
+    assert_stands(store, status=Status.PENDING, balance=0, spent=10_000)
+    store.reject()
+    store.hear(listing(line("1", 10_000), refunds=[refund("r1", units("1"))], second=2))
+    store.hear(listing(line("1", 10_000), second=3))
+    assert_stands(store, status=Status.REJECTED, reason="suspicious", balance=0, spent=10_000)

@@ -7,7 +7,7 @@ import pytest
 from cashback.domain.facts import Line
 from cashback.domain.orders import Status
 from cashback.domain.products import Product
-from tests.unit.builders import ORDER, Shop, line, news, paid, refund, units
+from tests.unit.builders import ORDER, Shop, at, line, news, paid, refund, units
 
 PRODUCT = Product("p1", "2026-01-01T00:00:00.000000Z", categories=("Tea",))
 TEA = {"product_rates": [{"category": "Tea", "rate": "0.2"}]}
@@ -162,6 +162,19 @@ def test_a_pending_order_to_which_an_unknown_product_is_added_is_held_until_it_i
     assert store.order.status is Status.PENDING
     store.hear(paid(sold(), line("2", 5_000, product_id="p2"), second=1))
     assert (store.order.status, store.order.reason, waiting(store, "p2")) == (Status.HELD, "product_unknown", [ORDER])
+    store.stock("p2", "Tea")
+    store.settle()
+    assert (store.order.status, store.order.calculated) == (Status.PENDING, 3_000)
+
+
+def test_a_product_unknown_to_an_order_that_a_person_released_holds_it_until_the_person_may_decide_again() -> None:
+    store = shop(auto_processing=False)
+    store.stock("p1", "Tea")
+    store.hear(paid(sold()))
+    for second, verdict in enumerate(("held", "released")):
+        store.act(verdict, f"request-{verdict}", at(second))
+    store.hear(paid(sold(), line("2", 5_000, product_id="p2"), second=1))
+    assert (store.order.status, store.order.reason) == (Status.HELD, "product_unknown")
     store.stock("p2", "Tea")
     store.settle()
     assert (store.order.status, store.order.calculated) == (Status.PENDING, 3_000)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cashback.domain.facts import SHIPPING, Body, Line
+from cashback.domain.facts import SHIPPING, Body, Facts, Line
 from cashback.domain.money import Currency, round_half_up
 from cashback.domain.rules import Lookup, calculate, merchandise, tier_of
 from cashback.domain.settings import Settings
@@ -235,7 +235,7 @@ def test_the_award_is_the_exact_sum_rounded_and_never_above_the_cap(sold: tuple[
 def test_an_approval_where_nothing_earns_is_spread_by_what_the_lines_cost() -> None:
     calculation = calculate(body(line("1", 9_900), line("2", 100)), settings(base_rate="0")).awarding(500)
     assert [share.award for share in calculation.lines] == [495, 5]
-    assert calculation.gone(None, {"1": Fraction(0), "2": Fraction(1)}) == Fraction(1, 100)
+    assert calculation.gone(Facts(), {"1": Fraction(0), "2": Fraction(1)}) == Fraction(1, 100)
     free = calculate(body(line("1", 0), line("2", 0)), settings()).awarding(3)
     assert [share.award for share in free.lines] == [2, 1]
 
@@ -246,8 +246,8 @@ def test_what_is_gone_of_the_award_lies_between_nothing_and_all(
 ) -> None:
     calculation = calculate(*sold)
     shares = {share.line_id: data.draw(st.fractions(0, 1)) for share in calculation.lines}
-    assert 0 <= calculation.gone(None, shares) <= 1
+    assert 0 <= calculation.gone(Facts(), shares) <= 1
     if calculation.lines:
-        assert calculation.gone(None, dict.fromkeys(shares, Fraction(0))) == 0
-        assert calculation.gone(None, dict.fromkeys(shares, Fraction(1))) == 1
-        assert calculation.gone(None, {}) == 1, "a line that is no longer there is gone"
+        assert calculation.gone(Facts(), dict.fromkeys(shares, Fraction(0))) == 0
+        assert calculation.gone(Facts(), dict.fromkeys(shares, Fraction(1))) == 1
+        assert calculation.gone(Facts(), {}) == 1, "a line that is no longer there is gone"

@@ -16,8 +16,8 @@ _NONE: Final = Fraction(0)
 
 
 def has_more(order: Order) -> bool:
-    """Tell whether the newest body of an awarded order shows more than was awarded; it may still earn nothing."""
-    body, calculation = order.facts.body, order.calculation
+    """Tell whether an awarded order was paid for more than was awarded; it may still earn nothing."""
+    body, calculation = order.facts.earning_body, order.calculation
     if body is None or not body.paid or order.facts.cancelled:
         return False
     known = {line.line_id: line.base if line.gross is None else line.gross for line in calculation.lines}
@@ -28,14 +28,15 @@ def has_more(order: Order) -> bool:
 
 
 def added(order: Order, settings: Settings, lookup: Lookup) -> Order:
-    """Return an awarded order with what its newest body shows beyond the award, earned at ``settings``, its own terms'.
+    """Return an awarded order with what was paid beyond the award, earned at ``settings``, its own terms'.
 
     The award only grows. What was awarded before keeps its rates, in proportion to the award: what an approval made of
     it included. Under the cap new lines share in the award, so that it follows them when others are gone.
     """
-    body, before = order.facts.body, order.calculation
+    body, before = order.facts.earning_body, order.calculation
     weights = sum((line.weight for line in before.lines), _NONE)
-    share = earning_share(body) if body else _NONE
+    # What a redemption pays more of now is called back from all lines alike, so until then the new ones earn as before.
+    share = max(before.share, earning_share(body)) if body else _NONE
     if body is None or not weights or not share:
         return order
     fresh = calculate(body, settings, lookup)

@@ -8,10 +8,11 @@ from copy import replace
 from datetime import timedelta
 from fractions import Fraction
 from math import floor
+from typing import Final
 
 from cashback.domain import causes
 from cashback.domain.additions import added, earned_later, has_more
-from cashback.domain.clawback import claw, decided, target_of
+from cashback.domain.clawback import claw, target_of, with_refunds_handled
 from cashback.domain.facts import Body
 from cashback.domain.ledger import Entry, Figures, Kind, payload_hash
 from cashback.domain.lookups import Known, earns, lookup_of, owner
@@ -19,6 +20,7 @@ from cashback.domain.money import round_half_up
 from cashback.domain.orders import (
     AMBIGUOUS_CONTACT,
     AWARDED,
+    FULLY_REFUNDED,
     PRODUCT_UNKNOWN,
     REVIEWED,
     Decision,
@@ -43,24 +45,27 @@ from cashback.domain.rules import (
 from cashback.domain.settings import Clawback, Settings
 from cashback.domain.times import Instant, instant, moment
 
+_REFUSABLE: Final = REVIEWED | {Status.REJECTED}
+"""States of an order that was up for review: with nothing left of it, it is rejected."""
+
 
 def hear(order: Order | None, news: News, settings: Settings, known: Known, now: Instant) -> Decision | None:
     """Decide what news of an order change; None when they, and all that is known now, change nothing.
 
-    ``settings`` are those of the order's terms, with today's clawback policy; today's altogether before it has terms
-    and once it is awarded or rejected. ``known`` holds what ``needed`` asked for and, after a refusal, the account's
-    image to decide from anew.
+    ``settings`` are those that govern the order: of its terms where something may still be earned at them, with today's
+    clawback policy and nothing awarded while cashback is off today; else today's. ``known`` holds what ``needed`` asked
+    for and, after a refusal, the account's image to decide from anew.
     """
+    actor = f"shop:{news.source}"
     before = order or Order(news.order_id, news.source, first_seen_at=now)
     if before.source != news.source:
         if any(step.reason == "source_conflict" for step in before.history):
             return None
-        step = Step(before.status, "source_conflict", now, news.source)
+        step = Step(before.status, "source_conflict", now, actor)
         return Decision(replace(before, rev=before.rev + 1, history=(*before.history, step)))
     facts = before.facts.merged(news.facts)
     if order is not None and facts == order.facts and not _may_change(order):
         return None
-    actor = f"shop:{news.source}"
     heard = replace(before, facts=facts, customer_id=owner(order, facts, known.claimants))
     decision = decide(heard, settings, known, now, actor)
     if decision.order == order and not decision.entries:
@@ -88,7 +93,7 @@ def approved(order: Order, amount: int, review: Review, reason: str) -> tuple[Or
         award=amount,
         reviews=(*order.reviews, replace(review, amount=amount)),
     )
-    return decided(credited), entry
+    return with_refunds_handled(credited), entry
 
 
 def decide(
@@ -126,16 +131,18 @@ def _settle(
     """Derive the state and the entries of award and clawback."""
     if order.status in AWARDED:
         return _awarded_anew(order, settings, known, purse, actor, by_hand=by_hand)
-    if order.status is Status.REJECTED:
+    if order.is_final:
         return order, []
     if order.facts.cancelled:
-        final = Status.REJECTED if order.status in REVIEWED else Status.NOT_ELIGIBLE
+        final = Status.REJECTED if order.status in _REFUSABLE else Status.NOT_ELIGIBLE
         return replace(order, status=final, reason="order_cancelled"), []
     body = order.facts.earning_body
     if body is None or not earns(order.facts, order.terms, settings):
         waiting = "not_completed" if order.facts.paid and body is not None else "not_paid"
         return replace(order, status=Status.AWAITING, reason=waiting), []
-    order = _calculated(order, body, settings, known)
+    missed, order = order.missing, _calculated(order, body, settings, known)
+    if order.status is Status.PENDING and order.missing - missed:
+        return replace(order, status=Status.HELD, reason=PRODUCT_UNKNOWN), []
     status, reason = _first_state(order, body, settings, known, now, by_hand=by_hand)
     order = replace(order, status=status, reason=reason)
     if by_hand is not None and status is Status.PENDING:
@@ -169,18 +176,17 @@ def _first_state(
     order: Order, body: Body, settings: Settings, known: Known, now: Instant, *, by_hand: Review | None
 ) -> tuple[Status, str]:
     """Find the state of a calculated order: the first that applies. ``PROCESSED`` is for the caller to credit."""
-    nothing_left = order.calculated == 0 if order.basis else order.gone == 1
-    if order.status in REVIEWED and nothing_left:
-        return Status.REJECTED, "fully_refunded"
-    if order.status is Status.PENDING and order.missing and not order.reviews:
-        return Status.HELD, PRODUCT_UNKNOWN
+    # What an edit takes away before it is paid, the payment may bring back in another shape.
+    nothing_left = order.facts.paid_body is None and (order.calculated == 0 if order.basis else order.gone == 1)
+    if order.status in _REFUSABLE and nothing_left:
+        return Status.REJECTED, FULLY_REFUNDED
     if order.status in REVIEWED and not order.unresolved:
         return order.status, order.reason
     if not (settings.cashback_enabled or any(review.verdict == "processed" for review in order.reviews)):
         return Status.NOT_ELIGIBLE, "cashback_disabled"
     if order.customer_id is None:
         if nothing_left:
-            return Status.NOT_ELIGIBLE, "fully_refunded"
+            return Status.NOT_ELIGIBLE, FULLY_REFUNDED
         if len(known.claimants) > 1:
             return Status.HELD, AMBIGUOUS_CONTACT
         expired = order.claimable_until is not None and order.claimable_until <= now
@@ -191,9 +197,10 @@ def _first_state(
     )
     if doubt is None and not order.calculation.award:
         return Status.NOT_ELIGIBLE, order.calculation.reason or "nothing_to_earn_on"
-    is_manual = by_hand is not None or (order.terms is not None and order.terms.mode is Mode.MANUAL)
+    released = any(review.verdict == "released" for review in order.reviews)
+    is_manual = released or by_hand is not None or (order.terms is not None and order.terms.mode is Mode.MANUAL)
     if nothing_left and (doubt or is_manual):
-        return Status.REJECTED, "fully_refunded"
+        return Status.REJECTED, FULLY_REFUNDED
     if doubt is not None:
         return Status.HELD, doubt
     return (Status.PENDING, "manual_review") if is_manual else (Status.PROCESSED, "awarded")
@@ -225,10 +232,10 @@ def _awarded_anew(
 ) -> tuple[Order, list[Entry]]:
     """Credit what was added to an awarded order, and claw back what is gone of it.
 
-    By itself only where the order was credited by itself: in manual mode, and where something speaks against it, a
-    person credits it by ``process``.
+    By itself only where the order's terms are automatic and cashback is on: in manual mode, and where something speaks
+    against it, a person credits it by ``process``.
     """
-    body, terms, grown = order.facts.body, order.terms, order
+    body, terms, grown = order.facts.earning_body, order.terms, order
     if body is not None and terms is not None and has_more(order):
         catalogue = {**known.catalogue, **terms.catalogue}
         grown = added(order, settings, replace(lookup_of(terms), catalogue=catalogue))

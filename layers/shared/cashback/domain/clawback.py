@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from cashback.domain import causes
-from cashback.domain.facts import Facts, Refund, gone_shares
+from cashback.domain.facts import Facts, Refund
 from cashback.domain.ledger import Entry, Kind, payload_hash
 from cashback.domain.money import round_half_up
 from cashback.domain.orders import Order, Status
@@ -39,7 +39,7 @@ def claw(order: Order, purse: Purse, actor: str) -> tuple[Order, list[Entry]]:
         for entry in purse.move(claim, _reversal(order, step.cause, step.same, actor), step.change)
     ]
     target = target_of(order, order.facts)
-    return _reversed(replace(decided(order), target=target, owed=claim.owed, waived=claim.waived)), entries
+    return _reversed(replace(with_refunds_handled(order), target=target, owed=claim.owed, waived=claim.waived)), entries
 
 
 def gives_back(order: Order) -> bool:
@@ -48,7 +48,7 @@ def gives_back(order: Order) -> bool:
     return any(step.change < 0 for step in _steps(order))
 
 
-def decided(order: Order) -> Order:
+def with_refunds_handled(order: Order) -> Order:
     """Return the order with the effect of every refund that it knows, and of every deletion, taken for decided."""
     refunds = order.facts.refunds
     deleted = refunds.keys() - order.facts.standing_refunds.keys()
@@ -93,9 +93,9 @@ def target_of(order: Order, facts: Facts) -> int:
 
 def _target(order: Order, refunds: Mapping[str, Refund], *, cancelled: bool) -> int:
     """The target if these were the order's refunds."""
-    award, body, standing = order.award or 0, order.facts.body, order.facts.standing_refunds.values()
-    shares = gone_shares(body, refunds.values(), cancelled=cancelled, told=standing) if body else {}
-    return max(0, min(award, round_half_up(order.basis * order.calculation.gone(body, shares)) - (order.basis - award)))
+    award, shares = order.award or 0, order.facts.gone_shares_by(refunds, cancelled=cancelled)
+    gone = order.calculation.gone(order.facts, shares)
+    return max(0, min(award, round_half_up(order.basis * gone) - (order.basis - award)))
 
 
 def _reversed(order: Order) -> Order:

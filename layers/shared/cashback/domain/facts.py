@@ -177,34 +177,51 @@ class Facts(Struct, frozen=True, omit_defaults=True):
 
     def gone_shares(self) -> dict[str, Fraction]:
         """Return how much of each line of the body is gone, as a share in [0, 1]; empty while no body is known."""
+        return self.gone_shares_by(self.standing_refunds)
+
+    def gone_shares_by(self, refunds: Mapping[str, Refund], *, cancelled: bool | None = None) -> dict[str, Fraction]:
+        """Return the same if these, some of the standing refunds, were all there are, and it were ``cancelled``."""
         if self.body is None:
             return {}
-        return gone_shares(self.body, self.standing_refunds.values(), cancelled=self.cancelled)
+        paid = self.earning_body or self.body
+        return gone_shares(
+            self.body,
+            refunds.values(),
+            cancelled=self.cancelled if cancelled is None else cancelled,
+            all_refunds=self.standing_refunds.values(),
+            paid_total=paid.paid_total,
+        )
 
 
 def gone_shares(
-    body: Body, refunds: Iterable[Refund], *, cancelled: bool, told: Iterable[Refund] = ()
+    body: Body,
+    refunds: Iterable[Refund],
+    *,
+    cancelled: bool,
+    all_refunds: Iterable[Refund] = (),
+    paid_total: int | None = None,
 ) -> dict[str, Fraction]:
     """Return how much of each line is gone, as a share in [0, 1]; ``SHIPPING`` stands for the delivery.
 
     A refunded unit counts by its money (its share of the line as sold, both in the same terms of tax), any other
     missing unit by its share of the quantity; a line with no unit left is gone whole, so cents of difference cannot
     leave a remainder. Money refunded beyond lines is spread over everything by its share of what was paid; where it is
-    negative (the shop kept some of it) it lowers no line that is gone whole. ``told`` are all refunds where ``refunds``
-    are only some: the units that the others brought back are not counted with these. Units that come back for no money
-    are gone only with the line's last.
+    negative (the shop kept some of it) it lowers no line that is gone whole. ``all_refunds`` are given where
+    ``refunds`` are only some: the units that the others brought back are not counted with these. Units that come back
+    for no money are gone only with the line's last.
     """
     if cancelled:
         return dict.fromkeys([*(line.line_id for line in body.lines), SHIPPING], Fraction(1))
     refunds = list(refunds)
     loose = sum(refund.money for refund in refunds)
-    everywhere = Fraction(loose, body.paid_total) if body.paid_total > 0 else Fraction(0)
+    whole = body.paid_total if paid_total is None else paid_total
+    everywhere = Fraction(loose, whole) if whole > 0 else Fraction(0)
     by_line: dict[str, list[RefundLine]] = {}
     for refund in refunds:
         for part in refund.lines:
             by_line.setdefault(part.line_id, []).append(part)
     explained: dict[str, int] = {}
-    for refund in told or refunds:
+    for refund in all_refunds or refunds:
         for part in refund.lines:
             explained[part.line_id] = explained.get(part.line_id, 0) + part.quantity
     shares = {

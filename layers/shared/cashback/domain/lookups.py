@@ -9,7 +9,7 @@ from cashback.domain.additions import added, has_more
 from cashback.domain.clawback import gives_back
 from cashback.domain.facts import Body, Facts
 from cashback.domain.ledger import Account
-from cashback.domain.orders import AWARDED, Order, Status, Terms
+from cashback.domain.orders import AWARDED, Order, Terms
 from cashback.domain.redemption import redeemed_of
 from cashback.domain.rules import NOTHING_KNOWN, Catalogue, Lookup, products_asked_for
 from cashback.domain.settings import AwardOn, Settings
@@ -51,7 +51,7 @@ def contacts_needed(order: Order | None, facts: Facts, settings: Settings) -> fr
     """Return the hashed contacts to look up: those of a guest's order that earns, while nobody has it."""
     if owner(order, facts, frozenset()) is not None or facts.body is None or facts.cancelled:
         return frozenset()
-    if order is not None and order.status in {*AWARDED, Status.REJECTED}:
+    if order is not None and (order.status in AWARDED or order.is_final):
         return frozenset()
     return facts.body.contacts if earns(facts, order.terms if order else None, settings) else frozenset()
 
@@ -62,7 +62,7 @@ def needed(order: Order | None, facts: Facts, settings: Settings, claimants: Abs
     Everything else is decided without, and the ledger's conditions say when that was wrong.
     """
     body, terms = facts.earning_body, order.terms if order else None
-    if body is None or (order is not None and order.status is Status.REJECTED):
+    if body is None or (order is not None and order.is_final):
         return Needs(order.customer_id if order and redeemed_of(order, facts) != order.redeemed else None)
     customer_id = owner(order, facts, claimants)
     heard = replace(order or Order("", "", ""), facts=facts, customer_id=customer_id)
@@ -91,7 +91,7 @@ def additions_pending(order: Order, settings: Settings) -> bool:
 
     ``settings`` are the store's of today. Where the order's terms are older, what would earn nothing counts too.
     """
-    body, terms = order.facts.body, order.terms
+    body, terms = order.facts.earning_body, order.terms
     if body is None or terms is None or not is_enlarged(order, order.facts):
         return False
     if terms.settings_version != settings.version or _unlooked(order, body, settings):

@@ -64,6 +64,7 @@ REVIEWED: Final = frozenset({Status.PENDING, Status.HELD})
 """States that wait for a person."""
 
 
+FULLY_REFUNDED: Final = "fully_refunded"
 PRODUCT_UNKNOWN: Final = "product_unknown"
 AMBIGUOUS_CONTACT: Final = "ambiguous_contact"
 RESOLVABLE: Final = frozenset({PRODUCT_UNKNOWN, AMBIGUOUS_CONTACT})
@@ -119,7 +120,7 @@ class Review(Struct, frozen=True, omit_defaults=True):
 
 
 DECIDING: Final = frozenset({"approved", "rejected", "processed"})
-"""Verdicts that end a review; the others (held, released) keep it open."""
+"""Verdicts that decide an order; the others (held, released, added) decide nothing of it."""
 
 MOST_AWAITED: Final = 20
 """Unknown products that an order waits for at once: one transaction writes them all."""
@@ -175,6 +176,11 @@ class Order(Struct, frozen=True, omit_defaults=True):
         return next((review for review in reversed(self.reviews) if review.verdict in DECIDING), None)
 
     @property
+    def is_final(self) -> bool:
+        """Tell whether no news decide it any more: a person or a cancellation rejected it. A refund may be undone."""
+        return self.status is Status.REJECTED and (self.reason != FULLY_REFUNDED or self.review is not None)
+
+    @property
     def reason_code(self) -> str:
         """The reason, where it is the engine's; a word for it where a person gave it in their own."""
         by_a_person = bool(self.reviews) and self.reviews[-1].verdict in {"held", "rejected"}
@@ -222,7 +228,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
     @property
     def gone(self) -> Fraction:
         """How much of what the order earns is gone again."""
-        return self.calculation.gone(self.facts.body, self.facts.gone_shares())
+        return self.calculation.gone(self.facts, self.facts.gone_shares())
 
     @property
     def calculated(self) -> int:

@@ -1,4 +1,4 @@
-"""The catalogue: what a shop says of its products, for the rules that go by vendor, category or tag."""
+"""The catalogue: what a shop says of its products, for the rules that go by category or tag; all else is only shown."""
 
 from typing import Final
 

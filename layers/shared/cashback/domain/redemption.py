@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from cashback.domain import causes
-from cashback.domain.facts import Facts, Refund, gone_shares
+from cashback.domain.facts import Facts, Refund
 from cashback.domain.ledger import Entry, Kind, payload_hash
 from cashback.domain.money import round_half_up
 from cashback.domain.orders import Order
@@ -63,14 +63,13 @@ def redeemed_of(order: Order, facts: Facts) -> int:
 
 def _redeemed(facts: Facts, refunds: Mapping[str, Refund]) -> int:
     """What stays taken if these were the order's refunds."""
-    body = facts.body
+    body = facts.earning_body
     if body is None or facts.cancelled or body.paid_with_cashback <= 0:
         return 0
-    standing = facts.standing_refunds.values()
-    shares = gone_shares(body, refunds.values(), cancelled=False, told=standing)
+    shares = facts.gone_shares_by(refunds, cancelled=False)
     worth = {line_id: max(0, value) for line_id, value in body.worth.items()}
     whole = sum(worth.values())
-    gone = sum((worth[line_id] * shares.get(line_id, Fraction(0)) for line_id in worth), Fraction(0))
+    gone = sum((worth[line_id] * shares.get(line_id, Fraction(1)) for line_id in worth), Fraction(0))
     paid = min(body.paid_with_cashback, max(0, body.paid_total))
     return paid - (round_half_up(paid * gone / whole) if whole else 0)
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from cashback.domain.facts import SHIPPING, Body, Line
+from cashback.domain.facts import SHIPPING, Body, Facts, Line
 from cashback.domain.money import round_half_up, spread
 from cashback.domain.settings import Exclusions, ProductRate, Settings, Tier
 
@@ -90,17 +90,18 @@ class Calculation(Struct, frozen=True, omit_defaults=True):
         lines = tuple(replace(line, award=share) for line, share in zip(self.lines, shares, strict=True))
         return replace(self, lines=lines, award=award)
 
-    def gone(self, body: Body | None, shares: dict[str, Fraction]) -> Fraction:
+    def gone(self, facts: Facts, shares: dict[str, Fraction]) -> Fraction:
         """Return how much of what was earned is gone, by what each line earned; a line no longer there is gone.
 
-        ``body`` is the order as it is now, ``shares`` how much of each of its lines was given back.
+        ``facts`` are what is known of the order now, ``shares`` how much of each of its lines was given back.
         """
         weights = self._weights()
         whole = sum(weights, Fraction(0))
         if not whole:
             return Fraction(0)
+        body, earning = facts.body, facts.earning_body
         worth = body.worth if body else {}
-        paid = earning_share(body) / self.share if body and self.share else Fraction(1)
+        paid = earning_share(earning) / self.share if earning and self.share else Fraction(1)
         gone = (line.gone(shares.get(line.line_id, Fraction(1)), worth.get(line.line_id), paid) for line in self.lines)
         return sum((weight * part for weight, part in zip(weights, gone, strict=True)), Fraction(0)) / whole
 

@@ -35,8 +35,6 @@ ERASING: Final = "erasing"
 WAITING: Final = "waiting"
 
 _TRIES: Final = 5
-_CUSTOMERS: Final = 16
-"""Parts of a walk that are customers; the one after them are the orders, of which some are no customer's."""
 
 
 def close_store(books: Books, store_id: str, reason: str, origin: Origin, now: Instant) -> StoreDocument:
@@ -83,7 +81,7 @@ def erase_store(books: Books, api_keys: "ApiKeys", store_id: str, now: Instant) 
         return CLOSED
     books.stores.forget_secrets(store_id)
     delete_every_api_key(api_keys, store_id, "engine", now)
-    if closing.part <= _CUSTOMERS:
+    if closing.part <= books.customers.parts:
         found, part, place = _erased(books, store_id, closing, now)
         ahead = replace(closing, part=part, place=place, found=closing.found or found)
         return _moved(books, store_id, ahead, ERASING)
@@ -102,8 +100,11 @@ def quiet_at(closing: Closing) -> Instant:
 
 
 def _erased(books: Books, store_id: str, closing: Closing, now: Instant) -> tuple[bool, int, str | None]:
-    """Erase what is next; return whether there was anything, and where the walk goes on."""
-    if closing.part == _CUSTOMERS:
+    """Erase what is next; return whether there was anything, and where the walk goes on.
+
+    After the parts of the customers come the orders, of which some are no customer's.
+    """
+    if closing.part == books.customers.parts:
         orders, place = books.lists.page(store_id, OrdersWanted(), AT_ONCE, closing.place)
         for order in orders:
             silence_order(books, store_id, order)

@@ -53,7 +53,8 @@ def list_api_keys(keys: "ApiKeys", store_id: str, limit: int, after: str | None)
 def delete_api_key(
     keys: "ApiKeys", store_id: str, api_key_id: str, caller_id: str, origin: Origin, now: Instant
 ) -> None:
-    """Delete a key; what it opened stays open until the authorizer's cache forgets it, a minute at most.
+    """Delete a key; what it opened stays open until the authorizer's cache forgets it (the template's
+    ``AuthorizerCacheSeconds``).
 
     :raises NotFound: no such key in this store.
     :raises OwnKey: a key cannot delete itself.

@@ -9,7 +9,7 @@ from cashback.domain.errors import AmountConflict, Busy, CashbackDisabled, Custo
 from cashback.domain.facts import Facts
 from cashback.domain.ledger import Account
 from cashback.domain.lookups import is_enlarged
-from cashback.domain.orders import AWARDED, Decision, Order, Review, Status
+from cashback.domain.orders import AWARDED, FULLY_REFUNDED, Decision, Order, Review, Status
 from cashback.domain.redemption import redeemed_of
 from cashback.domain.reviews import process
 from cashback.domain.settings import Settings
@@ -83,12 +83,12 @@ def _decide(books: Books, settings: Settings, order: Order, review: Review, acco
     is_open = order.status in _PROCESSABLE or (order.status in AWARDED and is_enlarged(order, order.facts))
     if not is_open:
         raise StateConflict(f"the order is {order.status}")
-    redeemed = redeemed_of(order, order.facts) == order.redeemed
-    if order.facts.cancelled and redeemed:
+    nothing_to_redeem = redeemed_of(order, order.facts) == order.redeemed
+    if order.facts.cancelled and nothing_to_redeem:
         raise StateConflict("the order is cancelled")
     rules = governing(books, settings, order, Facts())
     decision = process(order, rules, look_up(books, rules, order, Facts(), account), review)
-    if decision.order.reason == "fully_refunded" and redeemed:
+    if decision.order.reason == FULLY_REFUNDED and nothing_to_redeem:
         raise StateConflict("the order is fully refunded")
     return decision
 

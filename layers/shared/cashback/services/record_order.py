@@ -11,7 +11,7 @@ from cashback.domain.facts import Facts
 from cashback.domain.ledger import Account
 from cashback.domain.lookups import Known, contacts_needed, is_enlarged, needed
 from cashback.domain.news import CustomerNews
-from cashback.domain.orders import AWARDED, News, Order, Status
+from cashback.domain.orders import AWARDED, News, Order
 from cashback.domain.reviews import fail
 from cashback.domain.rules import Catalogue, traits_asked_for
 from cashback.domain.settings import Settings
@@ -97,8 +97,8 @@ def governing(books: Books, settings: Settings, order: Order | None, facts: Fact
     today's policy matters."""
     if order is None or order.terms is None or order.terms.settings_version == settings.version:
         return settings
-    decided = order.status in AWARDED or order.status is Status.REJECTED
-    if decided and not is_enlarged(order, order.facts.merged(facts)):
+    is_decided = order.status in AWARDED or order.is_final
+    if is_decided and not is_enlarged(order, order.facts.merged(facts)):
         return settings
     frozen: Settings = books.stores.settings(settings.store_id, order.terms.settings_version)
     is_on = frozen.cashback_enabled and settings.cashback_enabled

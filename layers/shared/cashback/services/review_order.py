@@ -169,6 +169,8 @@ def _allowed(order: Order, review: Review, role: Role, settings: Settings) -> in
     """Return the amount to post, once everything that speaks against it is ruled out."""
     _must_be(order, REVIEWED)
     _must_be_someones(order)
+    if order.gone == 1:
+        raise StateConflict(f"the order is {order.status}, and nothing of it is left before what was edited is paid")
     if not settings.cashback_enabled:
         raise CashbackDisabled
     if review.expected != order.calculated:

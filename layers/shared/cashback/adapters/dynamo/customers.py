@@ -30,6 +30,11 @@ class Customers(Struct, frozen=True):
         item = self.table.get(keys.profile(store_id, customer_id))
         return None if item is None else _profile_of(item)
 
+    @property
+    def parts(self) -> int:
+        """In how many parts customers are listed."""
+        return keys.SHARDS
+
     def listed(self, store_id: str, shard: int, limit: int, after: str | None) -> tuple[list[str], str | None]:
         """Return up to ``limit`` ids of the customers of one of the ``SHARDS`` parts, and where to go on, None at its
         end. Read through the index, which may lag a second; erased and merged customers are among them."""
