@@ -23,6 +23,7 @@ from cashback.edge.customer_models import (
 from cashback.edge.fields import StoredId
 from cashback.edge.http import Api, Path, Query, Response, Role, answer, table
 from cashback.services import adjust_balance, manage_customers, read_customers
+from cashback.services.close_store import open_store
 from cashback.services.export_customer import export_customer, pieces
 from cashback.services.read_store import read_settings
 
@@ -41,7 +42,7 @@ def list_customers(query: Annotated[CustomersQuery, Query()]) -> Response[Custom
 def create_customer(body: CreateCustomer) -> Response[Customer]:
     """Make a customer; the same body again finds the one it made."""
     who, request, at, books = api.caller(), api.request(body), now(), deps.books()
-    settings = read_settings(books, who.store_id).settings()
+    settings = open_store(books.stores, who.store_id).settings()
     asked = manage_customers.Asked(request.request_hash if request.keyed else None, request.body_hash)
     added = manage_customers.add_customer(books, settings, body.profile(at), asked, at)
     status = 201 if added.created or added.replayed else 200
@@ -65,7 +66,7 @@ def read_customer(customer_id: Annotated[StoredId, Path()]) -> Response[Customer
 def change_customer(customer_id: Annotated[StoredId, Path()], body: ChangeCustomer) -> Response[Customer]:
     """Change a customer's profile; what is left out stays, null clears."""
     books = deps.books()
-    settings = read_settings(books, api.caller().store_id).settings()
+    settings = open_store(books.stores, api.caller().store_id).settings()
     profile = manage_customers.change_customer(books, settings, customer_id, body.given(), now())
     return answer(customer_views.customer(profile))
 
@@ -109,7 +110,7 @@ def list_transactions(
 def adjust(customer_id: Annotated[StoredId, Path()], body: AdjustBalance) -> Response[CustomersTransaction]:
     """Credit a customer or, with a sign, debit them."""
     who, request, books = api.caller(), api.request(body), deps.books()
-    settings = read_settings(books, who.store_id).settings()
+    settings = open_store(books.stores, who.store_id).settings()
     amount = settings.currency.parse(body.amount)
     asked = adjust_balance.Adjustment(amount, body.comment, who.actor, request.request_hash, now())
     made = adjust_balance.adjust_balance(books, settings, customer_id, asked, who.role)
