@@ -9,6 +9,7 @@ import pytest
 
 from cashback.adapters.dynamo.documents import order_item, order_of
 from cashback.domain import causes
+from cashback.domain.erasure import wordless
 from cashback.domain.errors import StateConflict
 from cashback.domain.facts import Body
 from cashback.domain.ledger import AccountMoved, Entry, Kind, Outcome, Posted, Posting, Replayed, payload_hash
@@ -1255,3 +1256,18 @@ def test_case_24_a_full_refund_that_is_undone_brings_a_pending_order_back() -> N
     store.hear(listing(line("1", 10_000), refunds=[refund("r1", units("1"))], second=2))
     store.hear(listing(line("1", 10_000), second=3))
     assert_stands(store, status=Status.REJECTED, reason="suspicious", balance=0, spent=10_000)
+
+
+def test_case_24_a_held_order_that_was_refunded_says_so_and_not_what_the_person_said() -> None:
+    """Neither a log nor an erasure takes the engine's reason for the words of who held the order before."""
+    store = Shop(auto_processing=False)
+    store.hear(listing(line("1", 10_000)))
+    store.act("held", "request", NOW)
+    store.hear(listing(line("1", 10_000), refunds=[refund("r1", units("1"))], second=1))
+    order = store.order
+    assert (order.status, order.reason_code, order.is_final) == (Status.REJECTED, "fully_refunded", False)
+    silent = wordless(order)
+    assert silent is not None
+    assert (silent.reason, silent.is_final) == ("fully_refunded", False)
+    store.hear(listing(line("1", 10_000), second=2))
+    assert_stands(store, status=Status.PENDING, balance=0, spent=10_000)

@@ -25,7 +25,7 @@ from tests.unit.test_customers_api import post
 
 USD = Currency("USD", 2)
 PATH = "/v1/customers/c1/transactions"
-FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\0=1", " =1", '"=1', "'=1", "\n=1", "＝1", "－1")  # noqa: RUF001
+FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\0=1", " =1", '"=1', "'=1", "\n=1", "\uff1d1", "\uff0d1")
 MOST_PAGES = 30
 EARLY = "2026-01-01T00:00:00.000000Z"
 

@@ -3,7 +3,7 @@
 from copy import replace
 from typing import Final
 
-from cashback.domain.orders import Order, Status
+from cashback.domain.orders import Order
 
 ERASED: Final = "erased"
 """Stands where a reviewer gave a reason in their own words."""
@@ -20,10 +20,9 @@ def wordless(order: Order) -> Order | None:
     that is repeated is still known.
     """
     worded = {(review.at, review.actor) for review in order.reviews if review.verdict in _WORDED}
-    stands = order.status in {Status.HELD, Status.REJECTED} and order.reviews and order.reviews[-1].verdict in _WORDED
     silent = replace(
         order,
-        reason=ERASED if stands else order.reason,
+        reason=ERASED if order.worded_by else order.reason,
         history=tuple(
             replace(step, reason=ERASED) if (step.at, step.actor) in worded else step for step in order.history
         ),

@@ -122,6 +122,9 @@ class Review(Struct, frozen=True, omit_defaults=True):
 DECIDING: Final = frozenset({"approved", "rejected", "processed"})
 """Verdicts that decide an order; the others (held, released, added) decide nothing of it."""
 
+_WORDED: Final = frozenset({(Status.HELD, "held"), (Status.REJECTED, "rejected")})
+"""States with the verdicts that put an order there, each for a reason in a person's words."""
+
 MOST_AWAITED: Final = 20
 """Unknown products that an order waits for at once: one transaction writes them all."""
 
@@ -178,20 +181,23 @@ class Order(Struct, frozen=True, omit_defaults=True):
     @property
     def is_final(self) -> bool:
         """Tell whether no news decide it any more: a person or a cancellation rejected it. A refund may be undone."""
-        return self.status is Status.REJECTED and (self.reason != FULLY_REFUNDED or self.review is not None)
+        return self.status is Status.REJECTED and (self.reason != FULLY_REFUNDED or self.worded_by is not None)
+
+    @property
+    def worded_by(self) -> Review | None:
+        """The person's hold or rejection whose words are the present reason; None where the engine gave it."""
+        last = self.reviews[-1] if self.reviews else None
+        return last if last is not None and (self.status, last.verdict) in _WORDED else None
 
     @property
     def reason_code(self) -> str:
         """The reason, where it is the engine's; a word for it where a person gave it in their own."""
-        by_a_person = bool(self.reviews) and self.reviews[-1].verdict in {"held", "rejected"}
-        worded = by_a_person and self.status in {Status.HELD, Status.REJECTED}
-        return f"{self.reviews[-1].verdict}_by_a_person" if worded else self.reason
+        return f"{self.worded_by.verdict}_by_a_person" if self.worded_by else self.reason
 
     @property
     def unresolved(self) -> bool:
         """Tell whether it is held, and not by a person, for something that may still become known."""
-        by_a_person = bool(self.reviews) and self.reviews[-1].verdict == "held"
-        return self.status is Status.HELD and self.reason in RESOLVABLE and not by_a_person
+        return self.status is Status.HELD and self.reason in RESOLVABLE and self.worded_by is None
 
     @property
     def awaited_contacts(self) -> frozenset[str]:

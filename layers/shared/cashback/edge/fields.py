@@ -137,7 +137,7 @@ def _timezone(value: object) -> str:
 def _timezones() -> frozenset[str]:
     """The allow-list; a name is never looked up as a path."""
     # Few requests name a time zone, and no cold start needs what this imports.
-    from importlib.resources import files  # noqa: PLC0415 - see above
+    from importlib.resources import files  # noqa: PLC0415 - a cold start does not need it
 
     return frozenset(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
 

@@ -40,7 +40,7 @@ def import_orders(books: Books, settings: Settings, source: str, bodies: Iterabl
 
 def _imported(books: Books, settings: Settings, source: str, body: str, now: Instant) -> Imported:
     # Few calls import orders, and no cold start needs what shops' formats import.
-    from cashback.storefronts import parsing  # noqa: PLC0415 - see above
+    from cashback.storefronts import parsing  # noqa: PLC0415 - a cold start does not need it
 
     told = parsing.read(source, _NO_TOPIC, body.encode(), settings)
     if not isinstance(told, News):
