@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.api_keys import ApiKeys
     from cashback.adapters.dynamo.contacts import Contacts
     from cashback.adapters.dynamo.customers import Customers
+    from cashback.adapters.dynamo.group_imports import GroupImports
+    from cashback.adapters.dynamo.groups import Groups
     from cashback.adapters.dynamo.history import History
     from cashback.adapters.dynamo.ledger import Ledger
     from cashback.adapters.dynamo.order_lists import OrderLists
@@ -33,6 +35,13 @@ class Books(Struct, frozen=True):
     answers: "Answers"
     products: "Products"
     waiting: "Waiting"
+
+
+class GroupBooks(Struct, frozen=True):
+    """Groups, beside the books: only what works on groups pays for their import."""
+
+    groups: "Groups"
+    imports: "GroupImports"
 
 
 class Registry(Struct, frozen=True):

@@ -30,6 +30,11 @@ class Contacts(Struct, frozen=True):
         found = (self.table.partition(keys.contact_holders(store_id, mac)) for mac in sorted(macs))
         return frozenset(str(item["sk"]) for items in found for item in items)
 
+    def findable(self, store_id: str, mac: str) -> frozenset[str]:
+        """Return the customers who have this contact or say so, verified or not (consistent)."""
+        said = self.table.partition(keys.findable_by(store_id, mac))
+        return self.customers(store_id, [mac]) | {str(item["sk"]) for item in said}
+
     def changes(self, store_id: str, customer_id: str, before: Iterable[str], after: Iterable[str]) -> list[Write]:
         """Build the writes that make a customer's contacts ``after`` where they were ``before``."""
         had, has = frozenset(before), frozenset(after)
