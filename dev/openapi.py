@@ -15,13 +15,14 @@ from aws_lambda_powertools.event_handler.openapi.models import Server
 from pydantic import BaseModel
 
 from cashback.domain.names import SOURCES
+from cashback.edge.group_views import COLUMNS as MEMBERS
 from cashback.edge.http import Api, Route
 from cashback.edge.models import Problem
 from cashback.edge.problems import PROBLEM_JSON
 from dev.project import ROOT
 
 DOCUMENT: Final = ROOT / "docs" / "openapi.json"
-FUNCTIONS: Final = ("settings_api", "orders_api", "customers_api", "platform_api")
+FUNCTIONS: Final = ("settings_api", "orders_api", "customers_api", "groups_api", "platform_api")
 
 ERRORS: Final = {
     400: "The request cannot be read: JSON, a header or a cursor",
@@ -29,13 +30,22 @@ ERRORS: Final = {
     403: "Not with this key's role, or no such route",
     404: "Not there, or another store's",
     409: "In conflict with the state, or with an earlier call of the same Idempotency-Key",
-    413: "More than 1 MiB",
-    415: "Not application/json",
+    413: "More than 1 MiB, or 5 MiB of a file",
+    415: "Not a content type that the route takes",
     422: "Readable, but not valid; `errors` names the fields",
     429: "Too many requests",
     500: "A failure of ours",
     503: "Out of reach for now: repeat the same call after Retry-After seconds",
 }
+TABLE: Final = (
+    "UTF-8 with CRLF, a header on every page, and 5,000 rows a page where no `limit` is asked for. Columns: "
+    f"{', '.join(MEMBERS)}. Amounts are numbers, negative ones too; every other cell is quoted, and begins with `'` "
+    "where a spreadsheet would take it for a formula."
+)
+FILE: Final = (
+    "UTF-8, at most 5 MiB and 100,000 rows; the header names customer_id, email or phone (in this order where there "
+    "are several), other columns are left alone"
+)
 _ONLY_WITH_BODY: Final = frozenset({409, 413, 415})
 
 Schema = dict[str, Any]
@@ -129,16 +139,27 @@ def summary(route: Route) -> str:
 
 def answer(route: Route) -> dict[int, Any]:
     """What a route answers when all is well."""
-    (model,) = get_args(get_type_hints(route.handler)["return"])
-    if not isinstance(model, type) or not issubclass(model, BaseModel):
+    model, is_table = answered(route)
+    if model is None:
         return {route.status: {"description": "Done"}}
-    described = {"description": (model.__doc__ or "").strip(), "content": {"application/json": {"model": model}}}
+    content: Schema = {"application/json": {"model": model}}
+    if is_table:
+        content["text/csv"] = {"schema": {"type": "string", "description": TABLE}}
+    described = {"description": (model.__doc__ or "").strip(), "content": content}
     return dict.fromkeys(statuses(route), described)
+
+
+def answered(route: Route) -> tuple[type[BaseModel] | None, bool]:
+    """The model of a route's answer, and whether it answers with CSV too, which is a text."""
+    (found,) = get_args(get_type_hints(route.handler)["return"])
+    options = get_args(found) or (found,)
+    models = [option for option in options if isinstance(option, type) and issubclass(option, BaseModel)]
+    return (models[0] if models else None), str in options
 
 
 def statuses(route: Route) -> list[int]:
     """The statuses of a route's answers when all is well."""
-    return [route.status, 201] if route.creates else [route.status]
+    return [route.status, *([201] if route.creates else []), *([202] if route.defers else [])]
 
 
 def problems(route: Route) -> Schema:
@@ -167,6 +188,12 @@ def describe(operation: Schema, route: Route) -> None:
         if parameter["in"] == "query":
             parameter["schema"] = inlined(fields[parameter["name"]], definitions)
     operation["parameters"] = [*operation.get("parameters", []), *headers(route)]
+    if answered(route)[1]:
+        link = {"description": "Of CSV: the next page, relative to this one", "schema": {"type": "string"}}
+        operation["responses"]["200"]["headers"] = {"Link": link}
+    if route.takes_csv:
+        operation["requestBody"]["content"]["text/csv"] = {"schema": {"type": "string", "description": FILE}}
+        operation["requestBody"]["required"] = True
 
 
 def inlined(schema: Schema, definitions: Schema) -> Schema:
@@ -183,6 +210,8 @@ def inlined(schema: Schema, definitions: Schema) -> Schema:
 def headers(route: Route) -> Iterator[Schema]:
     """The headers that a route reads."""
     yield header("X-Actor", "The person behind the key; kept with its id", r"^[!-~]([ -~]{0,98}[!-~])?$")
+    if answered(route)[1]:
+        yield header("Accept", "text/csv for CSV; anything else is JSON", r"^.{0,1000}$")
     if route.method == "POST":
         why = "The same call again gets the first answer"
         yield header("Idempotency-Key", why, r"^[!-~]{1,255}$", required=route.needs_key)
