@@ -42,13 +42,14 @@ def listed(store: Store, path: str, limit: int = 100, body: Any = None) -> list[
     """The items of all pages."""
     items: list[dict[str, Any]] = []
     cursor = ""
-    while True:
+    for _ in range(100):
         method = "GET" if body is None else "POST"
         page = plain(store.api(method, f"{path}?limit={limit}{cursor}", body).expect(200))
         items += page["items"]
         if page["next_cursor"] is None:
             return items
         cursor = f"&cursor={page['next_cursor']}"
+    raise AssertionError("the list does not end")
 
 
 def ids_of(items: list[dict[str, Any]]) -> list[str]:
