@@ -124,6 +124,14 @@ def test_an_erased_customer_is_unknown_and_a_merged_one_is_who_they_are_now() ->
     assert (club.stored(), sorted(club.listed())) == (["c1", "c3"], ["c1", "c3"])
 
 
+def test_one_merged_into_somebody_who_was_erased_is_unknown() -> None:
+    club = Club(2)
+    merge(club, "c1", "c0")
+    erase(club, "c1")
+    assert [one.reason for one in club.add("c0").left] == [Fault.NOT_FOUND]
+    assert club.stored() == []
+
+
 def test_who_is_erased_or_merged_later_leaves_the_list() -> None:
     club = Club(4)
     club.add("c0", "c1", "c2", "c3")
@@ -537,8 +545,9 @@ def test_a_redelivered_message_changes_nothing_and_leads_on() -> None:
     first = ImportStep(STORE, GROUP, "imp_1", 0)
     second = import_members_page(club.books, club.groups, first, NOW)
     assert second == replace(first, page=1)
-    told = imported(club)
+    told, calls = imported(club), club.dynamo.faults.calls
     assert import_members_page(club.books, club.groups, first, NOW) == second
+    assert club.dynamo.faults.calls <= calls + 3
     assert imported(club) == told
     work(club)
     assert import_members_page(club.books, club.groups, first, NOW) is None
