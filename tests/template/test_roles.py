@@ -9,7 +9,7 @@ from dev.template import resources
 
 READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"}
 APPENDS = READS | {"dynamodb:PutItem"}
-KEY_FUNCTIONS = ("OrdersApi", "CustomersApi", "SettingsApi", "EventWorker", "Sweeper")
+KEY_FUNCTIONS = ("OrdersApi", "CustomersApi", "GroupsApi", "SettingsApi", "EventWorker", "Sweeper")
 
 Statement = dict[str, Any]
 
@@ -134,7 +134,7 @@ def test_the_authorizer_can_look_up_keys_and_nothing_else() -> None:
     assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["K#*"]}}
 
 
-@pytest.mark.parametrize("function", ["EventWorker", "OrdersApi", "CustomersApi"])
+@pytest.mark.parametrize("function", ["EventWorker", "OrdersApi", "CustomersApi", "GroupsApi"])
 def test_whoever_needs_no_api_keys_reaches_items_of_stores_only(function: str) -> None:
     for statement in statements(function):
         if "State" in names(statement["Resource"]):
@@ -142,7 +142,7 @@ def test_whoever_needs_no_api_keys_reaches_items_of_stores_only(function: str) -
             assert all(pattern.startswith("S#*") for pattern in leading), statement["Sid"]
 
 
-def test_nobody_can_delete_anything_but_keys_secrets_contacts_and_what_waits() -> None:
+def test_nobody_can_delete_anything_but_keys_secrets_contacts_members_and_what_waits() -> None:
     may = {
         name: statement["Condition"]
         for name, statement in all_statements()
@@ -159,6 +159,7 @@ def test_nobody_can_delete_anything_but_keys_secrets_contacts_and_what_waits() -
             "ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": ["S#*#*#SEC"]},
         },
         "OrdersApi.EndTheWaitingOfOrders": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": waiting}},
+        "GroupsApi.TakeMembersOut": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#G#*#*"]}},
         "SettingsApi.CloseWhatADeletedKeyOpened": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["K#*"]}},
     }
 
@@ -170,6 +171,12 @@ def test_whoever_sets_up_stores_writes_no_account_no_order_and_no_product(functi
             never = statement["Condition"]["ForAllValues:StringNotLike"]["dynamodb:LeadingKeys"]
             assert never == ["S#*#C#*", "S#*#O#*", "S#*#PR#*"]
     assert "dynamodb:UpdateItem" not in actions_on(function, "State")
+
+
+def test_groups_api_writes_groups_and_kept_answers_and_nothing_else() -> None:
+    (statement,) = [s for s in statements("GroupsApi") if "dynamodb:PutItem" in as_list(s["Action"])]
+    assert statement["Condition"]["ForAllValues:StringLike"] == {"dynamodb:LeadingKeys": ["S#*#G#*", "S#*#REQUEST#*"]}
+    assert actions_on("GroupsApi", "Ledger") == set()
 
 
 def test_customers_api_appends_to_the_ledger_and_reads_keys_of_stores_only() -> None:

@@ -22,6 +22,7 @@ FUNCTIONS = {
     "/v1/orders": "orders_api",
     "/v1/products": "orders_api",
     "/v1/customers": "customers_api",
+    "/v1/groups": "groups_api",
     "/v1": "settings_api",
     "/platform": "platform_api",
 }

@@ -19,6 +19,7 @@ STORY = (
     "settings_api",
     "orders_api",
     "customers_api",
+    "groups_api",
     "sweeper",
 )
 """Each sample is good once those before it have been served: they are of one store, order and customer."""
@@ -51,5 +52,7 @@ def test_a_sample_is_served(deployment: Deployment, monkeypatch: pytest.MonkeyPa
         assert json.loads(answer["body"])["items"] == []
     if name == "sweeper":
         assert answer == {"settled": 0, "failed": 0, "cut_short": False}
+    if name == "groups_api":
+        assert json.loads(answer["body"])["members"] == 0
     if name == "customers_api":
         assert json.loads(answer["body"])["available"] == {"amount": "10.67", "currency": "USD"}

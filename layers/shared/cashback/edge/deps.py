@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cashback.adapters.queues import Queue
     from cashback.adapters.secrets import WebhookSecrets
     from cashback.domain.money import Currency
-    from cashback.services.books import Books, Registry
+    from cashback.services.books import Books, GroupBooks, Registry
 
 
 class Environment(Struct, frozen=True):
@@ -132,6 +132,23 @@ def make_books(
         waiting=Waiting(state),
         audit=AuditTrail(state),
     )
+
+
+@cache
+def group_books() -> "GroupBooks":
+    """Groups, and the imports of their members."""
+    return make_group_books(dynamodb(), environment().state_table)
+
+
+def make_group_books(client: "DynamoDBClient", state_table: str, **timing: Any) -> "GroupBooks":
+    """Wire the groups; ``timing`` is their sleep and jitter, where time is virtual."""
+    from cashback.adapters.dynamo.group_imports import GroupImports
+    from cashback.adapters.dynamo.groups import Groups
+    from cashback.adapters.dynamo.tables import StateTable
+    from cashback.services.books import GroupBooks
+
+    state = StateTable(client, state_table)
+    return GroupBooks(groups=Groups(state, **timing), imports=GroupImports(state))
 
 
 @cache

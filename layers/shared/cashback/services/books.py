@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.audit import AuditTrail
     from cashback.adapters.dynamo.contacts import Contacts
     from cashback.adapters.dynamo.customers import Customers
+    from cashback.adapters.dynamo.group_imports import GroupImports
+    from cashback.adapters.dynamo.groups import Groups
     from cashback.adapters.dynamo.history import History
     from cashback.adapters.dynamo.ledger import Ledger
     from cashback.adapters.dynamo.order_lists import OrderLists
@@ -35,6 +37,13 @@ class Books(Struct, frozen=True):
     products: "Products"
     waiting: "Waiting"
     audit: "AuditTrail"
+
+
+class GroupBooks(Struct, frozen=True):
+    """Groups, beside the books: only what works on groups pays for their import."""
+
+    groups: "Groups"
+    imports: "GroupImports"
 
 
 class Registry(Struct, frozen=True):
