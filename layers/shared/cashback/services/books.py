@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.contacts import Contacts
     from cashback.adapters.dynamo.customers import Customers
     from cashback.adapters.dynamo.group_imports import GroupImports
+    from cashback.adapters.dynamo.group_jobs import GroupJobs
     from cashback.adapters.dynamo.groups import Groups
     from cashback.adapters.dynamo.history import History
     from cashback.adapters.dynamo.ledger import Ledger
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.products import Products
     from cashback.adapters.dynamo.stores import Stores
     from cashback.adapters.dynamo.waiting import Waiting
+    from cashback.adapters.job_queue import JobQueue
     from cashback.adapters.secrets import WebhookSecrets
 
 
@@ -44,6 +46,15 @@ class GroupBooks(Struct, frozen=True):
 
     groups: "Groups"
     imports: "GroupImports"
+
+
+class JobBooks(Struct, frozen=True):
+    """What group jobs work on: the books, the groups, the jobs themselves, and the queue of their steps."""
+
+    books: Books
+    groups: GroupBooks
+    jobs: "GroupJobs"
+    queue: "JobQueue"
 
 
 class Registry(Struct, frozen=True):

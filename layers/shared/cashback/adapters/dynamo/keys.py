@@ -172,6 +172,30 @@ def import_report(store: str, group_id: str, import_id: str, page: int) -> Key:
     return Key(pk, f"{sk}#REPORT#{page:05d}")
 
 
+def job(store: str, job_id: str) -> Key:
+    """A group job."""
+    return Key(_pk(store, "J", escape(job_id)), "JOB")
+
+
+def job_page(store: str, job_id: str, page: int) -> Key:
+    """A page of the snapshot of its members."""
+    return Key(job(store, job_id).pk, f"SNAP#{page:06d}")
+
+
+def job_chunk(store: str, job_id: str, number: int) -> Key:
+    """A chunk of its members, in one of 16 partitions."""
+    return Key(_job_part(store, job_id, number % SHARDS), f"CHUNK#{number:07d}")
+
+
+def job_progress(store: str, job_id: str, shard: int) -> Key:
+    """What the chunks of one of the partitions came to."""
+    return Key(_job_part(store, job_id, shard), "PROGRESS")
+
+
+def _job_part(store: str, job_id: str, shard: int) -> str:
+    return f"{job(store, job_id).pk}#{shard}"
+
+
 def answer(store: str, request_hash: str) -> Key:
     """The first answer to a request about many things."""
     return Key(_pk(store, "REQUEST", escape(request_hash)), "ANSWER")
@@ -283,6 +307,11 @@ def products_listed(store_id: str) -> str:
 def groups_listed(store_id: str) -> str:
     """Partition of index ``listing``: the groups of a store."""
     return _pk(store_id, "GROUP")
+
+
+def jobs_listed(store_id: str) -> str:
+    """Partition of index ``listing``: the group jobs of a store."""
+    return _pk(store_id, "JOB")
 
 
 def listed(created_at: str, item_id: str) -> str:
