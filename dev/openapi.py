@@ -15,7 +15,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.models import Server
 from pydantic import BaseModel
 
-from cashback.edge import exports, group_views
+from cashback.edge import exports, group_views, jobs
 from cashback.edge.http import Api, Route
 from cashback.edge.models import Problem
 from cashback.edge.problems import PROBLEM_JSON
@@ -38,7 +38,11 @@ ERRORS: Final = {
     500: "A failure of ours",
     503: "Out of reach for now: repeat the same call after Retry-After seconds",
 }
-COLUMNS: Final = {"TransactionPage": exports.COLUMNS, "GroupMemberPage": group_views.COLUMNS}
+COLUMNS: Final = {
+    "TransactionPage": exports.COLUMNS,
+    "GroupMemberPage": group_views.COLUMNS,
+    "GroupJobResultPage": jobs.RESULT_COLUMNS,
+}
 """Of each page that is also served as CSV."""
 
 TABLE: Final = (

@@ -1,10 +1,19 @@
-"""Groups of customers: make, list, change and delete them, and see, add and remove who is in them."""
+"""Groups of customers: make, list, change and delete them, see, add and remove who is in them, and the jobs that credit
+or debit all of them."""
 
 from typing import Annotated, Any
 
-from cashback.edge import deps, group_views
+from cashback.edge import deps, group_views, jobs
 from cashback.edge.clock import now
 from cashback.edge.fields import Id, StoredId
+from cashback.edge.group_job_models import (
+    GroupJob,
+    GroupJobPage,
+    GroupJobResultPage,
+    GroupJobResultsQuery,
+    StartGroupJob,
+    UndoGroupJob,
+)
 from cashback.edge.group_models import (
     AddedMembers,
     AddMembers,
@@ -20,7 +29,14 @@ from cashback.edge.group_models import (
 )
 from cashback.edge.group_requests import add_asked, changes, new_group
 from cashback.edge.http import Api, Path, Query, Response, Role, answer, table
-from cashback.services import add_members, import_members, manage_groups, read_members
+from cashback.services import (
+    add_members,
+    import_members,
+    manage_group_jobs,
+    manage_groups,
+    read_members,
+    start_group_job,
+)
 from cashback.services.read_store import read_settings
 
 api = Api()
@@ -127,6 +143,66 @@ def read_import(group_id: GivenId, import_id: GivenId, query: Asked) -> Response
     found = import_members.read_import(deps.group_books(), store_id, group_id, import_id, query.limit, place)
     made, left, place = found
     return answer(group_views.members_import(made, left, cursors.make(place)))
+
+
+@api.route("POST", "/v1/groups/<group_id>/cashback", Role.OPERATOR, status=202, needs_key=True)
+def start_job(group_id: GivenId, body: StartGroupJob) -> Response[GroupJob]:
+    """Credit or debit every member of a group, or set what each has; a job does it and tells how far it is."""
+    who, request, made = api.caller(), api.request(body), deps.job_books()
+    settings, asked = read_settings(made.books, who.store_id).settings(), jobs.asked(who, request, now())
+    job, replayed = start_group_job.start_group_job(made, settings, group_id, jobs.instruction(body), asked, who.role)
+    return answer(jobs.accepted(job, settings.currency), 202, replayed=replayed)
+
+
+@api.route("GET", "/v1/group-jobs", Role.VIEWER)
+def list_jobs(query: Asked) -> Response[GroupJobPage]:
+    """List the store's group jobs, newest first."""
+    store_id, cursors, made = api.caller().store_id, api.cursors(query), deps.job_books()
+    place = cursors.read(query.cursor)
+    shown, place = manage_group_jobs.list_group_jobs(made, store_id, query.limit, place)
+    currency = read_settings(made.books, store_id).currency
+    return answer(jobs.page(shown, cursors.make(place), currency, now()))
+
+
+@api.route("GET", "/v1/group-jobs/<job_id>", Role.VIEWER)
+def read_job(job_id: GivenId) -> Response[GroupJob]:
+    """Read how far a group job is, and what it came to."""
+    store_id, made = api.caller().store_id, deps.job_books()
+    shown = manage_group_jobs.read_group_job(made, store_id, job_id)
+    return answer(jobs.shown(shown, read_settings(made.books, store_id).currency, now()))
+
+
+@api.route("GET", "/v1/group-jobs/<job_id>/results", Role.VIEWER)
+def list_results(
+    job_id: GivenId, query: Annotated[GroupJobResultsQuery, Query()]
+) -> Response[GroupJobResultPage | str]:
+    """List what a group job made of each member, in the order of its snapshot; as CSV for who accepts text/csv."""
+    store_id, cursors, made = api.caller().store_id, api.cursors(query), deps.job_books()
+    rows, place = query.rows if api.wants_csv else query.limit, cursors.read(query.cursor)
+    lines, place = manage_group_jobs.group_job_results(made, store_id, job_id, query.outcome, rows, place)
+    currency = read_settings(made.books, store_id).currency
+    if api.wants_csv:
+        return table(jobs.results_csv(lines, currency), cursors.make(place), query)
+    page: Response[Any] = answer(jobs.results(lines, cursors.make(place), currency))
+    return page
+
+
+@api.route("POST", "/v1/group-jobs/<job_id>/cancel", Role.OPERATOR)
+def cancel_job(job_id: GivenId) -> Response[GroupJob]:
+    """Stop a group job: what it has not begun by then, it leaves; what it has posted stays."""
+    store_id, made, at = api.caller().store_id, deps.job_books(), now()
+    shown = manage_group_jobs.cancel_group_job(made, store_id, job_id, at)
+    return answer(jobs.shown(shown, read_settings(made.books, store_id).currency, at))
+
+
+@api.route("POST", "/v1/group-jobs/<job_id>/undo", Role.ADMIN, status=202, needs_key=True)
+def undo_job(job_id: GivenId, body: UndoGroupJob = UndoGroupJob()) -> Response[GroupJob]:
+    """Post the opposite of what a group job posted, by another job; what was spent since is refused."""
+    who, request, made = api.caller(), api.request(body), deps.job_books()
+    asked = jobs.asked(who, request, now())
+    job, replayed = start_group_job.undo_group_job(made, who.store_id, job_id, body.comment, asked)
+    currency = read_settings(made.books, who.store_id).currency
+    return answer(jobs.accepted(job, currency), 202, replayed=replayed)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

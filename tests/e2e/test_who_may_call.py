@@ -13,6 +13,7 @@ import pytest
 from dev.client import Answer, Platform, Store, send, wait_until
 from dev.project import ROOT
 from tests.e2e.deployed import DeployedStack
+from tests.e2e.groups import finished
 from tests.e2e.shop import Sale, Shop, problem
 
 OPENAPI = json.loads((ROOT / "docs" / "openapi.json").read_text())
@@ -38,6 +39,7 @@ MISSING = {
     "api_key_id": "key_none",
     "product_id": "no-such-product",
     "group_id": "no-such-group",
+    "job_id": "no-such-job",
 }
 CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/v1/store"): Call(),
@@ -82,6 +84,12 @@ CALLS: dict[tuple[str, str], Call] = {
     ("PUT", "/v1/groups/{group_id}/members/{customer_id}"): Call(404, ids=MISSING),
     ("DELETE", "/v1/groups/{group_id}/members/{customer_id}"): Call(404, ids=MISSING),
     ("GET", "/v1/groups/{group_id}/imports/{import_id}"): Call(),
+    ("POST", "/v1/groups/{group_id}/cashback"): Call(404, {"apply_type": "relative", "amount": "1.00"}, ids=MISSING),
+    ("GET", "/v1/group-jobs"): Call(),
+    ("GET", "/v1/group-jobs/{job_id}"): Call(),
+    ("GET", "/v1/group-jobs/{job_id}/results"): Call(),
+    ("POST", "/v1/group-jobs/{job_id}/cancel"): Call(404, ids=MISSING),
+    ("POST", "/v1/group-jobs/{job_id}/undo"): Call(404, {}, ids=MISSING),
     ("POST", "/platform/stores"): Call(422, {"store_id": "no", "name": "No", "currency": "USD", "timezone": "UTC"}),
     ("GET", "/platform/stores/{store_id}"): Call(),
     ("POST", "/platform/stores/{store_id}/webhook-secrets"): Call(422, {"source": "magento"}),
@@ -93,6 +101,7 @@ ADMIN_ONLY = {
     ("POST", "/v1/orders/import"),
     ("DELETE", "/v1/customers/{customer_id}"),
     ("GET", "/v1/customers/{customer_id}/export"),
+    ("POST", "/v1/group-jobs/{job_id}/undo"),
 }
 READS = {("POST", "/v1/customers/search"), ("POST", "/v1/groups/preview")}
 V1 = [key for key in CALLS if key[1].startswith("/v1/")]
@@ -131,12 +140,16 @@ class House:
 def house(stack: DeployedStack, make_store: Callable[..., Store]) -> House:
     shop = Shop(stack, make_store())
     shop.store.api("PUT", f"/v1/products/{PRODUCT_ID}", {"title": "Mug"}).expect(201)
+    sale = shop.sell()
     group = {"group_id": shop.store.api("POST", "/v1/groups", {"name": "Club"}).expect(201)["group_id"]}
+    path = f"/v1/groups/{group['group_id']}"
     file = b"email\n" + b"nobody@example.com\n" * 1_001
-    path = f"/v1/groups/{group['group_id']}/members"
-    begun = shop.store.api("POST", path, file, headers={"content-type": "text/csv"}).expect(202)
-    group["import_id"] = begun["import_id"]
-    return House(shop, shop.sell(), {role: shop.with_key(role) for role in ROLES}, make_store(), group)
+    begun = shop.store.api("POST", f"{path}/members", file, headers={"content-type": "text/csv"}).expect(202)
+    shop.store.api("PUT", f"{path}/members/{sale.customer_id}").expect(201)
+    told = {"apply_type": "relative", "amount": "1.00"}
+    job = finished(shop, shop.store.post(f"{path}/cashback", told).expect(202))
+    group |= {"import_id": begun["import_id"], "job_id": job["job_id"]}
+    return House(shop, sale, {role: shop.with_key(role) for role in ROLES}, make_store(), group)
 
 
 def named(operation: tuple[str, str]) -> str:

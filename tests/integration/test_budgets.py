@@ -265,7 +265,7 @@ def test_a_member_of_a_group_job_costs_at_most_5_and_a_half_write_units_all_incl
     sent: list[Step] = []
     queue = cast("JobQueue", SimpleNamespace(send=sent.extend))
     groups = make_group_books(shop.meter.client, shop.state_table)
-    made = make_job_books(shop.books, groups, queue, shop.meter.client, shop.state_table)
+    made = make_job_books(shop.books, groups, lambda: queue, shop.meter.client, shop.state_table)
     groups.groups.create(store_id, Group("grp_1", "Friends", NOW, "ann (key:1)", "r", "b"))
     groups.groups.add(store_id, "grp_1", members, "by hand", NOW)
     told = Instruction(ApplyType(apply_type), amount, "Thanks for staying", OnInsufficient(on_insufficient))

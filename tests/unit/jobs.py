@@ -42,7 +42,7 @@ class JobShop(Shop):
         steps = JobQueue(sqs, self.queue.url, self.dead.url, sleep=lambda _: None)
         client = cast("Any", self.dynamo)
         self.made = make_job_books(
-            self.books, make_group_books(client, "State", sleep=lambda _: None), steps, client, "State"
+            self.books, make_group_books(client, "State", sleep=lambda _: None), lambda: steps, client, "State"
         )
         self._keys = itertools.count(1)
         self.members = [f"c{n:04d}" for n in range(len(balances))]
@@ -103,7 +103,7 @@ class JobShop(Shop):
         if event is None:
             return False
         try:
-            answer = JobBatch(self.made.queue, self.made, clock=self.clock.now).run(event)
+            answer = JobBatch(self.made.queue(), self.made, clock=self.clock.now).run(event)
         except Crash:
             return True
         self.queue.settle(event, answer)
@@ -178,6 +178,7 @@ class JobShop(Shop):
         progress = shown.progress
         assert shown.job.total == len(results) == progress.done
         assert progress.chunks == shown.job.chunks
+        assert self.made.jobs.progress(STORE, job.job_id) == progress
         for outcome in Outcome:
             assert getattr(progress, outcome) == sum(result.outcome is outcome for result in results.values())
         moved = [amount for amounts in self.entries_of(job).values() for amount in amounts]

@@ -75,7 +75,7 @@ def test_a_job_whose_member_failed_goes_on_when_its_message_comes_again() -> Non
     before_transactions(shop, lambda: shop.credit("c0000", 1), 9)
     job = shop.run("5.00", "absolute")
     shop.dynamo.faults.before_call = None
-    shop.made.queue.send([ChunkStep(STORE, job.job_id, 0)])
+    shop.made.queue().send([ChunkStep(STORE, job.job_id, 0)])
     shop.drain()
     assert (shop.job(job).status, shop.outcomes(job)) == (JobStatus.DONE, dict.fromkeys(shop.members, "debited"))
     assert set(shop.balances.values()) == {500}
@@ -89,7 +89,7 @@ def test_a_member_that_failed_is_not_tried_again_once_the_job_is_undone() -> Non
     shop.dynamo.faults.before_call = None
     shop.undo(job)
     shop.drain()
-    shop.made.queue.send([ChunkStep(STORE, job.job_id, 0)])
+    shop.made.queue().send([ChunkStep(STORE, job.job_id, 0)])
     shop.drain()
     assert shop.balances["c0001"] == 1_000
     assert list(shop.entries_of(job)) == ["c0001"]
@@ -227,7 +227,7 @@ def test_what_is_given_up_twice_is_noted_once() -> None:
 def test_a_job_that_is_not_there_goes_to_the_dead_letters_and_fails_alone() -> None:
     shop = JobShop([0] * 3)
     job = shop.start("5.00")
-    shop.made.queue.send([ChunkStep(STORE, "job_unknown", 0)])
+    shop.made.queue().send([ChunkStep(STORE, "job_unknown", 0)])
     exhaust(shop)
     assert (len(shop.dead), shop.job(job).status) == (1, JobStatus.DONE)
     with pytest.raises(NotFound):

@@ -24,6 +24,8 @@ from cashback.domain.group_jobs import (
 )
 from cashback.domain.groups import Rfm, Rule
 from cashback.domain.ledger import Entry, Kind, Posting, payload_hash
+from cashback.services import plan_group_job
+from cashback.services.run_group_job import run_step
 from cashback.services.start_group_job import Instruction, start_group_job
 from tests.simulation.dynamo import Rates
 from tests.simulation.queue import Traffic
@@ -91,13 +93,14 @@ def test_an_absolute_job_leaves_what_is_reserved_and_says_so() -> None:
 
 
 def test_a_dry_run_tells_what_would_come_of_it_and_writes_no_money() -> None:
-    for told, apply_type in (("5.00", "relative"), ("-5.00", "relative"), ("3.00", "absolute")):
+    clamp, told_of = {"on_insufficient": "clamp"}, [("5.00", "relative"), ("-5.00", "relative"), ("3.00", "absolute")]
+    for (told, apply_type), more in [*((each, {}) for each in told_of), (told_of[1], clamp)]:
         shop = JobShop([0, 499, 500, 2_500])
         ledger, accounts = shop.entries, shop.accounts
-        job = shop.run(told, apply_type, dry_run=True)
+        job = shop.run(told, apply_type, dry_run=True, **more)
         assert (shop.entries, shop.accounts) == (ledger, accounts)
         dry = shop.shown(job).progress
-        real = shop.shown(shop.run(told, apply_type, key="real")).progress
+        real = shop.shown(shop.run(told, apply_type, key="real", **more)).progress
         assert dry == real
         assert {result.recorded for result in shop.results(job).values()} == {False}
 
@@ -326,8 +329,8 @@ def test_a_chunk_delivered_again_changes_nothing_at_all() -> None:
     shop = JobShop([100] * 30)
     job = shop.run("5.00")
     before = [*shop.dynamo.items("State"), *shop.dynamo.items("Ledger")]
-    shop.made.queue.send([ChunkStep(STORE, job.job_id, n) for n in (0, 1, 0)])
-    shop.made.queue.send([SnapshotStep(STORE, job.job_id, 0), FanOutStep(STORE, job.job_id, 1)])
+    shop.made.queue().send([ChunkStep(STORE, job.job_id, n) for n in (0, 1, 0)])
+    shop.made.queue().send([SnapshotStep(STORE, job.job_id, 0), FanOutStep(STORE, job.job_id, 1)])
     shop.drain()
     assert [*shop.dynamo.items("State"), *shop.dynamo.items("Ledger")] == before
 
@@ -336,13 +339,23 @@ def test_an_old_message_of_the_plan_does_not_start_a_second_chain() -> None:
     shop = JobShop()
     shop.group(GROUP, [f"m{n:05d}" for n in range(3 * PAGE)])
     job = shop.start("1.00")
-    while shop.job(job).step < 3:
+    while shop.job(job).step < 2:
         shop.work()
-    shop.made.queue.send([SnapshotStep(STORE, job.job_id, 0)])
-    waiting = len(shop.queue)
-    event = shop.queue.event(10)
-    assert event is not None
-    assert waiting == len(event["Records"]) == 2
+    step = shop.job(job).step
+    assert run_step(shop.made, SnapshotStep(STORE, job.job_id, 0), NOW) == "unchanged"
+    assert len(shop.queue) == 1
+    assert run_step(shop.made, SnapshotStep(STORE, job.job_id, step - 1), NOW) == "unchanged"
+    assert len(shop.queue) == 2
+
+
+def test_members_who_match_are_collected_into_one_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = JobShop([0] * 60)
+    shop.group("all", rule=Rule(max_orders=0))
+    monkeypatch.setattr(plan_group_job, "READ_AT_ONCE", 7)
+    job = shop.run("1.00", group_id="all")
+    assert (job.total, job.chunks, job.cursor.is_at_end) == (60, 3, True)
+    assert sorted(shop.made.jobs.members(STORE, job.job_id, 0)) == shop.members
+    assert set(shop.balances.values()) == {100}
 
 
 def test_messages_that_could_not_be_sent_are_sent_again_and_no_others() -> None:
@@ -350,7 +363,7 @@ def test_messages_that_could_not_be_sent_are_sent_again_and_no_others() -> None:
     job = shop.start("1.00")
     shop.work()
     shop.dynamo.faults.set_rates(Rates(partial=0.4))
-    shop.made.queue.send([ChunkStep(STORE, job.job_id, n) for n in range(12)])
+    shop.made.queue().send([ChunkStep(STORE, job.job_id, n) for n in range(12)])
     shop.dynamo.faults.calm()
     sent = [message.body for message in shop.queue.messages if '"chunk"' in message.body]
     assert shop.dynamo.faults.fired["partial"] > 0

@@ -183,11 +183,15 @@ def job_queue() -> "JobQueue":
 @cache
 def job_books() -> "JobBooks":
     """What group jobs work on."""
-    return make_job_books(books(), group_books(), job_queue(), dynamodb(), environment().state_table)
+    return make_job_books(books(), group_books(), job_queue, dynamodb(), environment().state_table)
 
 
 def make_job_books(
-    books: "Books", groups: "GroupBooks", queue: "JobQueue", client: "DynamoDBClient", state_table: str
+    books: "Books",
+    groups: "GroupBooks",
+    queue: "Callable[[], JobQueue]",
+    client: "DynamoDBClient",
+    state_table: str,
 ) -> "JobBooks":
     """Wire the jobs to what they work on."""
     from cashback.adapters.dynamo.group_jobs import GroupJobs

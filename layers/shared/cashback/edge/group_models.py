@@ -106,7 +106,7 @@ class PreviewGroup(Request):
 
 
 class GroupsQuery(Request):
-    """Which groups, members or rows."""
+    """Which groups, members, rows or jobs."""
 
     limit: Limit = 20
     cursor: str | None = None

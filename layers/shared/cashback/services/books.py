@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cashback.adapters.deployment_keys import DeploymentKeyStore
     from cashback.adapters.dynamo.answers import Answers
     from cashback.adapters.dynamo.api_keys import ApiKeys
@@ -49,12 +51,13 @@ class GroupBooks(Struct, frozen=True):
 
 
 class JobBooks(Struct, frozen=True):
-    """What group jobs work on: the books, the groups, the jobs themselves, and the queue of their steps."""
+    """What group jobs work on: the books, the groups, the jobs themselves, and the queue of their steps, which is asked
+    for once there is one to send."""
 
     books: Books
     groups: GroupBooks
     jobs: "GroupJobs"
-    queue: "JobQueue"
+    queue: "Callable[[], JobQueue]"
 
 
 class Registry(Struct, frozen=True):

@@ -74,13 +74,13 @@ def existing_job(made: JobBooks, store_id: str, job_id: str) -> Job:
 def _send_next(made: JobBooks, store_id: str, job: Job) -> None:
     step = next_step(store_id, job)
     if step is not None:
-        made.queue.send([step])
+        made.queue().send([step])
 
 
 def _send_on(made: JobBooks, store_id: str, job: Job) -> Job:
     """Send the messages of further chunks. Those of a cancelled job are sent too: each member gets an outcome."""
     until = min(job.sent + SENT_AT_ONCE, job.chunks)
-    made.queue.send([ChunkStep(store_id, job.job_id, number) for number in range(job.sent, until)])
+    made.queue().send([ChunkStep(store_id, job.job_id, number) for number in range(job.sent, until)])
     status = JobStatus.CANCELLED if job.status is JobStatus.CANCELLED else JobStatus.RUNNING
     return replace(job, sent=until, status=status)
 

@@ -171,4 +171,4 @@ def _standing(made: JobBooks, store_id: str, asked: Asked) -> Job:
 def _set_going(made: JobBooks, store_id: str, job: Job) -> None:
     step = next_step(store_id, job)
     if step is not None:
-        made.queue.send([step])
+        made.queue().send([step])
