@@ -1,10 +1,8 @@
 """What operations cost, counted on the engine: write units (table + indexes), read units, calls. Budgets: 2-ledger."""
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import replace
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,46 +27,13 @@ from cashback.services.review_order import approve_order
 from cashback.services.run_group_job import run_step
 from cashback.services.start_group_job import Asked, Instruction, start_group_job
 from tests.integration.conftest import Tables
+from tests.integration.metering import Meter
 
 if TYPE_CHECKING:
     from cashback.adapters.job_queue import JobQueue
 
 NOW = "2026-03-01T09:30:00.000000Z"
 USD = Currency("USD", 2)
-
-
-@dataclass
-class Meter:
-    """Adds up what calls cost while it is on."""
-
-    client: DynamoDBClient
-    writes: float = 0
-    reads: float = 0
-    calls: list[str] = field(default_factory=list)
-
-    @contextmanager
-    def on(self) -> Iterator["Meter"]:
-        self.writes, self.reads, self.calls = 0, 0, []
-        events: Any = self.client.meta.events
-        events.register("provide-client-params.dynamodb.*", self._ask)
-        events.register("after-call.dynamodb.*", self._count)
-        try:
-            yield self
-        finally:
-            events.unregister("provide-client-params.dynamodb.*", self._ask)
-            events.unregister("after-call.dynamodb.*", self._count)
-
-    def _ask(self, params: dict[str, Any], **_: Any) -> dict[str, Any]:
-        return {**params, "ReturnConsumedCapacity": "TOTAL"}
-
-    def _count(self, model: Any, parsed: dict[str, Any], **_: Any) -> None:
-        self.calls.append(model.name)
-        used = parsed.get("ConsumedCapacity") or []
-        units = sum(part["CapacityUnits"] for part in (used if isinstance(used, list) else [used]))
-        if model.name in {"GetItem", "Query", "BatchGetItem", "TransactGetItems"}:
-            self.reads += units
-        else:
-            self.writes += units
 
 
 @dataclass(frozen=True)

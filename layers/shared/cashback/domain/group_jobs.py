@@ -16,8 +16,8 @@ from cashback.domain.groups import Histogram, Rule, Thresholds
 from cashback.domain.ledger import Entry, Kind, payload_hash
 from cashback.domain.times import Instant, moment
 
-CHUNK: Final = 25
-"""Members of a chunk: as many postings as go into one transaction."""
+CHUNK: Final = 100
+"""Members of a chunk: what is read and written for it is shared by four transactions of postings."""
 
 PAGE: Final = 500
 """Members of a page of the snapshot; every page but the last is full, so that a chunk's place follows from its

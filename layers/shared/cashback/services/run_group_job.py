@@ -67,12 +67,13 @@ def _run_chunk(made: JobBooks, step: ChunkStep, now: Instant) -> str:
     """Post one chunk. Its mark comes first, its results and the progress last, together: whoever finds the mark alone
     posts again, which moves nothing twice."""
     job = existing_job(made, step.store_id, step.job_id)
-    chunk = made.jobs.chunk(step.store_id, step.job_id, step.number)
-    if chunk is None and job.status is JobStatus.CANCELLED:
-        results = [Result(share.customer_id, Outcome.CANCELLED) for share in _shares(made, step, job)]
-        _finish(made, step, job, None, results, now)
-        return "cancelled"
-    if chunk is None:
+    if job.status is JobStatus.CANCELLED:
+        chunk = made.jobs.chunk(step.store_id, step.job_id, step.number)
+        if chunk is None:
+            results = [Result(share.customer_id, Outcome.CANCELLED) for share in _shares(made, step, job)]
+            _finish(made, step, job, None, results, now)
+            return "cancelled"
+    else:
         chunk = made.jobs.begin(step.store_id, step.job_id, step.number)
     if chunk.results is not None:
         again = _begun_again(made, step, chunk, chunk.results)

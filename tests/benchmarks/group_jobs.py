@@ -1,0 +1,341 @@
+"""``make bench``: group jobs of 10 to 100,000 members on the local engine, against members one by one.
+
+One by one is the same job cut into chunks of one member, which is what a message for each member comes to: with
+a result for each, progress, and a place to resume at. Beside it stand the bare postings, which keep nothing of the
+kind. All run in this process and in the same run, on the same engine, one caller each. Times are of this machine and
+its engine; units and calls are not. Writes docs/performance.md and its plot.
+"""
+
+import gc
+import os
+import platform
+import resource
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Iterator, Sequence
+from copy import replace
+from itertools import batched
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, cast
+from unittest.mock import patch
+
+import matplotlib as mpl
+from botocore.config import Config
+from msgspec import Struct
+from types_boto3_dynamodb import DynamoDBClient
+
+from cashback.adapters.dynamo.customers import Customers
+from cashback.adapters.dynamo.tables import StateTable
+from cashback.domain import group_jobs
+from cashback.domain.api_keys import Role
+from cashback.domain.audit import Act, Origin
+from cashback.domain.causes import manual
+from cashback.domain.customers import Profile
+from cashback.domain.fingerprints import fingerprint
+from cashback.domain.group_jobs import ApplyType, JobStatus, Step
+from cashback.domain.groups import Group
+from cashback.domain.ledger import Entry, Kind, Posted, Posting, Write, payload_hash
+from cashback.domain.money import Currency
+from cashback.domain.settings import DEFAULTS, Settings
+from cashback.domain.stores import StoreDocument, StoreRecord
+from cashback.edge.deps import make_books, make_group_books, make_job_books
+from cashback.services import run_group_job
+from cashback.services.books import JobBooks
+from cashback.services.run_group_job import run_step
+from cashback.services.start_group_job import Asked, Instruction, start_group_job
+from dev import local_aws
+from dev.project import LOCAL, ROOT
+from dev.template import table_definition
+from tests.integration.metering import Meter
+
+if TYPE_CHECKING:
+    from cashback.adapters.job_queue import JobQueue
+
+mpl.use("svg")
+from matplotlib import pyplot as plt
+
+SIZES: Final = (10, 100, 1_000, 10_000, 100_000)
+ALONE: Final = 1_000
+"""Members that are posted to one by one, for comparison."""
+
+CARRIES: Final = 100
+"""From so many members on a job's own writes weigh nothing beside theirs."""
+
+MOST_UNITS: Final = 5.5
+LEAST_GAIN: Final = 5.0
+MOST_MEMORY: Final = 2.0
+"""Against a job of a hundredth of the members."""
+
+NOW: Final = "2026-03-01T09:30:00.000000Z"
+ACTOR: Final = "ann (key_bench)"
+PAGE: Final = ROOT / "docs" / "performance.md"
+PLOT: Final = ROOT / "docs" / "group-jobs.svg"
+
+
+class Measured(Struct, frozen=True):
+    """What a run took. ``cpu`` is this process's own, ``memory`` the most it held of Python's heap at once."""
+
+    members: int
+    seconds: float
+    cpu: float
+    writes: float
+    reads: float
+    calls: int
+    memory: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Members a second."""
+        return self.members / self.seconds
+
+
+class Gathering(StateTable, frozen=True):
+    """A table whose commits are gathered, so that a hundred thousand customers can be written in bulk."""
+
+    gathered: list[Write]
+
+    def commit(self, *writes: Write) -> None:
+        """Keep the writes."""
+        self.gathered.extend(writes)
+
+
+class Bench(Struct):
+    """One store on the engine, and what its jobs work on."""
+
+    client: DynamoDBClient
+    made: JobBooks
+    settings: Settings
+    steps: list[Step]
+    enrolled: int = 0
+
+    def enrol(self, count: int) -> list[str]:
+        """Write so many new customers with empty accounts; return their ids."""
+        ids = [f"7311{number:09d}" for number in range(self.enrolled, self.enrolled + count)]
+        self.enrolled += count
+        for some in batched(ids, 12, strict=False):
+            table = Gathering(self.client, "State", gathered=[])
+            for customer_id in some:
+                Customers(table).create(self.settings.store_id, Profile(customer_id, NOW, NOW), NOW)
+            puts: list[Any] = [{"PutRequest": {"Item": write["Put"]["Item"]}} for write in table.gathered]
+            self.client.batch_write_item(RequestItems={"State": puts})
+        return ids
+
+    def group(self, group_id: str, members: Sequence[str]) -> None:
+        """Make a group by hand."""
+        groups = self.made.groups.groups
+        groups.create(self.settings.store_id, Group(group_id, "Friends", NOW, ACTOR, group_id, group_id))
+        for some in batched(members, 90, strict=False):
+            groups.add(self.settings.store_id, group_id, list(some), "by hand", NOW)
+
+    def job(self, group_id: str, name: str) -> Iterator[None]:
+        """Credit every member of a group, a step of the job at a time, from the call of the API to the job's end."""
+        asked = Asked(f"job_{fingerprint(name)[:26]}", ACTOR, fingerprint(name), fingerprint(name, "body"), NOW)
+        told = Instruction(ApplyType.RELATIVE, "5.00", "Thanks for staying with us")
+        start_group_job(self.made, self.settings, group_id, told, asked, Role.ADMIN)
+        while self.steps:
+            run_step(self.made, self.steps.pop(), NOW)
+            yield
+        job = self.made.jobs.get(self.settings.store_id, asked.job_id)
+        if job is None or job.status is not JobStatus.DONE:
+            raise RuntimeError(f"the job {name} did not end well: {job}")
+        yield
+
+    def one_by_one(self, group_id: str) -> Iterator[None]:
+        """Credit every member of a group by the same job, cut into chunks of one."""
+        with patch.object(group_jobs, "CHUNK", 1), patch.object(run_group_job, "CHUNK", 1):
+            yield from self.job(group_id, "one by one")
+
+    def bare(self, members: Sequence[str]) -> Iterator[None]:
+        """Credit members with a call each, and nothing else."""
+        for customer_id in members:
+            entry = Entry(manual(f"bench-{customer_id}"), Kind.MANUAL, 500, ACTOR, payload_hash(Kind.MANUAL))
+            outcome = self.made.books.ledger.post(
+                Posting(self.settings.store_id, customer_id, NOW, entries=(entry,), active_only=True)
+            )
+            if not isinstance(outcome, Posted):
+                raise TypeError(f"{customer_id} was not credited: {outcome}")
+            yield
+
+    def measured(self, members: int, work: Iterator[None]) -> Measured:
+        """Run to the end, with the meter on."""
+        gc.collect()
+        meter = Meter(self.client)
+        with meter.on():
+            began, used = time.perf_counter(), time.process_time()
+            for _ in work:
+                pass
+            seconds, cpu = time.perf_counter() - began, time.process_time() - used
+        return Measured(members, seconds, cpu, meter.writes, meter.reads, len(meter.calls))
+
+    def heap(self, work: Iterator[None]) -> int:
+        """Run to the end, and return the most that Python's heap held at once, beyond what it began with."""
+        gc.collect()
+        tracemalloc.start()
+        for _ in work:
+            pass
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+
+def open_bench(client: DynamoDBClient) -> Bench:
+    """Make the tables and a store."""
+    for table in ("Ledger", "State"):
+        client.create_table(TableName=table, **table_definition(table))
+    books = make_books(client, "Ledger", "State", lambda: b"the key that contacts are hashed with")
+    document = {**DEFAULTS, "name": "Bench", "timezone": "Europe/Berlin"}
+    first = StoreDocument("bench", 1, Currency("USD", 2), document, NOW, NOW, ACTOR)
+    opened = Act("store_created", "bench", NOW, Origin(ACTOR, "bench", "-"))
+    books.stores.create(StoreRecord("bench", "Bench", NOW), first, (), opened)
+    steps: list[Step] = []
+    queue = cast("JobQueue", SimpleNamespace(send=steps.extend))
+    made = make_job_books(books, make_group_books(client, "State"), lambda: queue, client, "State")
+    return Bench(client, made, first.settings(), steps)
+
+
+class Figures(Struct, frozen=True):
+    """What one run of the benchmark found; ``jobs`` by rising size."""
+
+    one_by_one: Measured
+    bare: Measured
+    jobs: list[Measured]
+
+    @property
+    def gain(self) -> float:
+        """How many times as fast the job of that size is as the same one by one."""
+        same = next(one for one in self.jobs if one.members == self.one_by_one.members)
+        return same.rate / self.one_by_one.rate
+
+
+def run(bench: Bench) -> Figures:
+    """Measure members one by one, bare postings, and a job of each size."""
+    members = bench.enrol(max(SIZES))
+    say(f"{len(members):,} customers written")
+    for size in SIZES:
+        bench.group(f"grp_{size}", members[:size])
+    one_by_one = said("one by one", bench.measured(ALONE, bench.one_by_one(f"grp_{ALONE}")))
+    bare = said("bare posts", bench.measured(ALONE, bench.bare(members[:ALONE])))
+    found = []
+    for size in SIZES:
+        one = said(f"{size:,}", bench.measured(size, bench.job(f"grp_{size}", f"{size}")))
+        found.append(replace(one, memory=bench.heap(bench.job(f"grp_{size}", f"{size} once more"))))
+    return Figures(one_by_one, bare, found)
+
+
+def write_page(figures: Figures) -> None:
+    """Write the figures, with how they came about."""
+    one_by_one, bare, most = figures.one_by_one, figures.bare, figures.jobs[-1]
+    cpu = one_by_one.cpu / one_by_one.members / (most.cpu / most.members)
+    lines = [
+        "# Performance",
+        "",
+        "Written by `make bench`; do not edit. Times are of one caller on one machine with the local engine, which is",
+        "itself a Python process on the same cores: they are here to be compared with one another. Write units, calls",
+        "and memory do not depend on the machine.",
+        "",
+        f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}.",
+        "",
+        "## Group jobs",
+        "",
+        "A credit for every member of a group made by hand, from the call of the API to the end of the job: snapshot,",
+        "chunks, results and progress are all in it. *One by one* is the same job with a chunk, that is a message, for",
+        "each member. *Bare postings* are the transactions alone, a call each: no job, no result, no progress, nothing",
+        "to resume or to undo.",
+        "",
+        "| members | members/s | own CPU, us each | write units each | read units each | calls each | heap, KB |",
+        "|---:|---:|---:|---:|---:|---:|---:|",
+        row(f"{one_by_one.members:,} one by one", one_by_one),
+        row(f"{bare.members:,} bare postings", bare),
+        *(row(f"{one.members:,}", one) for one in figures.jobs),
+        "",
+        f"The job of {one_by_one.members:,} ran {figures.gain:.1f} times as fast as one by one. Its members took",
+        f"{cpu:.1f} times less of our own CPU, which is what a Lambda function is paid for.",
+        "",
+        "![Time, write units and memory against members](group-jobs.svg)",
+        "",
+    ]
+    PAGE.write_text("\n".join(lines))
+
+
+def row(name: str, one: Measured) -> str:
+    """A line of the table."""
+    cells = [
+        name,
+        f"{one.rate:,.0f}",
+        f"{one.cpu / one.members * 1e6:,.0f}",
+        f"{one.writes / one.members:.2f}",
+        f"{one.reads / one.members:.2f}",
+        f"{one.calls / one.members:.3f}",
+        f"{one.memory / 1024:,.0f}" if one.memory else "",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def write_plot(found: Sequence[Measured]) -> None:
+    """Draw time and write units, which grow with the members, and memory, which does not."""
+    mpl.rcParams.update({"svg.hashsalt": "cashback", "font.size": 9})
+    members = [one.members for one in found]
+    figure, panels = plt.subplots(1, 3, figsize=(10, 3), layout="constrained")
+    drawn = (
+        ("seconds", [one.seconds for one in found]),
+        ("write units", [one.writes for one in found]),
+        ("heap, MB", [one.memory / 2**20 for one in found]),
+    )
+    for panel, (title, values) in zip(panels, drawn, strict=True):
+        panel.plot(members, values, marker="o")
+        panel.set(xscale="log", xlabel="members", title=title, ylim=(min(values) / 3, max(values) * 3), yscale="log")
+        panel.grid(visible=True, alpha=0.3)
+    figure.savefig(PLOT, metadata={"Date": None})
+
+
+def check(figures: Figures) -> list[str]:
+    """Return what is not as it must be; nothing of it depends on how fast the machine is."""
+    faults = [
+        f"a member of {one.members:,} costs {one.writes / one.members:.2f} write units, more than {MOST_UNITS}"
+        for one in figures.jobs
+        if one.members >= CARRIES and one.writes / one.members > MOST_UNITS
+    ]
+    if figures.gain < LEAST_GAIN:
+        faults.append(f"a job is {figures.gain:.1f} times as fast as one by one, less than {LEAST_GAIN}")
+    smallest, most = figures.jobs[-3], figures.jobs[-1]
+    if most.memory > MOST_MEMORY * smallest.memory:
+        faults.append(
+            f"a job of {most.members:,} holds {most.memory / smallest.memory:.1f} times as much as a small one"
+        )
+    return faults
+
+
+def said(name: str, one: Measured) -> Measured:
+    """Tell a figure, and return it."""
+    say(f"{name:>10} {one.rate:8,.0f} members/s, {one.writes / one.members:.2f} write units each")
+    return one
+
+
+def say(text: str) -> None:
+    """Tell how far it is."""
+    print(text, flush=True)
+
+
+def main() -> int:
+    """Run the benchmark."""
+    LOCAL.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=LOCAL) as home:
+        emulator = local_aws.start(Path(home), local_aws.free_port(), with_this_process=True)
+        try:
+            config = Config(retries={"total_max_attempts": 1}, parameter_validation=False)
+            figures = run(open_bench(emulator.client("dynamodb", config)))
+        finally:
+            emulator.stop()
+    write_page(figures)
+    write_plot(figures.jobs)
+    faults = check(figures)
+    say(f"most memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    say("\n".join(faults) or f"written: {PAGE.relative_to(ROOT)}, {PLOT.relative_to(ROOT)}")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
