@@ -12,7 +12,7 @@ from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.due import DueThing
 from tests.integration.conftest import Tables
-from tests.integration.test_budgets import Meter
+from tests.integration.metering import Meter
 from tests.simulation.dynamo import SimulatedDynamo
 from tests.simulation.project_tables import table_specs
 
