@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from cashback.edge import deps, group_views, jobs
 from cashback.edge.clock import now
+from cashback.edge.csv_pages import last_place
 from cashback.edge.fields import Id, StoredId
 from cashback.edge.group_job_models import (
     GroupJob,
@@ -108,7 +109,8 @@ def list_members(group_id: GivenId, query: Asked) -> Response[GroupMemberPage | 
     group = manage_groups.read_group(groups, settings.store_id, group_id)
     found, place = read_members.list_members(books, groups, settings, group, rows, place, at)
     if api.wants_csv:
-        return table(group_views.members_csv(found, settings.currency, at), cursors.make(place), query)
+        text, shown = group_views.members_csv(found, settings.currency, at)
+        return table(text, cursors.make(last_place(found, shown, place)), query)
     page: Response[Any] = answer(group_views.member_page(found, cursors.make(place), settings.currency, at))
     return page
 
@@ -182,7 +184,8 @@ def list_results(
     lines, place = manage_group_jobs.group_job_results(made, store_id, job_id, query.outcome, rows, place)
     currency = read_settings(made.books, store_id).currency
     if api.wants_csv:
-        return table(jobs.results_csv(lines, currency), cursors.make(place), query)
+        text, shown = jobs.results_csv(lines, currency)
+        return table(text, cursors.make(last_place(lines, shown, place)), query)
     page: Response[Any] = answer(jobs.results(lines, cursors.make(place), currency))
     return page
 
