@@ -38,6 +38,7 @@ from cashback.services import (
     read_members,
     start_group_job,
 )
+from cashback.services.close_store import open_store
 from cashback.services.read_store import read_settings
 
 api = Api()
@@ -151,7 +152,7 @@ def read_import(group_id: GivenId, import_id: GivenId, query: Asked) -> Response
 def start_job(group_id: GivenId, body: StartGroupJob) -> Response[GroupJob]:
     """Credit or debit every member of a group, or set what each has; a job does it and tells how far it is."""
     who, request, made = api.caller(), api.request(body), deps.job_books()
-    settings, asked = read_settings(made.books, who.store_id).settings(), jobs.asked(who, request, now())
+    settings, asked = open_store(made.books.stores, who.store_id).settings(), jobs.asked(who, request, now())
     job, replayed = start_group_job.start_group_job(made, settings, group_id, jobs.instruction(body), asked, who.role)
     return answer(jobs.accepted(job, settings.currency), 202, replayed=replayed)
 
@@ -202,9 +203,8 @@ def cancel_job(job_id: GivenId) -> Response[GroupJob]:
 def undo_job(job_id: GivenId, body: UndoGroupJob = UndoGroupJob()) -> Response[GroupJob]:
     """Post the opposite of what a group job posted, by another job; what was spent since is refused."""
     who, request, made = api.caller(), api.request(body), deps.job_books()
-    asked = jobs.asked(who, request, now())
+    currency, asked = open_store(made.books.stores, who.store_id).currency, jobs.asked(who, request, now())
     job, replayed = start_group_job.undo_group_job(made, who.store_id, job_id, body.comment, asked)
-    currency = read_settings(made.books, who.store_id).currency
     return answer(jobs.accepted(job, currency), 202, replayed=replayed)
 
 

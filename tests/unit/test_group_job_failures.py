@@ -7,7 +7,7 @@ import pytest
 
 from cashback.adapters import job_queue
 from cashback.domain.errors import Busy, Malformed, NotFound, StateConflict
-from cashback.domain.group_jobs import ChunkStep, FanOutStep, JobStatus, Outcome, SnapshotStep
+from cashback.domain.group_jobs import CHUNK, ChunkStep, FanOutStep, JobStatus, Outcome, SnapshotStep
 from cashback.services import run_group_job
 from cashback.services.post_shares import post_shares
 from cashback.services.run_group_job import give_up_step, run_step
@@ -146,7 +146,7 @@ def exhaust(shop: JobShop) -> None:
 def test_a_chunk_that_is_given_up_says_what_it_posted_and_its_redrive_does_the_rest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shop = JobShop([0] * 30)
+    shop = JobShop([0] * (CHUNK + 5))
     job = shop.start("5.00")
     shop.work()
     shop.work()
@@ -159,7 +159,7 @@ def test_a_chunk_that_is_given_up_says_what_it_posted_and_its_redrive_does_the_r
     exhaust(shop)
     failed = shop.job(job)
     assert (failed.status, failed.reason, len(shop.dead)) == (JobStatus.FAILED, "members_failed", 2)
-    assert sorted(shop.outcomes(job).values()) == ["credited"] * 4 + ["error"] * 26
+    assert sorted(shop.outcomes(job).values()) == ["credited"] * 4 + ["error"] * (CHUNK + 1)
     assert {result.reason for result in shop.results(job, Outcome.ERROR).values()} == {"RuntimeError"}
     shop.check_sums(job)
     monkeypatch.undo()

@@ -24,7 +24,10 @@ from cashback.domain.group_jobs import (
 )
 from cashback.domain.groups import Rfm, Rule
 from cashback.domain.ledger import Entry, Kind, Posting, payload_hash
+from cashback.domain.queries import EntriesWanted
 from cashback.services import plan_group_job
+from cashback.services.adjust_balance import Adjustment, adjust_balance
+from cashback.services.read_customers import transactions
 from cashback.services.run_group_job import run_step
 from cashback.services.start_group_job import Instruction, start_group_job
 from tests.simulation.dynamo import Rates
@@ -213,7 +216,7 @@ def test_a_million_members_fit_the_items_of_a_job() -> None:
     members = 1_000_000
     job = Job("job", GROUP, "g", ApplyType.RELATIVE, 1, "a", NOW, "r", "b", total=members)
     begun = job.begun(NOW)
-    assert begun.chunks == 40_000
+    assert begun.chunks == 10_000
     assert sum(chunks_in(shard, begun.chunks) for shard in range(16)) == begun.chunks
     assert page_of(begun.chunks - 1) == (members // PAGE - 1, PAGE - CHUNK)
     size = len(group_jobs._packed(begun))
@@ -309,10 +312,10 @@ def test_a_call_made_again_before_anything_was_read_sends_the_first_message_agai
 
 
 def test_duplicated_and_reordered_messages_change_nothing() -> None:
-    expected = JobShop([100 * n for n in range(60)])
+    expected = JobShop([10 * n for n in range(2 * CHUNK + 10)])
     expected.run("-10.00")
     for seed in range(10):
-        shop = JobShop([100 * n for n in range(60)], Traffic(duplicate=0.3, resurrect=0.2, reorder=0.9))
+        shop = JobShop([10 * n for n in range(2 * CHUNK + 10)], Traffic(duplicate=0.3, resurrect=0.2, reorder=0.9))
         shop.queue.random.seed(seed)
         job = shop.start("-10.00")
         for _ in range(60):
@@ -326,7 +329,7 @@ def test_duplicated_and_reordered_messages_change_nothing() -> None:
 
 
 def test_a_chunk_delivered_again_changes_nothing_at_all() -> None:
-    shop = JobShop([100] * 30)
+    shop = JobShop([100] * (CHUNK + 5))
     job = shop.run("5.00")
     before = [*shop.dynamo.items("State"), *shop.dynamo.items("Ledger")]
     shop.made.queue().send([ChunkStep(STORE, job.job_id, n) for n in (0, 1, 0)])
@@ -349,11 +352,11 @@ def test_an_old_message_of_the_plan_does_not_start_a_second_chain() -> None:
 
 
 def test_members_who_match_are_collected_into_one_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    shop = JobShop([0] * 60)
+    shop = JobShop([0] * (2 * CHUNK + 10))
     shop.group("all", rule=Rule(max_orders=0))
-    monkeypatch.setattr(plan_group_job, "READ_AT_ONCE", 7)
+    monkeypatch.setattr(plan_group_job, "READ_AT_ONCE", 23)
     job = shop.run("1.00", group_id="all")
-    assert (job.total, job.chunks, job.cursor.is_at_end) == (60, 3, True)
+    assert (job.total, job.chunks, job.cursor.is_at_end) == (2 * CHUNK + 10, 3, True)
     assert sorted(shop.made.jobs.members(STORE, job.job_id, 0)) == shop.members
     assert set(shop.balances.values()) == {100}
 
@@ -374,7 +377,8 @@ def test_messages_that_could_not_be_sent_are_sent_again_and_no_others() -> None:
 
 
 def test_a_cancelled_job_posts_no_further_chunk_and_every_member_has_an_outcome() -> None:
-    shop = JobShop([0] * 100)
+    members = 4 * CHUNK
+    shop = JobShop([0] * members)
     job = shop.start("1.00")
     shop.work()
     shop.work()
@@ -382,12 +386,12 @@ def test_a_cancelled_job_posts_no_further_chunk_and_every_member_has_an_outcome(
     cancelled = shop.cancel(job)
     assert cancelled.job.status is JobStatus.CANCELLED
     posted = sum(shop.balances.values())
-    assert 0 < posted < 10_000
+    assert 0 < posted < 100 * members
     shop.drain()
     assert sum(shop.balances.values()) == posted
     done = shop.job(job)
     assert (done.status, done.finished_at is not None) == (JobStatus.CANCELLED, True)
-    assert Counter(shop.outcomes(job).values()) == {"credited": posted // 100, "cancelled": 100 - posted // 100}
+    assert Counter(shop.outcomes(job).values()) == {"credited": posted // 100, "cancelled": members - posted // 100}
     shop.check_sums(job)
     assert shop.cancel(job).job == done
 
@@ -472,7 +476,7 @@ def test_a_second_undo_and_the_undo_of_an_undo_are_refused() -> None:
 
 
 def test_a_job_is_undone_only_once_every_member_has_an_outcome() -> None:
-    shop = JobShop([0] * 60)
+    shop = JobShop([0] * (2 * CHUNK + 10))
     job = shop.start("1.00")
     for _ in range(3):
         with pytest.raises(StateConflict):
@@ -492,3 +496,12 @@ def test_the_undo_of_a_job_that_moved_nothing_is_over_at_once() -> None:
     job = shop.run("-5.00")
     undo = shop.undo(job)
     assert (shop.job(undo).status, shop.job(undo).total, len(shop.queue)) == (JobStatus.DONE, 0, 0)
+
+
+def test_what_was_said_of_a_job_is_the_note_of_its_entries_and_persons_keep_their_own() -> None:
+    shop = JobShop([100])
+    asked = Adjustment(50, "For waiting", "key:anna", "r1", NOW)
+    adjust_balance(shop.books, shop.settings, "c0000", asked, Role.ADMIN)
+    shop.run("5.00", comment="Thanks for staying")
+    lines, _ = transactions(shop.books, STORE, "c0000", EntriesWanted(), 10, None)
+    assert {one.entry.amount: one.note for one in lines} == {500: "Thanks for staying", 50: "For waiting", 100: None}

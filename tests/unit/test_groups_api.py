@@ -265,7 +265,7 @@ def test_members_are_pages_and_csv_of_the_same(deployment: Deployment, admin: st
 def test_a_page_of_csv_ends_where_an_answer_is_full_and_leads_on(
     deployment: Deployment, admin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(csv_pages, "MOST_BYTES", 500)
+    monkeypatch.setattr(csv_pages, "MOST_BYTES", 200)
     ids = [f"member-{n}" for n in range(10)]
     for one in ids:
         customer(deployment, one)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -12,6 +13,10 @@ type Hour = str
 """An hour in UTC, as in ``2026-11-22T13``: compares and sorts as it stands."""
 
 
+STALLED_AFTER: Final = timedelta(minutes=30)
+"""After which a chain of messages that stands still has lost one: no message of ours rests longer than half of it."""
+
+
 class DueKind(StrEnum):
     """What can come due."""
 
@@ -19,6 +24,10 @@ class DueKind(StrEnum):
     """An order of a guest, which nobody may claim any longer; its id is the order's."""
     STORE = "store"
     """A store that is closed and whose customers are being erased; its id is the store's."""
+    GROUP_JOB = "group_job"
+    """A group job whose next message is awaited; its id is the job's."""
+    MEMBERS_IMPORT = "members_import"
+    """An import of members whose next message is awaited; its id is the group's and its own, with a slash between."""
 
 
 class DueThing(Struct, frozen=True):
@@ -28,6 +37,11 @@ class DueThing(Struct, frozen=True):
     store_id: str
     kind: str
     item_id: str
+
+
+def stalled_at(now: Instant) -> Instant:
+    """Return when to look whether something that moves now has stood still."""
+    return instant(moment(now) + STALLED_AFTER)
 
 
 def hour_of(at: Instant) -> Hour:
