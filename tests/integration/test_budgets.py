@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from types_boto3_dynamodb import DynamoDBClient
 
+from cashback.adapters.dynamo.ledger import BATCH
 from cashback.domain.api_keys import Role
 from cashback.domain.customers import Profile
 from cashback.domain.facts import Body, Facts, Line, Refund, RefundLine
@@ -245,7 +246,7 @@ def test_a_member_of_a_group_job_costs_at_most_5_and_a_half_write_units_all_incl
     assert cost.writes / len(members) <= 5.5, cost.writes / len(members)
     assert cost.reads / len(members) <= reads
     batches = [name for name in cost.calls if name == "TransactWriteItems"]
-    assert len(batches) <= 2 * job.chunks + 2
+    assert len(batches) <= len(members) / BATCH + job.chunks + 2
 
 
 def test_reading_a_balance_costs_1_read_unit_however_long_the_history(shop: Shop) -> None:
