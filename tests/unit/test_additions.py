@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cashback.domain.errors import StateConflict
 from cashback.domain.facts import Line
 from cashback.domain.orders import News, Status
-from tests.unit.builders import ORDER, Shop, body, line, news, refund, units
+from tests.unit.builders import ORDER, Shop, body, line, news, paid, refund, units
 
 A, B = line("1", 10_000), line("2", 5_000)
 
@@ -131,6 +131,16 @@ def test_additions_beyond_a_limit_wait_for_a_person(changes: dict[str, str]) -> 
     assert store.order.award == 1_000
     store.process()
     assert store.order.award == 1_500
+
+
+def test_an_addition_of_less_than_a_cent_waits_for_nobody_and_is_not_forgotten() -> None:
+    """Of 1.659 the line takes 1.0056 with it, of 1.662 it takes 1.0038."""
+    store = Shop(auto_processing=False, base_rate="0.3")
+    store.hear(paid(line("1", 335), line("kept", 218)))
+    store.approve()
+    store.hear(paid(line("1", 335), line("kept", 218), line("extra", 1), second=7, paid=True))
+    store.hear(news(None, refund("r", units("1"))))
+    assert (store.order.award, store.order.target) == (166, 100)
 
 
 def test_an_addition_repays_an_open_shortfall_first() -> None:

@@ -243,7 +243,8 @@ def _awarded_anew(
         is_automatic = terms.mode is Mode.AUTOMATIC and settings.cashback_enabled
         by_itself = is_automatic and _doubt(body, standing, settings) is None
         unknown = products_asked_for(body, settings, lookup_of(terms)) - catalogue.keys()
-        if unknown or not (by_itself or by_hand is not None):
+        # An addition of less than a cent needs nobody's yes, and no clawback may forget it.
+        if unknown or not (by_itself or by_hand is not None or grown.award == order.award):
             grown = order
     earned = [part for entry in earned_later(grown, order, actor) for part in purse.credit(entry)]
     clawed, entries = claw(grown, purse, actor)
