@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dev import prove_roles
 from tests.e2e.deployed import FUNCTIONS, start
+from tests.e2e.groups import finished
 from tests.e2e.shop import Sale, Shop
 
 
@@ -22,6 +23,10 @@ def test_the_whole_main_job_is_refused_nothing(shop: Shop) -> None:
     assert {viewer.order(sale)["status"] for sale in (first, second)} == {"partially_reversed", "processed"}
     for list_ in ("/v1/orders?limit=1", "/v1/orders?customer_id=7001", "/v1/store/status"):
         shop.store.api("GET", list_).expect(200)
+    group = shop.store.post("/v1/groups", {"name": "Buyers"}).expect(201)["group_id"]
+    shop.store.api("PUT", f"/v1/groups/{group}/members/{second.customer_id}").expect(201)
+    gift = shop.store.post(f"/v1/groups/{group}/cashback", {"apply_type": "relative", "amount": "1.00"}).expect(202)
+    assert finished(shop, gift)["status"] == "done"
     shop.stack.invoke("sweeper", {})
     assert shop.stack.denials() == []
     used = {name for name in FUNCTIONS if shop.stack.lines(name, "REPORT")}

@@ -32,7 +32,7 @@ from tests.unit.test_worker import body_of, record, work
 PATH = "/platform/stores/demo/close"
 OPERATOR = Origin("iam:ops", "r-1", "203.0.113.7")
 QUIET = instant(moment(NOW) + QUIET_AFTER)
-PRIVATE = ("Ada", "ada@example.com", "15550104477", "1990-05-17", "a secret word", "CONTACT", "FIND")
+PRIVATE = ("Ada Lovelace", "ada@example.com", "15550104477", "1990-05-17", "a secret word", "CONTACT", "FIND")
 STEPS = 300
 
 
@@ -64,7 +64,15 @@ def store(deployment: Deployment, customers: int = 5) -> str:
 def come(deployment: Deployment, customer_id: str) -> None:
     """A customer is told of, with all that can be known of a person."""
     told = CustomerNews(
-        customer_id, NOW, "Ada", "ada@example.com", True, "+4915550104477", False, "1990-05-17", tags=("a secret word",)
+        customer_id,
+        NOW,
+        "Ada Lovelace",
+        "ada@example.com",
+        True,
+        "+4915550104477",
+        False,
+        "1990-05-17",
+        tags=("a secret word",),
     )
     record_customer(deployment.books, "demo", told, NOW)
 
