@@ -49,6 +49,7 @@ class Profile(Struct, frozen=True):
     given_up: tuple[str, ...] = ()
     erased_at: Instant | None = None
     merged_into: str | None = None
+    registered_at: Instant | None = None
     rev: int = 1
 
     @property

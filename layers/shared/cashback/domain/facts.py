@@ -127,6 +127,8 @@ class Facts(Struct, frozen=True, omit_defaults=True):
     cancelled: bool = False
     refunds: Mapping[str, Refund] = {}
     began_at: Instant | None = None
+    since: Mapping[str, Instant] = {}
+    reviews: Mapping[str, Instant] = {}
 
     @property
     def created_at(self) -> Instant | None:

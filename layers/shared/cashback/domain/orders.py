@@ -172,6 +172,8 @@ class Order(Struct, frozen=True, omit_defaults=True):
     queued_at: Instant | None = None
     reviews: tuple[Review, ...] = ()
     history: tuple[Step, ...] = ()
+    recorded: Mapping[str, Instant] = {}
+    number: int | None = None
 
     @property
     def review(self) -> Review | None:

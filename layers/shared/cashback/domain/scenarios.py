@@ -1,0 +1,263 @@
+"""Scenarios: what a store wants done after something happened, unless something else does.
+
+Pure: what starts, what cancels and what fulfils a scenario is decided from facts that were recorded once.
+"""
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from fractions import Fraction
+from typing import Final
+
+from msgspec import Struct
+
+from cashback.domain.delays import AT_ONCE, Delay, Unit, longest_after
+from cashback.domain.orders import Order
+from cashback.domain.times import Instant
+
+
+class Trigger(StrEnum):
+    """What starts a scenario: a fact that was recorded for the first time."""
+
+    ORDER_CREATED = "order.created"
+    ORDER_PAID = "order.paid"
+    ORDER_COMPLETED = "order.completed"
+    ORDER_CANCELLED = "order.cancelled"
+    ORDER_REFUNDED = "order.refunded"
+    CUSTOMER_CREATED = "customer.created"
+    CUSTOMER_BIRTHDAY = "customer.birthday"
+    REVIEW_CREATED = "review.created"
+
+
+class Condition(StrEnum):
+    """What cancels a waiting task, or makes an executed one a success."""
+
+    ORDER_CREATED = "order.created"
+    """By the same customer: any order but the one that triggered the task."""
+    ORDER_CANCELLED = "order.cancelled"
+    ORDER_COMPLETED = "order.completed"
+    REVIEW_CREATED = "review.created"
+    """The last three are of the very order that triggered the task."""
+
+
+LIMITED: Final = frozenset(
+    {
+        Trigger.ORDER_CREATED,
+        Trigger.ORDER_PAID,
+        Trigger.ORDER_COMPLETED,
+        Trigger.ORDER_CANCELLED,
+        Trigger.ORDER_REFUNDED,
+    }
+)
+"""Triggers that limits apply to."""
+
+OF_AN_ORDER: Final = LIMITED | {Trigger.REVIEW_CREATED}
+"""Triggers that name an order."""
+
+SUCCESSES: Final = frozenset({Condition.ORDER_CREATED, Condition.REVIEW_CREATED})
+"""Conditions that may make a success."""
+
+
+class ScenarioStatus(StrEnum):
+    """Whether a scenario starts anything new. What waits runs to its end either way."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+
+
+class Channel(StrEnum):
+    """What a message is sent by."""
+
+    SMS = "sms"
+    PUSH = "push"
+    EMAIL = "email"
+
+
+class Limits(Struct, frozen=True, omit_defaults=True):
+    """Which orders start a scenario: prices (minor units) and order numbers with both ends; nothing named is all."""
+
+    sources: tuple[str, ...] = ()
+    delivery_types: tuple[str, ...] = ()
+    min_price: int | None = None
+    max_price: int | None = None
+    min_number: int | None = None
+    max_number: int | None = None
+
+    @property
+    def numbers(self) -> bool:
+        """Tell whether they ask which order of its customer an order is."""
+        return self.min_number is not None or self.max_number is not None
+
+    def admit(self, order: Order) -> bool:
+        """Tell whether an order with a body lies within them."""
+        body = order.facts.body
+        return (
+            body is not None
+            and (not self.sources or body.channel in self.sources)
+            and (not self.delivery_types or body.delivery_type in self.delivery_types)
+            and _within(body.paid_total, self.min_price, self.max_price)
+            and (
+                not self.numbers
+                or (order.number is not None and _within(order.number, self.min_number, self.max_number))
+            )
+        )
+
+
+class Success(Struct, frozen=True, omit_defaults=True):
+    """What makes an executed task a success: any of ``on``, up to ``within`` after its actions have run."""
+
+    on: tuple[Condition, ...]
+    within: Delay
+
+
+class Discount(Struct, frozen=True, omit_defaults=True):
+    """What a promo code takes off: a ``percent`` in (0, 100], or an ``amount`` in minor units; one of the two."""
+
+    percent: Fraction | None = None
+    amount: int | None = None
+
+
+class PromoOffer(Struct, frozen=True, omit_defaults=True):
+    """The promo code that a task makes; without ``expires_in`` it is good for ever."""
+
+    discount: Discount
+    prefix: str = ""
+    expires_in: Delay | None = None
+
+
+class Message(Struct, frozen=True, omit_defaults=True):
+    """A message with placeholders, as ``message_texts`` names them."""
+
+    channel: Channel
+    text: str
+
+
+class Actions(Struct, frozen=True, omit_defaults=True):
+    """What a task does, each apart from the others and in this order. ``credit`` is minor units; 0 is skipped."""
+
+    promo_code: PromoOffer | None = None
+    credit: int | None = None
+    message: Message | None = None
+
+
+class Scenario(Struct, frozen=True, omit_defaults=True):
+    """A scenario as it is saved. ``active_since`` is when what starts it was last set: nothing recorded before starts
+    it. ``inactive_since`` is when it last ceased to start anything. ``deleted_at`` hides it from lists."""
+
+    scenario_id: str
+    name: str
+    status: ScenarioStatus
+    trigger: Trigger
+    actions: Actions
+    active_since: Instant
+    created_at: Instant
+    created_by: str
+    limits: Limits = Limits()
+    delay: Delay = AT_ONCE
+    once_per_order: bool = False
+    once_per_customer: bool = False
+    cancel_on: tuple[Condition, ...] = ()
+    success: Success | None = None
+    inactive_since: Instant | None = None
+    deleted_at: Instant | None = None
+    rev: int = 1
+    request_hash: str | None = None
+    body_hash: str | None = None
+
+    @property
+    def watched(self) -> frozenset[Condition]:
+        """The conditions that its tasks wait for."""
+        return frozenset(self.cancel_on) | frozenset(self.success.on if self.success else ())
+
+    def concerns(self, now: Instant) -> bool:
+        """Tell whether any delivery must know of it: it is active, or it has conditions, and a task of it may still
+        wait or be in its window."""
+        if self.status is ScenarioStatus.ACTIVE and self.deleted_at is None:
+            return True
+        if not self.watched or self.inactive_since is None:
+            return False
+        runs = longest_after(self.inactive_since, self.delay)
+        closes = longest_after(runs, self.success.within) if self.success else runs
+        return now <= longest_after(closes, LATE)
+
+
+LATE: Final = Delay(30, Unit.DAYS)
+"""How long after a window has closed an event of a time inside it is still heard."""
+
+
+class Occasion(Struct, frozen=True, omit_defaults=True):
+    """A fact that may start scenarios. ``cause`` names it for ever; ``occurred_at`` is when the shop says that it
+    happened, ``recorded_at`` when it was recorded here for the first time."""
+
+    trigger: Trigger
+    cause: str
+    occurred_at: Instant
+    recorded_at: Instant
+    customer_id: str | None = None
+    order: Order | None = None
+
+
+def starts(scenario: Scenario, occasion: Occasion) -> bool:
+    """Tell whether an occasion starts a scenario, but for what was started before.
+
+    What is to happen once per customer cannot be counted without one, and is not started.
+    """
+    return (
+        scenario.status is ScenarioStatus.ACTIVE
+        and scenario.deleted_at is None
+        and scenario.trigger is occasion.trigger
+        and scenario.active_since <= occasion.recorded_at
+        and (occasion.customer_id is not None or not scenario.once_per_customer)
+        and (occasion.trigger not in LIMITED or (occasion.order is not None and scenario.limits.admit(occasion.order)))
+    )
+
+
+def occasions_of(order: Order) -> Iterator[Occasion]:
+    """Yield all that was recorded of an order; nothing while no body tells whose it is and what it cost."""
+    facts = order.facts
+    if facts.body is None:
+        return
+    for fact, recorded_at in order.recorded.items():
+        name, _, item_id = fact.partition(":")
+        occurred_at: Instant | None
+        match name:
+            case "created":
+                trigger, cause, occurred_at = Trigger.ORDER_CREATED, f"{_of(order)}:created", order.created_at
+            case "paid" | "completed" | "cancelled":
+                trigger, cause = Trigger(f"order.{name}"), f"{_of(order)}:{name}"
+                occurred_at = facts.since.get(name)
+            case "ref":
+                refund = facts.refunds.get(item_id)
+                trigger, cause = Trigger.ORDER_REFUNDED, f"{_of(order)}:{fact}"
+                occurred_at = refund.created_at if refund else None
+            case _:
+                trigger, cause, occurred_at = Trigger.REVIEW_CREATED, fact, facts.reviews.get(item_id)
+        yield Occasion(trigger, cause, occurred_at or recorded_at, recorded_at, order.customer_id, order)
+
+
+def registration_of(customer_id: str, registered_at: Instant) -> Occasion:
+    """The registration of a customer: once for ever."""
+    return Occasion(
+        Trigger.CUSTOMER_CREATED, f"cus:{_id(customer_id)}:created", registered_at, registered_at, customer_id
+    )
+
+
+def birthday_of(customer_id: str, year: int, at: Instant) -> Occasion:
+    """The birthday of a customer in one year."""
+    return Occasion(Trigger.CUSTOMER_BIRTHDAY, f"bday:{_id(customer_id)}:{year}", at, at, customer_id)
+
+
+def watched(scenarios: Iterable[Scenario]) -> frozenset[Condition]:
+    """Return the conditions that any of these scenarios waits for."""
+    return frozenset(condition for scenario in scenarios for condition in scenario.watched)
+
+
+def _of(order: Order) -> str:
+    return f"ord:{_id(order.order_id)}"
+
+
+def _id(part: str) -> str:
+    return part.replace("%", "%25").replace(":", "%3A")
+
+
+def _within(value: int, least: int | None, most: int | None) -> bool:
+    return (least is None or least <= value) and (most is None or value <= most)
