@@ -18,7 +18,6 @@ from cashback.domain.news import (
     Ignored,
     ProductDeleted,
     ProductNews,
-    ReviewNews,
     StoreRedacted,
 )
 from cashback.domain.orders import News
@@ -76,8 +75,6 @@ class Batch(MessageBatch):
                 _ignored(reason, ids)
             case StoreRedacted() as news:
                 self._redact_request(settings, news, ids)
-            case ReviewNews(review_id, order_id):
-                _ignored("review_unsupported", {**ids, "review": review_id, "order": order_id})
             case DataRequested() as news:
                 self._data_request(settings, news, ids)
             case CustomerNews() | CustomerDeleted() | CustomersMerged() as news:

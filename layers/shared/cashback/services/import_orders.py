@@ -43,7 +43,7 @@ def _imported(books: Books, settings: Settings, source: str, body: str, now: Ins
     from cashback.storefronts import parsing  # noqa: PLC0415 - a cold start does not need it
 
     told = parsing.read(source, _NO_TOPIC, body.encode(), settings)
-    if not isinstance(told, News):
+    if not isinstance(told, News) or told.facts.reviews:
         return Imported("ignored", _why(told))
     try:
         recorded = record_order(books, settings, told, now)

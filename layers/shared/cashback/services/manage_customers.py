@@ -107,7 +107,13 @@ def delete_customer(books: Books, settings: Settings, customer_id: str, origin: 
 
 def _reopened(books: Books, settings: Settings, known: Profile, profile: Profile, now: Instant) -> Profile | None:
     """Fill a tombstone anew, for a person who has come back; None where someone else was first."""
-    told = replace(profile, updated_at=newer(known, now), created_at=known.created_at, rev=known.rev)
+    told = replace(
+        profile,
+        updated_at=newer(known, now),
+        created_at=known.created_at,
+        registered_at=known.registered_at or profile.registered_at,
+        rev=known.rev,
+    )
     recorded = replace_profile(books, settings.store_id, known, told)
     if recorded is None:
         return None

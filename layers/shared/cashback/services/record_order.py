@@ -9,7 +9,7 @@ from cashback.domain.customers import Profile, profile_of
 from cashback.domain.errors import Busy, CustomerNotFound, DomainError, OrderTooLarge
 from cashback.domain.facts import Facts
 from cashback.domain.ledger import Account
-from cashback.domain.lookups import Known, contacts_needed, is_enlarged, needed
+from cashback.domain.lookups import Known, contacts_needed, is_enlarged, needed, whose_number
 from cashback.domain.news import CustomerNews
 from cashback.domain.orders import AWARDED, News, Order
 from cashback.domain.reviews import fail
@@ -38,7 +38,7 @@ def record_order(books: Books, settings: Settings, news: News, now: Instant) -> 
     changed: Order | None = None
     for _ in range(DECISIONS):
         rules = governing(books, settings, order, news.facts)
-        known = look_up(books, rules, order, news.facts, account)
+        known = look_up(books, rules, order, news.facts, account, numbered=settings.numbers_orders)
         decision = hear(order, news, rules, known, now)
         if decision is None:
             return changed
@@ -105,16 +105,30 @@ def governing(books: Books, settings: Settings, order: Order | None, facts: Fact
     return replace(frozen, clawback=settings.clawback, cashback_enabled=is_on)
 
 
-def look_up(books: Books, rules: Settings, order: Order | None, facts: Facts, account: Account | None = None) -> Known:
-    """Return what the decision about an order with these further facts must see; ``account`` is an image at hand."""
+def look_up(
+    books: Books,
+    rules: Settings,
+    order: Order | None,
+    facts: Facts,
+    account: Account | None = None,
+    *,
+    numbered: bool = False,
+) -> Known:
+    """Return what the decision about an order with these further facts must see; ``account`` is an image at hand.
+
+    ``numbered``: the store asks which order of its customer each is.
+    """
     facts = order.facts.merged(facts) if order else facts
     claimants = books.contacts.customers(rules.store_id, contacts_needed(order, facts, rules))
     needs = needed(order, facts, rules, claimants)
+    counted_for = whose_number(order, facts, claimants) if numbered else None
+    seen = account or _account(books, rules.store_id, needs.account or counted_for)
     return Known(
-        account=account or _account(books, rules.store_id, needs.account),
+        account=seen if account or needs.account else None,
         claimants=claimants,
         customer_tags=_customer_tags(books, rules.store_id, needs.customer_tags),
         catalogue=_catalogue(books, rules, needs.products),
+        orders_count=None if counted_for is None else seen.orders_count if seen else 0,
     )
 
 

@@ -2,6 +2,7 @@
 an order of a dozen lines stays within one write unit."""
 
 import zlib
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -16,6 +17,7 @@ from cashback.domain.errors import OrderTooLarge
 from cashback.domain.facts import Facts
 from cashback.domain.orders import Order, Review, Status, Step, Terms
 from cashback.domain.rules import NOTHING, Calculation
+from cashback.domain.times import Instant
 
 
 class _Detail(Struct, omit_defaults=True):
@@ -30,6 +32,7 @@ class _Detail(Struct, omit_defaults=True):
     missing: frozenset[str] = frozenset()
     reviews: tuple[Review, ...] = ()
     history: tuple[Step, ...] = ()
+    recorded: Mapping[str, Instant] = {}
 
 
 _ATTRIBUTES = tuple(name for name in Order.__struct_fields__ if name not in _Detail.__struct_fields__)

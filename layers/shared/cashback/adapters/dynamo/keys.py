@@ -299,6 +299,11 @@ def customers_listed_in(store_id: str, shard: int) -> str:
     return _pk(store_id, "CUST", str(shard))
 
 
+def birthdays(store_id: str, month_day: str) -> str:
+    """Partition of index ``listing``: whose birthday is on a day, as in ``02-29``; the sort key is the escaped id."""
+    return _pk(store_id, "BDAY", month_day)
+
+
 def products_listed(store_id: str) -> str:
     """Partition of index ``listing``: the products of a store, whose sort key is the escaped id."""
     return _pk(store_id, "PRODUCT")
