@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from cashback.domain.delays import AT_ONCE, Delay, Unit, longest_after
 from cashback.domain.orders import Order
+from cashback.domain.rules import channel_of
+from cashback.domain.settings import Settings
 from cashback.domain.times import Instant
 
 
@@ -73,7 +75,11 @@ class Channel(StrEnum):
 
 
 class Limits(Struct, frozen=True, omit_defaults=True):
-    """Which orders start a scenario: prices (minor units) and order numbers with both ends; nothing named is all."""
+    """Which orders start a scenario: prices (minor units) and order numbers with both ends; nothing named is all.
+
+    ``sources`` are named as in the rates: ``app`` is whatever the store calls its app. The price is the total that the
+    shop sent, be it nothing; where it sent none, what the parts add up to.
+    """
 
     sources: tuple[str, ...] = ()
     delivery_types: tuple[str, ...] = ()
@@ -87,14 +93,16 @@ class Limits(Struct, frozen=True, omit_defaults=True):
         """Tell whether they ask which order of its customer an order is."""
         return self.min_number is not None or self.max_number is not None
 
-    def admit(self, order: Order) -> bool:
+    def admit(self, order: Order, settings: Settings) -> bool:
         """Tell whether an order with a body lies within them."""
         body = order.facts.body
+        if body is None:
+            return False
+        price = body.expected_total if body.total is None else body.total
         return (
-            body is not None
-            and (not self.sources or body.channel in self.sources)
+            (not self.sources or channel_of(body, settings) in self.sources)
             and (not self.delivery_types or body.delivery_type in self.delivery_types)
-            and _within(body.paid_total, self.min_price, self.max_price)
+            and _within(price, self.min_price, self.max_price)
             and (
                 not self.numbers
                 or (order.number is not None and _within(order.number, self.min_number, self.max_number))
@@ -196,7 +204,7 @@ class Occasion(Struct, frozen=True, omit_defaults=True):
     order: Order | None = None
 
 
-def starts(scenario: Scenario, occasion: Occasion) -> bool:
+def starts(scenario: Scenario, occasion: Occasion, settings: Settings) -> bool:
     """Tell whether an occasion starts a scenario, but for what was started before.
 
     What is to happen once per customer cannot be counted without one, and is not started.
@@ -207,12 +215,18 @@ def starts(scenario: Scenario, occasion: Occasion) -> bool:
         and scenario.trigger is occasion.trigger
         and scenario.active_since <= occasion.recorded_at
         and (occasion.customer_id is not None or not scenario.once_per_customer)
-        and (occasion.trigger not in LIMITED or (occasion.order is not None and scenario.limits.admit(occasion.order)))
+        and (
+            occasion.trigger not in LIMITED
+            or (occasion.order is not None and scenario.limits.admit(occasion.order, settings))
+        )
     )
 
 
 def occasions_of(order: Order) -> Iterator[Occasion]:
-    """Yield all that was recorded of an order; nothing while no body tells whose it is and what it cost."""
+    """Yield all that was recorded of an order; nothing while no body tells whose it is and what it cost.
+
+    A fact of a kind that is not known here, as newer code may record it, starts nothing.
+    """
     facts = order.facts
     if facts.body is None:
         return
@@ -227,11 +241,18 @@ def occasions_of(order: Order) -> Iterator[Occasion]:
                 occurred_at = facts.since.get(name)
             case "ref":
                 refund = facts.refunds.get(item_id)
-                trigger, cause = Trigger.ORDER_REFUNDED, f"{_of(order)}:{fact}"
+                trigger, cause = Trigger.ORDER_REFUNDED, f"{_of(order)}:ref:{_id(item_id)}"
                 occurred_at = refund.created_at if refund else None
+            case "rev":
+                trigger, cause, occurred_at = Trigger.REVIEW_CREATED, review_cause(item_id), facts.reviews.get(item_id)
             case _:
-                trigger, cause, occurred_at = Trigger.REVIEW_CREATED, fact, facts.reviews.get(item_id)
+                continue
         yield Occasion(trigger, cause, occurred_at or recorded_at, recorded_at, order.customer_id, order)
+
+
+def review_cause(review_id: str) -> str:
+    """The cause of what a review starts."""
+    return f"rev:{_id(review_id)}"
 
 
 def registration_of(customer_id: str, registered_at: Instant) -> Occasion:
