@@ -111,8 +111,11 @@ def make_books(
     from cashback.adapters.dynamo.order_lists import OrderLists
     from cashback.adapters.dynamo.orders import Orders
     from cashback.adapters.dynamo.products import Products
+    from cashback.adapters.dynamo.promo_codes import PromoCodes
+    from cashback.adapters.dynamo.scenarios import Scenarios
     from cashback.adapters.dynamo.stores import Stores
     from cashback.adapters.dynamo.tables import StateTable
+    from cashback.adapters.dynamo.tasks import Tasks
     from cashback.adapters.dynamo.waiting import Waiting
     from cashback.services.books import Books
 
@@ -131,6 +134,9 @@ def make_books(
         products=Products(state),
         waiting=Waiting(state),
         audit=AuditTrail(state),
+        scenarios=Scenarios(state),
+        tasks=Tasks(state),
+        promo_codes=PromoCodes(state, hash_key),
     )
 
 

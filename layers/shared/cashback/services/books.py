@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.order_lists import OrderLists
     from cashback.adapters.dynamo.orders import Orders
     from cashback.adapters.dynamo.products import Products
+    from cashback.adapters.dynamo.promo_codes import PromoCodes
+    from cashback.adapters.dynamo.scenarios import Scenarios
     from cashback.adapters.dynamo.stores import Stores
+    from cashback.adapters.dynamo.tasks import Tasks
     from cashback.adapters.dynamo.waiting import Waiting
     from cashback.adapters.secrets import WebhookSecrets
 
@@ -35,6 +38,9 @@ class Books(Struct, frozen=True):
     products: "Products"
     waiting: "Waiting"
     audit: "AuditTrail"
+    scenarios: "Scenarios"
+    tasks: "Tasks"
+    promo_codes: "PromoCodes"
 
 
 class Registry(Struct, frozen=True):
