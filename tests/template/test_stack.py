@@ -206,6 +206,8 @@ def test_every_function_finds_what_it_needs_by_name(function: str) -> None:
         "STATE_TABLE",
         "STORE_EVENTS_QUEUE_URL",
         "STORE_EVENTS_DLQ_URL",
+        "GROUP_JOBS_QUEUE_URL",
+        "GROUP_JOBS_DLQ_URL",
         "SECRETS_KEY_ID",
         "KEYS_PARAMETER",
         "POWERTOOLS_METRICS_NAMESPACE",
@@ -240,7 +242,7 @@ def test_api_gateway_may_invoke_each_function_for_its_own_routes_only() -> None:
         permission["FunctionName"].get("Ref") or permission["FunctionName"]["Fn::GetAtt"][0]
         for permission in permissions
     }
-    assert invoked == set(functions()) - {"EventWorker", "Sweeper"}
+    assert invoked == set(functions()) - {"EventWorker", "GroupJobWorker", "Sweeper"}
     webhook = properties("AWS::Lambda::Permission")["WebhookIngestPermission"]["SourceArn"]["Fn::Sub"]
     assert webhook.endswith(":${WebhookApi}/*/POST/webhooks/{store_id}/{source}")
 
