@@ -60,7 +60,11 @@ def test_history_is_a_local_index_and_lists_hold_keys_only() -> None:
     assert (posted["IndexName"], posted["Projection"]) == ("posted", {"ProjectionType": "ALL"})
     assert "GlobalSecondaryIndexes" not in tables["Ledger"]
     lists = {index["IndexName"]: index["Projection"] for index in tables["State"]["GlobalSecondaryIndexes"]}
-    assert lists == {name: {"ProjectionType": "KEYS_ONLY"} for name in ("listing", "by_customer", "due")}
+    assert lists == {
+        "listing": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["outcome", "credit"]},
+        "by_customer": {"ProjectionType": "KEYS_ONLY"},
+        "due": {"ProjectionType": "KEYS_ONLY"},
+    }
 
 
 def test_the_key_of_the_secrets_rotates() -> None:
