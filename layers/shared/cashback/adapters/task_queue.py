@@ -7,7 +7,10 @@ import msgspec
 from cashback.adapters.faults import unreachable_is_busy
 from cashback.adapters.queues import WorkQueue
 from cashback.domain.errors import Malformed
-from cashback.domain.tasks import CreditStep, TaskStep
+from cashback.domain.tasks import CreditStep, CustomerStep, OrderStep, TaskStep
+
+type ActionStep = TaskStep | OrderStep | CustomerStep
+"""What a message of ``scenario-actions`` says."""
 
 LONGEST_DELAY: Final = 900
 """Seconds that a message can be held back. Source: the quotas of SQS."""
@@ -16,7 +19,7 @@ LONGEST_DELAY: Final = 900
 class TaskQueue(WorkQueue, frozen=True):
     """One of the two queues."""
 
-    def send(self, step: TaskStep | CreditStep, delay: int = 0) -> None:
+    def send(self, step: ActionStep | CreditStep, delay: int = 0) -> None:
         """Queue a step, to be received in so many seconds. Its store is the message group, so that one store's tasks do
         not hold up the others'.
 
@@ -31,17 +34,21 @@ class TaskQueue(WorkQueue, frozen=True):
             )
 
 
-def encode(step: TaskStep | CreditStep) -> str:
+def encode(step: ActionStep | CreditStep) -> str:
     """Return a step as the text of a message."""
     return msgspec.json.encode(step).decode()
 
 
-def decode_task(message: str) -> TaskStep:
+def decode_action(message: str) -> ActionStep:
     """Read a message of ``scenario-actions`` back.
 
     :raises Malformed: ``message_invalid``, it was not made by ``encode``.
     """
-    return _decode(message, TaskStep)
+    try:
+        step: ActionStep = msgspec.json.decode(message, type=TaskStep | OrderStep | CustomerStep)
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        raise Malformed("message_invalid") from error
+    return step
 
 
 def decode_credit(message: str) -> CreditStep:
@@ -49,11 +56,7 @@ def decode_credit(message: str) -> CreditStep:
 
     :raises Malformed: ``message_invalid``, it was not made by ``encode``.
     """
-    return _decode(message, CreditStep)
-
-
-def _decode[Kind](message: str, kind: type[Kind]) -> Kind:
     try:
-        return msgspec.json.decode(message, type=kind)
+        return msgspec.json.decode(message, type=CreditStep)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise Malformed("message_invalid") from error

@@ -113,8 +113,6 @@ class Account(Struct, frozen=True):
     erased_at: Instant | None = None
     merged_into: str | None = None
     merged_hops: int = 0
-    newest_order_id: str | None = None
-    newest_order_at: Instant | None = None
 
 
 class Figures(Struct, frozen=True):

@@ -234,6 +234,11 @@ class LiveScenarios(Struct, frozen=True):
     rev: int = 0
     count: int = 0
 
+    @property
+    def number_orders(self) -> bool:
+        """Tell whether any of them asks which order of its customer an order is."""
+        return any(scenario.limits.numbers for scenario in self.scenarios)
+
     def having(self, scenario: Scenario, now: Instant) -> "LiveScenarios":
         """Return what they are with a scenario as it was just created, changed or deleted, and without those that
         concern nobody any longer. A deleted scenario is never changed again.
@@ -291,7 +296,7 @@ def occasions_of(order: Order) -> Iterator[Occasion]:
         occurred_at: Instant | None
         match name:
             case "created":
-                trigger, cause, occurred_at = Trigger.ORDER_CREATED, f"{_of(order)}:created", order.created_at
+                trigger, cause, occurred_at = Trigger.ORDER_CREATED, created_cause(order), order.created_at
             case "paid" | "completed" | "cancelled":
                 trigger, cause = Trigger(f"order.{name}"), f"{_of(order)}:{name}"
                 occurred_at = facts.since.get(name)
@@ -304,6 +309,11 @@ def occasions_of(order: Order) -> Iterator[Occasion]:
             case _:
                 continue
         yield Occasion(trigger, cause, occurred_at or recorded_at, recorded_at, order.customer_id, order)
+
+
+def created_cause(order: Order) -> str:
+    """The cause of what the creation of an order starts."""
+    return f"{_of(order)}:created"
 
 
 def review_cause(review_id: str) -> str:

@@ -214,12 +214,26 @@ class Step(StrEnum):
     """The window for a success is over."""
 
 
-class TaskStep(Struct, frozen=True):
+class TaskStep(Struct, frozen=True, tag="task"):
     """A message: something is to be done about a task."""
 
     store_id: str
     task_id: str
     step: Step
+
+
+class OrderStep(Struct, frozen=True, tag="order"):
+    """A message: an order may start tasks, and others may wait for it."""
+
+    store_id: str
+    order_id: str
+
+
+class CustomerStep(Struct, frozen=True, tag="customer"):
+    """A message: a customer's registration may start tasks."""
+
+    store_id: str
+    customer_id: str
 
 
 class CreditStep(Struct, frozen=True):

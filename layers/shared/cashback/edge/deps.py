@@ -128,9 +128,15 @@ def books() -> "Books":
 
 
 def make_books(
-    client: "DynamoDBClient", ledger_table: str, state_table: str, hash_key: "Callable[[], bytes]", **timing: Any
+    client: "DynamoDBClient",
+    ledger_table: str,
+    state_table: str,
+    hash_key: "Callable[[], bytes]",
+    steps: "Callable[[], TaskQueue] | None" = None,
+    **timing: Any,
 ) -> "Books":
-    """Wire the tables; ``hash_key`` is asked for once there is a contact to hash, ``timing`` is the ledger's sleep and
+    """Wire the tables; ``hash_key`` is asked for once there is a contact to hash, ``steps`` (that of the deployment
+    where none is named) once there is something to be done about scenarios. ``timing`` is the ledger's sleep and
     jitter, where time is virtual."""
     from cashback.adapters.dynamo.answers import Answers
     from cashback.adapters.dynamo.audit import AuditTrail
@@ -167,6 +173,7 @@ def make_books(
         scenarios=Scenarios(state),
         tasks=Tasks(state),
         promo_codes=PromoCodes(state, hash_key),
+        steps=steps or task_queue,
     )
 
 

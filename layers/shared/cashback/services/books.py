@@ -50,6 +50,8 @@ class Books(Struct, frozen=True):
     scenarios: "Scenarios"
     tasks: "Tasks"
     promo_codes: "PromoCodes"
+    steps: "Callable[[], TaskQueue]"
+    """The queue of what is to be done about scenarios, asked for once there is something."""
 
 
 class GroupBooks(Struct, frozen=True):

@@ -5,20 +5,46 @@ task looks at the facts itself when it is created, when it is run and when its w
 other, whichever came first.
 """
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from cashback.domain.errors import Busy, CustomerNotFound
 from cashback.domain.news import CustomerNews
 from cashback.domain.orders import Order
-from cashback.domain.scenarios import Condition, LiveScenarios, watched
+from cashback.domain.scenarios import (
+    Condition,
+    LiveScenarios,
+    Trigger,
+    created_cause,
+    occasions_of,
+    registration_of,
+    review_cause,
+    watched,
+)
 from cashback.domain.settings import Settings
 from cashback.domain.tasks import Result, Surroundings, Task, TaskStatus, cancelled, cancelled_by, fulfils, judged
 from cashback.domain.times import Instant
 from cashback.services.books import Books
 from cashback.services.record_order import create_buyer
+from cashback.services.start_tasks import start_tasks
+
+if TYPE_CHECKING:
+    from cashback.adapters.alarm_clock import AlarmClock
 
 _TRIES: Final = 5
+
+
+class Followed(Struct, frozen=True):
+    """How many tasks one delivery started, cancelled, and made a success."""
+
+    started: int
+    cancelled: int
+    successful: int
+
+    def __bool__(self) -> bool:
+        return bool(self.started or self.cancelled or self.successful)
 
 
 def note_order(
@@ -49,6 +75,45 @@ def note_order(
     return [moved for task in tasks if (moved := _told(books, store_id, task, order, now)) is not None]
 
 
+def follow_order(
+    books: Books,
+    alarms: "Callable[[], AlarmClock]",
+    settings: Settings,
+    live: LiveScenarios,
+    order: Order,
+    now: Instant,
+    told: CustomerNews | None = None,
+) -> Followed:
+    """Do all that scenarios make of what is known of an order: first what waits is told, then what begins is started.
+
+    Called on every delivery, whether it was new or not: so whoever was cut off after the posting is made up for.
+
+    :raises Busy: as ``note_order``.
+    """
+    moved = note_order(books, settings, live, order, now, told)
+    started = start_tasks(books, alarms, settings, live, occasions_of(order), now)
+    cancelled_ = sum(task.status is TaskStatus.CANCELLED for task in moved)
+    return Followed(len(started), cancelled_, len(moved) - cancelled_)
+
+
+def follow_registration(
+    books: Books,
+    alarms: "Callable[[], AlarmClock]",
+    settings: Settings,
+    live: LiveScenarios,
+    customer_id: str,
+    now: Instant,
+) -> int:
+    """Start what begins with a customer's registration, if they are registered; return how many tasks that started."""
+    if all(scenario.trigger is not Trigger.CUSTOMER_CREATED for scenario in live.scenarios):
+        return 0
+    profile = books.customers.get(settings.store_id, customer_id)
+    if profile is None or profile.registered_at is None or profile.is_gone:
+        return 0
+    occasion = registration_of(customer_id, profile.registered_at)
+    return len(start_tasks(books, alarms, settings, live, [occasion], now))
+
+
 def outcome_of(task: Task, order: Order) -> str | None:
     """Return the cause by which what is known of an order makes an executed task a success; None where nothing does."""
     return next(_fulfilling(task, order), None)
@@ -57,10 +122,10 @@ def outcome_of(task: Task, order: Order) -> str | None:
 def _fulfilling(task: Task, order: Order) -> Iterator[str]:
     created_at = order.facts.created_at
     if created_at is not None and fulfils(task, Condition.ORDER_CREATED, created_at, order.order_id):
-        yield f"ord:{order.order_id}"
+        yield created_cause(order)
     for review_id, left_at in order.facts.reviews.items():
         if fulfils(task, Condition.REVIEW_CREATED, left_at, order.order_id):
-            yield f"rev:{review_id}"
+            yield review_cause(review_id)
 
 
 def _noted(

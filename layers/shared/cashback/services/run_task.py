@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from cashback.domain.customers import Profile
 from cashback.domain.delays import after
-from cashback.domain.errors import Busy, CustomerNotFound, DomainError
+from cashback.domain.errors import Busy, CustomerNotFound, DomainError, MessageUnconfirmed
 from cashback.domain.ledger import MOST_HOPS, Account
 from cashback.domain.message_texts import AMOUNT, BALANCE, NAMELESS, PROMO_CODE, USER_NAME, filled, placeholders_of
 from cashback.domain.money import Money
@@ -50,6 +50,7 @@ PROMO_CODE_MISSING: Final = "promo_code_missing"
 NO_RECIPIENT: Final = "no_recipient"
 
 _DONE: Final = ActionOutcome(ActionStatus.DONE)
+_UNCONFIRMED: Final = ActionOutcome(ActionStatus.UNCONFIRMED)
 _TRIES: Final = 5
 
 
@@ -218,7 +219,7 @@ class _Run(Struct):
             return _skipped(CASHBACK_DISABLED)
         if self.task.customer_id is None:
             return _skipped(CUSTOMER_NOT_FOUND)
-        self.outlets.credits.send([CreditStep(self.store_id, self.task.task_id)])
+        self.outlets.credits.send(CreditStep(self.store_id, self.task.task_id))
         return ActionOutcome(ActionStatus.QUEUED)
 
     def _send(self, message: Message) -> None:
@@ -227,7 +228,7 @@ class _Run(Struct):
         :raises Busy: nothing was sent.
         """
         if Action.MESSAGE in self.task.outcomes:
-            self.outcomes[Action.MESSAGE] = ActionOutcome(ActionStatus.UNCONFIRMED)
+            self.outcomes[Action.MESSAGE] = _UNCONFIRMED
             return
         for _ in range(_TRIES):
             profile = self._profile()
@@ -262,12 +263,16 @@ class _Run(Struct):
         except Busy:
             self._unmark()
             raise
-        self.outcomes[Action.MESSAGE] = _DONE
+        except MessageUnconfirmed:
+            self.outcomes[Action.MESSAGE] = _UNCONFIRMED
+        else:
+            self.outcomes[Action.MESSAGE] = _DONE
 
     def _unmark(self) -> None:
         """Take back that a message is being sent, because it was not."""
         for _ in range(_TRIES):
-            others = {action: one for action, one in self.task.outcomes.items() if action is not Action.MESSAGE}
+            others = dict(self.task.outcomes)
+            del others[Action.MESSAGE]
             unmarked = replace(self.task, outcomes=others, rev=self.task.rev + 1)
             if self.books.tasks.save(self.store_id, self.task, unmarked):
                 self.task = unmarked

@@ -1,6 +1,6 @@
 """Start the tasks of scenarios: each scenario once for each fact, however often the fact is told."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +21,7 @@ AT_ONCE: Final = 50
 
 def start_tasks(
     books: Books,
-    clock: "AlarmClock",
+    alarms: "Callable[[], AlarmClock]",
     settings: Settings,
     live: LiveScenarios,
     occasions: Iterable[Occasion],
@@ -33,18 +33,23 @@ def start_tasks(
     again, because whoever wrote it may have been cut off between the two. One that is cancelled from the beginning, by
     something that overtook what starts it, is kept as cancelled: it counts for what is to happen once.
 
+    :param alarms: asked for once there is an alarm to set.
     :raises Busy: out of reach; called again it starts what is left.
     """
-    wanted = ((scenario, one) for one in occasions for scenario in live.scenarios if starts(scenario, one))
+    wanted = ((scenario, one) for one in occasions for scenario in live.scenarios if starts(scenario, one, settings))
     created: list[Task] = []
     for some in batched(wanted, AT_ONCE, strict=False):
-        created += _start(books, clock, settings, some, now)
+        created += _start(books, alarms, settings, some, now)
     return created
 
 
 def _start(
-    books: Books, clock: "AlarmClock", settings: Settings, wanted: Iterable[tuple[Scenario, Occasion]], now: Instant
-) -> Iterable[Task]:
+    books: Books,
+    alarms: "Callable[[], AlarmClock]",
+    settings: Settings,
+    wanted: Iterable[tuple[Scenario, Occasion]],
+    now: Instant,
+) -> Iterator[Task]:
     store_id, zone = settings.store_id, zone_of(settings)
     candidates = [(task_of(store_id, scenario, one, now, zone), scenario, one) for scenario, one in wanted]
     there = books.tasks.started(store_id, [(task, scenario) for task, scenario, _ in candidates])
@@ -52,13 +57,13 @@ def _start(
         if task.task_id in there:
             standing = there[task.task_id]
             if standing is not None and standing.status is TaskStatus.WAITING:
-                clock.set(store_id, standing.task_id, Step.RUN, standing.due_at, now)
+                alarms().set(store_id, standing.task_id, Step.RUN, standing.due_at, now)
             continue
         checked = _checked(books, store_id, task, occasion, now)
         once = {"once_per_order": scenario.once_per_order, "once_per_customer": scenario.once_per_customer}
         if books.tasks.create(store_id, checked, **once):
             if checked.status is TaskStatus.WAITING:
-                clock.set(store_id, checked.task_id, Step.RUN, checked.due_at, now)
+                alarms().set(store_id, checked.task_id, Step.RUN, checked.due_at, now)
             yield checked
 
 
@@ -66,12 +71,12 @@ def _checked(books: Books, store_id: str, task: Task, occasion: Occasion, now: I
     """Return the task, cancelled where something later than what starts it is known already."""
     if not task.cancel_on:
         return task
-    condition = cancelled_by(task, surroundings(books, store_id, task, occasion))
+    condition = cancelled_by(task, _surroundings(books, store_id, task, occasion))
     return (cancelled(task, condition, now) if condition else None) or task
 
 
-def surroundings(books: Books, store_id: str, task: Task, occasion: Occasion) -> Surroundings:
-    """Return the facts that a new task is checked against; the order is at hand, the account is read where it counts."""
+def _surroundings(books: Books, store_id: str, task: Task, occasion: Occasion) -> Surroundings:
+    """Return the facts that a new task is checked against; the order is at hand, the account read where it counts."""
     if Condition.ORDER_CREATED not in task.cancel_on or task.customer_id is None:
         return Surroundings(order=occasion.order)
     try:

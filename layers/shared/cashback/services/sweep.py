@@ -1,9 +1,11 @@
 """Settle what came due: each kind of thing has its use case."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from cashback.domain.due import DueKind, DueThing
-from cashback.domain.times import Instant
+from cashback.domain.tasks import Result, Step, TaskStep
+from cashback.domain.times import Instant, instant, moment
 from cashback.services.books import Books
 from cashback.services.close_store import ERASING, erase_store
 from cashback.services.read_store import read_settings
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
 UNFINISHED: Final = frozenset({ERASING})
 """Outcomes after which the same thing may be settled further at once."""
+
+ALARM_RINGS_FOR: Final = timedelta(minutes=2)
+"""How long a task that is due is left to its alarm, which rings with the next whole minute."""
 
 
 def settle_due(books: Books, api_keys: "ApiKeys", thing: DueThing, now: Instant) -> str:
@@ -29,5 +34,19 @@ def settle_due(books: Books, api_keys: "ApiKeys", thing: DueThing, now: Instant)
             return "unchanged" if order is None else order.status
         case DueKind.STORE:
             return erase_store(books, api_keys, thing.item_id, now)
+        case DueKind.TASK:
+            return _remind(books, thing, now)
         case _:
             raise ValueError("nothing settles this kind of thing")
+
+
+def _remind(books: Books, thing: DueThing, now: Instant) -> str:
+    """Do for a task what its alarm should have done: it stays due until whoever has the message has done it."""
+    if thing.due_at > instant(moment(now) - ALARM_RINGS_FOR):
+        return "ringing"
+    task = books.tasks.get(thing.store_id, thing.item_id)
+    if task is None or task.comes_due_at is None or task.comes_due_at > now:
+        return "unchanged"
+    step = Step.CLOSE if task.result is Result.AWAITING else Step.RUN
+    books.steps().send(TaskStep(thing.store_id, task.task_id, step))
+    return "reminded"

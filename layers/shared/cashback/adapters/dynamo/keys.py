@@ -296,6 +296,11 @@ def api_key(digest: str) -> Key:
     return Key(f"K#{digest}", "KEY")
 
 
+def birthdays_done(store: str) -> Key:
+    """Until which date the birthdays of a store are done."""
+    return Key(_pk(store, "CFG"), "BIRTHDAYS")
+
+
 def store(store_id: str) -> Key:
     """A store in the directory."""
     return Key(STORES, store_id)
