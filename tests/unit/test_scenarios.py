@@ -1,349 +1,372 @@
+"""Scenarios as their services run them: what starts, cancels, runs and judges a task, however it is told."""
+
 from copy import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from cashback.domain.delays import Delay, Unit, longest_after
-from cashback.domain.scenarios import (
-    LATE,
-    LIMITED,
-    OF_AN_ORDER,
-    Condition,
-    Limits,
-    Occasion,
-    Scenario,
-    ScenarioStatus,
-    Success,
-    Trigger,
-    birthday_of,
-    occasions_of,
-    registration_of,
-    review_cause,
-    starts,
-    watched,
-)
-from cashback.domain.times import just_after
-from tests.unit.builders import CUSTOMER, NOW, ORDER, at, body, line, refund, settings, united
-from tests.unit.scenario_builders import occasion, recorded, scenario
+from cashback.domain.delays import AT_ONCE, Delay, Unit
+from cashback.domain.due import DueKind, DueThing
+from cashback.domain.facts import Facts
+from cashback.domain.orders import News
+from cashback.domain.scenarios import Actions, Condition, Limits, ScenarioStatus, Trigger
+from cashback.domain.tasks import Result, TaskStatus
+from cashback.services.close_store import close_store
+from cashback.services.close_window import close_window
+from cashback.services.follow_tasks import follow_order
+from cashback.services.import_orders import import_orders
+from cashback.services.record_order import hear_news, settle_claims
+from cashback.services.run_task import run_task
+from cashback.services.sweep import settle_due
+from tests.unit.builders import CUSTOMER, NOW, ORIGIN, SOURCE, STORE, at, body, line, news, refund, units
+from tests.unit.people import merge
+from tests.unit.stage import SCENARIO, Stage, scenario, success
 
-STORE_SETTINGS = settings(app_sources=["580111"])
-BY_ORDER = sorted(LIMITED)
-BY_OTHERS = sorted(set(Trigger) - LIMITED)
-
-ids = st.text(alphabet=[*"a1:%", *"\n#é"], min_size=1, max_size=6) | st.sampled_from(
-    ["created", "1:created", "1%3Acreated", "ref:1", "rev:1", "1:ref:2", "2026"]
-)
+A = "A-1"
 
 
-def admits(limits: Limits, number: int | None = None, **of_body: Any) -> bool:
-    """Whether limits admit an order whose only line costs 100.00, unless its body says otherwise."""
-    return limits.admit(recorded({}, body=body(line(), **of_body), number=number), STORE_SETTINGS)
+def told_of(trigger: Trigger, order_id: str = A, second: int = 0) -> News:
+    """What tells an order with all that comes before it, and then what a scenario waits for."""
+    about = body(line("1", 10_000), second=second, created_at=at(second))
+    match trigger:
+        case Trigger.ORDER_CREATED:
+            return news(about, order_id=order_id)
+        case Trigger.ORDER_PAID:
+            return news(about, order_id=order_id, paid=True, since={"paid": at(second)})
+        case Trigger.ORDER_COMPLETED:
+            return news(about, order_id=order_id, completed=True, since={"completed": at(second)})
+        case Trigger.ORDER_CANCELLED:
+            return news(about, order_id=order_id, cancelled=True, since={"cancelled": at(second)})
+        case Trigger.ORDER_REFUNDED:
+            return news(about, refund("r1", units("1", 1, 100), created_at=at(second)), order_id=order_id, paid=True)
+        case _:
+            return news(about, order_id=order_id, reviews={"rv1": at(second)})
 
 
-def occasion_of(trigger: Trigger) -> Occasion:
-    """What this trigger gives occasion to; only an order's has one."""
-    if trigger in OF_AN_ORDER:
-        return occasion(trigger)
-    return Occasion(trigger, "cause", at(60), at(60), CUSTOMER)
+def review(order_id: str = A, second: int = 10, review_id: str = "rv1") -> News:
+    return News(order_id, SOURCE, Facts(reviews={review_id: at(second)}))
 
 
-# ---- limits
-
-
-def test_no_limits_admit_every_order_with_a_body_and_none_without() -> None:
-    assert admits(Limits())
-    assert not Limits().admit(recorded({}, body=None), STORE_SETTINGS)
-
-
-@pytest.mark.parametrize(("total", "admitted"), [(4_999, False), (5_000, True), (6_000, True), (6_001, False)])
-def test_both_ends_of_the_price_count(total: int, admitted: bool) -> None:
-    assert admits(Limits(min_price=5_000, max_price=6_000), total=total) is admitted
-
-
-def test_either_end_of_the_price_may_be_open() -> None:
-    assert admits(Limits(min_price=5_000), total=10**9)
-    assert not admits(Limits(min_price=5_000), total=4_999)
-    assert admits(Limits(max_price=5_000), total=1)
-    assert not admits(Limits(max_price=5_000), total=5_001)
-    assert not admits(Limits(max_price=0), total=1)
-
-
-def test_an_order_that_was_sent_without_a_total_costs_what_its_parts_add_up_to() -> None:
-    exactly = Limits(min_price=10_000 + 700 + 300, max_price=11_000)
-    assert admits(exactly, shipping=700, tax=300)
-    assert admits(Limits(min_price=10_700, max_price=10_700), shipping=700, tax=300, taxes_included=True)
-
-
-def test_an_order_whose_total_is_nothing_costs_nothing() -> None:
-    assert not admits(Limits(min_price=1), total=0)
-    assert admits(Limits(max_price=0), total=0)
-
-
-def test_only_the_sources_named_are_admitted_and_the_stores_app_is_app() -> None:
-    limits = Limits(sources=("pos", "app"))
-    assert admits(limits, channel="pos")
-    assert admits(limits, channel="app")
-    assert admits(limits, channel="580111"), "what this store calls its app"
-    assert not admits(limits, channel="580112")
-    assert not admits(limits, channel="website")
-    assert not admits(limits, channel="")
-
-
-def test_only_the_delivery_types_named_are_admitted() -> None:
-    limits = Limits(delivery_types=("pickup",))
-    assert admits(limits, delivery_type="pickup")
-    assert not admits(limits, delivery_type="delivery")
-    assert not admits(limits, delivery_type="")
-
-
-@pytest.mark.parametrize(
-    ("number", "first", "second_or_third", "regular"),
-    [(1, True, False, False), (2, False, True, False), (3, False, True, False), (4, False, False, True)],
-)
-def test_both_ends_of_the_order_number_count(number: int, first: bool, second_or_third: bool, regular: bool) -> None:
-    assert admits(Limits(min_number=1, max_number=1), number) is first
-    assert admits(Limits(min_number=2, max_number=3), number) is second_or_third
-    assert admits(Limits(min_number=4), number) is regular
-    assert admits(Limits(max_number=3), number) is not regular
-
-
-def test_an_order_whose_number_nobody_knows_is_admitted_only_where_none_is_asked() -> None:
-    assert admits(Limits(), None)
-    assert not admits(Limits(min_number=1), None)
-    assert not admits(Limits(max_number=9), None)
-    assert not Limits(min_price=1, sources=("app",)).numbers
-    assert Limits(min_number=1).numbers
-    assert Limits(max_number=1).numbers
-
-
-def test_all_limits_must_admit_an_order() -> None:
-    limits = Limits(("website",), ("delivery",), 10_000, 10_000, 1, 1)
-    assert admits(limits, 1)
-    for one, number in (({"channel": "pos"}, 1), ({"delivery_type": "pickup"}, 1), ({"total": 9_999}, 1), ({}, 2)):
-        assert not admits(limits, number, **one)
+def mark(order_id: str = A, second: int = 10, **marks: Any) -> News:
+    return News(order_id, SOURCE, Facts(**marks, since=dict.fromkeys(marks, at(second))))
 
 
 # ---- what starts
 
 
-@pytest.mark.parametrize("trigger", Trigger)
-def test_a_scenario_starts_at_its_own_trigger_alone(trigger: Trigger) -> None:
-    started = {one for one in Trigger if starts(scenario(trigger), occasion_of(one), STORE_SETTINGS)}
-    assert started == {trigger}
+@pytest.mark.parametrize("trigger", [one for one in Trigger if one.value.startswith(("order", "review"))])
+def test_each_fact_of_an_order_starts_its_scenarios_once(trigger: Trigger) -> None:
+    stage = Stage(scenario(trigger, delay=AT_ONCE))
+    stage.person()
+    for _ in range(3):
+        stage.hear(told_of(trigger))
+    assert [(task.trigger, task.order_id, task.customer_id) for task in stage.tasks] == [(trigger, A, CUSTOMER)]
+    stage.act()
+    assert stage.states == ["executed"]
+    assert list(stage.credited.values()) == [500]
 
 
-@pytest.mark.parametrize("trigger", BY_ORDER)
-def test_limits_keep_what_an_order_did_from_starting_a_scenario(trigger: Trigger) -> None:
-    assert starts(scenario(trigger, limits=Limits(min_price=10_000)), occasion_of(trigger), STORE_SETTINGS)
-    assert not starts(scenario(trigger, limits=Limits(min_price=10_001)), occasion_of(trigger), STORE_SETTINGS)
+def test_a_registration_starts_once_for_ever() -> None:
+    stage = Stage(scenario(Trigger.CUSTOMER_CREATED, delay=AT_ONCE))
+    stage.person(name="Ada")
+    assert stage.tasks == []
+    stage.person(name="Ada", created=True)
+    stage.person(name="Ada", created=True)
+    stage.act()
+    assert [(task.cause, task.status) for task in stage.tasks] == [(f"cus:{CUSTOMER}:created", "executed")]
+    assert list(stage.credited.values()) == [500]
 
 
-@pytest.mark.parametrize("trigger", BY_OTHERS)
-def test_limits_are_ignored_where_no_order_did_anything(trigger: Trigger) -> None:
-    assert starts(scenario(trigger, limits=Limits(min_price=10_001)), occasion_of(trigger), STORE_SETTINGS)
+def test_nothing_starts_from_what_was_recorded_before_a_scenario_was_made() -> None:
+    stage = Stage()
+    stage.paid()
+    stage.clock.advance(1)
+    stage.save(scenario(active_since=stage.now))
+    stage.paid()
+    assert stage.tasks == []
+    stage.paid("A-2", 5)
+    assert [task.order_id for task in stage.tasks] == ["A-2"]
 
 
-@pytest.mark.parametrize("trigger", BY_ORDER)
-def test_a_trigger_of_an_order_without_the_order_starts_nothing(trigger: Trigger) -> None:
-    assert not starts(scenario(trigger), replace(occasion_of(trigger), order=None), STORE_SETTINGS)
-
-
-def test_an_inactive_or_deleted_scenario_starts_nothing() -> None:
-    assert not starts(scenario(status=ScenarioStatus.INACTIVE), occasion(), STORE_SETTINGS)
-    assert not starts(scenario(deleted_at=at(1)), occasion(), STORE_SETTINGS)
-
-
-def test_a_scenario_starts_by_what_was_recorded_since_it_was_set_whenever_that_happened() -> None:
-    late = replace(occasion(second=60), recorded_at=at(90))
-    assert starts(scenario(active_since=at(90)), late, STORE_SETTINGS), "that very moment counts"
-    assert not starts(scenario(active_since=just_after(at(90))), late, STORE_SETTINGS)
-    assert not starts(scenario(active_since=at(60)), replace(late, recorded_at=at(59)), STORE_SETTINGS)
-
-
-@pytest.mark.parametrize("trigger", Trigger)
-def test_what_is_once_per_customer_is_not_started_without_one(trigger: Trigger) -> None:
-    unknown = replace(occasion_of(trigger), customer_id=None)
-    assert starts(scenario(trigger), unknown, STORE_SETTINGS)
-    assert starts(scenario(trigger, once_per_order=True), unknown, STORE_SETTINGS)
-    assert not starts(scenario(trigger, once_per_customer=True), unknown, STORE_SETTINGS)
-    assert starts(scenario(trigger, once_per_customer=True), occasion_of(trigger), STORE_SETTINGS)
-
-
-# ---- what was recorded
-
-
-def test_each_fact_recorded_of_an_order_is_an_occasion_at_the_shops_time() -> None:
-    order = recorded(
-        {
-            "created": at(11),
-            "paid": at(12),
-            "completed": at(13),
-            "cancelled": at(14),
-            "ref:r1": at(15),
-            "rev:v1": at(16),
-        },
-        refunds=united([refund("r1", created_at=at(5))]),
-        since={"paid": at(2), "completed": at(3), "cancelled": at(4)},
-        reviews={"v1": at(6)},
+def test_an_inactive_scenario_starts_nothing_and_what_waits_runs() -> None:
+    stage = Stage(scenario(cancel_on=(Condition.ORDER_CANCELLED,)))
+    stage.paid()
+    stopped = scenario(
+        cancel_on=(Condition.ORDER_CANCELLED,), status=ScenarioStatus.INACTIVE, inactive_since=stage.now, rev=2
     )
-    assert list(occasions_of(order)) == [
-        Occasion(trigger, cause, at(happened), at(heard), CUSTOMER, order)
-        for trigger, cause, happened, heard in [
-            (Trigger.ORDER_CREATED, f"ord:{ORDER}:created", 0, 11),
-            (Trigger.ORDER_PAID, f"ord:{ORDER}:paid", 2, 12),
-            (Trigger.ORDER_COMPLETED, f"ord:{ORDER}:completed", 3, 13),
-            (Trigger.ORDER_CANCELLED, f"ord:{ORDER}:cancelled", 4, 14),
-            (Trigger.ORDER_REFUNDED, f"ord:{ORDER}:ref:r1", 5, 15),
-            (Trigger.REVIEW_CREATED, "rev:v1", 6, 16),
-        ]
-    ]
+    stage.save(stopped)
+    stage.paid("A-2", 5)
+    stage.wait(hours=2)
+    assert [(task.order_id, task.status) for task in stage.tasks] == [(A, "executed")]
 
 
-def test_what_the_shop_gave_no_time_happened_when_it_was_recorded() -> None:
-    facts = {
-        "paid": at(12),
-        "completed": at(13),
-        "cancelled": at(14),
-        "ref:r1": at(15),
-        "ref:gone": at(16),
-        "rev:v": at(17),
-    }
-    order = recorded(facts, refunds=united([refund("r1")]))
-    assert [(one.occurred_at, one.recorded_at) for one in occasions_of(order)] == [
-        (at(n), at(n)) for n in range(12, 18)
-    ]
-
-
-def test_nothing_recorded_is_no_occasion_while_no_body_tells_what_it_was() -> None:
-    facts = {"paid": at(1), "rev:v1": at(2)}
-    assert not list(occasions_of(recorded(facts, body=None)))
-    assert len(list(occasions_of(recorded(facts)))) == 2
-    assert not list(occasions_of(recorded({})))
-
-
-def test_a_fact_of_a_kind_that_newer_code_records_starts_nothing_here() -> None:
-    assert not list(occasions_of(recorded({"shipped": at(1), "dispute:d1": at(2), "": at(3)})))
-
-
-def test_a_guests_order_is_an_occasion_without_a_customer() -> None:
-    [found] = occasions_of(recorded({"paid": at(1)}, customer_id=None))
-    assert found.customer_id is None
-
-
-@given(ids, ids, ids, st.integers(1, 3_000))
-def test_causes_keep_to_their_form_whatever_ids_hold(order_id: str, item_id: str, customer_id: str, year: int) -> None:
-    order = recorded({"created": at(1), f"ref:{item_id}": at(1), f"rev:{item_id}": at(1)}, order_id)
-    causes = [one.cause.split(":") for one in occasions_of(order)]
-    causes += [
-        registration_of(customer_id, at(1)).cause.split(":"),
-        birthday_of(customer_id, year, at(1)).cause.split(":"),
-    ]
-    assert [len(parts) for parts in causes] == [3, 4, 2, 3, 3]
-    read = [[part.replace("%3A", ":").replace("%25", "%") for part in parts] for parts in causes]
-    assert read == [
-        ["ord", order_id, "created"],
-        ["ord", order_id, "ref", item_id],
-        ["rev", item_id],
-        ["cus", customer_id, "created"],
-        ["bday", customer_id, str(year)],
-    ]
-
-
-@given(st.sets(ids, min_size=1, max_size=3), st.sets(ids, min_size=1, max_size=3))
-def test_no_two_facts_have_one_cause(some: set[str], others: set[str]) -> None:
-    refunds = dict.fromkeys((f"ref:{refund_id}" for refund_id in others), at(1))
-    facts = {"created": at(1), "paid": at(1), "completed": at(1), "cancelled": at(1), **refunds}
-    causes = [one.cause for order_id in some for one in occasions_of(recorded(facts, order_id))]
-    causes += [registration_of(customer_id, NOW).cause for customer_id in some]
-    causes += [birthday_of(customer_id, year, NOW).cause for customer_id in some for year in (2026, 2027)]
-    causes += [review_cause(review_id) for review_id in some]
-    assert len(set(causes)) == len(causes) == len(some) * (4 + len(others) + 4)
-
-
-def test_a_registration_and_a_birthday_are_of_a_customer_and_no_order() -> None:
-    assert registration_of("c:1", at(5)) == Occasion(Trigger.CUSTOMER_CREATED, "cus:c%3A1:created", at(5), at(5), "c:1")
-    assert birthday_of("c%1", 2026, at(5)) == Occasion(
-        Trigger.CUSTOMER_BIRTHDAY, "bday:c%251:2026", at(5), at(5), "c%1"
+def test_limits_and_order_numbers_choose_the_orders() -> None:
+    stage = Stage(
+        scenario(limits=Limits(min_number=1, max_number=1)), scenario(scenario_id="s2", limits=Limits(min_price=10_001))
     )
+    document, live = stage.books.scenarios.live(STORE)
+    assert live.number_orders
+    settings = replace(document.settings(), numbers_orders=True)
+
+    for order_id, second in (("A-1", 0), ("A-2", 5)):
+        order, _ = hear_news(stage.books, settings, told_of(Trigger.ORDER_PAID, order_id, second), stage.now)
+        assert order is not None
+        follow_order(stage.books, lambda: stage.outlets.alarms, settings, live, order, stage.now)
+    assert [task.order_id for task in stage.tasks] == ["A-1"]
 
 
-# ---- what a delivery must know of
-
-MONTH = Delay(1, Unit.MONTHS)
-WEEK = Delay(1, Unit.WEEKS)
-ON_ORDERS = Success((Condition.ORDER_CREATED,), WEEK)
-INACTIVE: dict[str, Any] = {"status": ScenarioStatus.INACTIVE, "inactive_since": at(100)}
-
-
-def last_heard(since: str, *delays: Delay) -> str:
-    for delay in (*delays, LATE):
-        since = longest_after(since, delay)
-    return since
+def test_once_per_customer_counts_what_was_created_even_if_it_was_cancelled() -> None:
+    stage = Stage(scenario(once_per_customer=True, cancel_on=(Condition.ORDER_CANCELLED,)))
+    stage.paid("A-1")
+    stage.hear(mark("A-1", cancelled=True))
+    stage.paid("A-2", 5)
+    stage.paid("B-1", 6, customer_id="7009")
+    assert [(task.order_id, task.reason) for task in stage.tasks] == [("A-1", "order.cancelled"), ("B-1", None)]
 
 
-def test_an_active_scenario_concerns_every_delivery_and_one_without_conditions_none_after_that() -> None:
-    assert scenario().concerns("2099-01-01T00:00:00.000000Z")
-    assert not scenario(**INACTIVE).concerns(at(100))
-    assert not scenario(**INACTIVE, delay=MONTH).concerns(at(100)), "the alarm clock alone runs its tasks"
-    assert not scenario(deleted_at=at(1)).concerns(at(100))
+def test_once_per_customer_survives_a_merge() -> None:
+    stage = Stage(scenario(once_per_customer=True))
+    stage.paid("B-1", 0, customer_id="7002")
+    stage.person(CUSTOMER)
+    merge(stage.shop, CUSTOMER, "7002")
+    stage.paid("A-1", 5)
+    assert [task.order_id for task in stage.tasks] == ["B-1"]
+
+
+def test_once_per_order_counts_the_refunds_of_one_order_once() -> None:
+    stage = Stage(scenario(Trigger.ORDER_REFUNDED, once_per_order=True))
+    about = body(line("1", 10_000, quantity=2, current=2))
+    for refund_id in ("r1", "r2"):
+        stage.hear(news(about, refund(refund_id, units("1", 1, 100)), order_id=A, paid=True))
+    assert len(stage.tasks) == 1
+
+
+def test_an_import_starts_nothing_and_neither_does_what_is_told_of_it_again() -> None:
+    stage = Stage(scenario(delay=AT_ONCE), scenario(Trigger.ORDER_COMPLETED, "s2", delay=AT_ONCE))
+
+    told = told_of(Trigger.ORDER_PAID)
+    hear_news(stage.books, stage.shop.settings, told, stage.now, starts_nothing=True)
+    stage.hear(told)
+    assert stage.tasks == []
+    stage.hear(mark(completed=True))
+    assert [task.trigger for task in stage.tasks] == ["order.completed"]
+    assert import_orders(stage.books, stage.shop.settings, "events", ["{}"], NOW)[0].outcome == "ignored"
+
+
+def test_an_order_that_a_contact_claims_is_looked_at_also_if_the_claim_is_cut_off() -> None:
+    stage = Stage(scenario(once_per_customer=True, delay=AT_ONCE))
+    stage.shop.books = stage.books = replace(stage.books, steps=lambda: stage.action_queue)
+    about = body(line("1", 10_000), customer_id=None)
+    guest = news(about, order_id=A, paid=True, since={"paid": at(0)})
+    stage.hear(replace(guest, contacts=frozenset({"ada@example.com"})))
+    assert stage.tasks == []
+    stage.shop.verify("ada@example.com")
+    macs = stage.books.contacts.macs(STORE, ["ada@example.com"])
+    assert settle_claims(stage.books, stage.shop.settings, macs, stage.now) == 1
+    assert stage.tasks == [], "whoever settled it may be cut off here"
+    stage.wait(minutes=5)
+    assert [(task.customer_id, task.status) for task in stage.tasks] == [(CUSTOMER, "executed")]
+    assert list(stage.credited.values()) == [500]
+
+
+# ---- what cancels
 
 
 @pytest.mark.parametrize(
-    ("conditions", "delays"),
+    ("condition", "told"),
     [
-        ({"cancel_on": (Condition.ORDER_CANCELLED,), "delay": MONTH}, [MONTH]),
-        ({"success": ON_ORDERS, "delay": MONTH}, [MONTH, WEEK]),
-        ({"cancel_on": (Condition.REVIEW_CREATED,), "success": ON_ORDERS}, [Delay(0, Unit.MINUTES), WEEK]),
+        (Condition.ORDER_CREATED, told_of(Trigger.ORDER_CREATED, "A-2", 10)),
+        (Condition.ORDER_CANCELLED, mark(cancelled=True)),
+        (Condition.ORDER_COMPLETED, mark(completed=True)),
+        (Condition.REVIEW_CREATED, review()),
     ],
 )
-def test_an_inactive_scenario_concerns_deliveries_as_long_as_tasks_may_listen(
-    conditions: dict[str, Any], delays: list[Delay]
-) -> None:
-    last = last_heard(at(100), *delays)
-    for more in ({}, {"deleted_at": at(100)}):
-        ended = scenario(**{**INACTIVE, **conditions, **more})
-        assert ended.concerns(last)
-        assert not ended.concerns(just_after(last))
+def test_each_condition_cancels_what_waits(condition: Condition, told: News) -> None:
+    stage = Stage(scenario(cancel_on=(condition,)))
+    stage.paid()
+    assert stage.states == ["waiting"]
+    stage.hear(told)
+    assert stage.states == [condition]
+    stage.wait(hours=3)
+    assert (stage.states, stage.credited) == ([condition], {})
+    left = [item["sk"]["S"] for item in stage.shop.dynamo.items("State") if item["sk"]["S"].startswith("WATCH#")]
+    assert left == []
 
 
-def test_the_conditions_watched_are_those_that_cancel_and_those_that_fulfil() -> None:
-    cancels = scenario(cancel_on=(Condition.ORDER_CANCELLED, Condition.ORDER_CREATED))
-    assert cancels.watched == {Condition.ORDER_CANCELLED, Condition.ORDER_CREATED}
-    assert scenario(success=ON_ORDERS).watched == {Condition.ORDER_CREATED}
-    assert watched([cancels, scenario(success=Success((Condition.REVIEW_CREATED,), WEEK))]) == {
-        Condition.ORDER_CANCELLED,
-        Condition.ORDER_CREATED,
-        Condition.REVIEW_CREATED,
-    }
-    assert watched([]) == watched([scenario()]) == frozenset()
+def test_any_of_several_conditions_cancels_and_none_that_it_does_not_name() -> None:
+    stage = Stage(scenario(cancel_on=(Condition.REVIEW_CREATED, Condition.ORDER_CANCELLED)))
+    stage.paid()
+    stage.hear(mark(completed=True))
+    stage.hear(told_of(Trigger.ORDER_CREATED, "A-2", 10))
+    stage.hear(review("A-2"))
+    assert stage.states[0] == "waiting"
+    stage.hear(mark(cancelled=True))
+    assert stage.states[0] == "order.cancelled"
 
 
-def test_a_change_of_terms_leaves_no_waiting_task_unheard() -> None:
-    before = scenario(
-        cancel_on=(Condition.ORDER_CREATED,), success=Success((Condition.REVIEW_CREATED,), WEEK), delay=MONTH
-    )
-    bare = scenario(rev=2).succeeding(before, at(100))
-    assert bare.watched == before.watched
-    last = last_heard(at(100), MONTH, WEEK)
-    ended = replace(bare, **INACTIVE).succeeding(bare, at(200))
-    assert ended.concerns(last)
-    assert not ended.concerns(just_after(last))
-    assert ended.succeeding(ended, last).watched == before.watched
-    assert not ended.succeeding(ended, just_after(last)).watched, "forgotten once nobody can wait for it"
+def test_the_order_that_triggers_a_task_does_not_cancel_it_nor_does_an_older_or_foreign_one() -> None:
+    stage = Stage(scenario(Trigger.ORDER_CREATED, cancel_on=(Condition.ORDER_CREATED,)))
+    stage.hear(told_of(Trigger.ORDER_CREATED, A, 20))
+    stage.hear(told_of(Trigger.ORDER_PAID, A, 21))
+    stage.hear(news(body(line(), second=30, created_at=at(30), customer_id="7009"), order_id="B-1"))
+    stage.hear(news(body(line(), second=5, created_at=at(5)), order_id="A-0"))
+    assert [task.reason for task in stage.tasks if task.order_id == A] == [None]
+    stage.wait(hours=2)
+    assert [task.status for task in stage.tasks if task.order_id == A] == ["executed"]
 
 
-def test_a_shorter_delay_does_not_shorten_what_waits_already() -> None:
-    before = scenario(cancel_on=(Condition.ORDER_CREATED,), delay=MONTH)
-    sooner = replace(before, delay=WEEK).succeeding(before, at(100))
-    later = replace(sooner, delay=Delay(2, Unit.DAYS)).succeeding(sooner, at(200))
-    ended = replace(later, **INACTIVE).succeeding(later, at(300))
-    last = last_heard(at(100), MONTH)
-    assert ended.concerns(last)
-    assert not ended.concerns(just_after(last))
+def test_an_event_that_overtakes_the_trigger_cancels_and_counts() -> None:
+    stage = Stage(scenario(cancel_on=(Condition.ORDER_CREATED,), once_per_customer=True))
+    stage.hear(told_of(Trigger.ORDER_CREATED, "A-2", 10))
+    stage.paid("A-1", 5)
+    assert [(task.order_id, task.reason) for task in stage.tasks] == [("A-1", "order.created")]
+    assert len(stage.actions) + len(stage.scheduler.schedules) == 0
+    stage.paid("A-3", 20)
+    assert len(stage.tasks) == 1
 
 
-def test_a_change_of_other_things_is_no_change_of_terms() -> None:
-    before: Scenario = scenario(cancel_on=(Condition.ORDER_CREATED,), delay=MONTH)
-    assert replace(before, name="Renamed").succeeding(before, at(100)) == replace(before, name="Renamed")
+def test_a_cancellation_that_was_told_first_cancels() -> None:
+    stage = Stage(scenario(cancel_on=(Condition.ORDER_CANCELLED,)))
+    stage.hear(mark(second=10, cancelled=True))
+    stage.paid(second=5)
+    assert stage.states == ["order.cancelled"]
+
+
+def test_what_no_watch_found_cancels_when_the_task_is_fired() -> None:
+    stage = Stage(scenario(cancel_on=(Condition.ORDER_CREATED,)))
+    stage.paid()
+    for item in list(stage.shop.dynamo.items("State")):
+        if item["sk"]["S"].startswith("WATCH#"):
+            stage.shop.dynamo.delete_item(TableName="State", Key={"pk": item["pk"], "sk": item["sk"]})
+    stage.hear(told_of(Trigger.ORDER_CREATED, "A-2", 10))
+    assert stage.states == ["waiting"]
+    stage.wait(hours=2)
+    assert (stage.states, stage.credited) == (["order.created"], {})
+
+
+# ---- success
+
+
+def run_with_success(*on: Condition) -> Stage:
+    stage = Stage(scenario(success=success(*on, hours=1), delay=Delay(1, Unit.MINUTES)), now=at(0))
+    stage.paid()
+    stage.wait(minutes=15)
+    assert stage.states == ["awaiting_result"]
+    return stage
+
+
+def limit_of(stage: Stage) -> tuple[str, str]:
+    task = stage.task
+    assert task.finished_at is not None
+    assert task.window_until is not None
+    return task.finished_at, task.window_until
+
+
+def order_at(when: str, order_id: str = "A-9") -> News:
+    return news(replace(body(line()), created_at=when, updated_at=when), order_id=order_id)
+
+
+def test_an_order_in_the_window_is_a_success_at_once_and_at_its_limits_too() -> None:
+    for end in (0, 1):
+        stage = run_with_success(Condition.ORDER_CREATED)
+        stage.hear(order_at(limit_of(stage)[end]))
+        assert (stage.states, stage.task.judged_by) == (["successful"], "ord:A-9:created")
+        stage.wait(hours=3)
+        assert stage.states == ["successful"]
+
+
+def test_an_order_before_the_run_or_after_the_window_is_none() -> None:
+    stage = run_with_success(Condition.ORDER_CREATED)
+    _, ended = limit_of(stage)
+    stage.hear(order_at(at(30), "A-8"))
+    stage.hear(order_at(ended[:-2] + "9Z", "A-9"))
+    assert stage.states == ["awaiting_result"]
+    stage.wait(hours=2)
+    assert stage.states == ["conditions_not_met"]
+
+
+def test_nothing_at_the_limit_is_no_success_until_something_in_time_is_told_late() -> None:
+    stage = run_with_success(Condition.ORDER_CREATED, Condition.REVIEW_CREATED)
+    begun, _ = limit_of(stage)
+    stage.wait(hours=2)
+    assert stage.states == ["conditions_not_met"]
+    stage.hear(News(A, SOURCE, Facts(reviews={"rv": begun})))
+    assert (stage.states, stage.task.judged_by) == (["successful"], "rev:rv")
+
+
+def test_a_success_that_no_watch_found_is_found_when_the_window_closes() -> None:
+    stage = run_with_success(Condition.ORDER_CREATED)
+    begun, _ = limit_of(stage)
+
+    hear_news(stage.books, stage.shop.settings, order_at(begun), stage.now)
+    stage.hear(order_at(at(86_000), "A-10"))
+    assert stage.states == ["awaiting_result"]
+    stage.wait(hours=2)
+    assert stage.states == ["successful"]
+    assert len(stage.credited) == 1
+
+
+# ---- when
+
+
+def test_an_early_alarm_is_set_again_and_a_late_one_runs() -> None:
+    stage = Stage(scenario(), now=at(0))
+    stage.paid()
+    task = stage.task
+
+    assert run_task(stage.books, stage.outlets, STORE, task.task_id, stage.now) == "early"
+    stage.clock.advance(3_600 - 60)
+    assert run_task(stage.books, stage.outlets, STORE, task.task_id, stage.now) == "early"
+    assert stage.states == ["waiting"]
+    stage.scheduler.schedules.clear()
+    stage.actions.messages.clear()
+    stage.clock.advance(25 * 3_600)
+    assert run_task(stage.books, stage.outlets, STORE, task.task_id, stage.now) == "executed"
+    assert run_task(stage.books, stage.outlets, STORE, task.task_id, stage.now) == "unchanged"
+    stage.act()
+    assert list(stage.credited.values()) == [500]
+
+
+def test_an_alarm_without_a_task_does_nothing() -> None:
+
+    stage = Stage(scenario())
+    assert run_task(stage.books, stage.outlets, STORE, "tsk_none", stage.now) == "task_unknown"
+    assert close_window(stage.books, stage.outlets.alarms, STORE, "tsk_none", stage.now) == "unchanged"
+
+
+def test_what_the_alarm_clock_lost_the_sweeper_finds() -> None:
+
+    stage = Stage(scenario(success=success(Condition.ORDER_CREATED, hours=1)), now=at(0))
+    books = replace(stage.books, steps=lambda: stage.action_queue)
+    stage.paid()
+    stage.scheduler.schedules.clear()
+    thing = DueThing(stage.task.due_at, STORE, DueKind.TASK, stage.task.task_id)
+    stage.clock.advance(3_601)
+    api_keys: Any = None
+    assert settle_due(books, api_keys, thing, stage.now) == "ringing"
+    stage.clock.advance(120)
+    assert settle_due(books, api_keys, thing, stage.now) == "reminded"
+    stage.act()
+    assert stage.states == ["awaiting_result"]
+    assert settle_due(books, api_keys, thing, stage.now) == "unchanged"
+    stage.scheduler.schedules.clear()
+    stage.actions.messages.clear()
+    stage.clock.advance(4_000)
+    assert stage.task.comes_due_at is not None
+    closing = DueThing(stage.task.comes_due_at, STORE, DueKind.TASK, stage.task.task_id)
+    assert settle_due(books, api_keys, closing, stage.now) == "reminded"
+    stage.act()
+    assert stage.states == ["conditions_not_met"]
+
+
+def test_a_closed_store_runs_nothing() -> None:
+
+    stage = Stage(scenario(), scenario(scenario_id="s2", actions=Actions(credit=1), delay=AT_ONCE))
+    stage.paid()
+    close_store(stage.books, STORE, "gone", ORIGIN, stage.now)
+    stage.wait(hours=2)
+    assert {task.reason for task in stage.tasks} == {"store_closed"}
+    assert stage.credited == {}
+    assert stage.tasks[0].status is TaskStatus.CANCELLED
+    assert stage.tasks[0].result is not Result.AWAITING
+    assert SCENARIO in {task.scenario_id for task in stage.tasks}
