@@ -60,7 +60,7 @@ def after(at: Instant, delay: Delay, zone: tzinfo) -> Instant:
     begun = moment(at)
     if delay.unit in {Unit.MINUTES, Unit.HOURS} or not delay.value:
         return instant(begun + timedelta(**{delay.unit: delay.value}) if delay.value else begun)
-    local = begun.astimezone(zone).replace(tzinfo=None)
+    local = local_time(at, zone)
     if delay.unit is Unit.MONTHS:
         year, month = divmod(local.year * 12 + local.month - 1 + delay.value, 12)
         wall = local.replace(year=year, month=month + 1, day=min(local.day, monthrange(year, month + 1)[1]))
@@ -78,7 +78,7 @@ def longest_after(at: Instant, delay: Delay) -> Instant:
 
 def local_time(at: Instant, zone: tzinfo) -> datetime:
     """Return the date and time that clocks of the zone show, without the zone."""
-    return moment(at).astimezone(zone).replace(tzinfo=None)
+    return moment(at).astimezone(zone).replace(tzinfo=None, fold=0)
 
 
 def _first_at(wall: datetime, zone: tzinfo) -> datetime:

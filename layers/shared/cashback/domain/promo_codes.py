@@ -9,11 +9,11 @@ from cashback.domain.errors import StateConflict
 from cashback.domain.scenarios import Discount
 from cashback.domain.times import Instant
 
-ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Thirty signs that nobody takes for one another, and that spell no word."""
+ALPHABET: Final = "2346789BCDFGHJKMPQRTVWXY"
+"""Twenty-four signs: no vowels, so that they spell no word, and none of 0, 1, 5, L, N, S and Z, taken for others."""
 
 LENGTH: Final = 10
-"""Signs of a code behind its prefix: 49 bits."""
+"""Signs of a code behind its prefix: 45 bits."""
 
 
 class PromoCode(Struct, frozen=True, omit_defaults=True):

@@ -3,7 +3,7 @@
 Pure: what starts, what cancels and what fulfils a scenario is decided from facts that were recorded once.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from copy import replace
 from enum import StrEnum
 from fractions import Fraction
@@ -14,6 +14,8 @@ from msgspec import Struct
 from cashback.domain.delays import AT_ONCE, Delay, Unit, longest_after
 from cashback.domain.errors import StateConflict
 from cashback.domain.orders import Order
+from cashback.domain.rules import channel_of
+from cashback.domain.settings import Settings
 from cashback.domain.times import Instant
 
 
@@ -75,7 +77,11 @@ class Channel(StrEnum):
 
 
 class Limits(Struct, frozen=True, omit_defaults=True):
-    """Which orders start a scenario: prices (minor units) and order numbers with both ends; nothing named is all."""
+    """Which orders start a scenario: prices (minor units) and order numbers with both ends; nothing named is all.
+
+    ``sources`` are named as in the rates: ``app`` is whatever the store calls its app. The price is the total that the
+    shop sent, be it nothing; where it sent none, what the parts add up to.
+    """
 
     sources: tuple[str, ...] = ()
     delivery_types: tuple[str, ...] = ()
@@ -89,14 +95,16 @@ class Limits(Struct, frozen=True, omit_defaults=True):
         """Tell whether they ask which order of its customer an order is."""
         return self.min_number is not None or self.max_number is not None
 
-    def admit(self, order: Order) -> bool:
+    def admit(self, order: Order, settings: Settings) -> bool:
         """Tell whether an order with a body lies within them."""
         body = order.facts.body
+        if body is None:
+            return False
+        price = body.expected_total if body.total is None else body.total
         return (
-            body is not None
-            and (not self.sources or body.channel in self.sources)
+            (not self.sources or channel_of(body, settings) in self.sources)
             and (not self.delivery_types or body.delivery_type in self.delivery_types)
-            and _within(body.paid_total, self.min_price, self.max_price)
+            and _within(price, self.min_price, self.max_price)
             and (
                 not self.numbers
                 or (order.number is not None and _within(order.number, self.min_number, self.max_number))
@@ -143,7 +151,8 @@ class Actions(Struct, frozen=True, omit_defaults=True):
 
 class Scenario(Struct, frozen=True, omit_defaults=True):
     """A scenario as it is saved. ``active_since`` is when what starts it was last set: nothing recorded before starts
-    it. ``inactive_since`` is when it last ceased to start anything. ``deleted_at`` hides it from lists."""
+    it. ``inactive_since`` is when it last ceased to start anything. ``deleted_at`` hides it from lists. ``former`` are
+    conditions of earlier terms, each with the last moment at which a task made under them may have to hear of it."""
 
     scenario_id: str
     name: str
@@ -160,6 +169,7 @@ class Scenario(Struct, frozen=True, omit_defaults=True):
     cancel_on: tuple[Condition, ...] = ()
     success: Success | None = None
     inactive_since: Instant | None = None
+    former: Mapping[Condition, Instant] = {}
     deleted_at: Instant | None = None
     rev: int = 1
     request_hash: str | None = None
@@ -167,19 +177,39 @@ class Scenario(Struct, frozen=True, omit_defaults=True):
 
     @property
     def watched(self) -> frozenset[Condition]:
-        """The conditions that its tasks wait for."""
-        return frozenset(self.cancel_on) | frozenset(self.success.on if self.success else ())
+        """The conditions that its tasks wait for, those made under earlier terms too."""
+        return self._named.union(self.former)
 
     def concerns(self, now: Instant) -> bool:
         """Tell whether any delivery must know of it: it is active, or it has conditions, and a task of it may still
         wait or be in its window."""
         if self.status is ScenarioStatus.ACTIVE and self.deleted_at is None:
             return True
-        if not self.watched or self.inactive_since is None:
-            return False
-        runs = longest_after(self.inactive_since, self.delay)
+        ends = [*self.former.values()]
+        if self._named and self.inactive_since is not None:
+            ends.append(self._heard_until(self.inactive_since))
+        return any(now <= end for end in ends)
+
+    def succeeding(self, earlier: "Scenario", now: Instant) -> "Scenario":
+        """Return this version as it follows another one: tasks made until now keep what that one waited for.
+
+        The conditions that it watches stay watched, so that the facts which decide those tasks go on being kept.
+        """
+        former = {condition: end for condition, end in earlier.former.items() if now <= end}
+        if (self.delay, self.cancel_on, self.success) != (earlier.delay, earlier.cancel_on, earlier.success):
+            end = earlier._heard_until(now)
+            former |= {condition: max(end, former.get(condition, end)) for condition in earlier._named}
+        return replace(self, former=former)
+
+    @property
+    def _named(self) -> frozenset[Condition]:
+        return frozenset(self.cancel_on) | frozenset(self.success.on if self.success else ())
+
+    def _heard_until(self, last: Instant) -> Instant:
+        """Return until when a task must hear of what happens that was made at ``last`` the latest."""
+        runs = longest_after(last, self.delay)
         closes = longest_after(runs, self.success.within) if self.success else runs
-        return now <= longest_after(closes, LATE)
+        return longest_after(closes, LATE)
 
 
 LATE: Final = Delay(30, Unit.DAYS)
@@ -230,7 +260,7 @@ class Occasion(Struct, frozen=True, omit_defaults=True):
     order: Order | None = None
 
 
-def starts(scenario: Scenario, occasion: Occasion) -> bool:
+def starts(scenario: Scenario, occasion: Occasion, settings: Settings) -> bool:
     """Tell whether an occasion starts a scenario, but for what was started before.
 
     What is to happen once per customer cannot be counted without one, and is not started.
@@ -241,12 +271,18 @@ def starts(scenario: Scenario, occasion: Occasion) -> bool:
         and scenario.trigger is occasion.trigger
         and scenario.active_since <= occasion.recorded_at
         and (occasion.customer_id is not None or not scenario.once_per_customer)
-        and (occasion.trigger not in LIMITED or (occasion.order is not None and scenario.limits.admit(occasion.order)))
+        and (
+            occasion.trigger not in LIMITED
+            or (occasion.order is not None and scenario.limits.admit(occasion.order, settings))
+        )
     )
 
 
 def occasions_of(order: Order) -> Iterator[Occasion]:
-    """Yield all that was recorded of an order; nothing while no body tells whose it is and what it cost."""
+    """Yield all that was recorded of an order; nothing while no body tells whose it is and what it cost.
+
+    A fact of a kind that is not known here, as newer code may record it, starts nothing.
+    """
     facts = order.facts
     if facts.body is None:
         return
@@ -261,11 +297,18 @@ def occasions_of(order: Order) -> Iterator[Occasion]:
                 occurred_at = facts.since.get(name)
             case "ref":
                 refund = facts.refunds.get(item_id)
-                trigger, cause = Trigger.ORDER_REFUNDED, f"{_of(order)}:{fact}"
+                trigger, cause = Trigger.ORDER_REFUNDED, f"{_of(order)}:ref:{_id(item_id)}"
                 occurred_at = refund.created_at if refund else None
+            case "rev":
+                trigger, cause, occurred_at = Trigger.REVIEW_CREATED, review_cause(item_id), facts.reviews.get(item_id)
             case _:
-                trigger, cause, occurred_at = Trigger.REVIEW_CREATED, fact, facts.reviews.get(item_id)
+                continue
         yield Occasion(trigger, cause, occurred_at or recorded_at, recorded_at, order.customer_id, order)
+
+
+def review_cause(review_id: str) -> str:
+    """The cause of what a review starts."""
+    return f"rev:{_id(review_id)}"
 
 
 def registration_of(customer_id: str, registered_at: Instant) -> Occasion:

@@ -13,11 +13,16 @@ from msgspec import Struct
 
 from cashback.domain.delays import after, longest_after
 from cashback.domain.orders import Order
-from cashback.domain.scenarios import LATE, Actions, Condition, Occasion, Scenario, Success, Trigger
+from cashback.domain.scenarios import LATE, Actions, Condition, Occasion, Scenario, Success, Trigger, review_cause
 from cashback.domain.times import Instant
 
 if TYPE_CHECKING:
     from datetime import tzinfo
+
+
+_LONG_AGO: Final[Instant] = "1970-01-01T00:00:00.000000Z"
+"""Every delay that began before is long over: some shops tell the first day of the year 1, on which the calendars of
+some zones have not begun."""
 
 
 class TaskStatus(StrEnum):
@@ -75,6 +80,16 @@ class Result(StrEnum):
     AWAITING = "awaiting_result"
     SUCCESSFUL = "successful"
     NOT_MET = "conditions_not_met"
+
+
+JUDGEMENTS: Final = frozenset(
+    {
+        (Result.AWAITING, Result.SUCCESSFUL),
+        (Result.AWAITING, Result.NOT_MET),
+        (Result.NOT_MET, Result.SUCCESSFUL),
+    }
+)
+"""Every change of a result there is. An event that is told late still makes a success; nothing unmakes one."""
 
 
 class Action(StrEnum):
@@ -241,7 +256,7 @@ def task_of(store_id: str, scenario: Scenario, occasion: Occasion, now: Instant,
         cause=occasion.cause,
         occurred_at=began,
         created_at=now,
-        due_at=max(now, after(began, scenario.delay, zone)),
+        due_at=max(now, after(max(began, _LONG_AGO), scenario.delay, zone)),
         actions=scenario.actions,
         customer_id=occasion.customer_id,
         order_id=occasion.order.order_id if occasion.order else None,
@@ -256,17 +271,19 @@ def cancelled_by(task: Task, known: Surroundings) -> Condition | None:
     An order counts when it was created after what started the task. What happened to the order itself counts from that
     very moment on, because shops round their times; what started the task never cancels it.
     """
-    facts = known.order.facts if known.order else None
+    order = known.order
     for condition in task.cancel_on:
         if condition is Condition.ORDER_CREATED:
             is_another = known.newest_order_id is not None and known.newest_order_id != task.order_id
             if is_another and known.newest_order_at is not None and known.newest_order_at > task.occurred_at:
                 return condition
-        elif facts is not None and condition is Condition.REVIEW_CREATED:
-            if any(at >= task.occurred_at and task.cause != f"rev:{review}" for review, at in facts.reviews.items()):
+        elif order is not None and condition is Condition.REVIEW_CREATED:
+            others = (at for review, at in order.facts.reviews.items() if task.cause != review_cause(review))
+            if any(at >= task.occurred_at for at in others):
                 return condition
-        elif facts is not None and condition.value != task.trigger.value:
-            at = facts.since.get(condition.removeprefix("order."))
+        elif order is not None and condition.value != task.trigger.value:
+            fact = condition.removeprefix("order.")
+            at = order.facts.since.get(fact) or order.recorded.get(fact)
             if at is not None and at >= task.occurred_at:
                 return condition
     return None
@@ -279,7 +296,7 @@ def fulfils(task: Task, condition: Condition, event_at: Instant, order_id: str |
     if task.finished_at is None or task.window_until is None:
         return False
     fits = (order_id != task.order_id) if condition is Condition.ORDER_CREATED else (order_id == task.order_id)
-    return fits and task.finished_at <= event_at <= task.window_until
+    return fits and order_id is not None and task.finished_at <= event_at <= task.window_until
 
 
 def fired(task: Task, now: Instant) -> Task | None:
@@ -310,16 +327,20 @@ def cancelled(task: Task, reason: str, now: Instant) -> Task | None:
 
 
 def given_up(task: Task, reason: str, now: Instant) -> Task | None:
-    """Return the task as failed for good: what was not done is not; None where it has ended."""
+    """Return the task as failed for good: what was not done is not, and of a message that was being sent nobody knows;
+    None where it has ended."""
     if (task.status, Event.GAVE_UP) not in MOVES:
         return None
-    failed = {action: ActionOutcome(ActionStatus.FAILED, reason) for action in task.left}
+    failed = {
+        action: ActionOutcome(ActionStatus.UNCONFIRMED if action in task.outcomes else ActionStatus.FAILED, reason)
+        for action in task.left
+    }
     return replace(_moved(task, Event.GAVE_UP), reason=reason, finished_at=now, outcomes={**task.outcomes, **failed})
 
 
 def judged(task: Task, result: Result, judged_by: str | None) -> Task | None:
     """Return the task with its result; a success stays one, and None where nothing changes."""
-    if task.result not in {Result.AWAITING, Result.NOT_MET} or task.result is result:
+    if (task.result, result) not in JUDGEMENTS:
         return None
     return replace(task, result=result, judged_by=judged_by, rev=task.rev + 1)
 
