@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import pytest
 
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo import scenarios as adapter
 from cashback.domain.delays import Delay, Unit
 from cashback.domain.errors import NotFound
@@ -113,6 +114,19 @@ def test_a_deleted_scenario_can_be_read_and_is_in_no_list() -> None:
     first, place = shop.books.scenarios.page(STORE, 3, None)
     assert [one.scenario_id for one in first] == ["scn_4", "scn_3", "scn_1"]
     assert shop.books.scenarios.page(STORE, 3, place) == ([made[0]], None)
+
+
+def test_a_list_that_lags_shows_no_scenario_that_was_deleted_meanwhile() -> None:
+    shop = Shop()
+    table = shop.books.scenarios.table
+    assert save(shop, scenario())
+    item = table.get(keys.scenario(STORE, "scn_1"))
+    assert item is not None
+    assert save(shop, deleted(scenario()))
+    place = {":pk": item["listing_pk"], ":sk": item["listing_sk"]}
+    lagging = "SET listing_pk = :pk, listing_sk = :sk"
+    table.commit(table.update(keys.scenario(STORE, "scn_1"), lagging, "attribute_exists(pk)", place))
+    assert shop.books.scenarios.page(STORE, 3, None) == ([], None)
 
 
 def test_a_store_has_so_many_scenarios_and_no_more_until_one_is_deleted() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import from_item
 from cashback.domain.delays import AT_ONCE, Delay, Unit
 from cashback.domain.due import DueKind
@@ -120,7 +121,7 @@ def test_a_task_that_begins_as_cancelled_is_guarded_and_neither_due_nor_told_of_
     assert len(items(shop, "ONCE#")) == 1
     assert items(shop, "WATCH#") == []
     [item] = items(shop, "TASK")
-    assert "due_pk" not in item
+    assert not {"due_pk", "credit"} & item.keys()
     assert list(shop.books.tasks.figures(STORE, "scn_1")) == [TaskFigure(Part.CANCELLED, "order.created")]
 
 
@@ -242,6 +243,17 @@ def test_lists_are_by_where_a_task_stands_newest_first_page_by_page() -> None:
     everything, _ = shop.books.tasks.page(STORE, ["scn_1"], list(Part), 10, None)
     assert [task.task_id for task in everything] == [f"tsk_{n}" for n in (5, 4, 3, 2, 1, 0)]
     assert shop.books.tasks.page(STORE, [], list(Part), 10, None) == ([], None)
+
+
+def test_a_list_that_lags_shows_no_task_that_moved_on_meanwhile() -> None:
+    shop = Shop()
+    task = waiting()
+    assert create(shop, ended(task))
+    lagging = {":pk": keys.tasks_listed(STORE, "scn_1", Part.OPEN)}
+    table = shop.books.tasks.table
+    moved = table.update(keys.task(STORE, task.task_id), "SET listing_pk = :pk", "attribute_exists(pk)", lagging)
+    table.commit(moved)
+    assert shop.books.tasks.page(STORE, ["scn_1"], [Part.OPEN], 3, None) == ([], None)
 
 
 def test_the_figures_of_a_scenario_are_told_without_reading_its_tasks() -> None:
