@@ -196,14 +196,15 @@ def test_what_older_code_recorded_was_recorded_no_later_than_the_order_was_seen(
 
 @pytest.mark.parametrize("told", [Facts(reviews={"v": at(1)}), Facts(paid=True, since={"paid": at(1)})])
 def test_a_review_or_an_earlier_time_is_recorded_and_decides_nothing_anew(shop: Shop, told: Facts) -> None:
+    shop.hear(paid(since={"paid": at(9)}, paid=True))
     shop.change(cashback_enabled=False)
-    shop.hear(paid(since={"paid": at(9)}))
+    shop.hear(builders.paid(line("l", 10_000, quantity=2), line("m", 5_000), second=1, paid=True))
     shop.change(cashback_enabled=True)
-    shop.hear(News(ORDER, builders.SOURCE, told))
-    assert (shop.order.status, shop.order.reason) == (Status.NOT_ELIGIBLE, "cashback_disabled")
+    assert shop.hear(News(ORDER, builders.SOURCE, told)) is not None
+    assert shop.hear(News(ORDER, builders.SOURCE, told)) is None
     assert shop.order.facts.since["paid"] == (at(9) if told.reviews else at(1))
     assert set(shop.order.facts.reviews) == set(told.reviews)
-    assert shop.posted == {}
+    assert shop.account.available == 1_000, "what was added while cashback was off waits for a person, or newer news"
 
 
 def test_a_review_of_an_order_that_is_not_known_yet_waits_for_it(shop: Shop) -> None:

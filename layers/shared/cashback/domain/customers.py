@@ -70,8 +70,8 @@ class Profile(Struct, frozen=True):
 
     @property
     def celebrated_on(self) -> str | None:
-        """Month and day of the birthday, as in ``02-29``; None where it is unknown, or of one who is gone."""
-        return self.birthday[-len("mm-dd") :] if self.birthday and not self.is_gone else None
+        """Month and day of the birthday, as in ``02-29``; None where it is unknown, as of all who are gone."""
+        return self.birthday[-len("mm-dd") :] if self.birthday else None
 
 
 def profile_of(news: CustomerNews, known: Profile | None, now: Instant) -> Profile:

@@ -50,11 +50,9 @@ def owner(order: Order | None, facts: Facts, claimants: AbstractSet[str]) -> str
 
 
 def whose_number(order: Order | None, facts: Facts, claimants: AbstractSet[str]) -> str | None:
-    """Return whose orders to count for the number of an order; None once it has one, and while body or customer is
-    unknown."""
-    if facts.body is None or (order is not None and order.number is not None):
-        return None
-    return owner(order, facts, claimants)
+    """Return whose orders to count for the number of an order; None once it has one, and while nobody knows whose it
+    is, as nobody does before its body is known."""
+    return owner(order, facts, claimants) if order is None or order.number is None else None
 
 
 def contacts_needed(order: Order | None, facts: Facts, settings: Settings) -> frozenset[str]:
