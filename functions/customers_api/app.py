@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from cashback.edge import customer_views, deps, exports
 from cashback.edge.clock import now
+from cashback.edge.csv_pages import last_place
 from cashback.edge.customer_models import (
     AdjustBalance,
     Balance,
@@ -101,7 +102,7 @@ def list_transactions(
     currency = read_settings(books, store_id).currency
     if api.wants_csv:
         text, shown = exports.transactions_csv(lines, currency)
-        return table(text, cursors.make(exports.last_place(lines, shown, place)), query)
+        return table(text, cursors.make(last_place(lines, shown, place)), query)
     page: Response[Any] = answer(customer_views.transaction_page(lines, cursors.make(place), currency))
     return page
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from cashback.edge import deps, group_views, jobs
 from cashback.edge.clock import now
+from cashback.edge.csv_pages import last_place
 from cashback.edge.fields import Id, StoredId
 from cashback.edge.group_job_models import (
     GroupJob,
@@ -37,6 +38,7 @@ from cashback.services import (
     read_members,
     start_group_job,
 )
+from cashback.services.close_store import open_store
 from cashback.services.read_store import read_settings
 
 api = Api()
@@ -108,7 +110,8 @@ def list_members(group_id: GivenId, query: Asked) -> Response[GroupMemberPage | 
     group = manage_groups.read_group(groups, settings.store_id, group_id)
     found, place = read_members.list_members(books, groups, settings, group, rows, place, at)
     if api.wants_csv:
-        return table(group_views.members_csv(found, settings.currency, at), cursors.make(place), query)
+        text, shown = group_views.members_csv(found, settings.currency, at)
+        return table(text, cursors.make(last_place(found, shown, place)), query)
     page: Response[Any] = answer(group_views.member_page(found, cursors.make(place), settings.currency, at))
     return page
 
@@ -149,7 +152,7 @@ def read_import(group_id: GivenId, import_id: GivenId, query: Asked) -> Response
 def start_job(group_id: GivenId, body: StartGroupJob) -> Response[GroupJob]:
     """Credit or debit every member of a group, or set what each has; a job does it and tells how far it is."""
     who, request, made = api.caller(), api.request(body), deps.job_books()
-    settings, asked = read_settings(made.books, who.store_id).settings(), jobs.asked(who, request, now())
+    settings, asked = open_store(made.books.stores, who.store_id).settings(), jobs.asked(who, request, now())
     job, replayed = start_group_job.start_group_job(made, settings, group_id, jobs.instruction(body), asked, who.role)
     return answer(jobs.accepted(job, settings.currency), 202, replayed=replayed)
 
@@ -182,7 +185,8 @@ def list_results(
     lines, place = manage_group_jobs.group_job_results(made, store_id, job_id, query.outcome, rows, place)
     currency = read_settings(made.books, store_id).currency
     if api.wants_csv:
-        return table(jobs.results_csv(lines, currency), cursors.make(place), query)
+        text, shown = jobs.results_csv(lines, currency)
+        return table(text, cursors.make(last_place(lines, shown, place)), query)
     page: Response[Any] = answer(jobs.results(lines, cursors.make(place), currency))
     return page
 
@@ -199,9 +203,8 @@ def cancel_job(job_id: GivenId) -> Response[GroupJob]:
 def undo_job(job_id: GivenId, body: UndoGroupJob = UndoGroupJob()) -> Response[GroupJob]:
     """Post the opposite of what a group job posted, by another job; what was spent since is refused."""
     who, request, made = api.caller(), api.request(body), deps.job_books()
-    asked = jobs.asked(who, request, now())
+    currency, asked = open_store(made.books.stores, who.store_id).currency, jobs.asked(who, request, now())
     job, replayed = start_group_job.undo_group_job(made, who.store_id, job_id, body.comment, asked)
-    currency = read_settings(made.books, who.store_id).currency
     return answer(jobs.accepted(job, currency), 202, replayed=replayed)
 
 

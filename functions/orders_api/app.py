@@ -2,28 +2,25 @@
 
 from typing import Annotated, Any
 
-from cashback.edge import deps, views
+from cashback.edge import deps, order_views, views
 from cashback.edge.answers import answer_kept
 from cashback.edge.clock import now
 from cashback.edge.fields import StoredId
 from cashback.edge.http import Api, Path, Query, Response, Role, answer
-from cashback.edge.models import (
-    ImportedOrders,
-    Order,
-    OrderApprovals,
-    OrderDetail,
-    OrderPage,
-    ProcessedOrder,
-    Product,
-    ProductPage,
-)
-from cashback.edge.order_requests import (
+from cashback.edge.models import Order, OrderDetail
+from cashback.edge.order_models import (
     ApproveOrder,
     ApproveOrders,
     HoldOrder,
+    ImportedOrders,
     ImportOrders,
+    OrderApprovals,
+    OrderPage,
     OrdersQuery,
+    ProcessedOrder,
     ProcessOrder,
+    Product,
+    ProductPage,
     ProductsQuery,
     PutProduct,
     RejectOrder,
@@ -46,7 +43,7 @@ def list_orders(query: Annotated[OrdersQuery, Query()]) -> Response[OrderPage]:
     store_id, cursors, books = api.caller().store_id, api.cursors(query), deps.books()
     place = cursors.read(query.cursor)
     orders, place = read_orders.list_orders(books, store_id, query.wanted(), query.limit, place)
-    return answer(views.order_page(orders, cursors.make(place), read_settings(books, store_id).currency))
+    return answer(order_views.order_page(orders, cursors.make(place), read_settings(books, store_id).currency))
 
 
 @api.route("GET", "/v1/orders/<order_id>", Role.VIEWER)
@@ -107,7 +104,7 @@ def process(order_id: Annotated[StoredId, Path()], body: ProcessOrder = ProcessO
     settings = open_store(books.stores, who.store_id).settings()
     review, dry_run = processing(body, settings.currency, who, request, now()), body.expected_amount is None
     made = (preview_order if dry_run else process_order)(books, settings, order_id, review)
-    return answer(views.processed(made, settings.currency, dry_run=dry_run), replayed=made.replayed)
+    return answer(order_views.processed(made, settings.currency, dry_run=dry_run), replayed=made.replayed)
 
 
 @api.route("POST", "/v1/orders/approve", Role.OPERATOR, needs_key=True)
@@ -118,7 +115,7 @@ def approve_many(body: ApproveOrders) -> Response[OrderApprovals]:
 
     def approve_each() -> tuple[OrderApprovals, bool]:
         made = approve_orders(books, settings, body.expected(), review, who.role)
-        return views.approvals(made, settings.currency), all(each.outcome != "busy" for each in made)
+        return order_views.approvals(made, settings.currency), all(each.outcome != "busy" for each in made)
 
     return answer_kept(books, who, request, OrderApprovals, approve_each)
 
@@ -131,7 +128,7 @@ def import_many(body: ImportOrders) -> Response[ImportedOrders]:
 
     def import_each() -> tuple[ImportedOrders, bool]:
         made = import_orders(books, settings, body.source, body.orders, now())
-        return views.imports(made), all(each.outcome != "busy" for each in made)
+        return order_views.imports(made), all(each.outcome != "busy" for each in made)
 
     return answer_kept(books, who, request, ImportedOrders, import_each)
 
@@ -141,13 +138,13 @@ def list_products(query: Annotated[ProductsQuery, Query()]) -> Response[ProductP
     """List the products of the catalogue, by id."""
     store_id, cursors = api.caller().store_id, api.cursors(query)
     products, place = manage_products.list_products(deps.books(), store_id, query.limit, cursors.read(query.cursor))
-    return answer(views.product_page(products, cursors.make(place)))
+    return answer(order_views.product_page(products, cursors.make(place)))
 
 
 @api.route("GET", "/v1/products/<product_id>", Role.VIEWER)
 def read_product(product_id: Annotated[StoredId, Path()]) -> Response[Product]:
     """Read a product of the catalogue."""
-    return answer(views.product(manage_products.read_product(deps.books(), api.caller().store_id, product_id)))
+    return answer(order_views.product(manage_products.read_product(deps.books(), api.caller().store_id, product_id)))
 
 
 @api.route("PUT", "/v1/products/<product_id>", Role.OPERATOR, creates=True)
@@ -156,7 +153,7 @@ def put_product(product_id: Annotated[StoredId, Path()], body: PutProduct) -> Re
     at, books = now(), deps.books()
     settings, asked = open_store(books.stores, api.caller().store_id).settings(), body.product(product_id, at)
     product, created = manage_products.put_product(books, settings, asked, at)
-    return answer(views.product(product), 201 if created else 200)
+    return answer(order_views.product(product), 201 if created else 200)
 
 
 @api.route("DELETE", "/v1/products/<product_id>", Role.OPERATOR, status=204)

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from cashback.edge import deps, views
+from cashback.edge import deps, store_views
 from cashback.edge.clock import now
 from cashback.edge.fields import StoreId
 from cashback.edge.http import Api, Path, Response, answer
 from cashback.edge.minting import mint_asked_key, mint_secret, mint_store
-from cashback.edge.models import (
+from cashback.edge.store_models import (
     CloseStore,
     CreateApiKey,
     CreateStore,
@@ -33,14 +33,16 @@ def create(body: CreateStore) -> Response[NewStore]:
     minted = mint_store(body, api.request(body), origin, at)
     replayed = create_store(deps.registry(), minted.new, minted.admin.key, minted.fresh, origin, at)
     return answer(
-        views.new_store(read_settings(deps.books(), body.store_id), minted, replayed=replayed), 201, replayed=replayed
+        store_views.new_store(read_settings(deps.books(), body.store_id), minted, replayed=replayed),
+        201,
+        replayed=replayed,
     )
 
 
 @api.route("GET", "/platform/stores/<store_id>", None)
 def read(store_id: Annotated[StoreId, Path()]) -> Response[StoreSummary]:
     """Read what a store is called and counts in."""
-    return answer(views.store_summary(read_settings(deps.books(), store_id)))
+    return answer(store_views.store_summary(read_settings(deps.books(), store_id)))
 
 
 @api.route("POST", "/platform/stores/<store_id>/webhook-secrets", None, status=201)
@@ -60,14 +62,14 @@ def create_key(store_id: Annotated[StoreId, Path()], body: CreateApiKey) -> Resp
     store = open_store(deps.books().stores, store_id)
     minted = mint_asked_key(store.store_id, body, api.request(body), origin, at)
     key, replayed = create_api_key(deps.api_keys(), store_id, minted.key, origin, at)
-    return answer(views.new_api_key(key, None if replayed else minted.text), 201, replayed=replayed)
+    return answer(store_views.new_api_key(key, None if replayed else minted.text), 201, replayed=replayed)
 
 
 @api.route("POST", "/platform/stores/<store_id>/close", None)
 def close(store_id: Annotated[StoreId, Path()], body: CloseStore) -> Response[StoreSummary]:
     """Close a store for good: it hears nothing more, its secrets and keys stop, and all its customers are erased."""
     document = close_store(deps.books(), store_id, body.reason, api.operator().origin, now())
-    return answer(views.store_summary(document))
+    return answer(store_views.store_summary(document))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from cashback.edge import deps, views
+from cashback.edge import deps, store_views
 from cashback.edge.clock import now
 from cashback.edge.fields import Id
 from cashback.edge.http import Api, Path, Query, Response, Role, answer
 from cashback.edge.minting import mint_asked_key
-from cashback.edge.models import (
+from cashback.edge.store_models import (
     ApiKeyPage,
     ApiKeysQuery,
     AuditPage,
@@ -31,7 +31,7 @@ api = Api()
 def read_store() -> Response[Settings]:
     """Read the store's settings."""
     document = read_settings(deps.books(), api.caller().store_id)
-    return answer(views.settings(document), version=document.version)
+    return answer(store_views.settings(document), version=document.version)
 
 
 @api.route("PATCH", "/v1/store", Role.ADMIN, needs_version=True)
@@ -39,13 +39,13 @@ def change_store(body: ChangeStore) -> Response[ChangedSettings]:
     """Change the store's settings; those left out stay as they are."""
     who, seen = api.caller(), api.seen_version()
     document, warnings = change_settings(deps.books(), who.store_id, seen, body.given(), who.origin, now())
-    return answer(views.changed_settings(document, warnings), version=document.version)
+    return answer(store_views.changed_settings(document, warnings), version=document.version)
 
 
 @api.route("GET", "/v1/store/status", Role.VIEWER)
 def read_engine() -> Response[EngineStatus]:
     """Read how the store's engine is: active, paused, or in error within the last hour."""
-    return answer(views.engine(read_status(deps.books(), api.caller().store_id, now())))
+    return answer(store_views.engine(read_status(deps.books(), api.caller().store_id, now())))
 
 
 @api.route("GET", "/v1/api-keys", Role.ADMIN)
@@ -53,7 +53,7 @@ def read_keys(query: Annotated[ApiKeysQuery, Query()]) -> Response[ApiKeyPage]:
     """List the store's API keys, newest first."""
     cursors = api.cursors(query)
     keys, place = list_api_keys(deps.api_keys(), api.caller().store_id, query.limit, cursors.read(query.cursor))
-    return answer(views.api_key_page(keys, cursors.make(place)))
+    return answer(store_views.api_key_page(keys, cursors.make(place)))
 
 
 @api.route("POST", "/v1/api-keys", Role.ADMIN, status=201)
@@ -62,7 +62,7 @@ def create_key(body: CreateApiKey) -> Response[NewApiKey]:
     who, at = api.caller(), now()
     minted = mint_asked_key(who.store_id, body, api.request(body), who.origin, at)
     key, replayed = create_api_key(deps.api_keys(), who.store_id, minted.key, who.origin, at)
-    return answer(views.new_api_key(key, None if replayed else minted.text), 201, replayed=replayed)
+    return answer(store_views.new_api_key(key, None if replayed else minted.text), 201, replayed=replayed)
 
 
 @api.route("DELETE", "/v1/api-keys/<api_key_id>", Role.ADMIN, status=204)
@@ -78,7 +78,7 @@ def list_acts(query: Annotated[AuditQuery, Query()]) -> Response[AuditPage]:
     """List who changed settings, keys and secrets, erased or asked for data, newest first."""
     store_id, cursors = api.caller().store_id, api.cursors(query)
     acts, place = read_audit(deps.books(), store_id, query.wanted(), query.limit, cursors.read(query.cursor), now())
-    return answer(views.audit_page(acts, cursors.make(place)))
+    return answer(store_views.audit_page(acts, cursors.make(place)))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

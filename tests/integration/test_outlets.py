@@ -12,7 +12,7 @@ import pytest
 
 from cashback.adapters.alarm_clock import AlarmClock
 from cashback.adapters.messages import Messages
-from cashback.adapters.task_queue import TaskQueue, decode_task
+from cashback.adapters.task_queue import ActionStep, TaskQueue, decode_action
 from cashback.domain.errors import MessageRefused
 from cashback.domain.scenarios import Channel
 from cashback.domain.tasks import Step, TaskStep
@@ -30,14 +30,14 @@ class Clock:
     sqs: Any
     scheduler: Any
 
-    def ring(self) -> TaskStep:
+    def ring(self) -> ActionStep:
         """Wait for the next alarm, and take it."""
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             answer = self.sqs.receive_message(QueueUrl=self.alarms.queue.queue_url, WaitTimeSeconds=2)
             for message in answer.get("Messages", []):
                 self.sqs.delete_message(QueueUrl=self.alarms.queue.queue_url, ReceiptHandle=message["ReceiptHandle"])
-                return decode_task(message["Body"])
+                return decode_action(message["Body"])
         raise AssertionError("no alarm rang")
 
     @property

@@ -24,10 +24,12 @@ def models() -> dict[str, Any]:
     """The schema of each model of the API, and how it refuses nothing and what it does not know."""
     from pydantic import BaseModel
 
-    from cashback.edge import customer_models, order_requests
+    from cashback.edge import customer_models, order_models, store_models
     from cashback.edge import models as shared
 
-    named = [value for module in (shared, customer_models, order_requests) for value in vars(module).values()]
+    named = [
+        value for module in (shared, store_models, customer_models, order_models) for value in vars(module).values()
+    ]
     found = [value for value in named if isinstance(value, type) and issubclass(value, BaseModel)]
     return {model.__name__: [schema(model), refusal(model)] for model in found if model is not BaseModel}
 

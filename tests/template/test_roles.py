@@ -277,15 +277,15 @@ def test_the_reader_of_the_queue_has_what_its_poller_needs() -> None:
 
 def test_the_worker_of_group_jobs_writes_jobs_and_accounts_and_appends_entries() -> None:
     assert writes("GroupJobWorker") == {
-        "MoveAccountsAndJobs": ("dynamodb:UpdateItem", ["S#*#C#*", "S#*#J#*"]),
-        "KeepJobsTheirSnapshotsAndResults": ("dynamodb:PutItem", ["S#*#J#*"]),
+        "MoveAccountsJobsAndGroups": ("dynamodb:UpdateItem", ["S#*#C#*", "S#*#J#*", "S#*#G#*"]),
+        "KeepJobsSnapshotsResultsAndMembers": ("dynamodb:PutItem", ["S#*#J#*", "S#*#G#*"]),
     }
     assert actions_on("GroupJobWorker", "Ledger") == {"dynamodb:GetItem", "dynamodb:PutItem"}
     assert actions_on("GroupJobWorker", "GroupJobs") == {*POLLER, "sqs:SendMessage"}
     assert actions_on("GroupJobWorker", "GroupJobsDlq") == {"sqs:SendMessage"}
 
 
-@pytest.mark.parametrize("function", sorted(set(functions()) - {"GroupsApi", "GroupJobWorker"}))
+@pytest.mark.parametrize("function", sorted(set(functions()) - {"GroupsApi", "GroupJobWorker", "Sweeper"}))
 def test_only_those_who_run_group_jobs_send_their_steps(function: str) -> None:
     assert not actions_on(function, "GroupJobs")
 
@@ -316,6 +316,7 @@ def test_the_sweeper_reads_what_is_due_and_of_no_store_more_than_it_settles() ->
     (index,) = [s["Resource"] for s in statements("Sweeper") if s["Sid"] == "FindWhatIsDue"]
     assert index == {"Fn::Sub": "${State.Arn}/index/due"}
     assert actions_on("Sweeper", "SweeperDlq") == {"sqs:SendMessage"}
+    assert actions_on("Sweeper", "GroupJobs") == {"sqs:SendMessage"}
 
 
 @pytest.mark.parametrize("function", sorted(set(functions()) - {"Sweeper"}))

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from cashback.adapters.alarm_clock import AlarmClock
-from cashback.adapters.task_queue import TaskQueue, decode_credit, decode_task, encode
+from cashback.adapters.task_queue import TaskQueue, decode_action, decode_credit, encode
 from cashback.domain.errors import Busy, Malformed
 from cashback.domain.tasks import CreditStep, Step, TaskStep
 from tests.simulation.errors import client_error, client_exceptions
@@ -69,7 +69,7 @@ def test_what_is_due_within_a_quarter_of_an_hour_is_a_message_held_back_so_long(
     assert clock.delays == [seconds]
     [message] = clock.sqs.sent
     assert (message["QueueUrl"], message["MessageGroupId"]) == ("queue", "demo")
-    assert decode_task(message["MessageBody"]) == TaskStep("demo", "tsk_1", Step.RUN)
+    assert decode_action(message["MessageBody"]) == TaskStep("demo", "tsk_1", Step.RUN)
     assert clock.scheduler.schedules == {}
 
 
@@ -95,7 +95,7 @@ def test_a_schedule_ends_itself_and_says_where_what_it_cannot_deliver_goes() -> 
     clock.set("2026-03-02T12:00:00.000000Z", step=Step.CLOSE)
     [schedule] = clock.scheduler.schedules.values()
     target = schedule.pop("Target")
-    assert decode_task(target.pop("Input")) == TaskStep("demo", "tsk_1", Step.CLOSE)
+    assert decode_action(target.pop("Input")) == TaskStep("demo", "tsk_1", Step.CLOSE)
     assert target == {
         "Arn": "queue-arn",
         "RoleArn": "role-arn",
@@ -164,7 +164,7 @@ def test_steps_survive_their_messages() -> None:
 )
 def test_a_message_of_another_make_is_malformed(message: str) -> None:
     with pytest.raises(Malformed):
-        decode_task(message)
+        decode_action(message)
 
 
 def test_a_credit_without_a_task_is_malformed() -> None:

@@ -8,7 +8,7 @@ import pytest
 from cashback.adapters.dynamo import keys
 from cashback.domain.errors import Busy, IdempotencyMismatch
 from cashback.domain.orders import Status
-from cashback.edge import models
+from cashback.edge import models, order_models
 from cashback.services.answer_once import answer_once
 from tests.simulation.faults import Crash, Fault
 from tests.simulation.values import MAX_ITEM_BYTES, size_of
@@ -140,16 +140,16 @@ def kept_size(shop: Shop, text: str) -> int:
 def test_a_hundred_of_the_longest_approvals_fit_into_an_item(shop: Shop) -> None:
     ids = [noise(200, IDS) for _ in range(100)]
     made = [
-        models.OrderApproval(order_id=order_id, outcome="approved", status=200, order=longest_order(order_id))
+        order_models.OrderApproval(order_id=order_id, outcome="approved", status=200, order=longest_order(order_id))
         for order_id in ids
     ]
-    size = kept_size(shop, models.OrderApprovals(results=made).model_dump_json())
+    size = kept_size(shop, order_models.OrderApprovals(results=made).model_dump_json())
     assert size < MAX_ITEM_BYTES
 
 
 def test_a_hundred_of_the_longest_imports_fit_into_an_item(shop: Shop) -> None:
     made = [
-        models.ImportedOrder(
+        order_models.ImportedOrder(
             index=index,
             order_id=noise(200, IDS),
             outcome="unchanged",
@@ -159,5 +159,5 @@ def test_a_hundred_of_the_longest_imports_fit_into_an_item(shop: Shop) -> None:
         )
         for index in range(100)
     ]
-    size = kept_size(shop, models.ImportedOrders(results=made).model_dump_json())
+    size = kept_size(shop, order_models.ImportedOrders(results=made).model_dump_json())
     assert size < MAX_ITEM_BYTES

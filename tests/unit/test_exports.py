@@ -14,8 +14,9 @@ from cashback.domain.customers import Profile
 from cashback.domain.ledger import Entry, HistoryLine, Kind
 from cashback.domain.money import Currency
 from cashback.domain.news import CustomersMerged
-from cashback.edge import exports
-from cashback.edge.exports import COLUMNS, cell, transactions_csv
+from cashback.edge import csv_pages, exports
+from cashback.edge.csv_pages import cell
+from cashback.edge.exports import COLUMNS, transactions_csv
 from cashback.services.merge_customers import merge_customers
 from cashback.services.record_customer import create_customer
 from cashback.services.record_order import record_order
@@ -157,7 +158,7 @@ def test_a_page_holds_5000_rows_where_no_smaller_limit_is_asked_for(
 def test_a_page_ends_before_an_answer_would_be_too_large(
     deployment: Deployment, admin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exports, "MOST_BYTES", 500)
+    monkeypatch.setattr(csv_pages, "MOST_BYTES", 500)
     for n in range(10):
         post(deployment, f"adm:{n}", 100, second=n)
     found = pages(deployment, admin, "")
@@ -171,8 +172,8 @@ def test_rows_that_are_as_long_as_they_may_be_fit_an_answer_of_lambda() -> None:
     text, shown = transactions_csv(lines, USD)
     assert len(json.dumps({"body": text})) < 6_000_000
     assert 100 < shown < 5_000
-    assert exports.last_place(lines, shown, "end") == str(shown - 1)
-    assert exports.last_place(lines[:shown], shown, "end") == "end"
+    assert csv_pages.last_place(lines, shown, "end") == str(shown - 1)
+    assert csv_pages.last_place(lines[:shown], shown, "end") == "end"
 
 
 # ---- an export

@@ -24,7 +24,10 @@ from cashback.domain.group_jobs import (
 )
 from cashback.domain.groups import Rfm, Rule
 from cashback.domain.ledger import Entry, Kind, Posting, payload_hash
+from cashback.domain.queries import EntriesWanted
 from cashback.services import plan_group_job
+from cashback.services.adjust_balance import Adjustment, adjust_balance
+from cashback.services.read_customers import transactions
 from cashback.services.run_group_job import run_step
 from cashback.services.start_group_job import Instruction, start_group_job
 from tests.simulation.dynamo import Rates
@@ -492,3 +495,12 @@ def test_the_undo_of_a_job_that_moved_nothing_is_over_at_once() -> None:
     job = shop.run("-5.00")
     undo = shop.undo(job)
     assert (shop.job(undo).status, shop.job(undo).total, len(shop.queue)) == (JobStatus.DONE, 0, 0)
+
+
+def test_what_was_said_of_a_job_is_the_note_of_its_entries_and_persons_keep_their_own() -> None:
+    shop = JobShop([100])
+    asked = Adjustment(50, "For waiting", "key:anna", "r1", NOW)
+    adjust_balance(shop.books, shop.settings, "c0000", asked, Role.ADMIN)
+    shop.run("5.00", comment="Thanks for staying")
+    lines, _ = transactions(shop.books, STORE, "c0000", EntriesWanted(), 10, None)
+    assert {one.entry.amount: one.note for one in lines} == {500: "Thanks for staying", 50: "For waiting", 100: None}

@@ -465,7 +465,7 @@ def test_groups_are_listed_newest_first_in_pages_that_end(limit: int) -> None:
 
 
 def begin(club: Club, rows: Rows, import_id: str = "imp_1", body_hash: str = "b") -> MembersImport:
-    made = MembersImport(import_id, GROUP, rows.column, len(rows.rows), NOW, "key:anna", body_hash)
+    made = MembersImport(import_id, GROUP, rows.column, len(rows.rows), NOW, "key:anna", body_hash).watched(NOW)
     begun, step, _ = start_import(club.groups, STORE, made, without_contacts(club.books, STORE, rows))
     assert step is not None
     return begun

@@ -450,7 +450,7 @@ def test_a_bug_is_a_crash_and_no_answer(deployment: Deployment, admin: str, monk
 def test_an_answer_that_does_not_fit_its_model_is_a_500_problem(
     deployment: Deployment, admin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(function("settings_api").views, "settings", lambda _: {"store_id": 7})
+    monkeypatch.setattr(function("settings_api").store_views, "settings", lambda _: {"store_id": 7})
     reply = deployment.call("GET", "/v1/store", key=admin)
     assert (reply.status, reply.code) == (500, "internal")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cashback.domain.errors import Invalid
 from cashback.domain.member_rows import MOST_ROWS, Column, Fault, Row, read_rows, rows_of_ids
 from cashback.domain.names import STORED_ID
-from cashback.edge.exports import cell
+from cashback.edge.csv_pages import cell
 
 IDS = st.from_regex(STORED_ID, fullmatch=True).filter(lambda text: text not in {".", ".."} and len(text) <= 200)
 

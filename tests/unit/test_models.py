@@ -7,8 +7,9 @@ from pydantic import BaseModel
 
 from cashback.domain.ledger import Kind
 from cashback.domain.settings import DEFAULTS
-from cashback.edge import customer_models, group_job_models, group_models, models, order_requests
-from cashback.edge.models import TYPES, Answer, Request, SettingsRequest, TransactionType
+from cashback.edge import customer_models, group_job_models, group_models, models, order_models, store_models
+from cashback.edge.models import TYPES, Answer, Request, TransactionType
+from cashback.edge.store_models import SettingsRequest
 from cashback.edge.views import NOTES
 
 
@@ -18,7 +19,7 @@ def family(model: type[BaseModel]) -> list[type[BaseModel]]:
 
 
 def test_every_model_is_a_request_or_an_answer() -> None:
-    modules = (models, customer_models, group_job_models, group_models, order_requests)
+    modules = (models, store_models, customer_models, group_job_models, group_models, order_models)
     named = [value for module in modules for value in vars(module).values()]
     found = {value for value in named if isinstance(value, type) and issubclass(value, BaseModel)}
     assert found - {BaseModel} == {*family(Request), *family(Answer)}
@@ -32,7 +33,7 @@ def test_every_request_refuses_fields_it_does_not_know(model: type[BaseModel]) -
 
 @pytest.mark.parametrize("model", family(Request), ids=lambda model: model.__name__)
 def test_no_request_names_its_store_but_the_one_that_creates_it(model: type[BaseModel]) -> None:
-    assert "store_id" not in model.model_fields or model is models.CreateStore
+    assert "store_id" not in model.model_fields or model is store_models.CreateStore
 
 
 def test_every_setting_may_be_given() -> None:
@@ -40,7 +41,7 @@ def test_every_setting_may_be_given() -> None:
 
 
 def test_every_setting_is_answered() -> None:
-    assert {*DEFAULTS, "name", "currency", "timezone"} <= set(models.Settings.model_fields)
+    assert {*DEFAULTS, "name", "currency", "timezone"} <= set(store_models.Settings.model_fields)
 
 
 def test_every_kind_of_entry_has_a_type_and_a_note() -> None:
@@ -57,7 +58,7 @@ def test_asking_for_manual_transactions_asks_for_those_of_scenarios_too() -> Non
 
 
 def test_what_is_not_sent_is_not_given() -> None:
-    asked = models.ChangeStore.model_validate({"max_award": None, "earn_on": {"shipping": True}})
+    asked = store_models.ChangeStore.model_validate({"max_award": None, "earn_on": {"shipping": True}})
     assert asked.given() == {"max_award": None, "earn_on": {"shipping": True}}
 
 
@@ -69,7 +70,7 @@ def test_the_names_that_problems_may_repeat_are_those_of_requests() -> None:
 
 def refusals(values: dict[str, Any]) -> list[str]:
     try:
-        order_requests.RejectOrder.model_validate(values)
+        order_models.RejectOrder.model_validate(values)
     except ValueError as error:
         return [found["type"] for found in error.errors()]  # type: ignore[attr-defined]
     return []

@@ -8,7 +8,7 @@ from cashback.domain.orders import Order, Status, Step
 from cashback.domain.settings import DEFAULTS
 from cashback.domain.times import instant, moment
 from cashback.edge.clock import now
-from cashback.edge.models import SettingsRequest
+from cashback.edge.store_models import SettingsRequest
 from tests.unit.deployment import Deployment, Reply
 
 STORE = "/v1/store"

@@ -1,4 +1,4 @@
-"""The queue of the steps of group jobs, and its dead-letter queue."""
+"""The queue of the steps of group jobs and imports of members, and its dead-letter queue."""
 
 import random
 import time
@@ -11,7 +11,7 @@ import msgspec
 from cashback.adapters.faults import backoff, unreachable_is_busy
 from cashback.adapters.queues import WorkQueue
 from cashback.domain.errors import Busy, Malformed
-from cashback.domain.group_jobs import Step
+from cashback.domain.group_steps import GroupStep
 
 _TRIES: Final = 5
 _SENT_AT_ONCE: Final = 10
@@ -24,7 +24,7 @@ class JobQueue(WorkQueue, frozen=True):
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
 
-    def send(self, steps: Sequence[Step]) -> None:
+    def send(self, steps: Sequence[GroupStep]) -> None:
         """Queue steps. Their store is the message group, so that one store's job does not hold up the others'.
 
         :raises Busy: not all are known to be queued; sending them again does no harm.
@@ -45,22 +45,22 @@ class JobQueue(WorkQueue, frozen=True):
         raise Busy("not every step could be queued")
 
 
-def encode(step: Step) -> str:
+def encode(step: GroupStep) -> str:
     """Return a step as the text of a message."""
     return msgspec.json.encode(step).decode()
 
 
-def decode(message: str) -> Step:
+def decode(message: str) -> GroupStep:
     """Read a message back.
 
     :raises Malformed: ``message_invalid``, it was not made by ``encode``.
     """
     try:
-        step: Step = msgspec.json.decode(message, type=Step)
+        step: GroupStep = msgspec.json.decode(message, type=GroupStep)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise Malformed("message_invalid") from error
     return step
 
 
-def _entry(number: int, step: Step) -> dict[str, str]:
+def _entry(number: int, step: GroupStep) -> dict[str, str]:
     return {"Id": str(number), "MessageBody": encode(step), "MessageGroupId": step.store_id}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -10,6 +11,10 @@ from cashback.domain.times import Instant, instant, moment
 
 type Hour = str
 """An hour in UTC, as in ``2026-11-22T13``: compares and sorts as it stands."""
+
+
+STALLED_AFTER: Final = timedelta(minutes=30)
+"""After which a chain of messages that stands still has lost one: no message of ours rests longer than half of it."""
 
 
 class DueKind(StrEnum):
@@ -21,6 +26,10 @@ class DueKind(StrEnum):
     """A store that is closed and whose customers are being erased; its id is the store's."""
     TASK = "task"
     """A task of a scenario that is to be run, or whose window for a success is over; its id is the task's."""
+    GROUP_JOB = "group_job"
+    """A group job whose next message is awaited; its id is the job's."""
+    MEMBERS_IMPORT = "members_import"
+    """An import of members whose next message is awaited; its id is the group's and its own, with a slash between."""
 
 
 class DueThing(Struct, frozen=True):
@@ -30,6 +39,11 @@ class DueThing(Struct, frozen=True):
     store_id: str
     kind: str
     item_id: str
+
+
+def stalled_at(now: Instant) -> Instant:
+    """Return when to look whether something that moves now has stood still."""
+    return instant(moment(now) + STALLED_AFTER)
 
 
 def hour_of(at: Instant) -> Hour:

@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from cashback.domain.due import stalled_at
 from cashback.domain.member_rows import Column, Report
 from cashback.domain.times import Instant, moment
 
@@ -29,7 +30,8 @@ class ImportStatus(StrEnum):
 
 class MembersImport(Struct, frozen=True):
     """An import. ``next_page`` is the first that is not worked through; whoever moves it does so conditionally, so that
-    each page counts once. ``reason`` says why one failed: what it added before stays."""
+    each page counts once. ``reason`` says why one failed: what it added before stays. ``due_at`` is when the sweeper
+    looks at one that runs, and ``seen_page`` where it stood at the look before."""
 
     import_id: str
     group_id: str
@@ -46,6 +48,8 @@ class MembersImport(Struct, frozen=True):
     left: int = 0
     reason: str | None = None
     ended_at: Instant | None = None
+    due_at: Instant | None = None
+    seen_page: int = 0
 
     @property
     def pages(self) -> int:
@@ -79,6 +83,10 @@ class MembersImport(Struct, frozen=True):
     def failed(self, reason: str, now: Instant) -> "MembersImport":
         """Return the import once it is given up."""
         return replace(self, status=ImportStatus.FAILED, reason=reason, ended_at=now)
+
+    def watched(self, now: Instant) -> "MembersImport":
+        """Return the import as one that is looked at again, should it stand where it does."""
+        return replace(self, due_at=stalled_at(now), seen_page=self.next_page)
 
 
 class ImportStep(Struct, frozen=True, tag="import"):

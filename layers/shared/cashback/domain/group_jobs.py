@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from cashback.domain import causes
+from cashback.domain.due import stalled_at
 from cashback.domain.groups import Histogram, Rule, Thresholds
 from cashback.domain.ledger import Entry, Kind, payload_hash
 from cashback.domain.times import Instant, moment
@@ -155,7 +156,8 @@ class Job(Struct, frozen=True):
     ``rule`` is a copy of the group's, so whatever becomes of the group changes nothing. ``rev`` counts the writes, each
     of which stands only over the one it was made from; ``step`` those that prepare the chunks: the snapshot of
     ``total`` members first, then the sending of ``sent`` messages for ``chunks``. ``finished_at`` and ``result`` are
-    there once every member has an outcome.
+    there once every member has an outcome. ``due_at`` is when the sweeper looks at a job that is awaited, and
+    ``seen_step`` where it stood at the look before: had it moved by itself, nothing is to be done.
     """
 
     job_id: str
@@ -184,6 +186,15 @@ class Job(Struct, frozen=True):
     started_at: Instant | None = None
     finished_at: Instant | None = None
     result: Progress | None = None
+    due_at: Instant | None = None
+    seen_step: int = 0
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a message that takes it on to its chunks is under way, or lost. Of one that failed it is in the dead
+        letters."""
+        over = self.finished_at is not None or self.status is JobStatus.FAILED
+        return not over and (self.started_at is None or self.sent < self.chunks)
 
     @property
     def is_pinned(self) -> bool:
@@ -264,8 +275,13 @@ class Job(Struct, frozen=True):
         return replace(self, status=status, reason=reason, finished_at=now, result=result)
 
     def reopened(self) -> "Job":
-        """Return a job that failed as it is while what failed is tried again."""
-        return replace(self, status=JobStatus.RUNNING, reason=None, finished_at=None, result=None)
+        """Return a job that failed as it is while what failed is tried again. That it had ended shows that each chunk
+        had its message, also where the one that sent them could not note it any more."""
+        return replace(self, status=JobStatus.RUNNING, reason=None, sent=self.chunks, finished_at=None, result=None)
+
+    def watched(self, now: Instant) -> "Job":
+        """Return the job as one that is looked at again, should it stand where it does."""
+        return replace(self, due_at=stalled_at(now), seen_step=self.step)
 
     def percent(self, progress: Progress) -> int:
         """Return how much of it is done; 100 only once all is."""

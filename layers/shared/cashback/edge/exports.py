@@ -1,22 +1,17 @@
 """What leaves in large pieces: histories as CSV, and everything that is held on a customer. Both are cut into pages
 where an answer of Lambda would be full."""
 
-import json
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from cashback.domain.ledger import HistoryLine
 from cashback.domain.money import Currency
 from cashback.domain.settings import Settings
 from cashback.edge import customer_views, models, views
+from cashback.edge.csv_pages import MOST_BYTES, cell, csv_page, size_of
 from cashback.edge.cursors import Cursors
 from cashback.edge.customer_models import CustomerExport, CustomersTransaction
 from cashback.services.export_customer import Held, Piece
-
-MOST_BYTES: Final = 4_500_000
-"""Of what a page holds, as JSON within JSON spells it. Lambda answers at most 6 MB; the rest is for the last row of a
-page, an order of a thousand lines, and for the profile."""
 
 COLUMNS: Final = (
     "transaction_id",
@@ -32,31 +27,13 @@ COLUMNS: Final = (
 )
 """Of a history as CSV; ``amount`` and ``balance_after`` are numbers, the latter empty where nothing was posted."""
 
-_FORMULA: Final = re.compile(r"[\s\"']*[=+\-@\t\r\0\uff1d\uff0b\uff0d\uff20]")
-"""How a text begins that a spreadsheet would run: OWASP ASVS 1.2.10, with what some programs skip before it, and with
-the full-width forms of those signs."""
-
-
-def cell(text: str) -> str:
-    """Return a text as a quoted cell that no spreadsheet takes for a formula: one that looks like it gets a ``'``."""
-    safe = f"'{text}" if _FORMULA.match(text) else text
-    return '"' + safe.replace('"', '""') + '"'
-
 
 def transactions_csv(lines: Iterable[HistoryLine], currency: Currency) -> tuple[str, int]:
     """Return a history as CSV (RFC 4180, with a header), and how many of the lines fit.
 
     Amounts are ours and stay numbers, negative ones too; every other cell is quoted.
     """
-    rows = [",".join(COLUMNS)]
-    size = 0
-    for line in lines:
-        row = _row(views.transaction(line, currency))
-        size += _size(row)
-        if size > MOST_BYTES and len(rows) > 1:
-            break
-        rows.append(row)
-    return "\r\n".join([*rows, ""]), len(rows) - 1
+    return csv_page(COLUMNS, (_row(views.transaction(line, currency)) for line in lines))
 
 
 def _row(shown: models.Transaction) -> str:
@@ -72,7 +49,7 @@ def exported(held: Held, pieces: Iterable[Piece], store: Settings, cursors: Curs
     place, size, is_cut = None, 0, False
     for piece in pieces:
         told = _told(piece, store)
-        size += _size(told.model_dump_json())
+        size += size_of(told.model_dump_json())
         if size > MOST_BYTES and shown:
             is_cut = True
             break
@@ -94,13 +71,3 @@ def _told(piece: Piece, store: Settings) -> CustomersTransaction | models.OrderD
     if isinstance(piece.held, HistoryLine):
         return customer_views.customers_transaction(piece.held, piece.customer_id, store.currency)
     return views.order_detail(piece.held, None, store)
-
-
-def _size(text: str) -> int:
-    """Bytes of a text within a JSON text, whatever escapes are used."""
-    return len(json.dumps(text))
-
-
-def last_place(lines: Sequence[HistoryLine], shown: int, place: str | None) -> str | None:
-    """Return where a history goes on of which only so many lines were shown."""
-    return lines[shown - 1].place if shown < len(lines) else place

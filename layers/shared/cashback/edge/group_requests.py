@@ -7,7 +7,7 @@ from cashback.domain.groups import Group
 from cashback.domain.member_rows import Rows
 from cashback.domain.money import Currency
 from cashback.domain.times import Instant
-from cashback.edge import group_views
+from cashback.edge import deps, group_views
 from cashback.edge.answers import answer_kept
 from cashback.edge.caller import Caller, IdempotentRequest
 from cashback.edge.group_models import AddedMembers, ChangeGroup, CreateGroup
@@ -53,13 +53,16 @@ def add_asked(
     :raises NotFound: no such group in this store, or a deleted one.
     :raises GroupByRule: its members follow from a rule.
     :raises IdempotencyMismatch: the same key with another body.
+    :raises Busy: out of reach; the same call is safe to repeat.
     """
     group_by_hand(groups, who.store_id, group_id)
     rows = without_contacts(books, who.store_id, asked)
     if len(rows) > MOST_AT_ONCE:
         import_id, actor, body_hash = new_id("imp", request.request_hash), who.actor, request.body_hash
-        made = MembersImport(import_id, group_id, asked.column, len(rows), now, actor, body_hash)
-        begun, _step, replayed = start_import(groups, who.store_id, made, rows)
+        made = MembersImport(import_id, group_id, asked.column, len(rows), now, actor, body_hash).watched(now)
+        begun, step, replayed = start_import(groups, who.store_id, made, rows)
+        if step is not None:
+            deps.job_queue().send([step])
         return answer(group_views.begun(begun), 202, replayed=replayed)
 
     def add() -> tuple[AddedMembers, bool]:

@@ -10,7 +10,7 @@ from cashback.domain.member_rows import Left, Report
 from cashback.domain.money import Currency, Money, round_half_up
 from cashback.domain.times import Instant
 from cashback.edge import group_models as models
-from cashback.edge.exports import cell
+from cashback.edge.csv_pages import cell, csv_page
 from cashback.edge.views import amount, maybe
 from cashback.services.read_members import Listed
 
@@ -90,10 +90,9 @@ def member_page(
     return models.GroupMemberPage(items=[member(one, currency, now) for one in listed], next_cursor=next_cursor)
 
 
-def members_csv(listed: Iterable[Listed], currency: Currency, now: Instant) -> str:
-    """Return customers as CSV (RFC 4180, with a header); texts that a spreadsheet would calculate are defused."""
-    rows = [_csv_row(member(one, currency, now)) for one in listed]
-    return "\r\n".join([",".join(COLUMNS), *rows, ""])
+def members_csv(listed: Iterable[Listed], currency: Currency, now: Instant) -> tuple[str, int]:
+    """Return customers as CSV, and how many of them fit; texts that a spreadsheet would calculate are defused."""
+    return csv_page(COLUMNS, (_csv_row(member(one, currency, now)) for one in listed))
 
 
 def added(report: Report) -> models.AddedMembers:

@@ -9,7 +9,7 @@ from cashback.domain.times import Instant
 from cashback.edge import group_job_models as models
 from cashback.edge import views
 from cashback.edge.caller import Caller, IdempotentRequest
-from cashback.edge.exports import cell
+from cashback.edge.csv_pages import cell, csv_page
 from cashback.edge.ids import new_id
 from cashback.services.manage_group_jobs import ResultLine, Shown
 from cashback.services.start_group_job import Asked, Instruction
@@ -103,10 +103,9 @@ def result(line: ResultLine, currency: Currency) -> models.GroupJobResult:
     )
 
 
-def results_csv(lines: Iterable[ResultLine], currency: Currency) -> str:
-    """Return a page of results as CSV (RFC 4180, with a header)."""
-    rows = [result(line, currency) for line in lines]
-    return "\r\n".join([",".join(RESULT_COLUMNS), *map(_row, rows), ""])
+def results_csv(lines: Iterable[ResultLine], currency: Currency) -> tuple[str, int]:
+    """Return results as CSV, and how many of them fit."""
+    return csv_page(RESULT_COLUMNS, (_row(result(line, currency)) for line in lines))
 
 
 def _row(shown: models.GroupJobResult) -> str:

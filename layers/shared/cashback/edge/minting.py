@@ -10,7 +10,7 @@ from cashback.domain.names import SOURCES
 from cashback.domain.times import Instant
 from cashback.edge import deps, ids
 from cashback.edge.caller import IdempotentRequest
-from cashback.edge.models import CreateApiKey, CreateStore, RotateSecret
+from cashback.edge.store_models import CreateApiKey, CreateStore, RotateSecret
 from cashback.services.create_store import NewStore
 from cashback.storefronts import signatures
 

@@ -6,7 +6,7 @@ from cashback.domain.money import Currency
 from cashback.domain.orders import Review
 from cashback.domain.times import Instant
 from cashback.edge.caller import Caller, IdempotentRequest
-from cashback.edge.order_requests import ApproveOrder, ProcessOrder
+from cashback.edge.order_models import ApproveOrder, ProcessOrder
 
 
 def approval(body: ApproveOrder, currency: Currency, who: Caller, request: IdempotentRequest, now: Instant) -> Review:

@@ -1,36 +1,20 @@
 """What the domain knows, in the words and shapes of the API."""
 
-import json
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from cashback.domain import orders
-from cashback.domain.api_keys import ApiKey
-from cashback.domain.audit import Act
 from cashback.domain.facts import Line, Refund
 from cashback.domain.ledger import EntryStatus, HistoryLine, Kind
 from cashback.domain.lookups import additions_pending
 from cashback.domain.money import Currency, Money
 from cashback.domain.orders import BADGES, DECIDING, Review, Status, Step
-from cashback.domain.products import Product
 from cashback.domain.rules import LineAward
 from cashback.domain.settings import Settings as StoreSettings
-from cashback.domain.stores import StoreDocument
 from cashback.domain.times import Instant, moment
 from cashback.edge import models
 from cashback.edge.models import TYPES, Amount
-from cashback.services.read_store import Engine
-
-if TYPE_CHECKING:
-    from cashback.edge.minting import MintedStore
-    from cashback.services.approve_orders import Approval
-    from cashback.services.import_orders import Imported
-    from cashback.services.process_order import Processed
-
-WARNINGS: Final[Mapping[str, str]] = {
-    "orders_still_pending": "Orders that are pending stay so: automatic processing decides those paid from now on.",
-}
 
 NOTES: Final[Mapping[Kind, str]] = {
     Kind.ORDER: "Cashback for an order",
@@ -66,162 +50,9 @@ def rate(value: Fraction) -> str:
     return f"{whole}.{millionths:06}".rstrip("0").rstrip(".")
 
 
-def settings(document: StoreDocument) -> models.Settings:
-    """Return a store's settings."""
-    return models.Settings(**_settings(document))
-
-
-def changed_settings(document: StoreDocument, warnings: Iterable[str]) -> models.ChangedSettings:
-    """Return settings after a change, with what to know about it."""
-    told = [models.Warning(code=code, detail=WARNINGS[code]) for code in warnings]
-    return models.ChangedSettings(**_settings(document), warnings=told)
-
-
-def _settings(document: StoreDocument) -> dict[str, Any]:
-    return {
-        **document.document,
-        "store_id": document.store_id,
-        "version": document.version,
-        "currency": document.currency.code,
-        "created_at": document.created_at,
-        "updated_at": document.updated_at,
-        "updated_by": document.updated_by,
-    }
-
-
-def engine(state: Engine) -> models.EngineStatus:
-    """Return how an engine is."""
-    causes = [models.EngineCause(code=cause.code, count=cause.count, since=cause.since) for cause in state.causes]
-    return models.EngineStatus(status=state.status.value, causes=causes, queue_delay_seconds=state.queue_delay_seconds)
-
-
-def api_key(key: ApiKey) -> models.ApiKey:
-    """Return a key, but for itself."""
-    return models.ApiKey(**_api_key(key))
-
-
-def new_api_key(key: ApiKey, secret: str | None) -> models.NewApiKey:
-    """Return a key just made, with itself."""
-    return models.NewApiKey(**_api_key(key), api_key=secret)
-
-
-def _api_key(key: ApiKey) -> dict[str, Any]:
-    return {name: getattr(key, name) for name in models.ApiKey.model_fields}
-
-
-def api_key_page(keys: Iterable[ApiKey], next_cursor: str | None) -> models.ApiKeyPage:
-    """Return a page of keys."""
-    return models.ApiKeyPage(items=[api_key(key) for key in keys], next_cursor=next_cursor)
-
-
-def audit_page(acts: Iterable[Act], next_cursor: str | None) -> models.AuditPage:
-    """Return a page of the audit."""
-    return models.AuditPage(items=[_act(act) for act in acts], next_cursor=next_cursor)
-
-
-def _act(act: Act) -> models.AuditAct:
-    return models.AuditAct(
-        what=act.what,
-        target=act.target,
-        at=act.at,
-        actor=act.origin.actor,
-        request_id=act.origin.request_id,
-        source_ip=act.origin.source_ip,
-        before=None if act.before is None else json.loads(act.before),
-        after=None if act.after is None else json.loads(act.after),
-    )
-
-
-def store_summary(document: StoreDocument) -> models.StoreSummary:
-    """Return a store as the operator sees it."""
-    return models.StoreSummary(**_summary(document))
-
-
-def new_store(document: StoreDocument, minted: "MintedStore", *, replayed: bool) -> models.NewStore:
-    """Return a store just created, with all that is shown once; of a repeated call, what is left to show."""
-    return models.NewStore(
-        **_summary(document),
-        api_key_id=minted.admin.key.api_key_id,
-        api_key=None if replayed else minted.admin.text,
-        webhook_secrets={} if replayed else minted.made,
-    )
-
-
-def _summary(document: StoreDocument) -> dict[str, Any]:
-    return {
-        "store_id": document.store_id,
-        "name": document.document["name"],
-        "currency": document.currency.code,
-        "timezone": document.document["timezone"],
-        "version": document.version,
-        "created_at": document.created_at,
-        "closed_at": document.closed_at,
-    }
-
-
 def order(document: orders.Order, currency: Currency) -> models.Order:
     """Return an order and its cashback."""
     return models.Order(**_order(document, currency))
-
-
-def order_page(documents: Iterable[orders.Order], next_cursor: str | None, currency: Currency) -> models.OrderPage:
-    """Return a page of orders."""
-    return models.OrderPage(items=[order(document, currency) for document in documents], next_cursor=next_cursor)
-
-
-def approvals(made: Iterable["Approval"], currency: Currency) -> models.OrderApprovals:
-    """Return what became of orders to approve."""
-    results = [
-        models.OrderApproval(
-            order_id=each.order_id,
-            outcome=each.outcome,
-            status=each.status,
-            order=order(each.order, currency) if each.order else None,
-        )
-        for each in made
-    ]
-    return models.OrderApprovals(results=results)
-
-
-def processed(made: "Processed", currency: Currency, *, dry_run: bool) -> models.ProcessedOrder:
-    """Return what processing makes of an order, or would."""
-    document = made.order
-    lines = [
-        models.ProcessedLine(
-            line_id=line.line_id,
-            base=amount(Money(line.base, currency)),
-            rate=rate(line.rate),
-            award=amount(Money(line.award, currency)),
-        )
-        for line in document.calculation.lines
-    ]
-    return models.ProcessedOrder(
-        dry_run=dry_run,
-        order_id=document.order_id,
-        status=document.status,
-        status_label=document.badge,
-        reason=document.reason,
-        amount=amount(Money(made.amount, currency)),
-        tier=document.terms.tier if document.terms else None,
-        rate=rate(document.calculation.rate) if document.terms else None,
-        lines=lines,
-    )
-
-
-def imports(made: Iterable["Imported"]) -> models.ImportedOrders:
-    """Return what became of bodies to import."""
-    results = [
-        models.ImportedOrder(
-            index=index,
-            order_id=each.order_id,
-            outcome=each.outcome,
-            reason=each.reason,
-            status=each.order.status if each.order else None,
-            status_label=each.order.badge if each.order else None,
-        )
-        for index, each in enumerate(made)
-    ]
-    return models.ImportedOrders(results=results)
 
 
 def order_detail(
@@ -380,20 +211,3 @@ def transaction_fields(line: HistoryLine, currency: Currency) -> dict[str, Any]:
         "actor": entry.actor,
         "created_at": entry.posted_at,
     }
-
-
-def product(known: Product) -> models.Product:
-    """Return a product."""
-    return models.Product(
-        product_id=known.product_id,
-        title=known.title,
-        vendor=known.vendor,
-        categories=list(known.categories),
-        tags=list(known.tags),
-        updated_at=known.updated_at,
-    )
-
-
-def product_page(products: Iterable[Product], next_cursor: str | None) -> models.ProductPage:
-    """Return a page of products."""
-    return models.ProductPage(items=[product(known) for known in products], next_cursor=next_cursor)

@@ -27,6 +27,17 @@ def start_import(
     return standing, _step(store_id, standing), True
 
 
+def give_up_import(groups: GroupBooks, step: ImportStep, reason: str, now: Instant) -> None:
+    """Note that a message goes to the dead letters: the import ends, with what it added before. The same rows may be
+    sent again by another call.
+
+    :raises Busy: out of reach; then nothing is noted.
+    """
+    made = groups.imports.get(step.store_id, step.group_id, step.import_id)
+    if made is not None and made.status is ImportStatus.RUNNING and made.next_page == step.page:
+        groups.imports.advance(step.store_id, made.failed(reason, now), (), step.page)
+
+
 def import_members_page(books: Books, groups: GroupBooks, step: ImportStep, now: Instant) -> ImportStep | None:
     """Work through one page of an import. Return the message to send next, None at the end.
 

@@ -27,10 +27,11 @@ class Shown(Struct, frozen=True):
 
 
 class ResultLine(Struct, frozen=True):
-    """What a job made of a member, with the id of the entry that stands for it."""
+    """What a job made of a member, with the id of the entry that stands for it; ``place`` is where a list goes on."""
 
     result: Result
     transaction_id: str | None
+    place: str
 
 
 def read_group_job(made: JobBooks, store_id: str, job_id: str) -> Shown:
@@ -87,15 +88,13 @@ def group_job_results(
     number, position = map(int, (after or "0.0").split("."))
     last = min(job.chunks, number + _READ_AT_MOST)
     lines: list[ResultLine] = []
-    place = ""
     for n, results in _results(made, store_id, job, range(number, last)):
         for i, result in enumerate(results):
             if (n == number and i < position) or outcome not in (None, result.outcome):
                 continue
             if len(lines) == limit:
-                return lines, place
-            lines.append(ResultLine(result, made.jobs.transaction_id(store_id, job, result)))
-            place = f"{n}.{i + 1}"
+                return lines, lines[-1].place
+            lines.append(ResultLine(result, made.jobs.transaction_id(store_id, job, result), f"{n}.{i + 1}"))
     return lines, f"{last}.0" if last < job.chunks else None
 
 

@@ -47,6 +47,8 @@ def plan(made: JobBooks, step: PlanStep, now: Instant) -> str:
             if job.step == step.step + 1:
                 _send_next(made, step.store_id, job)
             return "unchanged"
+        if job.status is JobStatus.FAILED:
+            job = job.watched(now)
         if isinstance(step, SnapshotStep):
             moved, pages = _read_on(made, step.store_id, job, now)
         else:

@@ -5,6 +5,7 @@ was asked for and still lead on.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import replace
 from itertools import batched
 from typing import Final
 
@@ -32,11 +33,13 @@ _AT_ONCE: Final = 100
 
 
 class Listed(Struct, frozen=True):
-    """A customer in a group; ``scores`` where the group's rule asks for some."""
+    """A customer in a group; ``scores`` where the group's rule asks for some. ``place`` is where a list that shows them
+    goes on."""
 
     member: Member
     profile: Profile | None
     scores: Scores | None = None
+    place: str = ""
 
 
 class Place(Struct, frozen=True):
@@ -93,7 +96,7 @@ def list_members(
         return {one.customer_id: Listed(one, None) for one in found}
 
     page, end = _page(place, limit, read, choose)
-    return _with_profiles(books, settings.store_id, page), _position(end)
+    return _with_profiles(books, settings.store_id, page), end
 
 
 def list_matching(
@@ -131,24 +134,26 @@ def list_matching(
         return {at_place[one.customer_id]: Listed(one, None, rank) for one, rank in zip(chosen, ranks, strict=True)}
 
     page, end = _page(place, limit, read, choose)
-    return _with_profiles(books, settings.store_id, page), _position(end)
+    return _with_profiles(books, settings.store_id, page), end
 
 
-def _page(place: Place, limit: int, read: _Read, choose: _Choose) -> tuple[list[Listed], Place | None]:
+def _page(place: Place, limit: int, read: _Read, choose: _Choose) -> tuple[list[Listed], str | None]:
     """Walk the partitions from a place on. One more than fits is looked for, so that the last page says it is that."""
-    chosen: list[tuple[Place, Listed]] = []
+    chosen: list[Listed] = []
     looked_at, here = 0, place
     while here.shard < SHARDS:
         if looked_at >= MOST_READ:
-            return [one for _, one in chosen], here
+            return chosen, _position(here)
         places, after = read(here.shard, here.after, limit + 1 - len(chosen))
         looked_at += len(places)
         found = choose(places) if places else {}
-        chosen += [(_moved(here, here.shard, one), found[one]) for one in places if one in found]
+        chosen += [
+            replace(found[one], place=_position(_moved(here, here.shard, one))) for one in places if one in found
+        ]
         if len(chosen) > limit:
-            return [one for _, one in chosen[:limit]], chosen[limit - 1][0]
+            return chosen[:limit], chosen[limit - 1].place
         here = _moved(here, here.shard, after) if after is not None else _moved(here, here.shard + 1, None)
-    return [one for _, one in chosen], None
+    return chosen, None
 
 
 def _moved(place: Place, shard: int, after: str | None) -> Place:
@@ -179,7 +184,7 @@ def _with_profiles(books: Books, store_id: str, page: Iterable[Listed]) -> list[
     """Return the page with who they are; the profile's tags are those shown."""
     listed = list(page)
     profiles = _profiles(books, store_id, [one.member.customer_id for one in listed])
-    return [Listed(one.member, profiles.get(one.member.customer_id), one.scores) for one in listed]
+    return [replace(one, profile=profiles.get(one.member.customer_id)) for one in listed]
 
 
 def _profiles(books: Books, store_id: str, customer_ids: Sequence[str]) -> dict[str, Profile]:
@@ -211,5 +216,5 @@ def _place(position: str | None) -> Place | None:
     return None if position is None else msgspec.json.decode(position, type=Place)
 
 
-def _position(place: Place | None) -> str | None:
-    return None if place is None else msgspec.json.encode(place).decode()
+def _position(place: Place) -> str:
+    return msgspec.json.encode(place).decode()

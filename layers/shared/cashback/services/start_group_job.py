@@ -75,7 +75,7 @@ def start_group_job(
         on_insufficient=told.on_insufficient,
         dry_run=told.dry_run,
         rule=group.rule,
-    )
+    ).watched(asked.at)
     if not made.jobs.create(settings.store_id, job):
         return _standing(made, settings.store_id, asked), True
     _set_going(made, settings.store_id, job)
@@ -135,7 +135,7 @@ def _opposite(undone: Job, comment: str | None, asked: Asked) -> Job:
         total=moved.credited + moved.debited,
         chunks=undone.chunks,
         started_at=asked.at,
-    )
+    ).watched(asked.at)
     return job if job.total else replace(job, chunks=0).closed(Progress(), asked.at)
 
 

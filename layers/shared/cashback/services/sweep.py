@@ -10,9 +10,13 @@ from cashback.services.books import Books
 from cashback.services.close_store import ERASING, erase_store
 from cashback.services.read_store import read_settings
 from cashback.services.record_order import settle_order
+from cashback.services.resume_stalled import resume_import, resume_job
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cashback.adapters.dynamo.api_keys import ApiKeys
+    from cashback.services.books import JobBooks
 
 UNFINISHED: Final = frozenset({ERASING})
 """Outcomes after which the same thing may be settled further at once."""
@@ -21,8 +25,11 @@ ALARM_RINGS_FOR: Final = timedelta(minutes=2)
 """How long a task that is due is left to its alarm, which rings with the next whole minute."""
 
 
-def settle_due(books: Books, api_keys: "ApiKeys", thing: DueThing, now: Instant) -> str:
-    """Do what is due. Return in one word what became of it; settled once more, it stays as it is.
+def settle_due(
+    books: Books, api_keys: "ApiKeys", group_work: "Callable[[], JobBooks]", thing: DueThing, now: Instant
+) -> str:
+    """Do what is due. Return in one word what became of it; settled once more, it stays as it is. ``group_work`` is
+    asked for once something of groups is due.
 
     :raises Busy: contended, or the tables are out of reach; it may be settled again.
     :raises ValueError: a kind that only newer code knows.
@@ -36,6 +43,10 @@ def settle_due(books: Books, api_keys: "ApiKeys", thing: DueThing, now: Instant)
             return erase_store(books, api_keys, thing.item_id, now)
         case DueKind.TASK:
             return _remind(books, thing, now)
+        case DueKind.GROUP_JOB:
+            return resume_job(group_work(), thing.store_id, thing.item_id, now)
+        case DueKind.MEMBERS_IMPORT:
+            return resume_import(group_work(), thing.store_id, thing.item_id, now)
         case _:
             raise ValueError("nothing settles this kind of thing")
 

@@ -11,10 +11,13 @@ from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
+from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.domain.due import DueKind
 from cashback.domain.errors import Busy
 from cashback.domain.group_imports import PAGE, ImportStatus, MembersImport
 from cashback.domain.member_rows import Column, Left, Row
+from cashback.domain.times import Instant
 
 _FIELDS = MembersImport.__struct_fields__
 
@@ -57,11 +60,21 @@ class GroupImports(Struct, frozen=True):
     def advance(self, store_id: str, made: MembersImport, left: tuple[Left, ...], page: int) -> bool:
         """Write what an import has become once ``page`` is worked through, with the rows of it that added nobody; False
         when someone else did so first."""
-        write = self.table.put(_item(store_id, made), "next_page = :page", {":page": page})
+        write = self.table.put(_item(store_id, made), "next_page = :page AND due_at = :due", _standing(made, page))
         place = keys.import_report(store_id, made.group_id, made.import_id, page)
         report = [self.table.put(_page(place, made, left))] if left else []
         try:
             self.table.commit(write, *report)
+        except Lost:
+            return False
+        return True
+
+    def watch(self, store_id: str, made: MembersImport, now: Instant) -> bool:
+        """Note when to look at an import again; False when it moved meanwhile."""
+        condition = "next_page = :page AND due_at = :due"
+        write = self.table.put(_item(store_id, made.watched(now)), condition, _standing(made, made.next_page))
+        try:
+            self.table.commit(write)
         except Lost:
             return False
         return True
@@ -85,10 +98,17 @@ class GroupImports(Struct, frozen=True):
         return found, None
 
 
+def _standing(made: MembersImport, page: int) -> dict[str, Any]:
+    """Return what an import must stand at: the same page, and not looked at since, which would put its time back."""
+    return {":page": page, ":due": made.due_at}
+
+
 def _item(store_id: str, made: MembersImport) -> Item:
     pk, sk = keys.group_import(store_id, made.group_id, made.import_id)
     values = {name: value for name in _FIELDS if (value := getattr(made, name)) is not None}
-    return {"pk": pk, "sk": sk, "expires_at_epoch": made.forgotten_at, **values}
+    due_at = made.due_at if made.status is ImportStatus.RUNNING else None
+    due = DueIndex.attributes(store_id, DueKind.MEMBERS_IMPORT, f"{made.group_id}/{made.import_id}", due_at)
+    return {"pk": pk, "sk": sk, "expires_at_epoch": made.forgotten_at, **values, **due}
 
 
 def _import_of(item: Item) -> MembersImport:

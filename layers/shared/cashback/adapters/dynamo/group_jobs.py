@@ -13,7 +13,9 @@ from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
+from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.domain.due import DueKind
 from cashback.domain.errors import Busy
 from cashback.domain.group_jobs import SHARDS, Chunk, Job, Progress, Result
 from cashback.domain.ledger import Write, transaction_id
@@ -168,6 +170,7 @@ def _job_item(store_id: str, job: Job) -> Item:
         "rev": job.rev,
         "comment": job.comment,
         "document": _packed(job),
+        **DueIndex.attributes(store_id, DueKind.GROUP_JOB, job.job_id, job.due_at if job.is_awaited else None),
     }
 
 

@@ -1,7 +1,7 @@
-"""Every body and every query about orders and products, which only their function loads."""
+"""Bodies, queries and answers about orders and products, which only their function loads."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -11,7 +11,7 @@ from cashback.domain.orders import Status
 from cashback.domain.queries import OrdersWanted
 from cashback.domain.times import Instant
 from cashback.edge.fields import UNSENT, AmountText, Comment, Limit, Moment, Payload, StoredId, refuse
-from cashback.edge.models import Request, Word
+from cashback.edge.models import Amount, Answer, Order, Request, Word
 
 
 class OrdersQuery(Request):
@@ -115,3 +115,86 @@ class PutProduct(Request):
         return products.Product(
             product_id, now, self.title, self.vendor, categories=tuple(self.categories), tags=tuple(self.tags)
         )
+
+
+# ---- answers
+
+
+class OrderPage(Answer):
+    """Some orders, newest first."""
+
+    items: list[Order]
+    next_cursor: str | None
+
+
+class ProcessedLine(Answer):
+    """What a line earns."""
+
+    line_id: str
+    base: Amount
+    rate: str
+    award: Amount
+
+
+class ProcessedOrder(Answer):
+    """An order as processing leaves it or, in a ``dry_run``, would; ``amount`` is what that credits."""
+
+    dry_run: bool
+    order_id: str
+    status: Status
+    status_label: str
+    reason: str
+    amount: Amount
+    tier: str | None
+    rate: str | None
+    lines: list[ProcessedLine]
+
+
+class OrderApproval(Answer):
+    """What became of one order: ``approved``, or the code of what its own call would have been refused with."""
+
+    order_id: str
+    outcome: str
+    status: int
+    order: Order | None
+
+
+class OrderApprovals(Answer):
+    """What became of each order, in the order asked for."""
+
+    results: list[OrderApproval]
+
+
+class ImportedOrder(Answer):
+    """What became of the body at this index. One that is ``busy`` is recorded by the same call made again."""
+
+    index: int
+    order_id: str | None
+    outcome: Literal["recorded", "unchanged", "ignored", "failed", "busy"]
+    reason: str
+    status: Status | None
+    status_label: str | None
+
+
+class ImportedOrders(Answer):
+    """What became of each body, in the order sent."""
+
+    results: list[ImportedOrder]
+
+
+class Product(Answer):
+    """A product of the catalogue, as its shop or an admin told of it last."""
+
+    product_id: str
+    title: str | None
+    vendor: str | None
+    categories: list[str]
+    tags: list[str]
+    updated_at: Instant
+
+
+class ProductPage(Answer):
+    """Some products, by id."""
+
+    items: list[Product]
+    next_cursor: str | None

@@ -1,0 +1,111 @@
+"""What the domain knows of stores, in the words and shapes of the API."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from cashback.domain.api_keys import ApiKey
+from cashback.domain.audit import Act
+from cashback.domain.stores import StoreDocument
+from cashback.edge import store_models as models
+from cashback.services.read_store import Engine
+
+if TYPE_CHECKING:
+    from cashback.edge.minting import MintedStore
+
+WARNINGS: Final[Mapping[str, str]] = {
+    "orders_still_pending": "Orders that are pending stay so: automatic processing decides those paid from now on.",
+}
+
+
+def settings(document: StoreDocument) -> models.Settings:
+    """Return a store's settings."""
+    return models.Settings(**_settings(document))
+
+
+def changed_settings(document: StoreDocument, warnings: Iterable[str]) -> models.ChangedSettings:
+    """Return settings after a change, with what to know about it."""
+    told = [models.Warning(code=code, detail=WARNINGS[code]) for code in warnings]
+    return models.ChangedSettings(**_settings(document), warnings=told)
+
+
+def _settings(document: StoreDocument) -> dict[str, Any]:
+    return {
+        **document.document,
+        "store_id": document.store_id,
+        "version": document.version,
+        "currency": document.currency.code,
+        "created_at": document.created_at,
+        "updated_at": document.updated_at,
+        "updated_by": document.updated_by,
+    }
+
+
+def engine(state: Engine) -> models.EngineStatus:
+    """Return how an engine is."""
+    causes = [models.EngineCause(code=cause.code, count=cause.count, since=cause.since) for cause in state.causes]
+    return models.EngineStatus(status=state.status.value, causes=causes, queue_delay_seconds=state.queue_delay_seconds)
+
+
+def api_key(key: ApiKey) -> models.ApiKey:
+    """Return a key, but for itself."""
+    return models.ApiKey(**_api_key(key))
+
+
+def new_api_key(key: ApiKey, secret: str | None) -> models.NewApiKey:
+    """Return a key just made, with itself."""
+    return models.NewApiKey(**_api_key(key), api_key=secret)
+
+
+def _api_key(key: ApiKey) -> dict[str, Any]:
+    return {name: getattr(key, name) for name in models.ApiKey.model_fields}
+
+
+def api_key_page(keys: Iterable[ApiKey], next_cursor: str | None) -> models.ApiKeyPage:
+    """Return a page of keys."""
+    return models.ApiKeyPage(items=[api_key(key) for key in keys], next_cursor=next_cursor)
+
+
+def audit_page(acts: Iterable[Act], next_cursor: str | None) -> models.AuditPage:
+    """Return a page of the audit."""
+    return models.AuditPage(items=[_act(act) for act in acts], next_cursor=next_cursor)
+
+
+def _act(act: Act) -> models.AuditAct:
+    return models.AuditAct(
+        what=act.what,
+        target=act.target,
+        at=act.at,
+        actor=act.origin.actor,
+        request_id=act.origin.request_id,
+        source_ip=act.origin.source_ip,
+        before=None if act.before is None else json.loads(act.before),
+        after=None if act.after is None else json.loads(act.after),
+    )
+
+
+def store_summary(document: StoreDocument) -> models.StoreSummary:
+    """Return a store as the operator sees it."""
+    return models.StoreSummary(**_summary(document))
+
+
+def new_store(document: StoreDocument, minted: "MintedStore", *, replayed: bool) -> models.NewStore:
+    """Return a store just created, with all that is shown once; of a repeated call, what is left to show."""
+    return models.NewStore(
+        **_summary(document),
+        api_key_id=minted.admin.key.api_key_id,
+        api_key=None if replayed else minted.admin.text,
+        webhook_secrets={} if replayed else minted.made,
+    )
+
+
+def _summary(document: StoreDocument) -> dict[str, Any]:
+    return {
+        "store_id": document.store_id,
+        "name": document.document["name"],
+        "currency": document.currency.code,
+        "timezone": document.document["timezone"],
+        "version": document.version,
+        "created_at": document.created_at,
+        "closed_at": document.closed_at,
+    }
