@@ -306,6 +306,26 @@ def test_a_success_that_no_watch_found_is_found_when_the_window_closes() -> None
     assert len(stage.credited) == 1
 
 
+def test_an_order_that_the_index_does_not_show_yet_is_found_by_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = run_with_success(Condition.ORDER_CREATED)
+    begun, _ = limit_of(stage)
+    hear_news(stage.books, stage.shop.settings, order_at(begun), stage.now)
+    assert stage.books.customers.note_newest_order(STORE, CUSTOMER, "A-9", begun)
+    monkeypatch.setattr(type(stage.books.lists), "page", lambda *_: ([], None))
+    stage.wait(hours=2)
+    assert stage.states == ["successful"]
+
+
+def test_an_alarm_that_closes_early_is_set_again() -> None:
+    stage = run_with_success(Condition.ORDER_CREATED)
+    task_id = stage.task.task_id
+    assert close_window(stage.books, stage.outlets.alarms, STORE, task_id, stage.now) == "early"
+    assert stage.states == ["awaiting_result"]
+    stage.wait(hours=2)
+    assert close_window(stage.books, stage.outlets.alarms, STORE, task_id, stage.now) == "unchanged"
+    assert stage.states == ["conditions_not_met"]
+
+
 # ---- when
 
 

@@ -30,7 +30,6 @@ from cashback.edge.clock import utc
 from cashback.edge.log import log, metric
 from cashback.services.books import Books
 from cashback.services.erase_customer import erase_customer, forget_contacts
-from cashback.services.follow_tasks import follow_order, follow_registration
 from cashback.services.manage_products import forget_product, record_product
 from cashback.services.merge_customers import merge_customers
 from cashback.services.record_customer import record_customer
@@ -162,6 +161,9 @@ class Batch(MessageBatch):
         live = self.live[settings.store_id]
         if not live.scenarios:
             return
+        # Only stores with scenarios pay for what follows them.
+        from cashback.services.follow_tasks import follow_order  # noqa: PLC0415 - a cold start does not need it
+
         now = instant(self.clock())
         followed = follow_order(self.books, self.alarms, settings, live, order, now, news.customer)
         if followed:
@@ -177,6 +179,10 @@ class Batch(MessageBatch):
     def _follow_registration(self, settings: Settings, customer_id: str, ids: dict[str, str]) -> None:
         """Let scenarios hear of a registration, also of one that was told before."""
         live, now = self.live[settings.store_id], instant(self.clock())
+        if not live.scenarios:
+            return
+        from cashback.services.follow_tasks import follow_registration  # noqa: PLC0415 - a cold start does not need it
+
         started = follow_registration(self.books, self.alarms, settings, live, customer_id, now)
         if started:
             log("scenarios_followed", **ids, started=started)

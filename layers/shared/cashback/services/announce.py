@@ -9,7 +9,6 @@ from typing import Final
 
 from cashback.domain.customers import Profile
 from cashback.domain.scenarios import Trigger
-from cashback.domain.tasks import CustomerStep, OrderStep
 from cashback.services.books import Books
 
 LOOK_AFTER: Final = 120
@@ -23,6 +22,9 @@ def announce_orders(books: Books, store_id: str, order_ids: Collection[str]) -> 
     """
     if not order_ids or not books.scenarios.catalogue(store_id).scenarios:
         return
+    # Few events announce anything.
+    from cashback.domain.tasks import OrderStep  # noqa: PLC0415 - a cold start does not need it
+
     for order_id in order_ids:
         books.steps().send(OrderStep(store_id, order_id), LOOK_AFTER)
 
@@ -36,4 +38,6 @@ def announce_registration(books: Books, store_id: str, profile: Profile) -> None
         return
     live = books.scenarios.catalogue(store_id).scenarios
     if any(scenario.trigger is Trigger.CUSTOMER_CREATED for scenario in live):
+        from cashback.domain.tasks import CustomerStep  # noqa: PLC0415 - a cold start does not need it
+
         books.steps().send(CustomerStep(store_id, profile.customer_id))

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from cashback.domain.due import DueKind, DueThing
-from cashback.domain.tasks import Result, Step, TaskStep
 from cashback.domain.times import Instant, instant, moment
 from cashback.services.books import Books
 from cashback.services.close_store import ERASING, erase_store
@@ -55,6 +54,9 @@ def _remind(books: Books, thing: DueThing, now: Instant) -> str:
     """Do for a task what its alarm should have done: it stays due until whoever has the message has done it."""
     if thing.due_at > instant(moment(now) - ALARM_RINGS_FOR):
         return "ringing"
+    # Alarms are hardly ever lost.
+    from cashback.domain.tasks import Result, Step, TaskStep  # noqa: PLC0415 - a cold start does not need it
+
     task = books.tasks.get(thing.store_id, thing.item_id)
     if task is None or task.comes_due_at is None or task.comes_due_at > now:
         return "unchanged"
