@@ -52,9 +52,12 @@ def test_our_own_events_credit_an_order_and_claw_its_refund_back(shop: Shop) -> 
     assert shop.entries("C-7") == [("reversal", "-0.56"), ("reversal", "-0.57"), ("order", "1.13")]
 
 
-def test_what_is_understood_and_not_yet_acted_on_is_ignored_with_a_reason(shop: Shop) -> None:
-    before = shop.stack.snapshot(shop.store)
-    assert shop.store.event(sample("events", "review_created")).expect(200) == {"status": "accepted"}
-    (verdict,) = shop.verdicts(shop.store.store_id)
-    assert (verdict["event"], verdict["source"], verdict["reason"]) == ("event_ignored", "events", "review_unsupported")
-    assert shop.stack.snapshot(shop.store) == before
+def test_a_review_is_recorded_on_its_order_and_moves_nothing(shop: Shop) -> None:
+    for name, said in (
+        ("order_paid", "order_recorded"),
+        ("review_created", "order_recorded"),
+        ("review_created", "event_unchanged"),
+    ):
+        verdict = shop.tell("", sample("events", name), "events")
+        assert (verdict["event"], verdict["order"]) == (said, "A-1001")
+    assert shop.entries("C-7") == [("order", "1.13")]

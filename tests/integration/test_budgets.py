@@ -88,7 +88,8 @@ class Shop:
 
     @property
     def paid(self) -> Facts:
-        return Facts(body=replace(self.body, updated_at="2026-03-01T09:31:00.000000Z"), paid=True)
+        body = replace(self.body, updated_at="2026-03-01T09:31:00.000000Z", paid=True)
+        return Facts(body=body, paid=True, since={"paid": "2026-03-01T09:30:58.000000Z"})
 
     @property
     def refund(self) -> Facts:
@@ -159,6 +160,26 @@ def test_the_first_order_of_an_unknown_customer_costs_5_write_units_more(
         stranger.record(stranger.paid)
     assert cost.writes <= 6 + 3 + 4 + 1
     assert cost.reads <= 2
+
+
+def test_the_number_of_an_order_costs_1_read_unit_more(shop: Shop) -> None:
+    counting = replace(shop, settings=replace(shop.settings, numbers_orders=True))
+    with shop.meter.on() as cost:
+        counting.record(counting.paid)
+    assert cost.writes <= 6 + 3
+    assert cost.reads <= 2
+    assert cost.calls == ["GetItem", "GetItem", "TransactWriteItems"]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_noting_the_newest_order_costs_2_write_units_in_one_plain_update(shop: Shop, times: int) -> None:
+    for _ in range(times):
+        with shop.meter.on() as cost:
+            assert shop.books.customers.note_newest_order(
+                shop.settings.store_id, shop.customer_id, "6311900471021", NOW
+            )
+    assert cost.writes <= 2
+    assert cost.calls == ["UpdateItem"]
 
 
 def test_clawing_back_a_refund_costs_11_write_units(shop: Shop) -> None:

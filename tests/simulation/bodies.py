@@ -42,6 +42,12 @@ def refund(it: ShopOrder, refund: Refund) -> tuple[str, dict[str, Any]]:
     return "order.updated", woocommerce(it)
 
 
+def review(it: ShopOrder, review_id: int) -> tuple[str, dict[str, Any]]:
+    """Topic and body of what the customer thinks of an order."""
+    data = {"review": {"review_id": review_id, "order_id": it.order_id, "rating": 5}}
+    return "review.created", {"type": "review.created", "occurred_at": time(it.minute), "data": data}
+
+
 # ---- Shopify
 
 
@@ -53,7 +59,7 @@ def shopify(it: ShopOrder) -> dict[str, Any]:
         "updated_at": time(it.minute),
         "currency": "USD",
         "financial_status": _financial_status(it),
-        "cancelled_at": f"{_DAY}23:00:00Z" if it.cancelled else None,
+        "cancelled_at": time(it.minute - 1) if it.cancelled else None,
         "fulfillment_status": "fulfilled" if it.completed else None,
         "test": False,
         "taxes_included": False,
@@ -111,6 +117,7 @@ def woocommerce(it: ShopOrder) -> dict[str, Any]:
         "status": _woocommerce_status(it),
         "date_created_gmt": "2026-01-01T00:00:00",
         "date_modified_gmt": time(it.minute).removesuffix("Z"),
+        "date_paid_gmt": None if it.paid_minute is None else time(it.paid_minute).removesuffix("Z"),
         "currency": "USD",
         "total": text(it.total),
         "created_via": "checkout",
@@ -163,6 +170,7 @@ def _event_order(it: ShopOrder) -> dict[str, Any]:
         "order_id": it.order_id,
         "status": "cancelled" if it.cancelled else paid if it.paid and not it.owing else "created",
         "updated_at": time(it.minute),
+        "paid_at": None if it.paid_minute is None else time(it.paid_minute),
         "currency": "USD",
         "total": text(it.total),
         "source": "app",

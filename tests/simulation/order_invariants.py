@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from copy import replace
+from functools import reduce
 from typing import TYPE_CHECKING
 
+from cashback.adapters.dynamo.codec import from_item
+from cashback.adapters.dynamo.documents import order_of
 from cashback.domain.clawback import target_of
-from cashback.domain.facts import Facts
+from cashback.domain.facts import Facts, facts_of
 from cashback.domain.ledger import Entry, Kind
 from cashback.domain.orders import AWARDED, News, Order, Status
 from cashback.domain.redemption import redeemed_of
@@ -25,26 +28,27 @@ def violations(world: World, orders: dict[str, Order], ledger: list[Entry]) -> I
     by_order: defaultdict[str | None, list[Entry]] = defaultdict(list)
     for entry in ledger:
         by_order[entry.order_id].append(entry)
-    for order_id, facts in facts_told(world).items():
+    yield from _recorded_for_ever(world)
+    for order_id, told in facts_told(world).items():
         order = orders.get(order_id)
         if order is None:
             yield f"3: order {order_id} was lost"
             continue
-        if order.facts != facts:
+        if order.facts != reduce(Facts.merged, told, Facts()):
             yield f"7: order {order_id} knows other facts than it was told"
         entries = by_order[order_id]
         found = [*_redemption(order, entries), *_award(order, entries), *_state(order), *_reviews(order)]
-        found += _capped(world, order)
+        found += [*_capped(world, order), *_dated(order, told)]
         yield from (f"{one} (order {order_id}, {order.status}, {order.reason})" for one in found)
 
 
-def facts_told(world: World) -> dict[str, Facts]:
-    """What the shop said of each order, all together."""
-    told: dict[str, Facts] = {}
+def facts_told(world: World) -> dict[str, list[Facts]]:
+    """What the shop said of each order."""
+    told: defaultdict[str, list[Facts]] = defaultdict(list)
     for delivery in world.deliveries:
         news = parsing.read(delivery.source, delivery.topic, delivery.body, world.settings, delivery.received_at)
         if isinstance(news, News):
-            told[news.order_id] = told.get(news.order_id, Facts()).merged(_hashed(world, news))
+            told[news.order_id].append(_hashed(world, news))
         else:
             assert not delivery.topic.startswith("order"), news
     return told
@@ -56,6 +60,30 @@ def _hashed(world: World, news: News) -> Facts:
         return news.facts
     macs = world.books.contacts.macs(STORE, news.contacts)
     return replace(news.facts, body=replace(news.facts.body, contacts=macs))
+
+
+def _recorded_for_ever(world: World) -> Iterator[str]:
+    """When a fact was recorded never changes, nor does the number of an order."""
+    for writes in world.commits.values():
+        for write in writes:
+            if write.key[1] != "ORDER" or write.new is None or write.old is None:
+                continue
+            new, old = order_of(from_item(write.new)), order_of(from_item(write.old))
+            if not old.recorded.items() <= new.recorded.items() or (old.number or new.number) != new.number:
+                yield f"order {new.order_id} was recorded anew: {old.recorded} became {new.recorded}"
+
+
+def _dated(order: Order, told: list[Facts]) -> Iterator[str]:
+    """Every fact is recorded, and each thing is so since the earliest time that was told."""
+    if order.recorded.keys() != set(facts_of(order.facts)):
+        yield f"its facts were recorded at {order.recorded}"
+    for name in ("paid", "completed", "cancelled"):
+        times = [facts.since[name] for facts in told if getattr(facts, name)]
+        if order.facts.since.get(name) != min(times, default=None):
+            yield f"7: it is {name} since {order.facts.since.get(name)}, and was told {times}"
+    reviews = {review_id for facts in told for review_id in facts.reviews}
+    if order.facts.reviews.keys() != reviews:
+        yield f"7: it was reviewed by {sorted(reviews)} and knows of {sorted(order.facts.reviews)}"
 
 
 def _redemption(order: Order, entries: list[Entry]) -> Iterator[str]:

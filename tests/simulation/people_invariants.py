@@ -29,7 +29,7 @@ def violations(
     world: World, accounts: dict[str, Account], orders: dict[str, Order], living: Callable[[str | None], str | None]
 ) -> list[str]:
     """Everything that does not hold of them."""
-    found = [*_waiting(world, orders), *_due(world)]
+    found = [*_waiting(world, orders), *_due(world), *_registered_for_ever(world)]
     found += [
         f"28: order {one} was claimed, and was that of {owners}" for one, owners in world.claims if len(owners) > 1
     ]
@@ -58,6 +58,15 @@ def _waiting(world: World, orders: dict[str, Order]) -> Iterator[str]:
     }
     if stand != wait:
         yield f"28, 12: items stand for {sorted(stand - wait)}, none for {sorted(wait - stand)}"
+
+
+def _registered_for_ever(world: World) -> Iterator[str]:
+    """When a customer registered never changes, whatever becomes of the profile."""
+    for writes in world.commits.values():
+        for write in writes:
+            was = (write.old or {}).get("registered_at")
+            if write.key[1] == "PROFILE" and was not in (None, (write.new or {}).get("registered_at")):
+                yield f"{write.key[0]!s} registered anew"
 
 
 def _state_keys(world: World) -> Iterator[tuple[str, str]]:
@@ -156,11 +165,13 @@ def _told(world: World, profiles: dict[str, Profile], living: Callable[[str | No
     """Profiles are as new as what was told, the merged are one, the erased are gone."""
     newest: dict[str, CustomerNews] = {}
     erased: dict[str, str] = {}
+    registered: set[str] = set()
     merges: list[CustomersMerged] = []
     for delivery in [*world.deliveries, *world.late]:
         news = parsing.read(delivery.source, delivery.topic, delivery.body, world.settings, delivery.received_at)
         match news:
             case CustomerNews(customer_id, occurred_at):
+                registered |= {customer_id} if news.created else set()
                 if customer_id not in newest or newest[customer_id].occurred_at < occurred_at:
                     newest[customer_id] = news
             case CustomerDeleted(customer_id, occurred_at):
@@ -176,6 +187,8 @@ def _told(world: World, profiles: dict[str, Profile], living: Callable[[str | No
     changed = {one for merge in merges for one in (merge.kept_id, merge.deleted_id)}
     for customer_id in (newest.keys() | erased.keys()) - changed:
         profile, said = profiles.get(customer_id), newest.get(customer_id)
+        if customer_id in registered and customer_id not in erased and not (profile and profile.registered_at):
+            yield f"3: the registration of {customer_id} was lost"
         is_gone = erased.get(customer_id, "") >= (said.occurred_at if said else "")
         if profile is None:
             yield f"3: customer {customer_id} was lost"

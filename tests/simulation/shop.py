@@ -54,7 +54,8 @@ class Refund:
 
 @dataclass(slots=True)
 class ShopOrder:
-    """One order as the shop knows it; every change makes it newer. ``owing``: more was added to it than was paid."""
+    """One order as the shop knows it; every change makes it newer. ``owing``: more was added to it than was paid.
+    ``paid_minute`` is when it was paid, where the shop says so."""
 
     order_id: str
     source: str
@@ -64,6 +65,7 @@ class ShopOrder:
     cashback: int = 0
     minute: int = 0
     paid: bool = False
+    paid_minute: int | None = None
     owing: bool = False
     completed: bool = False
     cancelled: bool = False
@@ -82,6 +84,10 @@ class ShopOrder:
         """Tell of a refund; a shop that lists them in its orders' bodies sends one of those."""
         self.said.append(told(self.source, *bodies.refund(self, refund), self.minute))
 
+    def say_review(self, review_id: int) -> None:
+        """Tell that the customer reviewed it, which our own events alone can."""
+        self.said.append(told(EVENTS, *bodies.review(self, review_id), self.minute))
+
 
 def life(random: Random, order: ShopOrder, *, is_brief: bool) -> list[Told]:
     """Everything the shop says of one order from its creation on, in the order in which it happens; in brief it says
@@ -95,6 +101,7 @@ def life(random: Random, order: ShopOrder, *, is_brief: bool) -> list[Told]:
         return _cancelled(order)
     _later(random, order)
     order.paid = True
+    order.paid_minute = random.choice((None, order.minute))
     order.say("paid")
     changes: list[Callable[[Random, ShopOrder], None]] = []
     changes += [_refunded] * random.choice((0, 0, 1, 1, 2, 3))
@@ -105,6 +112,8 @@ def life(random: Random, order: ShopOrder, *, is_brief: bool) -> list[Told]:
         changes.append(_completed)
     if order.customer_id is None and random.random() < 0.15:
         changes.append(_named)
+    if order.source == EVENTS:
+        changes += [_reviewed] * random.choice((0, 0, 1, 2))
     random.shuffle(changes)
     for change in changes:
         _later(random, order)
@@ -151,6 +160,10 @@ def _refunded(random: Random, order: ShopOrder) -> None:
     order.say_refund(refund)
     if random.random() < 0.7:
         order.say("changed")
+
+
+def _reviewed(_random: Random, order: ShopOrder) -> None:
+    order.say_review(int(order.order_id) * 100 + len(order.said))
 
 
 def _refund_deleted(random: Random, order: ShopOrder) -> None:

@@ -17,6 +17,7 @@ from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, UnknownServiceError
 from botocore.loaders import Loader
+from botocore.parsers import ResponseParserError
 
 from dev.project import ROOT
 from trim_layer import OPERATIONS
@@ -59,10 +60,34 @@ CALLS: dict[tuple[str, str], dict[str, Any]] = {
     ("kms", "Decrypt"): {"CiphertextBlob": b"\x01\x02", "EncryptionContext": {"store": "a"}},
     ("ssm", "GetParameter"): {"Name": "/cashback/keys", "WithDecryption": True},
     ("ssm", "PutParameter"): {"Name": "/cashback/keys", "Value": "v", "Type": "SecureString"},
+    ("scheduler", "CreateSchedule"): {
+        "Name": "cashback-abc",
+        "GroupName": "cashback-tasks",
+        "ScheduleExpression": "at(2026-03-01T10:00:00)",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "ActionAfterCompletion": "DELETE",
+        "ClientToken": "cashback-abc",
+        "Target": {
+            "Arn": "arn:aws:sqs:eu-central-1:1:q",
+            "RoleArn": "arn:aws:iam::1:role/r",
+            "Input": "{}",
+            "DeadLetterConfig": {"Arn": "arn:aws:sqs:eu-central-1:1:dlq"},
+            "RetryPolicy": {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185},
+        },
+    },
+    ("sns", "Publish"): {"PhoneNumber": "+491701234567", "Message": "Grüße & <more>"},
+    ("sesv2", "SendEmail"): {
+        "FromEmailAddress": "shop@example.com",
+        "Destination": {"ToAddresses": ["anna@example.com"]},
+        "Content": {
+            "Simple": {"Subject": {"Data": "Hello", "Charset": "UTF-8"}, "Body": {"Text": {"Data": "Grüße"}}},
+        },
+    },
 }
 ITEM = {"pk": {"S": "a"}, "available": {"N": "1.50"}, "lines": {"B": "AAE="}}
 CAPACITY = {"TableName": "State", "CapacityUnits": 2.0, "Table": {"CapacityUnits": 2.0}}
-SUCCESSES: dict[tuple[str, str], dict[str, Any]] = {
+PUBLISHED = b"<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>"
+SUCCESSES: dict[tuple[str, str], dict[str, Any] | bytes] = {
     ("dynamodb", "GetItem"): {"Item": ITEM, "ConsumedCapacity": CAPACITY},
     ("dynamodb", "PutItem"): {"Attributes": ITEM},
     ("dynamodb", "Query"): {"Items": [ITEM], "Count": 1, "LastEvaluatedKey": KEY},
@@ -82,6 +107,9 @@ SUCCESSES: dict[tuple[str, str], dict[str, Any]] = {
     ("kms", "Decrypt"): {"Plaintext": "c2VjcmV0", "KeyId": "k"},
     ("ssm", "GetParameter"): {"Parameter": {"Name": "n", "Value": "v", "LastModifiedDate": 1.5}},
     ("ssm", "PutParameter"): {"Version": 1, "Tier": "Standard"},
+    ("scheduler", "CreateSchedule"): {"ScheduleArn": "arn:aws:scheduler:eu-central-1:1:schedule/cashback-tasks/abc"},
+    ("sns", "Publish"): PUBLISHED,
+    ("sesv2", "SendEmail"): {"MessageId": "m"},
 }
 ERRORS: dict[str, dict[str, Any]] = {
     "TransactionCanceledException": {
@@ -102,10 +130,11 @@ ERRORS: dict[str, dict[str, Any]] = {
     "InvalidCiphertextException": {"message": "no"},
     "UnheardOfException": {"message": "new"},
 }
-# What may come back for any operation: an error of some service, an error of no kind, or nothing that is JSON.
+# What may come back for any operation: an error of some service, in its own form or another's, or of no kind.
 FAILURES: dict[str, tuple[int, bytes]] = {
     **{name: (400, json.dumps({"__type": f"service#{name}", **body}).encode()) for name, body in ERRORS.items()},
     "InternalServerError": (500, b'{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError"}'),
+    "refused in XML": (400, b"<ErrorResponse><Error><Code>EndpointDisabled</Code></Error></ErrorResponse>"),
     "not JSON": (503, b"<html>Service Unavailable</html>"),
     "empty": (500, b""),
 }
@@ -189,7 +218,7 @@ def exchange(service: str, operation: str, data: Path | None, status: int, body:
     caller.meta.events.register_first("before-send", answer)
     try:
         result = caller._make_api_call(operation, CALLS[service, operation])
-    except BotoCoreError as error:
+    except (BotoCoreError, ResponseParserError) as error:
         result = [type(error).__name__, str(error)]
     except ClientError as error:
         result = [type(error).__name__, str(error), error.response]
@@ -214,7 +243,8 @@ def test_there_is_a_call_for_every_operation_that_is_kept() -> None:
 
 @pytest.mark.parametrize(("service", "operation"), CALLS)
 def test_a_trimmed_client_sends_and_reads_what_the_stock_one_does(layer: Path, service: str, operation: str) -> None:
-    answers = {"success": (200, json.dumps(SUCCESSES[service, operation]).encode()), **FAILURES}
+    said = SUCCESSES[service, operation]
+    answers = {"success": (200, said if isinstance(said, bytes) else json.dumps(said).encode()), **FAILURES}
     for name, (status, body) in answers.items():
         trimmed = exchange(service, operation, layer / "botocore" / "data", status, body)
         stock = exchange(service, operation, None, status, body)

@@ -22,7 +22,7 @@ from cashback.domain.products import Product
 from cashback.domain.redemption import redeemed_of
 from cashback.domain.settings import DEFAULTS, Clawback, Settings, parse_settings
 from cashback.domain.stores import StoreDocument, StoreRecord
-from cashback.domain.times import OLDEST
+from cashback.domain.times import OLDEST, Instant
 from cashback.edge.deps import make_books
 from cashback.services.change_settings import change_settings
 from cashback.services.commit import commit
@@ -94,13 +94,19 @@ def united(refunds: Iterable[Refund]) -> Mapping[str, Refund]:
 def news(
     about: Body | None = None, *refunds: Refund, order_id: str = ORDER, source: str = SOURCE, **marks: Any
 ) -> News:
-    """What one event says; ``marks`` are paid, completed, cancelled and began_at."""
+    """What one event says; ``marks`` are what else facts have."""
     return News(order_id, source, Facts(body=about, refunds=united(refunds), **marks))
 
 
-def paid(*lines: Line, refunds: Iterable[Refund] = (), order_id: str = ORDER, **more: Any) -> News:
+def paid(
+    *lines: Line,
+    refunds: Iterable[Refund] = (),
+    order_id: str = ORDER,
+    since: Mapping[str, Instant] = MappingProxyType({}),
+    **more: Any,
+) -> News:
     """A paid order of these lines."""
-    return news(body(*lines, **more), *refunds, order_id=order_id, paid=True)
+    return news(body(*lines, **more), *refunds, order_id=order_id, paid=True, since=since)
 
 
 def listing(*lines: Line, refunds: Iterable[Refund] = (), **more: Any) -> News:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
 
-from cashback.domain.facts import Body, Line, Refund, RefundLine
+from cashback.domain.facts import Body, Facts, Line, Refund, RefundLine
 from cashback.domain.money import Currency
-from cashback.domain.news import CustomerDeleted, CustomerNews, Ignored, ReviewNews
+from cashback.domain.news import CustomerDeleted, CustomerNews, Ignored
 from cashback.domain.orders import News, Status, Told
 from cashback.domain.rules import channel_of
 from cashback.domain.times import OLDEST
@@ -439,11 +439,77 @@ def test_a_customer_is_told_whole(kind: str, created: bool) -> None:
     assert tell(event(kind, customer={"customer_id": "7"})) == CustomerNews("7", at(5), created=created)
 
 
-def test_a_deleted_customer_and_a_review_are_news_of_their_own() -> None:
+def test_a_deleted_customer_is_news_of_its_own() -> None:
     assert tell(SAMPLES["customer.deleted"]) == CustomerDeleted("C-7", "2026-09-01T12:00:00.000000Z")
-    assert tell(SAMPLES["review.created"]) == ReviewNews("V-3", "A-1001", 5, "2026-03-08T19:45:00.000000Z")
+
+
+def test_a_review_is_news_of_its_order_and_its_rating_is_kept_by_nobody() -> None:
+    told = Facts(reviews={"V-3": "2026-03-08T19:45:00.000000Z"})
+    assert tell(SAMPLES["review.created"]) == News("A-1001", "events", told)
     unrated = event("review.created", review={"review_id": 3, "order_id": 1})
-    assert tell(unrated) == ReviewNews("3", "1", None, at(5))
+    assert tell(unrated) == News("1", "events", Facts(reviews={"3": at(5)}))
+    assert tell(event("review.created", review={"review_id": 3, "order_id": 1, "rating": 101})) == Ignored(
+        "rating_invalid"
+    )
+
+
+# When it happened
+
+
+@pytest.mark.parametrize(
+    ("kind", "since"),
+    [
+        ("order.created", {}),
+        ("order.paid", {"paid": "2026-03-01T09:31:10.000000Z"}),
+        ("order.completed", {"paid": "2026-03-01T09:31:10.000000Z", "completed": "2026-03-03T14:02:00.000000Z"}),
+        ("order.cancelled", {"cancelled": "2026-03-01T18:00:00.000000Z"}),
+        ("order.refunded", {}),
+    ],
+)
+def test_each_sample_says_since_when_it_is_so(kind: str, since: dict[str, str]) -> None:
+    assert dict(heard(SAMPLES[kind]).facts.since) == since
+
+
+@pytest.mark.parametrize(
+    ("kind", "about", "since"),
+    [
+        ("order.paid", {"paid_at": at(3)}, {"paid": at(3)}),
+        ("order.paid", {}, {"paid": at(9)}),
+        ("order.created", {}, {"paid": at(5)}),
+        ("order.completed", {}, {"paid": at(5), "completed": at(9)}),
+        ("order.completed", {"status": "completed"}, {"paid": at(5), "completed": at(9)}),
+        ("order.paid", {"status": "completed"}, {"paid": at(9), "completed": at(5)}),
+        ("order.cancelled", {"status": "cancelled"}, {"cancelled": at(9)}),
+        ("order.created", {"status": "cancelled"}, {"cancelled": at(5)}),
+        ("order.created", {"status": "created"}, {}),
+    ],
+)
+def test_what_happened_did_so_at_its_own_time_else_at_that_of_its_event_else_at_that_of_the_body(
+    kind: str, about: dict[str, Any], since: dict[str, str]
+) -> None:
+    assert dict(heard(event(kind, at(9), order=order(**about))).facts.since) == since
+
+
+def test_a_payment_told_with_a_cancellation_and_without_a_time_came_no_later() -> None:
+    early = event("order.cancelled", at(3), order=order())
+    assert dict(heard(early).facts.since) == {"paid": at(3), "cancelled": at(3)}
+    late = event("order.cancelled", at(9), order=order())
+    assert dict(heard(late).facts.since) == {"paid": at(5), "cancelled": at(9)}
+    timed = event("order.cancelled", at(3), order=order(paid_at=at(4)))
+    assert dict(heard(timed).facts.since) == {"paid": at(4), "cancelled": at(3)}
+
+
+def test_a_refund_that_names_nothing_but_the_orders_status_says_when_it_was_so_at_the_latest() -> None:
+    bare = {"order_id": "A-1", "status": "completed"}
+    assert dict(heard(of_refund({"refund_id": "9", "amount": "5.00"}, bare)).facts.since) == {
+        "paid": at(5),
+        "completed": at(5),
+    }
+    dated = {**bare, "updated_at": at(2)}
+    assert dict(heard(of_refund({"refund_id": "9", "amount": "5.00"}, dated)).facts.since) == {
+        "paid": at(2),
+        "completed": at(2),
+    }
 
 
 def test_the_headers_say_nothing() -> None:

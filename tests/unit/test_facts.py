@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from copy import replace
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -7,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cashback.domain.facts import SHIPPING, Body, Facts, Line, Refund, RefundLine, gone_shares
-from cashback.domain.times import instant, moment, parse_instant
+from cashback.domain.facts import SHIPPING, Body, Facts, Line, Refund, RefundLine, facts_of, gone_shares
+from cashback.domain.times import Instant, instant, moment, parse_instant
 from tests.unit.builders import at, body, line, refund, united, units
 
 line_ids = st.sampled_from(["1", "2", "3", "10"])
@@ -49,6 +50,8 @@ facts = st.builds(
     cancelled=st.booleans(),
     refunds=st.lists(refunds, max_size=3).map(united),
     began_at=st.sampled_from([None, at(0), at(1)]),
+    since=st.dictionaries(st.sampled_from(["paid", "completed", "cancelled"]), st.sampled_from([at(0), at(1), at(2)])),
+    reviews=st.dictionaries(st.sampled_from(["v1", "v2", "v10"]), st.sampled_from([at(0), at(1), at(2)])),
 )
 
 
@@ -87,6 +90,35 @@ def test_what_happened_stays_true_and_no_refund_is_forgotten(one: Facts, other: 
 @given(facts)
 def test_nothing_known_adds_nothing(one: Facts) -> None:
     assert Facts().merged(one) == one == one.merged(Facts())
+
+
+@given(st.lists(facts, min_size=1, max_size=4), st.randoms())
+def test_what_happened_did_so_at_the_earliest_time_told_whatever_came_first(told: list[Facts], random: Random) -> None:
+    def earliest(of: list[Mapping[str, Instant]]) -> dict[str, Instant]:
+        return {name: min(times[name] for times in of if name in times) for name in {key for one in of for key in one}}
+
+    known = Facts()
+    for each in random.sample(told, len(told)):
+        known = known.merged(each)
+    assert known.since == earliest([one.since for one in told])
+    assert known.reviews == earliest([one.reviews for one in told])
+
+
+def test_each_thing_that_happened_to_an_order_has_a_name_of_its_own() -> None:
+    assert facts_of(Facts()) == facts_of(Facts(began_at=at(1))) == ()
+    assert facts_of(Facts(paid=True, refunds=united([refund("7"), refund("5")]))) == ("paid", "ref:5", "ref:7")
+    whole = Facts(body=body(), paid=True, completed=True, cancelled=True, reviews={"5": at(1)})
+    assert facts_of(whole) == ("created", "paid", "completed", "cancelled", "rev:5")
+
+
+def test_a_refund_that_was_deleted_again_has_happened() -> None:
+    gone = listed(1, refund("r1", money=100)).merged(listed(2))
+    assert (set(gone.standing_refunds), facts_of(gone)) == (set(), ("created", "ref:r1"))
+
+
+@given(facts, facts)
+def test_what_has_happened_has_happened_for_ever(one: Facts, other: Facts) -> None:
+    assert set(facts_of(one)) | set(facts_of(other)) == set(facts_of(one.merged(other)))
 
 
 def test_an_older_body_never_undoes_a_newer_one() -> None:

@@ -224,7 +224,7 @@ def test_a_deleted_group_takes_no_members_also_where_it_goes_in_between() -> Non
     club = Club(3)
 
     def gone(index: int, operation: str) -> None:
-        if operation == "TransactWriteItems":
+        if operation in {"TransactWriteItems", "UpdateItem"}:
             club.dynamo.faults.before_call = None
             delete_group(club.groups, STORE, GROUP, NOW)
 
@@ -399,7 +399,7 @@ def test_a_change_and_new_members_at_once_lose_nothing() -> None:
     club = Club(3)
 
     def add(index: int, operation: str) -> None:
-        if operation == "TransactWriteItems":
+        if operation in {"TransactWriteItems", "UpdateItem"}:
             club.dynamo.faults.before_call = None
             club.add("c0", "c1")
 
@@ -412,7 +412,7 @@ def test_two_changes_at_once_both_stand() -> None:
     club = Club(0)
 
     def rename(index: int, operation: str) -> None:
-        if operation == "TransactWriteItems":
+        if operation in {"TransactWriteItems", "UpdateItem"}:
             club.dynamo.faults.before_call = None
             change_group(club.groups, STORE, GROUP, {"name": "New"}, NOW)
 

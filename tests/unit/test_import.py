@@ -65,7 +65,8 @@ def known(deployment: Deployment, store_id: str, order_id: str) -> dict[str, Any
     order = deployment.books.orders.get(store_id, order_id)
     assert order is not None
     timeless = {name: getattr(order, name) for name in Order.__struct_fields__ if name != "first_seen_at"}
-    return {**timeless, "history": [(step.status, step.reason, step.actor) for step in order.history]}
+    history = [(step.status, step.reason, step.actor) for step in order.history]
+    return {**timeless, "history": history, "recorded": set(order.recorded)}
 
 
 def outcomes(reply: Reply) -> list[tuple[str, str]]:

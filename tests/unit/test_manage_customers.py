@@ -127,6 +127,19 @@ def test_a_registration_is_said_in_the_body_and_is_part_of_it(
     made = make(deployment, admin, body).expect(201)
     assert "registered" not in made
     assert make(deployment, admin, {**body, "registered": not registered}).code == "already_exists"
+    known = deployment.books.customers.get("demo", "c")
+    assert known is not None
+    assert known.registered_at == (known.created_at if registered else None)
+
+
+def test_a_registration_stays_when_a_person_who_was_erased_is_made_anew(deployment: Deployment, admin: str) -> None:
+    for customer_id, before, after in (("a", True, True), ("b", False, True), ("c", True, False)):
+        made = [make(deployment, admin, {"customer_id": customer_id, "registered": before}).expect(201)]
+        deployment.call("DELETE", f"{CUSTOMERS}/{customer_id}", key=admin).expect(204)
+        made.append(make(deployment, admin, {"customer_id": customer_id, "registered": after}).expect(201))
+        known = deployment.books.customers.get("demo", customer_id)
+        assert known is not None
+        assert known.registered_at == (made[0]["created_at"] if before else made[1]["updated_at"])
 
 
 @pytest.mark.parametrize(

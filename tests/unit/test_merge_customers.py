@@ -216,6 +216,43 @@ def test_an_order_that_is_counted_while_customers_are_merged_counts_at_the_kept_
     assert (shop.accounts[CUSTOMER].total_spent, shop.accounts[CUSTOMER].orders_count) == (700, 1)
 
 
+@pytest.mark.parametrize("theirs", [None, 5, 20, 10])
+@pytest.mark.parametrize("ours", [None, 10])
+def test_the_newest_order_known_is_that_of_both(ours: int | None, theirs: int | None) -> None:
+    shop = Shop()
+    for customer_id, second in ((CUSTOMER, ours), (OTHER, theirs)):
+        tell(shop, customer_id)
+        if second is not None:
+            assert shop.books.customers.note_newest_order(STORE, customer_id, f"o{customer_id}", at(second))
+    merge(shop)
+    known = [(at(second), f"o{one}") for one, second in ((CUSTOMER, ours), (OTHER, theirs)) if second is not None]
+    latest = max((when for when, _ in known), default=None)
+    order_id = next((order_id for when, order_id in known if when == latest), None)
+    assert (shop.account.newest_order_at, shop.account.newest_order_id) == (latest, order_id)
+
+
+@pytest.mark.parametrize("customer_id", [CUSTOMER, OTHER])
+@pytest.mark.parametrize("before", [None, 10])
+def test_a_newest_order_that_is_noted_while_customers_are_merged_is_not_lost(
+    customer_id: str, before: int | None
+) -> None:
+    shop = Shop()
+    for one in (CUSTOMER, OTHER):
+        tell(shop, one)
+    if before is not None:
+        assert shop.books.customers.note_newest_order(STORE, OTHER, "before", at(before))
+    acts = iter([at(20)])
+
+    def meanwhile() -> None:
+        for when in acts:
+            assert shop.books.customers.note_newest_order(STORE, customer_id, "meanwhile", when)
+
+    with shop.before_writes(meanwhile):
+        merge(shop)
+    assert (shop.account.newest_order_at, shop.account.newest_order_id) == (at(20), "meanwhile")
+    assert shop.accounts[OTHER].merged_into == CUSTOMER
+
+
 def test_customers_who_keep_changing_send_the_news_back_to_the_queue() -> None:
     shop = Shop()
     for customer_id in (CUSTOMER, OTHER):

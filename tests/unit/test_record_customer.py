@@ -8,7 +8,7 @@ from cashback.domain.contacts import contacts_of
 from cashback.domain.customers import MOST_GIVEN_UP, Profile, profile_of
 from cashback.domain.errors import Busy
 from cashback.domain.news import CustomerNews
-from cashback.services.record_customer import create_customer
+from cashback.services.record_customer import Recorded, create_customer, record_customer
 from tests.unit.builders import CUSTOMER, NOW, STORE, Shop, at, line, paid
 from tests.unit.people import ADA, LATER, OTHER, erase, merge, owners, profile, tell
 
@@ -155,3 +155,124 @@ def test_an_order_fills_neither_a_tombstone_nor_a_marker() -> None:
         shop.hear(paid(line(), order_id=f"o{customer_id}", customer_id=customer_id))
         assert profile(shop, customer_id).name is None
     assert shop.account.available == 1_000
+
+
+# ---- when they registered
+
+
+def test_a_registration_is_dated_by_our_clock_when_it_is_first_told_and_stays() -> None:
+    shop = Shop()
+    tell(shop, name="Ada")
+    assert profile(shop).registered_at is None
+    heard(shop, at(10), second=1, created=True)
+    assert profile(shop).registered_at == at(10)
+    for second, created in ((2, False), (3, True), (3, True)):
+        heard(shop, at(20), second=second, created=created)
+    assert profile(shop).registered_at == at(10)
+
+
+@pytest.mark.parametrize("second", [0, 5])
+def test_a_registration_is_heard_also_where_newer_news_were_heard_before(second: int) -> None:
+    shop = Shop()
+    tell(shop, second=5, name="Ada", tags=("vip",))
+    assert heard(shop, at(10), second=second, created=True).changed
+    assert not heard(shop, at(20), second=second, created=True).changed
+    known = profile(shop)
+    assert (known.registered_at, known.name, known.tags, known.updated_at) == (at(10), "Ada", ("vip",), at(5))
+
+
+def test_a_registration_outlives_an_erasure_and_is_told_of_no_tombstone() -> None:
+    shop = Shop()
+    heard(shop, at(10), created=True)
+    tell(shop, OTHER)
+    for customer_id in (CUSTOMER, OTHER):
+        erase(shop, customer_id, second=100)
+        heard(shop, at(200), customer_id, second=50, created=True)
+    assert [profile(shop, one).registered_at for one in (CUSTOMER, OTHER)] == [at(10), None]
+    for customer_id in (CUSTOMER, OTHER):
+        heard(shop, at(300), customer_id, second=200, created=True)
+    assert [profile(shop, one).registered_at for one in (CUSTOMER, OTHER)] == [at(10), at(300)]
+
+
+def test_in_a_merge_everybody_keeps_their_own_registration() -> None:
+    shop = Shop()
+    tell(shop)
+    heard(shop, at(10), OTHER, created=True)
+    merge(shop)
+    assert [profile(shop, one).registered_at for one in (CUSTOMER, OTHER)] == [None, at(10)]
+    heard(shop, at(20), OTHER, second=50, created=True)
+    heard(shop, at(30), second=50, created=True)
+    assert [profile(shop, one).registered_at for one in (CUSTOMER, OTHER)] == [at(30), at(10)]
+
+
+def test_an_order_registers_nobody() -> None:
+    shop = Shop()
+    shop.hear(paid(line()))
+    assert profile(shop).registered_at is None
+
+
+def heard(shop: Shop, now: str, customer_id: str = CUSTOMER, second: int = 0, *, created: bool) -> Recorded:
+    """What the worker does at a time with news of a registration, or with other news."""
+    return record_customer(shop.books, STORE, CustomerNews(customer_id, at(second), created=created), now)
+
+
+# ---- birthdays
+
+
+@pytest.mark.parametrize("birthday", ["1988-02-29", "--02-29"])
+def test_whose_birthday_is_on_a_day_is_found_by_month_and_day(birthday: str) -> None:
+    shop = Shop()
+    tell(shop, "a%23b", birthday=birthday)
+    tell(shop, OTHER, birthday="1988-02-28")
+    tell(shop)
+    assert list(shop.books.customers.born_on(STORE, "02-29")) == ["a%23b"]
+    assert list(shop.books.customers.born_on("other", "02-29")) == []
+    tell(shop, "a%23b", second=1, birthday="1988-03-01")
+    assert list(shop.books.customers.born_on(STORE, "02-29")) == []
+    assert list(shop.books.customers.born_on(STORE, "03-01")) == ["a%23b"]
+    tell(shop, "a%23b", second=2)
+    assert list(shop.books.customers.born_on(STORE, "03-01")) == []
+
+
+def test_who_is_erased_or_merged_has_no_birthday() -> None:
+    shop = Shop()
+    for customer_id in (CUSTOMER, OTHER, "7003"):
+        tell(shop, customer_id, birthday="--05-17")
+    merge(shop)
+    erase(shop, "7003")
+    assert list(shop.books.customers.born_on(STORE, "05-17")) == [CUSTOMER]
+
+
+# ---- the newest order
+
+
+def newest(shop: Shop, customer_id: str = CUSTOMER) -> tuple[str | None, str | None]:
+    account = shop.books.ledger.account(STORE, customer_id)
+    return account.newest_order_id, account.newest_order_at
+
+
+def noted(shop: Shop, order_id: str, second: int, customer_id: str = CUSTOMER) -> bool:
+    return shop.books.customers.note_newest_order(STORE, customer_id, order_id, at(second))
+
+
+def test_an_account_notes_its_newest_order_and_no_older_one() -> None:
+    shop = Shop()
+    tell(shop)
+    assert newest(shop) == (None, None)
+    for order_id, second in (("a", 5), ("b", 9), ("c", 7), ("d", 9)):
+        before = shop.dynamo.faults.calls
+        assert noted(shop, order_id, second)
+        assert shop.dynamo.faults.calls - before == 1
+    assert newest(shop) == ("b", at(9))
+    assert shop.account.version == 0
+
+
+def test_a_newest_order_is_noted_at_no_account_that_is_missing_or_merged() -> None:
+    shop = Shop()
+    assert not noted(shop, "a", 5)
+    assert shop.accounts == {}
+    for customer_id in (CUSTOMER, OTHER):
+        tell(shop, customer_id)
+    merge(shop)
+    assert not noted(shop, "a", 5, OTHER)
+    assert newest(shop, OTHER) == (None, None)

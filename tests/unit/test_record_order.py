@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from cashback.domain.errors import Busy
-from cashback.domain.facts import Refund
+from cashback.domain.facts import Facts, Refund
 from cashback.domain.news import CustomerNews
 from cashback.domain.orders import News, Status
+from cashback.domain.settings import Settings
 from cashback.services.record_customer import record_customer
-from cashback.services.record_order import DECISIONS
+from cashback.services.record_order import DECISIONS, record_order
 from tests.unit import builders
-from tests.unit.builders import CUSTOMER, NOW, STORE, Shop, line, news, units
+from tests.unit.builders import CUSTOMER, NOW, ORDER, STORE, Shop, at, body, line, news, units
 
 
 def paid(**more: Any) -> News:
@@ -151,3 +152,138 @@ def test_old_news_of_a_customer_change_nothing(shop: Shop) -> None:
     profile = shop.books.customers.get(STORE, CUSTOMER)
     assert profile is not None
     assert profile.name == "day 2"
+
+
+# ---- when it was recorded
+
+
+def record(shop: Shop, told: News, now: str) -> None:
+    record_order(shop.books, shop.settings, told, now)
+
+
+def test_what_first_happened_is_recorded_when_we_heard_it_and_never_again(shop: Shop) -> None:
+    record(shop, news(body(line("l", 10_000, quantity=2))), at(10))
+    record(shop, refunded(), at(11))
+    record(shop, paid(second=5), at(12))
+    record(shop, news(None, completed=True), at(13))
+    record(shop, replace(paid(second=3), facts=Facts(reviews={"v": at(1)})), at(14))
+    record(shop, news(None, cancelled=True), at(15))
+    heard = {"created": at(10), "ref:r": at(11), "paid": at(12), "completed": at(13), "rev:v": at(14)}
+    assert shop.order.recorded == {**heard, "cancelled": at(15)}
+    for again in (paid(second=9), refunded(amount=6_000), news(None, cancelled=True, since={"cancelled": at(0)})):
+        record(shop, again, at(20))
+    assert shop.order.recorded == {**heard, "cancelled": at(15)}
+
+
+def test_an_order_that_failed_has_recorded_what_it_kept(shop: Shop) -> None:
+    shop.fail(paid(), "busy")
+    assert shop.order.recorded == dict.fromkeys(("created", "paid"), NOW)
+
+
+def test_news_of_another_source_record_nothing(shop: Shop) -> None:
+    record(shop, paid(), at(10))
+    record(shop, replace(refunded(), source="woocommerce"), at(11))
+    assert shop.order.recorded == dict.fromkeys(("created", "paid"), at(10))
+
+
+def test_what_older_code_recorded_was_recorded_no_later_than_the_order_was_seen(shop: Shop) -> None:
+    record(shop, paid(), at(10))
+    untimed = replace(shop.order, recorded={}, rev=shop.order.rev + 1)
+    assert shop.books.orders.save(STORE, untimed) is None
+    record(shop, refunded(), at(20))
+    assert shop.order.recorded == {"created": at(10), "paid": at(10), "ref:r": at(20)}
+
+
+@pytest.mark.parametrize("told", [Facts(reviews={"v": at(1)}), Facts(paid=True, since={"paid": at(1)})])
+def test_a_review_or_an_earlier_time_is_recorded_and_decides_nothing_anew(shop: Shop, told: Facts) -> None:
+    shop.hear(paid(since={"paid": at(9)}, paid=True))
+    shop.change(cashback_enabled=False)
+    shop.hear(builders.paid(line("l", 10_000, quantity=2), line("m", 5_000), second=1, paid=True))
+    shop.change(cashback_enabled=True)
+    assert shop.hear(News(ORDER, builders.SOURCE, told)) is not None
+    assert shop.hear(News(ORDER, builders.SOURCE, told)) is None
+    assert shop.order.facts.since["paid"] == (at(9) if told.reviews else at(1))
+    assert set(shop.order.facts.reviews) == set(told.reviews)
+    assert shop.account.available == 1_000, "what was added while cashback was off waits for a person, or newer news"
+
+
+def test_a_review_of_an_order_that_is_not_known_yet_waits_for_it(shop: Shop) -> None:
+    shop.hear(News(ORDER, builders.SOURCE, Facts(reviews={"v": at(1)})))
+    assert (shop.order.status, shop.order.customer_id, list(shop.order.recorded)) == (Status.AWAITING, None, ["rev:v"])
+    shop.hear(paid())
+    assert (shop.account.available, set(shop.order.recorded)) == (1_000, {"created", "paid", "rev:v"})
+
+
+# ---- which order of its customer it is
+
+
+class Counting(Shop):
+    """A shop whose scenarios ask which order of its customer each is."""
+
+    @property
+    def settings(self) -> Settings:
+        return replace(super().settings, numbers_orders=True)
+
+
+def numbers(shop: Shop) -> dict[str, int | None]:
+    return {order_id: order.number for order_id, order in shop.orders.items()}
+
+
+def test_an_order_is_numbered_when_body_and_customer_are_known_and_never_again() -> None:
+    shop = Counting()
+    shop.hear(paid(order_id="a"))
+    shop.hear(news(None, Refund("r", (units("l"),)), order_id="c"))
+    shop.hear(news(body(line()), order_id="b"))
+    assert numbers(shop) == {"a": 1, "b": 2, "c": None}
+    shop.hear(paid(order_id="c"))
+    shop.hear(paid(order_id="b", second=1))
+    shop.hear(paid(order_id="a", second=1))
+    assert numbers(shop) == {"a": 1, "b": 2, "c": 2}, "an order is counted once it is paid"
+    shop.hear(paid(order_id="d"))
+    assert numbers(shop)["d"] == 4
+
+
+def test_a_guests_order_is_numbered_when_it_is_claimed() -> None:
+    shop = Counting()
+    shop.hear(paid(order_id="a"))
+    shop.hear(replace(paid(order_id="b", customer_id=None), contacts=frozenset({"email:ada@example.com"})))
+    assert numbers(shop) == {"a": 1, "b": None}
+    shop.verify("email:ada@example.com")
+    shop.settle("b")
+    assert numbers(shop) == {"a": 1, "b": 2}
+
+
+def test_an_order_that_was_counted_before_the_store_asked_is_among_those_counted() -> None:
+    shop = Shop()
+    for order_id in "ab":
+        shop.hear(paid(order_id=order_id))
+    assert numbers(shop) == {"a": None, "b": None}
+    asking = replace(shop.settings, numbers_orders=True)
+    record_order(shop.books, asking, replace(refunded(), order_id="b"), NOW)
+    assert numbers(shop) == {"a": None, "b": 2}
+
+
+def test_an_order_that_is_processed_by_hand_is_numbered_then() -> None:
+    shop = Counting(cashback_enabled=False)
+    shop.fail(paid(), "busy")
+    assert numbers(shop) == {ORDER: None}
+    shop.change(cashback_enabled=True)
+    shop.process()
+    assert numbers(shop) == {ORDER: 1}
+
+
+@pytest.mark.parametrize("tiers", [[], [{"name": "gold", "min_spent": "10", "rate": "0.2"}]])
+def test_a_number_costs_one_read_once_and_none_where_the_account_is_read_anyway(tiers: list[dict[str, str]]) -> None:
+    def calls(shop: Shop, told: News) -> int:
+        before = shop.dynamo.faults.calls
+        record_order(shop.books, settings, told, NOW)
+        return shop.dynamo.faults.calls - before
+
+    costs = []
+    for numbers_orders in (False, True):
+        shop = Shop(tiers=tiers)
+        shop.hear(paid(order_id="a"))
+        settings = replace(shop.settings, numbers_orders=numbers_orders)
+        costs.append([calls(shop, paid()), calls(shop, paid())])
+    assert costs[1][0] - costs[0][0] == (0 if tiers else 1)
+    assert costs[1][1] == costs[0][1] == 1

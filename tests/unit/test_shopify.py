@@ -166,6 +166,26 @@ def test_completed_means_fulfilled() -> None:
     assert not heard(order(fulfillment_status="partial"), "orders/fulfilled").facts.completed
 
 
+CANCELLED = {"cancelled_at": "2026-03-01T10:00:00+01:00"}
+AT_EIGHT, AT_NINE = "2026-03-01T08:00:00.000000Z", "2026-03-01T09:00:00.000000Z"
+
+
+@pytest.mark.parametrize(
+    ("about", "since"),
+    [
+        ({"financial_status": "pending"}, {}),
+        ({}, {"paid": AT_EIGHT}),
+        ({"fulfillment_status": "fulfilled"}, {"paid": AT_EIGHT, "completed": AT_EIGHT}),
+        ({"financial_status": "voided"}, {"cancelled": AT_EIGHT}),
+        ({**CANCELLED, "financial_status": "voided"}, {"cancelled": AT_NINE}),
+        (CANCELLED, {"paid": AT_EIGHT, "cancelled": AT_NINE}),
+        ({**CANCELLED, "updated_at": "2026-03-01T09:30:00Z"}, {"paid": AT_NINE, "cancelled": AT_NINE}),
+    ],
+)
+def test_what_happened_did_so_at_the_latest_when_the_body_says_it(about: dict[str, Any], since: dict[str, str]) -> None:
+    assert dict(heard(order(**about)).facts.since) == since
+
+
 def test_times_are_instants() -> None:
     body = body_of(order())
     assert (body.updated_at, body.created_at) == ("2026-03-01T08:00:00.000000Z", "2026-03-01T08:00:00.000000Z")

@@ -62,6 +62,7 @@ def test_the_other_samples() -> None:
     assert cancelled.paid
     assert cancelled.body is not None
     assert {line.current_quantity for line in cancelled.body.lines} == {0}
+    assert dict(cancelled.since) == dict.fromkeys(("paid", "cancelled"), "2026-02-06T08:00:11.000000Z")
     told = normalise("customers/create", sample("customer_create"), STORE)
     assert isinstance(told, CustomerNews)
     assert (told.customer_id, told.created, told.email_verified) == ("9007199254740993", True, False)

@@ -284,7 +284,7 @@ def test_a_guest_s_order_is_settled_with_the_settings_of_its_store(
 
 def test_a_kind_that_only_newer_code_knows_is_a_failure(deployment: Deployment) -> None:
     with pytest.raises(ValueError, match="kind"):
-        sweep.settle_due(deployment.books, deps.api_keys(), deps.job_books, DueThing(NOW, STORE, "task", "1"), NOW)
+        sweep.settle_due(deployment.books, deps.api_keys(), deps.job_books, DueThing(NOW, STORE, "tomorrow", "1"), NOW)
 
 
 def test_the_function_settles_what_is_due_until_its_time_is_up(

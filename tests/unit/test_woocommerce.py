@@ -167,6 +167,29 @@ def test_the_status_says_what_happened(status: object, paid: bool, completed: bo
     assert (facts.paid, facts.completed, facts.cancelled) == (paid, completed, cancelled)
 
 
+PAID_AT, DONE_AT = {"date_paid_gmt": "2026-03-01T07:00:00"}, {"date_completed_gmt": "2026-03-01T07:30:00"}
+
+
+@pytest.mark.parametrize(
+    ("status", "dates", "since"),
+    [
+        ("pending", PAID_AT, {}),
+        ("processing", {}, {"paid": "2026-03-01T08:01:00.000000Z"}),
+        ("processing", {**PAID_AT, **DONE_AT}, {"paid": "2026-03-01T07:00:00.000000Z"}),
+        ("processing", {"date_paid_gmt": "-0001-11-30T00:00:00"}, {"paid": "2026-03-01T08:01:00.000000Z"}),
+        ("refunded", PAID_AT, {"paid": "2026-03-01T07:00:00.000000Z"}),
+        ("completed", PAID_AT, {"paid": "2026-03-01T07:00:00.000000Z", "completed": "2026-03-01T08:01:00.000000Z"}),
+        ("completed", DONE_AT, {"paid": "2026-03-01T08:01:00.000000Z", "completed": "2026-03-01T07:30:00.000000Z"}),
+        ("cancelled", PAID_AT, {"cancelled": "2026-03-01T08:01:00.000000Z"}),
+    ],
+)
+def test_what_happened_did_so_at_its_own_time_else_at_the_latest_when_the_body_says_it(
+    status: str, dates: dict[str, str], since: dict[str, str]
+) -> None:
+    told = order(status=status, date_modified_gmt="2026-03-01T08:01:00", **dates)
+    assert dict(heard(told).facts.since) == since
+
+
 def test_times_are_those_of_greenwich() -> None:
     body = body_of(order(date_modified="2026-03-01T09:01:00", date_created="2026-03-01T09:00:00"))
     assert (body.updated_at, body.created_at) == ("2026-03-01T08:01:00.000000Z", "2026-03-01T08:00:00.000000Z")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cashback.adapters.queues import encode
+from cashback.domain.facts import Facts
 from cashback.domain.news import Delivery
 from cashback.domain.times import OLDEST
 from dev.project import ROOT
@@ -28,28 +29,30 @@ def record(source: str, body: bytes, topic: str = "customer.deleted", received_a
     }
 
 
-@pytest.mark.parametrize(
-    ("source", "sample", "reason", "subject"),
-    [
-        ("woocommerce", None, "erase_unsigned", {}),
-        ("events", "events/review_created", "review_unsupported", {"review": "V-3", "order": "A-1001"}),
-    ],
-)
 def test_what_cannot_be_acted_on_is_logged_with_a_reason_and_changes_nothing(
-    deployment: Deployment,
-    capsys: pytest.CaptureFixture[str],
-    source: str,
-    sample: str | None,
-    reason: str,
-    subject: dict[str, str],
+    deployment: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
     deployment.create_store()
     before = deployment.everything()
-    said, counted = work(capsys, source, body_of(sample) if sample else b'{"id": 7}')
-    ids = {"store": "demo", "source": source, "delivery": "d-1", **subject}
-    assert said == {**said, "event": "event_ignored", "reason": reason, **ids}
-    assert (counted["reason"], counted["EventsIgnored"]) == (reason, 1)
+    said, counted = work(capsys, "woocommerce", b'{"id": 7}')
+    ids = {"store": "demo", "source": "woocommerce", "delivery": "d-1"}
+    assert said == {**said, "event": "event_ignored", "reason": "erase_unsigned", **ids}
+    assert (counted["reason"], counted["EventsIgnored"]) == ("erase_unsigned", 1)
     assert deployment.everything() == before
+
+
+def test_a_review_is_recorded_on_its_order_also_where_that_is_not_known_yet(
+    deployment: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployment.create_store()
+    said, _ = work(capsys, "events", body_of("events/review_created"))
+    assert (said["event"], said["order"], said["status"]) == ("order_recorded", "A-1001", "awaiting")
+    order = deployment.books.orders.get("demo", "A-1001")
+    assert order is not None
+    assert order.facts == Facts(reviews={"V-3": "2026-03-08T19:45:00.000000Z"})
+    assert list(order.recorded) == ["rev:V-3"]
+    (again,) = work(capsys, "events", body_of("events/review_created"))
+    assert again["event"] == "event_unchanged"
 
 
 def tell(capsys: pytest.CaptureFixture[str], topic: str, name: str, received_at: str = NOW) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 from cashback.domain import causes
 from cashback.domain.additions import added, earned_later, has_more
 from cashback.domain.clawback import claw, target_of, with_refunds_handled
-from cashback.domain.facts import Body
+from cashback.domain.facts import Body, Facts
 from cashback.domain.ledger import Entry, Figures, Kind, payload_hash
 from cashback.domain.lookups import Known, earns, lookup_of, owner
 from cashback.domain.money import round_half_up
@@ -66,6 +66,8 @@ def hear(order: Order | None, news: News, settings: Settings, known: Known, now:
     facts = before.facts.merged(news.facts)
     if order is not None and facts == order.facts and not _may_change(order):
         return None
+    if order is not None and _tells_times_only(facts, order) and not _may_change(order):
+        return Decision(stepped(replace(order, facts=facts), order, now, actor))
     heard = replace(before, facts=facts, customer_id=owner(order, facts, known.claimants))
     decision = decide(heard, settings, known, now, actor)
     if decision.order == order and not decision.entries:
@@ -103,6 +105,7 @@ def decide(
 
     What was paid with cashback comes back before anything else is taken, and is taken after all else was given.
     """
+    order = replace(order, number=_number(order, known))
     change = redeemed_of(order, order.facts) - order.redeemed
     sees = order.status in AWARDED or change != 0
     purse = Purse(settings.clawback, known.account if sees else None)
@@ -123,6 +126,16 @@ def decide(
 def _may_change(order: Order) -> bool:
     """Tell whether an order whose facts are unchanged may be decided otherwise: by a retry, or by what became known."""
     return order.status in {Status.FAILED, Status.AWAITING_CUSTOMER} or order.unresolved
+
+
+def _tells_times_only(facts: Facts, order: Order) -> bool:
+    """Tell whether nothing that cashback depends on is new: to be told again, and earlier, decides nothing anew."""
+    return replace(facts, since=order.facts.since, reviews=order.facts.reviews) == order.facts
+
+
+def _number(order: Order, known: Known) -> int | None:
+    """Which order of its customer it is, where that was looked up; it is among those counted once it is counted."""
+    return order.number if known.orders_count is None else known.orders_count + (not order.counted)
 
 
 def _settle(

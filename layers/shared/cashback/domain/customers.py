@@ -27,7 +27,8 @@ class Profile(Struct, frozen=True):
     over in merges. ``given_up`` are those that stood so last, and do no longer: guests' orders may wait for just that,
     and the delivery that took them away may have been cut off before it looked. ``rev`` counts the writes; each stands
     only over the one it was made from. ``push_endpoint`` and ``asked_hash`` (keyed, of the request that the API made
-    this customer of) no shop knows of, and none changes.
+    this customer of) no shop knows of, and none changes. ``registered_at`` is when their registration was first told,
+    by our clock: it stays for ever, whatever becomes of the person.
 
     ``erased_at``: a tombstone, without personal data, which only a strictly newer customer event opens anew.
     ``merged_into``: a marker, without personal data, which nothing ever fills.
@@ -49,6 +50,7 @@ class Profile(Struct, frozen=True):
     given_up: tuple[str, ...] = ()
     erased_at: Instant | None = None
     merged_into: str | None = None
+    registered_at: Instant | None = None
     rev: int = 1
 
     @property
@@ -66,14 +68,22 @@ class Profile(Struct, frozen=True):
         """What the person is said to be reached by: enough to find them, not to act for them."""
         return contacts_of(self.email, self.phone) - self.verified
 
+    @property
+    def celebrated_on(self) -> str | None:
+        """Month and day of the birthday, as in ``02-29``; None where it is unknown, as of all who are gone."""
+        return self.birthday[-len("mm-dd") :] if self.birthday else None
+
 
 def profile_of(news: CustomerNews, known: Profile | None, now: Instant) -> Profile:
     """Return the profile once these news are heard: the newest win as a whole, but for tags they say nothing of.
 
     Of news of one moment each field that one of them leaves open is filled by the other, and where they differ the one
-    that sorts last stays: so their order does not matter. A tombstone is opened by strictly newer news alone, a marker
-    by none.
+    that sorts last stays: so their order does not matter. A registration is heard also where the rest is old. A
+    tombstone is opened by strictly newer news alone, a marker by none.
     """
+    registered_at = known.registered_at if known else None
+    if registered_at is None and news.created:
+        registered_at = now
     told = Profile(
         customer_id=news.customer_id,
         updated_at=news.occurred_at,
@@ -88,13 +98,16 @@ def profile_of(news: CustomerNews, known: Profile | None, now: Instant) -> Profi
         push_endpoint=known.push_endpoint if known else None,
         asked_hash=known.asked_hash if known else None,
         contacts=known.contacts if known else (),
+        registered_at=registered_at,
         rev=known.rev if known else 1,
     )
     if known is None:
         return told
     shut = known.merged_into is not None or (known.erased_at is not None and known.erased_at >= told.updated_at)
-    if shut or known.updated_at > told.updated_at:
+    if shut:
         return known
+    if known.updated_at > told.updated_at:
+        return replace(known, registered_at=registered_at)
     if known.updated_at < told.updated_at:
         return replace(told, tags=known.tags) if news.tags is None else told
     return Profile(**{name: _filled(getattr(known, name), getattr(told, name)) for name in Profile.__struct_fields__})
@@ -135,14 +148,12 @@ def tombstone_of(known: Profile, at: Instant) -> Profile:
     given up are to be forgotten too, once orders were looked for.
     """
     erased_at = max(at, known.updated_at, known.erased_at or at)
-    bare = Profile(known.customer_id, erased_at, known.created_at, erased_at=erased_at, rev=known.rev)
-    return remembering(bare, known)
+    return remembering(replace(_bare(known), updated_at=erased_at, erased_at=erased_at), known)
 
 
 def marker_of(known: Profile, into: str) -> Profile:
     """Return what is left of an id whose person is another customer now."""
-    bare = Profile(known.customer_id, known.updated_at, known.created_at, merged_into=into, rev=known.rev)
-    return remembering(bare, known)
+    return remembering(replace(_bare(known), merged_into=into), known)
 
 
 def heir_of(kept: Profile, merged: Profile) -> Profile:
@@ -155,6 +166,12 @@ def heir_of(kept: Profile, merged: Profile) -> Profile:
     own = set(kept.contacts)
     room = max(0, MOST_CONTACTS - len(own))
     return replace(kept, contacts=tuple(sorted(own.union(sorted(set(merged.contacts) - own)[:room]))))
+
+
+def _bare(known: Profile) -> Profile:
+    """A profile without the person."""
+    kept = ("customer_id", "updated_at", "created_at", "registered_at", "rev")
+    return Profile(**{name: getattr(known, name) for name in kept})
 
 
 def _filled(mine: Any, theirs: Any) -> Any:

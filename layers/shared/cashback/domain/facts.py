@@ -118,6 +118,9 @@ class Facts(Struct, frozen=True, omit_defaults=True):
     the order was created, where its bodies do not say so and an event of its own does; the earliest told.
     ``paid_body`` is the newest body that was paid at its moment, where the newest of all was not: an edit may add what
     is still to be paid.
+
+    ``since`` is when the shop says that each of ``paid``, ``completed`` and ``cancelled`` became true, ``reviews`` when
+    each of the customer's reviews of it was left: the earliest told. No cashback depends on these two.
     """
 
     body: Body | None = None
@@ -127,6 +130,8 @@ class Facts(Struct, frozen=True, omit_defaults=True):
     cancelled: bool = False
     refunds: Mapping[str, Refund] = {}
     began_at: Instant | None = None
+    since: Mapping[str, Instant] = {}
+    reviews: Mapping[str, Instant] = {}
 
     @property
     def created_at(self) -> Instant | None:
@@ -169,6 +174,8 @@ class Facts(Struct, frozen=True, omit_defaults=True):
             cancelled=self.cancelled or news.cancelled,
             refunds=refunds,
             began_at=min((told for told in (self.began_at, news.began_at) if told), default=None),
+            since=_earliest(self.since, news.since),
+            reviews=_earliest(self.reviews, news.reviews),
         )
 
     @property
@@ -191,6 +198,17 @@ class Facts(Struct, frozen=True, omit_defaults=True):
             all_refunds=self.standing_refunds.values(),
             paid_total=paid.paid_total,
         )
+
+
+def facts_of(facts: Facts) -> tuple[str, ...]:
+    """Name what happened to an order, each thing once and for ever: what scenarios may wait for.
+
+    A refund that was deleted again happened too.
+    """
+    marks = {"created": facts.body, "paid": facts.paid, "completed": facts.completed, "cancelled": facts.cancelled}
+    happened = [name for name, is_told in marks.items() if is_told]
+    refunds = (f"ref:{refund_id}" for refund_id in sorted(facts.refunds))
+    return (*happened, *refunds, *(f"rev:{review_id}" for review_id in sorted(facts.reviews)))
 
 
 def gone_shares(
@@ -234,6 +252,11 @@ def gone_shares(
         line_id: share if share == 1 else min(max(share + everywhere, Fraction(0)), Fraction(1))
         for line_id, share in shares.items()
     }
+
+
+def _earliest(mine: Mapping[str, Instant], theirs: Mapping[str, Instant]) -> Mapping[str, Instant]:
+    """Unite times by name; of two of one name the earlier."""
+    return {name: min(at[name] for at in (mine, theirs) if name in at) for name in mine.keys() | theirs.keys()}
 
 
 def _line_share(line: Line, refunded: list[RefundLine], explained: int) -> Fraction:

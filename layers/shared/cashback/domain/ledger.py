@@ -92,7 +92,8 @@ class Entry(Struct, frozen=True):
 class Account(Struct, frozen=True):
     """A customer's balance and figures. ``available + reserved == credited - debited``, always.
 
-    ``merged_hops`` is the length of the longest chain of merged customers that ends here.
+    ``merged_hops`` is the length of the longest chain of merged customers that ends here. The newest order, and when it
+    was created, is known only where scenarios ask for it.
     """
 
     customer_id: str
@@ -106,6 +107,8 @@ class Account(Struct, frozen=True):
     total_spent: int = 0
     first_order_at: Instant | None = None
     last_order_at: Instant | None = None
+    newest_order_id: str | None = None
+    newest_order_at: Instant | None = None
     created_at: Instant = ""
     erased_at: Instant | None = None
     merged_into: str | None = None
@@ -116,12 +119,15 @@ class Figures(Struct, frozen=True):
     """Changes of the account that are not money: counted in the same write as the posting they belong to.
 
     ``ordered_at`` is later than the last order known, ``began_at`` (of a merge) earlier than the first.
+    ``newest_order`` (of a merge) is an order and when it was created: at the account that goes the newest it knows, at
+    the kept one a newer one than it knows.
     """
 
     orders_count: int = 0
     total_spent: int = 0
     ordered_at: Instant | None = None
     began_at: Instant | None = None
+    newest_order: tuple[str, Instant] | None = None
 
     def __bool__(self) -> bool:
         return self != Figures()
@@ -266,6 +272,8 @@ def merge_postings(store_id: str, old: Account, kept: Account, at: Instant, acto
     )
     reverse = replace(entry, amount=-entry.amount, reserved=-entry.reserved, owed=-entry.owed)
     is_newer = (kept.last_order_at or "") < (old.last_order_at or "")
+    newest = (old.newest_order_id or "", old.newest_order_at) if old.newest_order_at else None
+    is_newest = newest is not None and (kept.newest_order_at or "") < newest[1]
     is_older = kept.first_order_at is None or (old.first_order_at or kept.first_order_at) < kept.first_order_at
     arriving = Posting(
         store_id,
@@ -277,6 +285,7 @@ def merge_postings(store_id: str, old: Account, kept: Account, at: Instant, acto
             old.total_spent,
             old.last_order_at if is_newer else None,
             old.first_order_at if is_older else None,
+            newest if is_newest else None,
         ),
         version=kept.version,
         overdraft=True,
@@ -286,7 +295,7 @@ def merge_postings(store_id: str, old: Account, kept: Account, at: Instant, acto
         arriving,
         customer_id=old.customer_id,
         entries=(reverse,),
-        figures=Figures(-old.orders_count, -old.total_spent),
+        figures=Figures(-old.orders_count, -old.total_spent, newest_order=newest),
         version=old.version,
         merged_into=kept.customer_id,
         merged_hops=None,

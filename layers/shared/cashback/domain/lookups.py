@@ -20,12 +20,14 @@ class Known(Struct, frozen=True):
 
     ``account`` is the customer's; ``claimants`` are the customers with a verified contact of a guest's order;
     ``customer_tags`` are those of the profile; ``catalogue`` holds the products that were asked for and are known.
+    ``orders_count`` is how many orders count as the customer's, where the order is to be numbered.
     """
 
     account: Account | None = None
     claimants: frozenset[str] = frozenset()
     customer_tags: tuple[str, ...] = ()
     catalogue: Catalogue = {}
+    orders_count: int | None = None
 
 
 class Needs(Struct, frozen=True):
@@ -45,6 +47,12 @@ def owner(order: Order | None, facts: Facts, claimants: AbstractSet[str]) -> str
         return order.customer_id
     named = facts.body.customer_id if facts.body else None
     return next(iter(claimants)) if named is None and len(claimants) == 1 else named
+
+
+def whose_number(order: Order | None, facts: Facts, claimants: AbstractSet[str]) -> str | None:
+    """Return whose orders to count for the number of an order; None once it has one, and while nobody knows whose it
+    is, as nobody does before its body is known."""
+    return owner(order, facts, claimants) if order is None or order.number is None else None
 
 
 def contacts_needed(order: Order | None, facts: Facts, settings: Settings) -> frozenset[str]:

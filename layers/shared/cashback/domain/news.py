@@ -75,15 +75,6 @@ class StoreRedacted(Struct, frozen=True):
     occurred_at: Instant
 
 
-class ReviewNews(Struct, frozen=True):
-    """A customer reviewed an order. ``rating`` is a whole number on the shop's own scale, None where it gave none."""
-
-    review_id: str
-    order_id: str
-    rating: int | None
-    occurred_at: Instant
-
-
 class ProductNews(Struct, frozen=True):
     """What a shop says of a product of its catalogue."""
 

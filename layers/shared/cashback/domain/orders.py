@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from cashback.domain.facts import Facts
+from cashback.domain.facts import Facts, facts_of
 from cashback.domain.ledger import Entry, Figures
 from cashback.domain.money import round_half_up
 from cashback.domain.news import (
@@ -20,7 +20,6 @@ from cashback.domain.news import (
     Ignored,
     ProductDeleted,
     ProductNews,
-    ReviewNews,
     StoreRedacted,
 )
 from cashback.domain.rules import NOTHING, Calculation, Catalogue
@@ -141,6 +140,9 @@ class Order(Struct, frozen=True, omit_defaults=True):
     ``redeemed`` is what the order took, or should have taken, for the part of it that was paid with cashback, less what
     ``given_back`` refunds returned; of it the balance lacked ``redemption_owed`` and ``redemption_waived``.
     ``reviews`` is all that persons did to it. ``missing`` are products that a rule asks for and nobody knows.
+
+    ``recorded`` is when each of ``facts_of`` its facts was first recorded, by our clock; ``number`` which order of its
+    customer it is, counted where the store asks for it, once body and customer are known. Neither ever changes.
     """
 
     order_id: str
@@ -172,6 +174,8 @@ class Order(Struct, frozen=True, omit_defaults=True):
     queued_at: Instant | None = None
     reviews: tuple[Review, ...] = ()
     history: tuple[Step, ...] = ()
+    recorded: Mapping[str, Instant] = {}
+    number: int | None = None
 
     @property
     def review(self) -> Review | None:
@@ -263,7 +267,6 @@ type Told = (
     | CustomersMerged
     | DataRequested
     | StoreRedacted
-    | ReviewNews
     | ProductNews
     | ProductDeleted
     | Ignored
@@ -286,8 +289,14 @@ class Decision(Struct, frozen=True, omit_defaults=True):
 
 
 def stepped(order: Order, before: Order | None, now: Instant, actor: str) -> Order:
-    """Return the next revision of the document, with a line of history where the state or its reason changed."""
+    """Return the next revision of the document, with the time at which each new fact was recorded, and with a line of
+    history where the state or its reason changed.
+
+    Facts that older code recorded have no time: the order was first seen no later than they were recorded.
+    """
     rev = before.rev + 1 if before else 1
+    untimed = dict.fromkeys(facts_of(before.facts), before.first_seen_at) if before else {}
+    order = replace(order, recorded={**dict.fromkeys(facts_of(order.facts), now), **untimed, **order.recorded})
     if before is not None and (order.status, order.reason) == (before.status, before.reason):
         return replace(order, rev=rev)
     return replace(order, rev=rev, history=(*order.history, Step(order.status, order.reason, now, actor)))

@@ -96,7 +96,11 @@ class Exclusions(Struct, frozen=True):
 
 
 class Settings(Struct, frozen=True):
-    """Settings of one store at one version. Amounts are minor units, rates exact fractions in [0, 1]."""
+    """Settings of one store at one version. Amounts are minor units, rates exact fractions in [0, 1].
+
+    ``numbers_orders`` is no setting of the API but what its scenarios call for: that each order be counted among its
+    customer's.
+    """
 
     store_id: str
     version: int
@@ -125,6 +129,7 @@ class Settings(Struct, frozen=True):
     four_eyes: bool
     app_sources: frozenset[str]
     pending_alarm_hours: int
+    numbers_orders: bool = False
 
 
 def parse_settings(store_id: str, version: int, currency: Currency, document: Mapping[str, Any]) -> Settings:

@@ -99,7 +99,7 @@ class CreateCustomer(ChangeCustomer):
 
     def profile(self, now: Instant) -> customers.Profile:
         """Return the profile, as of now."""
-        nobody = customers.Profile(self.customer_id, now, now)
+        nobody = customers.Profile(self.customer_id, now, now, registered_at=now if self.registered else None)
         return replace(customers.changed_profile(nobody, self.given(), now), updated_at=now)
 
 

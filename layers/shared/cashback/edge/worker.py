@@ -1,8 +1,9 @@
 """The worker of store events: what a shop tells of is parsed, decided and posted."""
 
 from collections.abc import Callable, Mapping
+from copy import replace
 from datetime import datetime
-from typing import Any, ClassVar, Final, assert_never
+from typing import TYPE_CHECKING, Any, ClassVar, Final, assert_never
 
 from msgspec import field
 
@@ -18,10 +19,10 @@ from cashback.domain.news import (
     Ignored,
     ProductDeleted,
     ProductNews,
-    ReviewNews,
     StoreRedacted,
 )
-from cashback.domain.orders import News
+from cashback.domain.orders import News, Order
+from cashback.domain.scenarios import LiveScenarios
 from cashback.domain.settings import Settings
 from cashback.domain.times import instant
 from cashback.edge.batch import MessageBatch, is_last
@@ -31,23 +32,27 @@ from cashback.services.books import Books
 from cashback.services.erase_customer import erase_customer, forget_contacts
 from cashback.services.manage_products import forget_product, record_product
 from cashback.services.merge_customers import merge_customers
-from cashback.services.read_store import read_settings
 from cashback.services.record_customer import record_customer
 from cashback.services.record_data_request import record_data_request
-from cashback.services.record_order import record_failure, record_order, settle_claims
+from cashback.services.record_order import hear_news, record_failure, settle_claims
 from cashback.services.record_redact_request import record_redact_request
 from cashback.storefronts import parsing
+
+if TYPE_CHECKING:
+    from cashback.adapters.alarm_clock import AlarmClock
 
 LATE_AFTER: Final = 60
 """Seconds in the queue from which the delay of a store's events is worth noting."""
 
 
 class Batch(MessageBatch):
-    """One invocation. Settings are read once for each store in it, and never kept for the next."""
+    """One invocation. Settings and scenarios are read once for each store in it, and never kept for the next."""
 
     books: Books
-    clock: Callable[[], datetime] = utc
+    alarms: "Callable[[], AlarmClock]"
     settings: dict[str, Settings | str] = field(default_factory=dict)
+    live: dict[str, LiveScenarios] = field(default_factory=dict)
+    clock: Callable[[], datetime] = utc
     ages: dict[str, float] = field(default_factory=dict)
 
     noun: ClassVar[str] = "event"
@@ -76,8 +81,6 @@ class Batch(MessageBatch):
                 _ignored(reason, ids)
             case StoreRedacted() as news:
                 self._redact_request(settings, news, ids)
-            case ReviewNews(review_id, order_id):
-                _ignored("review_unsupported", {**ids, "review": review_id, "order": order_id})
             case DataRequested() as news:
                 self._data_request(settings, news, ids)
             case CustomerNews() | CustomerDeleted() | CustomersMerged() as news:
@@ -116,6 +119,8 @@ class Batch(MessageBatch):
         settled = settle_claims(self.books, settings, recorded.contacts, now)
         if not isinstance(news, CustomerNews):
             forget_contacts(self.books, store_id, ids["customer"], recorded.contacts)
+        else:
+            self._follow_registration(settings, news.customer_id, ids)
         log(said if recorded.changed else "event_unchanged", **ids, contacts=len(recorded.contacts), settled=settled)
 
     def _data_request(self, settings: Settings, news: DataRequested, ids: dict[str, str]) -> None:
@@ -138,26 +143,62 @@ class Batch(MessageBatch):
     def _order(self, settings: Settings, news: News, receives: int, ids: dict[str, str]) -> None:
         now = instant(self.clock())
         try:
-            order = record_order(self.books, settings, news, now)
+            order, is_changed = hear_news(self.books, settings, news, now)
         except Exception as error:  # raised again below: the store must see the failure, whatever it was
             if is_last(error, receives):
                 record_failure(self.books, settings, news, reason_of(error), now)
             raise
-        if order is None:
+        if order is not None:
+            self._follow(settings, order, news, ids)
+        if order is None or not is_changed:
             log("event_unchanged", **ids, order=news.order_id)
             return
         log("order_recorded", **ids, order=order.order_id, status=order.status, reason=order.reason_code, rev=order.rev)
         metric("OrdersRecorded", status=order.status)
 
+    def _follow(self, settings: Settings, order: Order, news: News, ids: dict[str, str]) -> None:
+        """Let scenarios hear of an order, also of one that was told before: the delivery may have been cut off here."""
+        live = self.live[settings.store_id]
+        if not live.scenarios:
+            return
+        # Only stores with scenarios pay for what follows them.
+        from cashback.services.follow_tasks import follow_order  # noqa: PLC0415 - a cold start does not need it
+
+        now = instant(self.clock())
+        followed = follow_order(self.books, self.alarms, settings, live, order, now, news.customer)
+        if followed:
+            log(
+                "scenarios_followed",
+                **ids,
+                order=order.order_id,
+                started=followed.started,
+                cancelled=followed.cancelled,
+                successful=followed.successful,
+            )
+
+    def _follow_registration(self, settings: Settings, customer_id: str, ids: dict[str, str]) -> None:
+        """Let scenarios hear of a registration, also of one that was told before."""
+        live, now = self.live[settings.store_id], instant(self.clock())
+        if not live.scenarios:
+            return
+        from cashback.services.follow_tasks import follow_registration  # noqa: PLC0415 - a cold start does not need it
+
+        started = follow_registration(self.books, self.alarms, settings, live, customer_id, now)
+        if started:
+            log("scenarios_followed", **ids, started=started)
+
     def _settings(self, store_id: str) -> Settings | str:
         """Return the settings of a store, or why its events are ignored."""
         if store_id not in self.settings:
             try:
-                document = read_settings(self.books, store_id)
+                document, live = self.books.scenarios.live(store_id)
             except NotFound:
                 self.settings[store_id] = "store_unknown"
             else:
-                self.settings[store_id] = document.settings() if document.closed_at is None else "store_closed"
+                is_open = document.closed_at is None
+                settings = replace(document.settings(), numbers_orders=live.number_orders)
+                self.settings[store_id] = settings if is_open else "store_closed"
+                self.live[store_id] = live
         return self.settings[store_id]
 
     def _note_age(self, delivery: Delivery, record: Mapping[str, Any]) -> None:

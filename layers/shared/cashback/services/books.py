@@ -7,6 +7,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cashback.adapters.alarm_clock import AlarmClock
     from cashback.adapters.deployment_keys import DeploymentKeyStore
     from cashback.adapters.dynamo.answers import Answers
     from cashback.adapters.dynamo.api_keys import ApiKeys
@@ -21,14 +22,20 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.order_lists import OrderLists
     from cashback.adapters.dynamo.orders import Orders
     from cashback.adapters.dynamo.products import Products
+    from cashback.adapters.dynamo.promo_codes import PromoCodes
+    from cashback.adapters.dynamo.scenarios import Scenarios
     from cashback.adapters.dynamo.stores import Stores
+    from cashback.adapters.dynamo.tasks import Tasks
     from cashback.adapters.dynamo.waiting import Waiting
     from cashback.adapters.job_queue import JobQueue
+    from cashback.adapters.messages import Messages
     from cashback.adapters.secrets import WebhookSecrets
+    from cashback.adapters.task_queue import TaskQueue
 
 
 class Books(Struct, frozen=True):
-    """The ledger and the documents that postings come from."""
+    """The ledger and the documents that postings come from. What tasks are kept in is made once it is asked for: most
+    events start none, and a cold start does not pay for it."""
 
     ledger: "Ledger"
     orders: "Orders"
@@ -41,6 +48,21 @@ class Books(Struct, frozen=True):
     products: "Products"
     waiting: "Waiting"
     audit: "AuditTrail"
+    scenarios: "Scenarios"
+    steps: "Callable[[], TaskQueue]"
+    """The queue of what is to be done about scenarios, asked for once there is something."""
+    make_tasks: "Callable[[], Tasks]"
+    make_promo_codes: "Callable[[], PromoCodes]"
+
+    @property
+    def tasks(self) -> "Tasks":
+        """The tasks of scenarios."""
+        return self.make_tasks()
+
+    @property
+    def promo_codes(self) -> "PromoCodes":
+        """The promo codes that tasks made."""
+        return self.make_promo_codes()
 
 
 class GroupBooks(Struct, frozen=True):
@@ -58,6 +80,14 @@ class JobBooks(Struct, frozen=True):
     groups: GroupBooks
     jobs: "GroupJobs"
     queue: "Callable[[], JobQueue]"
+
+
+class Outlets(Struct, frozen=True):
+    """What a task reaches besides the tables."""
+
+    alarms: "AlarmClock"
+    credits: "TaskQueue"
+    messages: "Messages"
 
 
 class Registry(Struct, frozen=True):

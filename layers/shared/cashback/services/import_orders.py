@@ -11,7 +11,7 @@ from cashback.domain.orders import News, Order, Told
 from cashback.domain.settings import Settings
 from cashback.domain.times import Instant
 from cashback.services.books import Books
-from cashback.services.record_order import record_order
+from cashback.services.record_order import hear_news
 
 type Outcome = Literal["recorded", "unchanged", "ignored", "failed", "busy"]
 
@@ -43,11 +43,10 @@ def _imported(books: Books, settings: Settings, source: str, body: str, now: Ins
     from cashback.storefronts import parsing  # noqa: PLC0415 - a cold start does not need it
 
     told = parsing.read(source, _NO_TOPIC, body.encode(), settings)
-    if not isinstance(told, News):
+    if not isinstance(told, News) or told.facts.reviews:
         return Imported("ignored", _why(told))
     try:
-        recorded = record_order(books, settings, told, now)
-        order = recorded or books.orders.get(settings.store_id, told.order_id)
+        order, recorded = hear_news(books, settings, told, now, starts_nothing=True)
         if order is None:
             raise NotFound
     except DomainError as error:

@@ -11,6 +11,7 @@ from cashback.domain.customers import Profile, changed_profile, newer
 from cashback.domain.errors import AlreadyExists, Busy, CustomerNotFound, StateConflict
 from cashback.domain.settings import Settings
 from cashback.domain.times import Instant
+from cashback.services.announce import announce_registration
 from cashback.services.books import Books
 from cashback.services.erase_customer import erase_customer, forget_contacts
 from cashback.services.record_customer import TRIES, create_customer, replace_profile
@@ -52,16 +53,19 @@ def add_customer(books: Books, settings: Settings, profile: Profile, asked: Aske
             continue
         if recorded.changed:
             settle_claims(books, settings, recorded.contacts, now)
+            announce_registration(books, store_id, known)
             return Added(known, created=True)
         if known.erased_at is not None and not noted:
             reopened = _reopened(books, settings, known, profile, now)
             if reopened is not None:
+                announce_registration(books, store_id, reopened)
                 return Added(reopened, created=True)
             continue
         was_made = known.asked_hash == asked_hash or (noted and known.is_gone)
         if not was_made:
             raise AlreadyExists("there is a customer with this id")
         settle_claims(books, settings, frozenset(known.contacts), now)
+        announce_registration(books, store_id, known)
         return Added(known, created=False, replayed=noted)
     raise Busy("the profile keeps changing")
 
@@ -107,7 +111,13 @@ def delete_customer(books: Books, settings: Settings, customer_id: str, origin: 
 
 def _reopened(books: Books, settings: Settings, known: Profile, profile: Profile, now: Instant) -> Profile | None:
     """Fill a tombstone anew, for a person who has come back; None where someone else was first."""
-    told = replace(profile, updated_at=newer(known, now), created_at=known.created_at, rev=known.rev)
+    told = replace(
+        profile,
+        updated_at=newer(known, now),
+        created_at=known.created_at,
+        registered_at=known.registered_at or profile.registered_at,
+        rev=known.rev,
+    )
     recorded = replace_profile(books, settings.store_id, known, told)
     if recorded is None:
         return None

@@ -46,6 +46,7 @@ def merge_customers(books: Books, store_id: str, news: CustomersMerged, actor: s
                 books.ledger.merge(store_id, news.deleted_id, kept.customer_id, now, actor)
             except StateConflict:
                 continue
+        books.tasks.copy_guards(store_id, news.deleted_id, kept.customer_id)
         recorded = _hand_over(books, store_id, news.deleted_id, now)
         if recorded is not None:
             return Merged(recorded)

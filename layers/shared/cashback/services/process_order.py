@@ -87,7 +87,8 @@ def _decide(books: Books, settings: Settings, order: Order, review: Review, acco
     if order.facts.cancelled and nothing_to_redeem:
         raise StateConflict("the order is cancelled")
     rules = governing(books, settings, order, Facts())
-    decision = process(order, rules, look_up(books, rules, order, Facts(), account), review)
+    known = look_up(books, rules, order, Facts(), account, numbered=settings.numbers_orders)
+    decision = process(order, rules, known, review)
     if decision.order.reason == FULLY_REFUNDED and nothing_to_redeem:
         raise StateConflict("the order is fully refunded")
     return decision

@@ -9,13 +9,14 @@ from cashback.domain.customers import Profile, profile_of
 from cashback.domain.errors import Busy, CustomerNotFound, DomainError, OrderTooLarge
 from cashback.domain.facts import Facts
 from cashback.domain.ledger import Account
-from cashback.domain.lookups import Known, contacts_needed, is_enlarged, needed
+from cashback.domain.lookups import Known, contacts_needed, is_enlarged, needed, whose_number
 from cashback.domain.news import CustomerNews
-from cashback.domain.orders import AWARDED, News, Order
+from cashback.domain.orders import AWARDED, Decision, News, Order
 from cashback.domain.reviews import fail
 from cashback.domain.rules import Catalogue, traits_asked_for
 from cashback.domain.settings import Settings
 from cashback.domain.times import OLDEST, Instant
+from cashback.services.announce import announce_orders
 from cashback.services.books import Books
 from cashback.services.commit import commit
 from cashback.services.record_customer import create_customer
@@ -25,7 +26,18 @@ DECISIONS: Final = 6
 
 
 def record_order(books: Books, settings: Settings, news: News, now: Instant) -> Order | None:
-    """Make what ``news`` say true of the order and of the balance, together. Return the order, None if nothing is new.
+    """Make what ``news`` say true, as ``hear_news`` does. Return the order, None if nothing is new."""
+    order, is_changed = hear_news(books, settings, news, now)
+    return order if is_changed else None
+
+
+def hear_news(
+    books: Books, settings: Settings, news: News, now: Instant, *, starts_nothing: bool = False
+) -> tuple[Order | None, bool]:
+    """Make what ``news`` say true of the order and of the balance, together. Return the order as it stands, None where
+    there is none, and whether anything was new.
+
+    ``starts_nothing``: what is new counts as recorded before any scenario was made (an import of what is long past).
 
     A customer who is not known yet is created as the order names them. An order that begins to wait for a customer's
     contact or for a product looks again once that is written: who makes it known writes first and looks then, too.
@@ -35,25 +47,34 @@ def record_order(books: Books, settings: Settings, news: News, now: Instant) -> 
     news = _hashed(books, settings.store_id, news)
     order = books.orders.get(settings.store_id, news.order_id)
     account: Account | None = None
-    changed: Order | None = None
+    is_changed = False
     for _ in range(DECISIONS):
         rules = governing(books, settings, order, news.facts)
-        known = look_up(books, rules, order, news.facts, account)
+        known = look_up(books, rules, order, news.facts, account, numbered=settings.numbers_orders)
         decision = hear(order, news, rules, known, now)
         if decision is None:
-            return changed
+            return order, is_changed
+        if starts_nothing:
+            decision = _unheard(decision, order)
         try:
             moved = commit(books, settings.store_id, order, decision, now)
         except CustomerNotFound:
             create_buyer(books, settings, decision.order.customer_id or "", now, news.customer)
             continue
         if moved is None:
-            order, account, changed = decision.order, None, decision.order
+            order, account, is_changed = decision.order, None, True
             if not (order.awaited_contacts or order.awaited_products):
-                return order
+                return order, is_changed
         else:
             order, account = (order, moved) if isinstance(moved, Account) else (moved, None)
     raise Busy("the order keeps changing")
+
+
+def _unheard(decision: Decision, before: Order | None) -> Decision:
+    """Return the decision with its new facts recorded before every scenario."""
+    known = before.recorded if before else {}
+    recorded = {fact: known.get(fact, OLDEST) for fact in decision.order.recorded}
+    return replace(decision, order=replace(decision.order, recorded=recorded))
 
 
 def settle_order(books: Books, settings: Settings, order_id: str, now: Instant) -> Order | None:
@@ -105,22 +126,39 @@ def governing(books: Books, settings: Settings, order: Order | None, facts: Fact
     return replace(frozen, clawback=settings.clawback, cashback_enabled=is_on)
 
 
-def look_up(books: Books, rules: Settings, order: Order | None, facts: Facts, account: Account | None = None) -> Known:
-    """Return what the decision about an order with these further facts must see; ``account`` is an image at hand."""
+def look_up(
+    books: Books,
+    rules: Settings,
+    order: Order | None,
+    facts: Facts,
+    account: Account | None = None,
+    *,
+    numbered: bool = False,
+) -> Known:
+    """Return what the decision about an order with these further facts must see; ``account`` is an image at hand.
+
+    ``numbered``: the store asks which order of its customer each is.
+    """
     facts = order.facts.merged(facts) if order else facts
     claimants = books.contacts.customers(rules.store_id, contacts_needed(order, facts, rules))
     needs = needed(order, facts, rules, claimants)
+    counted_for = whose_number(order, facts, claimants) if numbered else None
+    seen = account or _account(books, rules.store_id, needs.account or counted_for)
     return Known(
-        account=account or _account(books, rules.store_id, needs.account),
+        account=seen if account or needs.account else None,
         claimants=claimants,
         customer_tags=_customer_tags(books, rules.store_id, needs.customer_tags),
         catalogue=_catalogue(books, rules, needs.products),
+        orders_count=None if counted_for is None else seen.orders_count if seen else 0,
     )
 
 
 def settle_claims(books: Books, settings: Settings, macs: AbstractSet[str], now: Instant) -> int:
-    """Decide anew the guests' orders that wait for one of these contacts; return how many changed."""
+    """Decide anew the guests' orders that wait for one of these contacts; return how many changed.
+
+    Whose order it is may start scenarios, so the orders are announced before they cease to wait."""
     waiting = {order_id for mac in sorted(macs) for order_id in books.waiting.for_contact(settings.store_id, mac)}
+    announce_orders(books, settings.store_id, waiting)
     return _settle_all(books, settings, waiting, now)
 
 

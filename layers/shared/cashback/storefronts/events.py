@@ -8,12 +8,12 @@ from typing import Any, Final
 from cashback.domain.contacts import contacts_of
 from cashback.domain.facts import MAX_LINES, Body, Facts, Line, Refund, RefundLine
 from cashback.domain.names import EVENTS
-from cashback.domain.news import CustomerDeleted, CustomerNews, Ignored, ReviewNews
+from cashback.domain.news import CustomerDeleted, CustomerNews, Ignored
 from cashback.domain.orders import News, Told
 from cashback.domain.settings import Settings
 from cashback.domain.times import OLDEST, Instant
 from cashback.storefronts.contract import Reader
-from cashback.storefronts.fields import MOST_REFUNDS, Unreadable, fitting, in_range, whole
+from cashback.storefronts.fields import MOST_REFUNDS, Unreadable, dated, fitting, in_range, whole
 
 CREATED: Final = "order.created"
 PAID: Final = "order.paid"
@@ -117,7 +117,7 @@ def _order_event(kind: str, event: Reader, settings: Settings, occurred_at: Inst
     buyer = _buyer(order)
     was_paid = kind == PAID or status in {"paid", "completed"}
     body = _body(order, buyer, settings, occurred_at, paid=was_paid) if whole_order else None
-    order.time("paid_at")
+    updated_at = body.updated_at if body else order.time("updated_at") or occurred_at
     facts = Facts(
         body=body,
         paid=was_paid,
@@ -125,6 +125,13 @@ def _order_event(kind: str, event: Reader, settings: Settings, occurred_at: Inst
         cancelled=kind == CANCELLED or status == "cancelled",
         refunds=MappingProxyType(refunds),
         began_at=occurred_at if kind == CREATED and "created_at" not in order else None,
+    )
+    facts = dated(
+        facts,
+        updated_at,
+        paid=order.time("paid_at") or (occurred_at if kind == PAID else None),
+        completed=occurred_at if kind == COMPLETED else None,
+        cancelled=occurred_at if kind == CANCELLED else None,
     )
     person = _person(buyer, OLDEST) if body and buyer and body.customer_id else None
     guest = body is not None and body.customer_id is None
@@ -222,9 +229,12 @@ def _refund_line(part: Reader, settings: Settings, *, exact: bool) -> RefundLine
     return RefundLine(part.identifier("line_id"), quantity, part.amount("amount", settings.currency, exact=exact))
 
 
-def _review(event: Reader, occurred_at: Instant) -> ReviewNews:
+def _review(event: Reader, occurred_at: Instant) -> News:
+    """Read that a customer reviewed an order, and when. How they rated it is kept by nobody."""
     review = event.inner("data", frozenset({"review"})).inner("review", _REVIEW)
-    return ReviewNews(review.identifier("review_id"), review.identifier("order_id"), review.rating(), occurred_at)
+    review.rating()
+    facts = Facts(reviews=MappingProxyType({review.identifier("review_id"): occurred_at}))
+    return News(review.identifier("order_id"), EVENTS, facts)
 
 
 def _buyer(order: Reader) -> Reader | None:

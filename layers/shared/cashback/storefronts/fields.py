@@ -5,10 +5,11 @@ A field that is absent or null reads as None; one that is there but senseless ma
 
 import re
 from collections.abc import Iterable
+from copy import replace
 from typing import Any, Final
 
 from cashback.domain.errors import Invalid
-from cashback.domain.facts import MAX_LINE_TEXT, Line
+from cashback.domain.facts import MAX_LINE_TEXT, Facts, Line
 from cashback.domain.money import MAX_WHOLE_DIGITS, Currency
 from cashback.domain.names import DOTS, ID_LETTERS, OWN_ESCAPES, STORED_ID_LENGTHS
 from cashback.domain.times import Instant, parse_instant
@@ -118,6 +119,17 @@ def time(value: object) -> Instant | None:
         return parse_instant(value if isinstance(value, str) else "")
     except ValueError as error:
         raise Unreadable("time_invalid") from error
+
+
+def dated(facts: Facts, body_at: Instant, **own: Instant | None) -> Facts:
+    """Return what a body tells with when each of it became true: at a time of its ``own``, else at that of the body.
+
+    A payment without a time of its own came no later than a cancellation that is told with it.
+    """
+    since = {name: own.get(name) or body_at for name in ("paid", "completed", "cancelled") if getattr(facts, name)}
+    if facts.paid and facts.cancelled and own.get("paid") is None:
+        since["paid"] = min(since["paid"], since["cancelled"])
+    return replace(facts, since=since)
 
 
 def objects(value: object) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ from cashback.domain.times import OLDEST, Instant
 from cashback.storefronts.fields import (
     MOST_REFUNDS,
     Unreadable,
+    dated,
     fitting,
     flag,
     identifier,
@@ -185,14 +186,15 @@ def _order_news(order: dict[str, Any], settings: Settings, received_at: Instant 
     refunds = [refund(part, settings.currency) for part in embedded]
     buyer = order.get("customer")
     customer = _customer(buyer, OLDEST) if isinstance(buyer, dict) and buyer.get("id") is not None else None
-    status = text(order.get("financial_status"))
+    status, cancelled_at = text(order.get("financial_status")), time(order.get("cancelled_at"))
     facts = Facts(
         body=_body(order, updated_at, customer, settings),
         paid=status in _WAS_PAID,
         completed=order.get("fulfillment_status") == "fulfilled",
-        cancelled=time(order.get("cancelled_at")) is not None or status == "voided",
+        cancelled=cancelled_at is not None or status == "voided",
         refunds=MappingProxyType({part.refund_id: part for part in refunds}),
     )
+    facts = dated(facts, updated_at, cancelled=cancelled_at)
     return News(order_id, SHOPIFY, facts, customer, frozenset() if customer else _guest(order))
 
 

@@ -20,6 +20,7 @@ from cashback.storefronts.fields import (
     MOST_REFUNDS,
     Unreadable,
     amount,
+    dated,
     fitting,
     identifier,
     in_range,
@@ -176,7 +177,17 @@ def _order_news(order: dict[str, Any], settings: Settings, received_at: Instant 
         cancelled=status == "cancelled",
         refunds=MappingProxyType(refunds),
     )
+    facts = dated(facts, updated_at, paid=_noted(order, "date_paid_gmt"), completed=_noted(order, "date_completed_gmt"))
     return News(order_id, WOOCOMMERCE, facts, customer, frozenset() if customer else _guest(order))
+
+
+def _noted(order: dict[str, Any], name: str) -> Instant | None:
+    """Read a time that no cashback depends on: a senseless one, as of a date that was never set, makes no order
+    unreadable."""
+    try:
+        return time(order.get(name))
+    except Unreadable:
+        return None
 
 
 def _guest(order: dict[str, Any]) -> frozenset[str]:

@@ -5,6 +5,7 @@ from typing import Any
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Attributes, Item, encode, key_attributes, to_item
 from cashback.domain.ledger import Account, Entry, EntryStatus, Kind, Posting
+from cashback.domain.times import Instant
 
 _ENTRY_FIELDS = Entry.__struct_fields__
 _IF_ANY = {"reserved", "owed", "voids"}
@@ -73,6 +74,11 @@ def update_account(table: str, posting: Posting) -> dict[str, Any]:
     if posting.merged_into is not None:
         # The version does not rise where figures move without an entry, and an emptied account must keep none.
         conditions += [_holds_no_more(name, sums[name], values) for name in ("orders_count", "total_spent")]
+        conditions.append(_knows_no_newer(posting.figures.newest_order, values))
+    elif posting.figures.newest_order is not None:
+        sets.append("newest_order_id = :newest_order_id, newest_order_at = :newest_order_at")
+        conditions.append("(attribute_not_exists(newest_order_at) OR newest_order_at < :newest_order_at)")
+        values[":newest_order_id"], values[":newest_order_at"] = map(encode, posting.figures.newest_order)
     if posting.active_only:
         conditions.append("attribute_not_exists(erased_at)")
     if sums["available"] < 0 and not posting.overdraft:
@@ -105,6 +111,14 @@ def update_account(table: str, posting: Posting) -> dict[str, Any]:
         "ExpressionAttributeValues": values,
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
+
+
+def _knows_no_newer(order: tuple[str, Instant] | None, values: Attributes) -> str:
+    """The condition that the newest order known is exactly the one that is taken over."""
+    if order is None:
+        return "attribute_not_exists(newest_order_at)"
+    values[":newest_order_at"] = encode(order[1])
+    return "newest_order_at = :newest_order_at"
 
 
 def _holds_no_more(name: str, change: int, values: Attributes) -> str:

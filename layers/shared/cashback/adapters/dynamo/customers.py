@@ -62,6 +62,12 @@ class Customers(Struct, frozen=True):
         page = self.get_many(store_id, [keys.listed_id(place) for place in places[:limit]])
         return page, places[limit - 1] if len(places) > limit else None
 
+    def born_on(self, store_id: str, month_day: str) -> Iterator[str]:
+        """Yield the ids of the customers whose birthday is on a day, as in ``02-29``. The index may lag a second."""
+        partition = {":pk": keys.birthdays(store_id, month_day)}
+        for item in self.table.query("listing_pk = :pk", partition, IndexName="listing"):
+            yield keys.unescape(item["listing_sk"])
+
     def create(self, store_id: str, profile: Profile, now: Instant, also: Iterable[Write] = ()) -> bool:
         """Create profile and account in one transaction, with ``also`` (contacts, audit); False when the customer was
         there already. An erased profile makes an erased account."""
@@ -98,6 +104,27 @@ class Customers(Struct, frozen=True):
         if profile.erased_at is None:
             return self.table.update(key, "REMOVE erased_at", condition)
         return self.table.update(key, "SET erased_at = :erased_at", condition, {":erased_at": profile.erased_at})
+
+    def note_newest_order(self, store_id: str, customer_id: str, order_id: str, created_at: Instant) -> bool:
+        """Make this the newest order that the account knows of, unless it knows a newer one, or another of that moment.
+
+        False where there is no account to note it at: none at all, or one that was merged into another.
+
+        :raises Busy: contended or unreachable; whether it is noted is unknown.
+        """
+        noted = self.table.update(
+            keys.account(store_id, customer_id),
+            "SET newest_order_id = :id, newest_order_at = :at",
+            "attribute_exists(pk) AND attribute_not_exists(merged_into)"
+            " AND (attribute_not_exists(newest_order_at) OR newest_order_at < :at)",
+            {":id": order_id, ":at": created_at},
+        )
+        try:
+            self.table.commit(noted)
+        except Lost as lost:
+            standing = lost.images[0]
+            return standing is not None and "merged_into" not in standing
+        return True
 
     def comments(self, store_id: str, customer_id: str, causes: Iterable[str]) -> dict[str, str]:
         """Return what persons said of these entries of a customer, by cause; nothing of those that are silent."""
@@ -148,6 +175,9 @@ def _item(store_id: str, profile: Profile) -> Item:
     for name in ("contacts", "given_up"):
         if name in values:
             values[name] = list(values[name])
+    if profile.celebrated_on is not None:
+        values["listing_pk"] = keys.birthdays(store_id, profile.celebrated_on)
+        values["listing_sk"] = keys.escape(profile.customer_id)
     return {"pk": pk, "sk": sk, **values}
 
 

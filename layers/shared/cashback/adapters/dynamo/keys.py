@@ -119,6 +119,56 @@ def guest(store: str, mac: str, order_id: str) -> Key:
     return Key(guests(store, mac), escape(order_id))
 
 
+ONCE = "ONCE#"
+WATCH = "WATCH#"
+
+
+def scenario(store: str, scenario_id: str) -> Key:
+    """A scenario."""
+    return Key(_pk(store, "SCN", escape(scenario_id)), "SCENARIO")
+
+
+def catalogue(store: str) -> Key:
+    """The scenarios that deliveries must know of: right before the settings, so that one query reads both."""
+    return Key(_pk(store, "CFG"), "SCENARIOS")
+
+
+def task(store: str, task_id: str) -> Key:
+    """A task of a scenario."""
+    return Key(_pk(store, "T", escape(task_id)), "TASK")
+
+
+def once_per_customer(store: str, customer_id: str, scenario_id: str) -> Key:
+    """That a scenario was started for a customer."""
+    return Key(customer(store, customer_id), f"{ONCE}{escape(scenario_id)}")
+
+
+def once_per_order(store: str, order_id: str, scenario_id: str) -> Key:
+    """That a scenario was started for an order."""
+    return Key(order(store, order_id).pk, f"{ONCE}{escape(scenario_id)}")
+
+
+def watch_of_customer(store: str, customer_id: str, event: str, task_id: str) -> Key:
+    """That a task is to be told of an event of a customer."""
+    return Key(customer(store, customer_id), f"{WATCH}{event}#{escape(task_id)}")
+
+
+def watch_of_order(store: str, order_id: str, event: str, task_id: str) -> Key:
+    """That a task is to be told of an event of an order."""
+    return Key(order(store, order_id).pk, f"{WATCH}{event}#{escape(task_id)}")
+
+
+def watched(sk: str) -> tuple[str, str]:
+    """Return the event and the task in the sort key of a watch."""
+    event, _, task_id = sk.removeprefix(WATCH).partition("#")
+    return event, unescape(task_id)
+
+
+def promo_code(store: str, code: str) -> Key:
+    """A promo code."""
+    return Key(_pk(store, "P", escape(code)), "PROMO")
+
+
 WAIT = "WAIT#"
 
 
@@ -246,6 +296,11 @@ def api_key(digest: str) -> Key:
     return Key(f"K#{digest}", "KEY")
 
 
+def birthdays_done(store: str) -> Key:
+    """Until which date the birthdays of a store are done."""
+    return Key(_pk(store, "CFG"), "BIRTHDAYS")
+
+
 def store(store_id: str) -> Key:
     """A store in the directory."""
     return Key(STORES, store_id)
@@ -299,9 +354,29 @@ def customers_listed_in(store_id: str, shard: int) -> str:
     return _pk(store_id, "CUST", str(shard))
 
 
+def birthdays(store_id: str, month_day: str) -> str:
+    """Partition of index ``listing``: whose birthday is on a day, as in ``02-29``; the sort key is the escaped id."""
+    return _pk(store_id, "BDAY", month_day)
+
+
 def products_listed(store_id: str) -> str:
     """Partition of index ``listing``: the products of a store, whose sort key is the escaped id."""
     return _pk(store_id, "PRODUCT")
+
+
+def scenarios_listed(store_id: str) -> str:
+    """Partition of index ``listing``: the scenarios of a store."""
+    return _pk(store_id, "SCN")
+
+
+def tasks_listed(store_id: str, scenario_id: str, part: str) -> str:
+    """Partition of index ``listing``: the tasks of a scenario that wait or run, or that came to one of the ends."""
+    return _pk(store_id, "TASK", escape(scenario_id), part)
+
+
+def promo_codes_listed(store_id: str) -> str:
+    """Partition of index ``listing``: the promo codes of a store."""
+    return _pk(store_id, "PROMO")
 
 
 def groups_listed(store_id: str) -> str:

@@ -1,7 +1,7 @@
 """Stores in the State table: the directory, the settings with their history, and how far behind their events are."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -45,12 +45,28 @@ class Stores(Struct, frozen=True):
         item = self.table.get(keys.settings(store_id, version))
         if item is None:
             raise NotFound
-        return _document_of(store_id, item)
+        return document_of(store_id, item)
 
     def record(self, store_id: str) -> StoreRecord | None:
         """Return a store's entry in the directory."""
         item = self.table.get(keys.store(store_id))
         return None if item is None else _record_of(item)
+
+    def ids(self) -> Iterator[str]:
+        """Yield every store of the deployment, closed ones too."""
+        for item in self.table.query("pk = :pk", {":pk": keys.STORES}):
+            yield item["sk"]
+
+    def birthdays_done(self, store_id: str) -> str | None:
+        """Return the last date, in the store's own calendar, whose birthdays are done; None where none was."""
+        item = self.table.get(keys.birthdays_done(store_id))
+        return None if item is None else str(item["done"])
+
+    def move_birthdays_done(self, store_id: str, date: str) -> None:
+        """Remember that the birthdays of a store are done until a date. That never ceases to be true, so of two at once
+        either may write last: the earlier date costs a few reads."""
+        pk, sk = keys.birthdays_done(store_id)
+        self.table.commit(self.table.put({"pk": pk, "sk": sk, "done": date}))
 
     def create(self, record: StoreRecord, first: StoreDocument, also: Sequence[Write], act: Act) -> StoreRecord | None:
         """Create a store with its first settings and all that ``also`` says (secrets, keys), in one transaction.
@@ -194,7 +210,8 @@ def _closing_item(store_id: str, closing: Closing) -> Item:
     return {"pk": pk, "sk": sk, **{name: getattr(closing, name) for name in Closing.__struct_fields__}, **due}
 
 
-def _document_of(store_id: str, item: Item) -> StoreDocument:
+def document_of(store_id: str, item: Item) -> StoreDocument:
+    """Read the settings of a store back."""
     return StoreDocument(
         store_id=store_id,
         version=item["version"],

@@ -72,7 +72,7 @@ class StateTable(Struct, frozen=True):
         return {"Delete": {"TableName": self.name, "Key": key_attributes(key), **_guard(condition, values)}}
 
     def commit(self, *writes: Write) -> None:
-        """Commit writes, all or nothing. One put is a plain call, at half the price of a transaction.
+        """Commit writes, all or nothing. One put or update is a plain call, at half the price of a transaction.
 
         :raises Lost: when a condition failed.
         :raises Busy: contended or unreachable; the outcome is unknown.
@@ -94,6 +94,8 @@ class StateTable(Struct, frozen=True):
     def _send(self, writes: Sequence[Write]) -> None:
         if len(writes) == 1 and "Put" in writes[0]:
             self.client.put_item(**writes[0]["Put"])
+        elif len(writes) == 1 and "Update" in writes[0]:
+            self.client.update_item(**writes[0]["Update"])
         else:
             self.client.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]  # built above
 

@@ -1,0 +1,86 @@
+"""Start the tasks of scenarios: each scenario once for each fact, however often the fact is told."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import batched
+from typing import TYPE_CHECKING, Final
+
+from cashback.domain.errors import CustomerNotFound
+from cashback.domain.scenarios import Condition, LiveScenarios, Occasion, Scenario, starts
+from cashback.domain.settings import Settings
+from cashback.domain.tasks import Step, Surroundings, Task, TaskStatus, cancelled, cancelled_by, task_of
+from cashback.domain.times import Instant
+from cashback.services.books import Books
+from cashback.services.time_zones import zone_of
+
+if TYPE_CHECKING:
+    from cashback.adapters.alarm_clock import AlarmClock
+
+AT_ONCE: Final = 50
+"""Tasks that are looked up together: each may have a guard, and one read finds a hundred items."""
+
+
+def start_tasks(
+    books: Books,
+    alarms: "Callable[[], AlarmClock]",
+    settings: Settings,
+    live: LiveScenarios,
+    occasions: Iterable[Occasion],
+    now: Instant,
+) -> list[Task]:
+    """Start every scenario that any of these occasions starts, and return the tasks that did not exist before.
+
+    The item is written first, its alarm is set second. A task that is there already and still waits has its alarm set
+    again, because whoever wrote it may have been cut off between the two. One that is cancelled from the beginning, by
+    something that overtook what starts it, is kept as cancelled: it counts for what is to happen once.
+
+    :param alarms: asked for once there is an alarm to set.
+    :raises Busy: out of reach; called again it starts what is left.
+    """
+    wanted = ((scenario, one) for one in occasions for scenario in live.scenarios if starts(scenario, one, settings))
+    created: list[Task] = []
+    for some in batched(wanted, AT_ONCE, strict=False):
+        created += _start(books, alarms, settings, some, now)
+    return created
+
+
+def _start(
+    books: Books,
+    alarms: "Callable[[], AlarmClock]",
+    settings: Settings,
+    wanted: Iterable[tuple[Scenario, Occasion]],
+    now: Instant,
+) -> Iterator[Task]:
+    store_id, zone = settings.store_id, zone_of(settings)
+    candidates = [(task_of(store_id, scenario, one, now, zone), scenario, one) for scenario, one in wanted]
+    there = books.tasks.started(store_id, [(task, scenario) for task, scenario, _ in candidates])
+    for task, scenario, occasion in candidates:
+        if task.task_id in there:
+            standing = there[task.task_id]
+            if standing is not None and standing.status is TaskStatus.WAITING:
+                alarms().set(store_id, standing.task_id, Step.RUN, standing.due_at, now)
+            continue
+        checked = _checked(books, store_id, task, occasion, now)
+        once = {"once_per_order": scenario.once_per_order, "once_per_customer": scenario.once_per_customer}
+        if books.tasks.create(store_id, checked, **once):
+            if checked.status is TaskStatus.WAITING:
+                alarms().set(store_id, checked.task_id, Step.RUN, checked.due_at, now)
+            yield checked
+
+
+def _checked(books: Books, store_id: str, task: Task, occasion: Occasion, now: Instant) -> Task:
+    """Return the task, cancelled where something later than what starts it is known already."""
+    if not task.cancel_on:
+        return task
+    condition = cancelled_by(task, _surroundings(books, store_id, task, occasion))
+    return (cancelled(task, condition, now) if condition else None) or task
+
+
+def _surroundings(books: Books, store_id: str, task: Task, occasion: Occasion) -> Surroundings:
+    """Return the facts that a new task is checked against; the order is at hand, the account read where it counts."""
+    if Condition.ORDER_CREATED not in task.cancel_on or task.customer_id is None:
+        return Surroundings(order=occasion.order)
+    try:
+        account = books.ledger.live_account(store_id, task.customer_id)
+    except CustomerNotFound:
+        return Surroundings(order=occasion.order)
+    return Surroundings(account.newest_order_id, account.newest_order_at, occasion.order)
