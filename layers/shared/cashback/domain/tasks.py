@@ -106,7 +106,8 @@ class Task(Struct, frozen=True, omit_defaults=True):
 
     ``cause`` is the fact that started it, ``occurred_at`` when that happened at the shop. ``finished_at`` is when it
     was executed, failed or cancelled; ``window_until`` until when a success counts, the limit itself too. ``reason``
-    says why it was cancelled or failed, ``judged_by`` what made it a success.
+    says why it was cancelled or failed, ``judged_by`` what made it a success. ``ended_by`` is who cancelled it by hand,
+    ``request_hash`` that of their call.
     """
 
     task_id: str
@@ -130,6 +131,8 @@ class Task(Struct, frozen=True, omit_defaults=True):
     window_until: Instant | None = None
     result: Result | None = None
     judged_by: str | None = None
+    ended_by: str | None = None
+    request_hash: str | None = None
     rev: int = 1
 
     @property
