@@ -44,6 +44,7 @@ def main() -> None:
     import_whole_rest_apis()
     retry_streams_as_lambda_does()
     keep_stream_positions_out_of_restarts()
+    authorise_batches_of_messages_as_aws_does()
 
     if options.parent:
         threading.Thread(target=end_with, args=(options.parent,), daemon=True).start()
@@ -66,6 +67,19 @@ def fire_schedules_on_time() -> None:
 
     scheduler._SCHEDULE_TICK_INTERVAL = 1
     eventbridge._SCHEDULER_TICK_INTERVAL = 1
+
+
+def authorise_batches_of_messages_as_aws_does() -> None:
+    """Whoever may send a message may send ten in one call: IAM knows no action SendMessageBatch."""
+    from ministack.core import iam_actions
+
+    action_of = iam_actions.extract_iam_action
+
+    def extract(*request: Any) -> Any:
+        action = action_of(*request)
+        return "sqs:SendMessage" if action == "sqs:SendMessageBatch" else action
+
+    iam_actions.extract_iam_action = extract
 
 
 def answer_silent_handlers_at_once() -> None:

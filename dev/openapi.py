@@ -15,7 +15,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.models import Server
 from pydantic import BaseModel
 
-from cashback.edge.exports import COLUMNS
+from cashback.edge import exports, group_views, jobs
 from cashback.edge.http import Api, Route
 from cashback.edge.models import Problem
 from cashback.edge.problems import PROBLEM_JSON
@@ -23,7 +23,7 @@ from dev import openapi_webhooks
 from dev.project import ROOT
 
 DOCUMENT: Final = ROOT / "docs" / "openapi.json"
-FUNCTIONS: Final = ("settings_api", "orders_api", "customers_api", "platform_api")
+FUNCTIONS: Final = ("settings_api", "orders_api", "customers_api", "groups_api", "platform_api")
 
 ERRORS: Final = {
     400: "The request cannot be read: JSON, a header or a cursor",
@@ -31,17 +31,28 @@ ERRORS: Final = {
     403: "Not with this key's role, or no such route",
     404: "Not there, or another store's",
     409: "In conflict with the state, or with an earlier call of the same Idempotency-Key",
-    413: "More than 1 MiB",
-    415: "Not application/json",
+    413: "More than 1 MiB, or 5 MiB of a file",
+    415: "Not a content type that the route takes",
     422: "Readable, but not valid; `errors` names the fields",
     429: "Too many requests",
     500: "A failure of ours",
     503: "Out of reach for now: repeat the same call after Retry-After seconds",
 }
+COLUMNS: Final = {
+    "TransactionPage": exports.COLUMNS,
+    "GroupMemberPage": group_views.COLUMNS,
+    "GroupJobResultPage": jobs.RESULT_COLUMNS,
+}
+"""Of each page that is also served as CSV."""
+
 TABLE: Final = (
     "UTF-8 with CRLF, a header on every page, and 5,000 rows a page where no `limit` is asked for (less where they are"
-    f" long). Columns: {', '.join(COLUMNS)}. Amounts are numbers, negative ones too; every other cell is quoted, and"
+    " long). Columns: {columns}. Amounts are numbers, negative ones too; every other cell is quoted, and"
     " begins with `'` where a spreadsheet would take it for a formula."
+)
+FILE: Final = (
+    "UTF-8, at most 5 MiB and 100,000 rows; the header names customer_id, email or phone (in this order where there "
+    "are several), other columns are left alone"
 )
 _ONLY_WITH_BODY: Final = frozenset({409, 413, 415})
 
@@ -147,7 +158,8 @@ def answer(route: Route) -> dict[int, Any]:
         return {route.status: {"description": "Done"}}
     content: Schema = {"application/json": {"model": model}}
     if is_table:
-        content["text/csv"] = {"schema": {"type": "string", "description": TABLE}}
+        columns = ", ".join(COLUMNS[model.__name__])
+        content["text/csv"] = {"schema": {"type": "string", "description": TABLE.format(columns=columns)}}
     described = {"description": (model.__doc__ or "").strip(), "content": content}
     return dict.fromkeys(statuses(route), described)
 
@@ -162,7 +174,7 @@ def answered(route: Route) -> tuple[type[BaseModel] | None, bool]:
 
 def statuses(route: Route) -> list[int]:
     """The statuses of a route's answers when all is well."""
-    return [route.status, 201] if route.creates else [route.status]
+    return [route.status, *([201] if route.creates else []), *([202] if route.defers else [])]
 
 
 def problems(route: Route) -> Schema:
@@ -194,6 +206,9 @@ def describe(operation: Schema, route: Route) -> None:
     if answered(route)[1]:
         link = {"description": "Of CSV: the next page, relative to this one", "schema": {"type": "string"}}
         operation["responses"]["200"]["headers"] = {"Link": link}
+    if route.takes_csv:
+        operation["requestBody"]["content"]["text/csv"] = {"schema": {"type": "string", "description": FILE}}
+        operation["requestBody"]["required"] = True
 
 
 def inlined(schema: Schema, definitions: Schema) -> Schema:

@@ -8,4 +8,4 @@ from cashback.edge.worker import Batch
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Handle a batch of SQS messages; the answer names those that must come again."""
-    return Batch(deps.books(), deps.queue()).run(event)
+    return Batch(deps.queue(), deps.books()).run(event)

@@ -26,7 +26,7 @@ OPERATIONS = {
         "BatchGetItem",
         "TransactWriteItems",
     ),
-    "sqs": ("SendMessage", "ChangeMessageVisibility"),
+    "sqs": ("SendMessage", "SendMessageBatch", "ChangeMessageVisibility"),
     "kms": ("Encrypt", "Decrypt"),
     "ssm": ("GetParameter", "PutParameter"),
 }

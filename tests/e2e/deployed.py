@@ -29,6 +29,8 @@ class DeployedStack:
     state_table: str
     store_events_queue_url: str
     store_events_dlq_url: str
+    group_jobs_queue_url: str
+    group_jobs_dlq_url: str
 
     def client(self, service: str) -> Any:
         """A boto3 client with every right; the functions have only their own roles'."""
@@ -140,4 +142,6 @@ def start(home: Path) -> DeployedStack:
         state_table=found["StateTable"],
         store_events_queue_url=found["StoreEventsQueueUrl"],
         store_events_dlq_url=found["StoreEventsDlqUrl"],
+        group_jobs_queue_url=found["GroupJobsQueueUrl"],
+        group_jobs_dlq_url=found["GroupJobsDlqUrl"],
     )

@@ -13,6 +13,7 @@ import pytest
 from dev.client import Answer, Platform, Store, send, wait_until
 from dev.project import ROOT
 from tests.e2e.deployed import DeployedStack
+from tests.e2e.groups import finished
 from tests.e2e.shop import Sale, Shop, problem
 
 OPENAPI = json.loads((ROOT / "docs" / "openapi.json").read_text())
@@ -37,6 +38,8 @@ MISSING = {
     "customer_id": "no-such-customer",
     "api_key_id": "key_none",
     "product_id": "no-such-product",
+    "group_id": "no-such-group",
+    "job_id": "no-such-job",
 }
 CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/v1/store"): Call(),
@@ -70,6 +73,23 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/v1/customers/{customer_id}/adjustments"): Call(404, {"amount": "1.00"}, ids=MISSING),
     # Reading it is written down, so that only one who is not there leaves no trace.
     ("GET", "/v1/customers/{customer_id}/export"): Call(404, ids=MISSING),
+    ("GET", "/v1/groups"): Call(),
+    ("POST", "/v1/groups"): Call(422, {"name": ""}),
+    ("POST", "/v1/groups/preview"): Call(body={"rule": {}}),
+    ("GET", "/v1/groups/{group_id}"): Call(),
+    ("PATCH", "/v1/groups/{group_id}"): Call(404, {"name": "Other"}, ids=MISSING),
+    ("DELETE", "/v1/groups/{group_id}"): Call(404, ids=MISSING),
+    ("GET", "/v1/groups/{group_id}/members"): Call(),
+    ("POST", "/v1/groups/{group_id}/members"): Call(404, {"customer_ids": ["7001"]}, ids=MISSING),
+    ("PUT", "/v1/groups/{group_id}/members/{customer_id}"): Call(404, ids=MISSING),
+    ("DELETE", "/v1/groups/{group_id}/members/{customer_id}"): Call(404, ids=MISSING),
+    ("GET", "/v1/groups/{group_id}/imports/{import_id}"): Call(),
+    ("POST", "/v1/groups/{group_id}/cashback"): Call(404, {"apply_type": "relative", "amount": "1.00"}, ids=MISSING),
+    ("GET", "/v1/group-jobs"): Call(),
+    ("GET", "/v1/group-jobs/{job_id}"): Call(),
+    ("GET", "/v1/group-jobs/{job_id}/results"): Call(),
+    ("POST", "/v1/group-jobs/{job_id}/cancel"): Call(404, ids=MISSING),
+    ("POST", "/v1/group-jobs/{job_id}/undo"): Call(404, {}, ids=MISSING),
     ("POST", "/platform/stores"): Call(422, {"store_id": "no", "name": "No", "currency": "USD", "timezone": "UTC"}),
     ("GET", "/platform/stores/{store_id}"): Call(),
     ("POST", "/platform/stores/{store_id}/webhook-secrets"): Call(422, {"source": "magento"}),
@@ -81,20 +101,23 @@ ADMIN_ONLY = {
     ("POST", "/v1/orders/import"),
     ("DELETE", "/v1/customers/{customer_id}"),
     ("GET", "/v1/customers/{customer_id}/export"),
+    ("POST", "/v1/group-jobs/{job_id}/undo"),
 }
-READS = {("POST", "/v1/customers/search")}
+READS = {("POST", "/v1/customers/search"), ("POST", "/v1/groups/preview")}
 V1 = [key for key in CALLS if key[1].startswith("/v1/")]
 PLATFORM = [key for key in CALLS if key[1].startswith("/platform/")]
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A store with an order, a product and a key of every kind, and another store; the tests here change neither."""
+    """A store with an order, a product, a group and a key of every kind, and another store; the tests here change
+    neither."""
 
     shop: Shop
     sale: Sale
     keys: Mapping[str, Store]
     foreign: Store
+    group: Mapping[str, str]
 
     def call(self, operation: tuple[str, str], store: Store) -> Answer:
         method, template = operation
@@ -109,14 +132,24 @@ class House:
     @property
     def ids(self) -> dict[str, Any]:
         """The ids of what the store has."""
-        return {"order_id": self.sale.order_id, "customer_id": self.sale.customer_id, "product_id": PRODUCT_ID}
+        sold = {"order_id": self.sale.order_id, "customer_id": self.sale.customer_id}
+        return {**sold, "product_id": PRODUCT_ID, **self.group}
 
 
 @pytest.fixture(scope="module")
 def house(stack: DeployedStack, make_store: Callable[..., Store]) -> House:
     shop = Shop(stack, make_store())
     shop.store.api("PUT", f"/v1/products/{PRODUCT_ID}", {"title": "Mug"}).expect(201)
-    return House(shop, shop.sell(), {role: shop.with_key(role) for role in ROLES}, make_store())
+    sale = shop.sell()
+    group = {"group_id": shop.store.api("POST", "/v1/groups", {"name": "Club"}).expect(201)["group_id"]}
+    path = f"/v1/groups/{group['group_id']}"
+    file = b"email\n" + b"nobody@example.com\n" * 1_001
+    begun = shop.store.api("POST", f"{path}/members", file, headers={"content-type": "text/csv"}).expect(202)
+    shop.store.api("PUT", f"{path}/members/{sale.customer_id}").expect(201)
+    told = {"apply_type": "relative", "amount": "1.00"}
+    job = finished(shop, shop.store.post(f"{path}/cashback", told).expect(202))
+    group |= {"import_id": begun["import_id"], "job_id": job["job_id"]}
+    return House(shop, sale, {role: shop.with_key(role) for role in ROLES}, make_store(), group)
 
 
 def named(operation: tuple[str, str]) -> str:
@@ -258,6 +291,8 @@ def test_lists_show_the_own_store_only(house: House) -> None:
     assert filtered.expect(200)["items"] == []
     assert house.foreign.api("GET", "/v1/products").expect(200)["items"] == []
     assert house.foreign.api("GET", "/v1/customers").expect(200)["items"] == []
+    assert house.foreign.api("GET", "/v1/groups").expect(200)["items"] == []
+    assert house.foreign.api("POST", "/v1/groups/preview", {"rule": {}}).expect(200)["items"] == []
     assert len(house.foreign.api("GET", "/v1/api-keys").expect(200)["items"]) == 1
     assert house.foreign.api("GET", "/v1/store").expect(200)["store_id"] == house.foreign.store_id
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import replace
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any
+from types import MappingProxyType, SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from types_boto3_dynamodb import DynamoDBClient
@@ -14,17 +14,24 @@ from types_boto3_dynamodb import DynamoDBClient
 from cashback.domain.api_keys import Role
 from cashback.domain.customers import Profile
 from cashback.domain.facts import Body, Facts, Line, Refund, RefundLine
+from cashback.domain.group_jobs import ApplyType, JobStatus, OnInsufficient, Step
+from cashback.domain.groups import Group
 from cashback.domain.ledger import Entry, Kind, Posting, payload_hash
 from cashback.domain.money import Currency
 from cashback.domain.orders import News, Review
 from cashback.domain.settings import DEFAULTS, Settings, parse_settings
-from cashback.edge.deps import make_books
+from cashback.edge.deps import make_books, make_group_books, make_job_books
 from cashback.services.adjust_balance import Adjustment, adjust_balance
 from cashback.services.books import Books
 from cashback.services.read_customers import balance
 from cashback.services.record_order import record_order
 from cashback.services.review_order import approve_order
+from cashback.services.run_group_job import run_step
+from cashback.services.start_group_job import Asked, Instruction, start_group_job
 from tests.integration.conftest import Tables
+
+if TYPE_CHECKING:
+    from cashback.adapters.job_queue import JobQueue
 
 NOW = "2026-03-01T09:30:00.000000Z"
 USD = Currency("USD", 2)
@@ -72,6 +79,7 @@ class Shop:
     settings: Settings
     customer_id: str
     meter: Meter
+    state_table: str
 
     def news(self, facts: Facts) -> News:
         return News("6311900471021", "shopify", facts)
@@ -133,7 +141,7 @@ def make_shop(dynamodb: DynamoDBClient, tables: Tables, **settings: Any) -> Shop
     books = make_books(dynamodb, tables.ledger, tables.state, lambda: b"the key that contacts are hashed with")
     document = {**DEFAULTS, "name": "Shop", "timezone": "Europe/Berlin", **settings}
     books.customers.create(store_id, Profile(customer_id, NOW, NOW), NOW)
-    return Shop(books, parse_settings(store_id, 1, USD, document), customer_id, Meter(dynamodb))
+    return Shop(books, parse_settings(store_id, 1, USD, document), customer_id, Meter(dynamodb), tables.state)
 
 
 def test_recording_an_unpaid_order_costs_4_write_units_and_1_read_unit(shop: Shop) -> None:
@@ -231,6 +239,48 @@ def test_a_member_of_a_batch_costs_at_most_5_and_a_half_write_units_and_a_25th_o
         shop.books.ledger.post_batch([Posting(store_id, customer, NOW, entries=(entry,)) for customer in customers])
     assert cost.writes <= 5.5 * len(customers)
     assert cost.calls == ["TransactWriteItems"]
+
+
+@pytest.mark.parametrize(
+    ("amount", "apply_type", "on_insufficient", "reads"),
+    [
+        ("5.00", "relative", "refuse", 1),
+        ("-1.00", "relative", "refuse", 1),
+        ("-1.00", "relative", "clamp", 2),
+        ("50", "absolute", "refuse", 2),
+    ],
+)
+def test_a_member_of_a_group_job_costs_at_most_5_and_a_half_write_units_all_included(
+    shop: Shop, amount: str, apply_type: str, on_insufficient: str, reads: int
+) -> None:
+    """From the reading of the members to the end of the job: snapshot, chunks, results and progress. What a job costs
+    apart from its members, in their reading and its end, is a part of that."""
+    store_id, members = shop.settings.store_id, [f"7311900{n:06d}" for n in range(500)]
+    for customer_id in members:
+        shop.books.customers.create(store_id, Profile(customer_id, NOW, NOW), NOW)
+    entries = [Entry("adm:1", Kind.MANUAL, 500, "ann (key:1)", payload_hash("m")) for _ in members]
+    shop.books.ledger.post_batch(
+        [Posting(store_id, one, NOW, entries=(entry,)) for one, entry in zip(members, entries, strict=True)]
+    )
+    sent: list[Step] = []
+    queue = cast("JobQueue", SimpleNamespace(send=sent.extend))
+    groups = make_group_books(shop.meter.client, shop.state_table)
+    made = make_job_books(shop.books, groups, lambda: queue, shop.meter.client, shop.state_table)
+    groups.groups.create(store_id, Group("grp_1", "Friends", NOW, "ann (key:1)", "r", "b"))
+    groups.groups.add(store_id, "grp_1", members, "by hand", NOW)
+    told = Instruction(ApplyType(apply_type), amount, "Thanks for staying", OnInsufficient(on_insufficient))
+    asked = Asked(f"job_{'0' * 26}", "ann (key:1)", "0" * 64, "0" * 64, NOW)
+    with shop.meter.on() as cost:
+        start_group_job(made, shop.settings, "grp_1", told, asked, Role.ADMIN)
+        while sent:
+            run_step(made, sent.pop(0), NOW)
+    job = made.jobs.get(store_id, asked.job_id)
+    assert job is not None
+    assert (job.status, job.total) == (JobStatus.DONE, len(members))
+    assert cost.writes / len(members) <= 5.5, cost.writes / len(members)
+    assert cost.reads / len(members) <= reads
+    batches = [name for name in cost.calls if name == "TransactWriteItems"]
+    assert len(batches) <= 2 * job.chunks + 2
 
 
 def test_reading_a_balance_costs_1_read_unit_however_long_the_history(shop: Shop) -> None:

@@ -205,7 +205,7 @@ class World:
         if not records:
             return
         sqs = cast("Any", SimulatedSqs([self.queue, self.dead], self.faults))
-        batch = Batch(self.books, StoreEvents(sqs, self.queue.url, self.dead.url), clock=self.clock.now)
+        batch = Batch(StoreEvents(sqs, self.queue.url, self.dead.url), self.books, clock=self.clock.now)
         failed = {failure["itemIdentifier"] for failure in batch.run({"Records": records})["batchItemFailures"]}
         for record in records:
             if record["messageId"] not in failed:

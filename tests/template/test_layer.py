@@ -53,6 +53,7 @@ CALLS: dict[tuple[str, str], dict[str, Any]] = {
         "ReturnConsumedCapacity": "INDEXES",
     },
     ("sqs", "SendMessage"): {**QUEUE, "MessageBody": "eJwBAAD//wAAAAE=", "MessageGroupId": "a", "DelaySeconds": 1},
+    ("sqs", "SendMessageBatch"): {**QUEUE, "Entries": [{"Id": "0", "MessageBody": "{}", "MessageGroupId": "a"}]},
     ("sqs", "ChangeMessageVisibility"): {**QUEUE, "ReceiptHandle": "r", "VisibilityTimeout": 60},
     ("kms", "Encrypt"): {"KeyId": "k", "Plaintext": b"secret", "EncryptionContext": {"store": "a"}},
     ("kms", "Decrypt"): {"CiphertextBlob": b"\x01\x02", "EncryptionContext": {"store": "a"}},
@@ -72,6 +73,10 @@ SUCCESSES: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("dynamodb", "TransactWriteItems"): {"ConsumedCapacity": [CAPACITY]},
     ("sqs", "SendMessage"): {"MessageId": "m"},
+    ("sqs", "SendMessageBatch"): {
+        "Successful": [{"Id": "0", "MessageId": "m"}],
+        "Failed": [{"Id": "1", "Code": "InternalError", "SenderFault": False}],
+    },
     ("sqs", "ChangeMessageVisibility"): {},
     ("kms", "Encrypt"): {"CiphertextBlob": "AAE=", "KeyId": "k"},
     ("kms", "Decrypt"): {"Plaintext": "c2VjcmV0", "KeyId": "k"},

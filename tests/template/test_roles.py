@@ -9,7 +9,7 @@ from dev.template import resources
 
 READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"}
 APPENDS = READS | {"dynamodb:PutItem"}
-KEY_FUNCTIONS = ("OrdersApi", "CustomersApi", "SettingsApi", "EventWorker", "Sweeper")
+KEY_FUNCTIONS = ("OrdersApi", "CustomersApi", "GroupsApi", "SettingsApi", "EventWorker", "Sweeper")
 
 Statement = dict[str, Any]
 
@@ -94,7 +94,10 @@ def test_nobody_scans_or_reads_a_stream(function: str) -> None:
     assert not {action for action in granted if "Scan" in action or "Stream" in action or "PartiQL" in action}
 
 
-@pytest.mark.parametrize("function", sorted(set(functions()) - {"EventWorker", "OrdersApi", "CustomersApi", "Sweeper"}))
+@pytest.mark.parametrize(
+    "function",
+    sorted(set(functions()) - {"EventWorker", "GroupJobWorker", "OrdersApi", "CustomersApi", "Sweeper"}),
+)
 def test_only_those_who_post_write_to_the_ledger(function: str) -> None:
     assert "dynamodb:PutItem" not in actions_on(function, "Ledger")
 
@@ -134,7 +137,7 @@ def test_the_authorizer_can_look_up_keys_and_nothing_else() -> None:
     assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["K#*"]}}
 
 
-@pytest.mark.parametrize("function", ["EventWorker", "OrdersApi", "CustomersApi"])
+@pytest.mark.parametrize("function", ["EventWorker", "OrdersApi", "CustomersApi", "GroupsApi", "GroupJobWorker"])
 def test_whoever_needs_no_api_keys_reaches_items_of_stores_only(function: str) -> None:
     for statement in statements(function):
         if "State" in names(statement["Resource"]):
@@ -142,7 +145,7 @@ def test_whoever_needs_no_api_keys_reaches_items_of_stores_only(function: str) -
             assert all(pattern.startswith("S#*") for pattern in leading), statement["Sid"]
 
 
-def test_nobody_can_delete_anything_but_keys_secrets_contacts_and_what_waits() -> None:
+def test_nobody_can_delete_anything_but_keys_secrets_contacts_members_and_what_waits() -> None:
     may = {
         name: statement["Condition"]
         for name, statement in all_statements()
@@ -159,6 +162,7 @@ def test_nobody_can_delete_anything_but_keys_secrets_contacts_and_what_waits() -
             "ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": ["S#*#*#SEC"]},
         },
         "OrdersApi.EndTheWaitingOfOrders": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": waiting}},
+        "GroupsApi.TakeMembersOut": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#G#*#*"]}},
         "SettingsApi.CloseWhatADeletedKeyOpened": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["K#*"]}},
     }
 
@@ -170,6 +174,14 @@ def test_whoever_sets_up_stores_writes_no_account_no_order_and_no_product(functi
             never = statement["Condition"]["ForAllValues:StringNotLike"]["dynamodb:LeadingKeys"]
             assert never == ["S#*#C#*", "S#*#O#*", "S#*#PR#*"]
     assert "dynamodb:UpdateItem" not in actions_on(function, "State")
+
+
+def test_groups_api_writes_groups_jobs_and_kept_answers_and_nothing_else() -> None:
+    (statement,) = [s for s in statements("GroupsApi") if "dynamodb:PutItem" in as_list(s["Action"])]
+    assert statement["Condition"]["ForAllValues:StringLike"] == {
+        "dynamodb:LeadingKeys": ["S#*#G#*", "S#*#J#*", "S#*#REQUEST#*"]
+    }
+    assert actions_on("GroupsApi", "Ledger") == set()
 
 
 def test_customers_api_appends_to_the_ledger_and_reads_keys_of_stores_only() -> None:
@@ -190,6 +202,30 @@ def test_the_reader_of_the_queue_has_what_its_poller_needs() -> None:
     poller = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}
     assert actions_on("EventWorker", "StoreEvents") == poller
     assert actions_on("EventWorker", "StoreEventsDlq") == {"sqs:SendMessage"}
+
+
+def test_the_worker_of_group_jobs_writes_jobs_and_accounts_and_appends_entries() -> None:
+    writes = {
+        statement["Sid"]: (
+            statement["Action"],
+            statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"],
+        )
+        for statement in statements("GroupJobWorker")
+        if "State" in names(statement["Resource"]) and not set(as_list(statement["Action"])) <= READS
+    }
+    assert writes == {
+        "MoveAccountsAndJobs": ("dynamodb:UpdateItem", ["S#*#C#*", "S#*#J#*"]),
+        "KeepJobsTheirSnapshotsAndResults": ("dynamodb:PutItem", ["S#*#J#*"]),
+    }
+    assert actions_on("GroupJobWorker", "Ledger") == {"dynamodb:GetItem", "dynamodb:PutItem"}
+    poller = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}
+    assert actions_on("GroupJobWorker", "GroupJobs") == {*poller, "sqs:SendMessage"}
+    assert actions_on("GroupJobWorker", "GroupJobsDlq") == {"sqs:SendMessage"}
+
+
+@pytest.mark.parametrize("function", sorted(set(functions()) - {"GroupsApi", "GroupJobWorker"}))
+def test_only_those_who_run_group_jobs_send_their_steps(function: str) -> None:
+    assert not actions_on(function, "GroupJobs")
 
 
 def test_the_sweeper_reads_what_is_due_and_of_no_store_more_than_it_settles() -> None:

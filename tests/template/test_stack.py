@@ -60,7 +60,11 @@ def test_history_is_a_local_index_and_lists_hold_keys_only() -> None:
     assert (posted["IndexName"], posted["Projection"]) == ("posted", {"ProjectionType": "ALL"})
     assert "GlobalSecondaryIndexes" not in tables["Ledger"]
     lists = {index["IndexName"]: index["Projection"] for index in tables["State"]["GlobalSecondaryIndexes"]}
-    assert lists == {name: {"ProjectionType": "KEYS_ONLY"} for name in ("listing", "by_customer", "due")}
+    assert lists == {
+        "listing": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["outcome", "credit"]},
+        "by_customer": {"ProjectionType": "KEYS_ONLY"},
+        "due": {"ProjectionType": "KEYS_ONLY"},
+    }
 
 
 def test_the_key_of_the_secrets_rotates() -> None:
@@ -202,6 +206,8 @@ def test_every_function_finds_what_it_needs_by_name(function: str) -> None:
         "STATE_TABLE",
         "STORE_EVENTS_QUEUE_URL",
         "STORE_EVENTS_DLQ_URL",
+        "GROUP_JOBS_QUEUE_URL",
+        "GROUP_JOBS_DLQ_URL",
         "SECRETS_KEY_ID",
         "KEYS_PARAMETER",
         "POWERTOOLS_METRICS_NAMESPACE",
@@ -236,7 +242,7 @@ def test_api_gateway_may_invoke_each_function_for_its_own_routes_only() -> None:
         permission["FunctionName"].get("Ref") or permission["FunctionName"]["Fn::GetAtt"][0]
         for permission in permissions
     }
-    assert invoked == set(functions()) - {"EventWorker", "Sweeper"}
+    assert invoked == set(functions()) - {"EventWorker", "GroupJobWorker", "Sweeper"}
     webhook = properties("AWS::Lambda::Permission")["WebhookIngestPermission"]["SourceArn"]["Fn::Sub"]
     assert webhook.endswith(":${WebhookApi}/*/POST/webhooks/{store_id}/{source}")
 

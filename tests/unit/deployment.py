@@ -22,6 +22,7 @@ FUNCTIONS = {
     "/v1/orders": "orders_api",
     "/v1/products": "orders_api",
     "/v1/customers": "customers_api",
+    "/v1/group": "groups_api",
     "/v1": "settings_api",
     "/platform": "platform_api",
 }
@@ -65,6 +66,10 @@ class FakeSqs:
 
     def send_message(self, **message: Any) -> None:
         self.sent.append(message)
+
+    def send_message_batch(self, **batch: Any) -> dict[str, Any]:
+        self.sent += batch["Entries"]
+        return {"Successful": [{"Id": entry["Id"]} for entry in batch["Entries"]]}
 
 
 @dataclass(frozen=True)

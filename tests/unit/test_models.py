@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from cashback.domain.ledger import Kind
 from cashback.domain.settings import DEFAULTS
-from cashback.edge import customer_models, models, order_requests
+from cashback.edge import customer_models, group_job_models, group_models, models, order_requests
 from cashback.edge.models import TYPES, Answer, Request, SettingsRequest, TransactionType
 from cashback.edge.views import NOTES
 
@@ -18,7 +18,8 @@ def family(model: type[BaseModel]) -> list[type[BaseModel]]:
 
 
 def test_every_model_is_a_request_or_an_answer() -> None:
-    named = [value for module in (models, customer_models, order_requests) for value in vars(module).values()]
+    modules = (models, customer_models, group_job_models, group_models, order_requests)
+    named = [value for module in modules for value in vars(module).values()]
     found = {value for value in named if isinstance(value, type) and issubclass(value, BaseModel)}
     assert found - {BaseModel} == {*family(Request), *family(Answer)}
 

@@ -27,24 +27,12 @@ _FAST: Final = 1
 """Level of compression: the next ones cost three times the CPU and save a tenth."""
 
 
-class Queue(Struct, frozen=True):
-    """The queue ``store-events`` and its dead-letter queue."""
+class WorkQueue(Struct, frozen=True):
+    """A queue whose messages a worker handles, and its dead-letter queue."""
 
     client: "SQSClient"
     queue_url: str
     dlq_url: str
-
-    def send(self, delivery: Delivery) -> None:
-        """Queue a delivery. Its store is the message group, so that one busy store does not hold up the others.
-
-        :raises BodyTooLarge: encoded, it is more than a message may hold.
-        :raises Busy: not known to be queued; sending it again does no harm.
-        """
-        message = encode(delivery)
-        if len(message) > MAX_MESSAGE:
-            raise BodyTooLarge
-        with unreachable_is_busy():
-            self.client.send_message(QueueUrl=self.queue_url, MessageBody=message, MessageGroupId=delivery.store_id)
 
     def delay(self, receipt_handle: str, seconds: int) -> None:
         """Hide a message for so many seconds before it is received again.
@@ -65,6 +53,22 @@ class Queue(Struct, frozen=True):
         """
         with unreachable_is_busy():
             self.client.send_message(QueueUrl=self.dlq_url, MessageBody=record["body"])
+
+
+class Queue(WorkQueue, frozen=True):
+    """The queue ``store-events``."""
+
+    def send(self, delivery: Delivery) -> None:
+        """Queue a delivery. Its store is the message group, so that one busy store does not hold up the others.
+
+        :raises BodyTooLarge: encoded, it is more than a message may hold.
+        :raises Busy: not known to be queued; sending it again does no harm.
+        """
+        message = encode(delivery)
+        if len(message) > MAX_MESSAGE:
+            raise BodyTooLarge
+        with unreachable_is_busy():
+            self.client.send_message(QueueUrl=self.queue_url, MessageBody=message, MessageGroupId=delivery.store_id)
 
 
 def encode(delivery: Delivery) -> str:

@@ -71,6 +71,11 @@ def group_job(job_id: str) -> str:
     return f"grp:{_id(job_id)}"
 
 
+def group_undo(job_id: str, customer_id: str) -> str:
+    """What the undo of a group job takes back from one member."""
+    return f"{group_job(job_id)}:{_id(customer_id)}"
+
+
 def scenario_task(task_id: str) -> str:
     """The credit of one scenario task."""
     return f"scn:{_id(task_id)}"

@@ -19,6 +19,8 @@ class DueKind(StrEnum):
     """An order of a guest, which nobody may claim any longer; its id is the order's."""
     STORE = "store"
     """A store that is closed and whose customers are being erased; its id is the store's."""
+    TASK = "task"
+    """A task of a scenario that is to be run, or whose window for a success is over; its id is the task's."""
 
 
 class DueThing(Struct, frozen=True):

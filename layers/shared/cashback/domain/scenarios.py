@@ -4,6 +4,7 @@ Pure: what starts, what cancels and what fulfils a scenario is decided from fact
 """
 
 from collections.abc import Iterable, Iterator
+from copy import replace
 from enum import StrEnum
 from fractions import Fraction
 from typing import Final
@@ -11,6 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from cashback.domain.delays import AT_ONCE, Delay, Unit, longest_after
+from cashback.domain.errors import StateConflict
 from cashback.domain.orders import Order
 from cashback.domain.rules import channel_of
 from cashback.domain.settings import Settings
@@ -192,6 +194,38 @@ class Scenario(Struct, frozen=True, omit_defaults=True):
 
 LATE: Final = Delay(30, Unit.DAYS)
 """How long after a window has closed an event of a time inside it is still heard."""
+
+
+MOST_SCENARIOS: Final = 100
+"""Scenarios of a store that are not deleted."""
+
+
+class TooManyScenarios(StateConflict):
+    """One more, and a delivery could not know of them all."""
+
+    code = "too_many_scenarios"
+
+
+class LiveScenarios(Struct, frozen=True):
+    """The scenarios of a store that deliveries must know of. ``count`` is how many are not deleted, those among them
+    that concern no delivery too."""
+
+    scenarios: tuple[Scenario, ...] = ()
+    rev: int = 0
+    count: int = 0
+
+    def having(self, scenario: Scenario, now: Instant) -> "LiveScenarios":
+        """Return what they are with a scenario as it was just created, changed or deleted, and without those that
+        concern nobody any longer. A deleted scenario is never changed again.
+
+        :raises TooManyScenarios: it would be one more than a store may have.
+        """
+        count = self.count + (scenario.rev == 1) - (scenario.deleted_at is not None)
+        if count > MOST_SCENARIOS and scenario.rev == 1:
+            raise TooManyScenarios
+        others = (other for other in self.scenarios if other.scenario_id != scenario.scenario_id)
+        live = tuple(one for one in (*others, scenario) if one.concerns(now))
+        return replace(self, scenarios=live, rev=self.rev + 1, count=count)
 
 
 class Occasion(Struct, frozen=True, omit_defaults=True):

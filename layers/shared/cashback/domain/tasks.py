@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from cashback.domain.delays import after
+from cashback.domain.delays import after, longest_after
 from cashback.domain.orders import Order
-from cashback.domain.scenarios import Actions, Condition, Occasion, Scenario, Success, Trigger, review_cause
+from cashback.domain.scenarios import LATE, Actions, Condition, Occasion, Scenario, Success, Trigger, review_cause
 from cashback.domain.times import Instant
 
 if TYPE_CHECKING:
@@ -54,6 +54,24 @@ MOVES: Final[Mapping[tuple[TaskStatus, Event], TaskStatus]] = MappingProxyType(
     }
 )
 """Every move there is; each is written only over the status it begins at."""
+
+
+class Part(StrEnum):
+    """The lists that a scenario's tasks stand in: of those that wait or run, and of each end."""
+
+    OPEN = "open"
+    EXECUTED = "executed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+_ENDS: Final[Mapping[TaskStatus, Part]] = MappingProxyType(
+    {
+        TaskStatus.EXECUTED: Part.EXECUTED,
+        TaskStatus.FAILED: Part.FAILED,
+        TaskStatus.CANCELLED: Part.CANCELLED,
+    }
+)
 
 
 class Result(StrEnum):
@@ -136,6 +154,25 @@ class Task(Struct, frozen=True, omit_defaults=True):
     rev: int = 1
 
     @property
+    def part(self) -> Part:
+        """The list it stands in."""
+        return _ENDS.get(self.status, Part.OPEN)
+
+    @property
+    def figure(self) -> "TaskFigure":
+        """What is counted of it. Its credit counts once it has ended, and as long as it is not known to be refused."""
+        credit = self.outcomes.get(Action.CREDIT)
+        is_given = credit is not None and credit.status in {ActionStatus.QUEUED, ActionStatus.DONE}
+        is_counted = is_given and self.part is not Part.OPEN
+        return TaskFigure(self.part, self.result or self.reason, (self.actions.credit or 0) if is_counted else 0)
+
+    @property
+    def heard_until(self) -> Instant:
+        """Until when anybody looks for it by what it watches."""
+        runs = longest_after(self.due_at, LATE)
+        return longest_after(runs, self.success.within) if self.success else runs
+
+    @property
     def comes_due_at(self) -> Instant | None:
         """When something is to be done about it: it is run, resumed, or its window is closed; None at its end."""
         if self.status in {TaskStatus.WAITING, TaskStatus.RUNNING}:
@@ -161,6 +198,38 @@ class Task(Struct, frozen=True, omit_defaults=True):
         """The conditions it must be told of: while it waits, those that cancel it too."""
         wanted = frozenset(self.success.on if self.success else ())
         return wanted | frozenset(self.cancel_on) if waiting else wanted
+
+
+class TaskFigure(Struct, frozen=True):
+    """What is counted of a task without reading it: where it stands, what came of it (its result, or the reason why it
+    was cancelled or failed), and the minor units that it credited."""
+
+    part: Part
+    outcome: str | None = None
+    credit: int = 0
+
+
+class Step(StrEnum):
+    """What an alarm is set for."""
+
+    RUN = "run"
+    CLOSE = "close"
+    """The window for a success is over."""
+
+
+class TaskStep(Struct, frozen=True):
+    """A message: something is to be done about a task."""
+
+    store_id: str
+    task_id: str
+    step: Step
+
+
+class CreditStep(Struct, frozen=True):
+    """A message: the credit of a task is to be posted."""
+
+    store_id: str
+    task_id: str
 
 
 class Surroundings(Struct, frozen=True):

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from cashback.adapters.deployment_keys import DeploymentKeys
     from cashback.adapters.dynamo.api_keys import ApiKeys
     from cashback.adapters.dynamo.due import DueIndex
+    from cashback.adapters.job_queue import JobQueue
     from cashback.adapters.queues import Queue
     from cashback.adapters.secrets import WebhookSecrets
     from cashback.domain.money import Currency
-    from cashback.services.books import Books, Registry
+    from cashback.services.books import Books, GroupBooks, JobBooks, Registry
 
 
 class Environment(Struct, frozen=True):
@@ -31,6 +32,8 @@ class Environment(Struct, frozen=True):
     state_table: str
     store_events_queue_url: str
     store_events_dlq_url: str
+    group_jobs_queue_url: str
+    group_jobs_dlq_url: str
     secrets_key_id: str
     keys_parameter: str
 
@@ -111,8 +114,11 @@ def make_books(
     from cashback.adapters.dynamo.order_lists import OrderLists
     from cashback.adapters.dynamo.orders import Orders
     from cashback.adapters.dynamo.products import Products
+    from cashback.adapters.dynamo.promo_codes import PromoCodes
+    from cashback.adapters.dynamo.scenarios import Scenarios
     from cashback.adapters.dynamo.stores import Stores
     from cashback.adapters.dynamo.tables import StateTable
+    from cashback.adapters.dynamo.tasks import Tasks
     from cashback.adapters.dynamo.waiting import Waiting
     from cashback.services.books import Books
 
@@ -131,7 +137,27 @@ def make_books(
         products=Products(state),
         waiting=Waiting(state),
         audit=AuditTrail(state),
+        scenarios=Scenarios(state),
+        tasks=Tasks(state),
+        promo_codes=PromoCodes(state, hash_key),
     )
+
+
+@cache
+def group_books() -> "GroupBooks":
+    """Groups, and the imports of their members."""
+    return make_group_books(dynamodb(), environment().state_table)
+
+
+def make_group_books(client: "DynamoDBClient", state_table: str, **timing: Any) -> "GroupBooks":
+    """Wire the groups; ``timing`` is their sleep and jitter, where time is virtual."""
+    from cashback.adapters.dynamo.group_imports import GroupImports
+    from cashback.adapters.dynamo.groups import Groups
+    from cashback.adapters.dynamo.tables import StateTable
+    from cashback.services.books import GroupBooks
+
+    state = StateTable(client, state_table)
+    return GroupBooks(groups=Groups(state, **timing), imports=GroupImports(state))
 
 
 @cache
@@ -150,6 +176,35 @@ def queue() -> "Queue":
     from cashback.adapters.queues import Queue
 
     return Queue(sqs(), environment().store_events_queue_url, environment().store_events_dlq_url)
+
+
+@cache
+def job_queue() -> "JobQueue":
+    """The queue of the steps of group jobs and its dead-letter queue."""
+    from cashback.adapters.job_queue import JobQueue
+
+    return JobQueue(sqs(), environment().group_jobs_queue_url, environment().group_jobs_dlq_url)
+
+
+@cache
+def job_books() -> "JobBooks":
+    """What group jobs work on."""
+    return make_job_books(books(), group_books(), job_queue, dynamodb(), environment().state_table)
+
+
+def make_job_books(
+    books: "Books",
+    groups: "GroupBooks",
+    queue: "Callable[[], JobQueue]",
+    client: "DynamoDBClient",
+    state_table: str,
+) -> "JobBooks":
+    """Wire the jobs to what they work on."""
+    from cashback.adapters.dynamo.group_jobs import GroupJobs
+    from cashback.adapters.dynamo.tables import StateTable
+    from cashback.services.books import JobBooks
+
+    return JobBooks(books, groups, GroupJobs(StateTable(client, state_table)), queue)
 
 
 @cache

@@ -48,6 +48,9 @@ CSV: Final = "text/csv; charset=utf-8; header=present"
 _SECURITY: Final = {"X-Content-Type-Options": ["nosniff"], "Cache-Control": ["no-store"]}
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
+MAX_FILE: Final = 5 * 1_048_576
+"""Bytes of a file. Lambda takes 6 MiB of everything."""
+
 MAX_DEPTH: Final = 32
 """Levels of nesting in a body."""
 
@@ -69,6 +72,8 @@ class Route:
     needs_key: bool
     needs_version: bool
     creates: bool
+    defers: bool
+    takes_csv: bool
     handler: Callable[..., Any]
 
     @cached_property
@@ -90,6 +95,7 @@ class Api:
 
     def __init__(self) -> None:
         self.routes: list[Route] = []
+        self._prepared: set[Route] = set()
         self._resolver = APIGatewayRestResolver(
             enable_validation=True,
             response_validation_error_http_code=500,
@@ -110,13 +116,17 @@ class Api:
         needs_key: bool = False,
         needs_version: bool = False,
         creates: bool = False,
+        defers: bool = False,
+        takes_csv: bool = False,
     ) -> Callable[[F], F]:
         """Register a handler. ``needs_key``: Idempotency-Key is required; ``needs_version``: If-Match is. ``creates``:
-        the answer is 201 where there was nothing before."""
+        the answer is 201 where there was nothing before; ``defers``: it is 202 where the work goes on. ``takes_csv``:
+        the body may be a file instead, which ``csv`` returns."""
 
         def register(handler: F) -> F:
-            self.routes.append(Route(method, rule, status, role, needs_key, needs_version, creates, handler))
-            return self._resolver.route(rule, method, status_code=status)(handler)
+            told = (needs_key, needs_version, creates, defers, takes_csv)
+            self.routes.append(Route(method, rule, status, role, *told, handler))
+            return handler
 
         return register
 
@@ -144,11 +154,18 @@ class Api:
 
     def request(self, body: BaseModel) -> IdempotentRequest:
         """Return what makes this call the same as another."""
-        return request_of(self._event, body.model_dump_json(exclude_unset=True))
+        return request_of(self._event, self.csv() or body.model_dump_json(exclude_unset=True))
 
-    def cursors(self, query: BaseModel) -> Cursors:
-        """Return the maker and reader of this list's cursors, for this store and these filters."""
+    def csv(self) -> str | None:
+        """Return the file that was sent in place of a JSON body, None where there is none."""
+        text: str | None = self._event.get("csv")
+        return text
+
+    def cursors(self, query: BaseModel, body: BaseModel | None = None) -> Cursors:
+        """Return the maker and reader of this list's cursors, for this store and these filters, also of ``body``."""
         filters = query.model_dump(mode="json", exclude={"limit", "cursor"})
+        if body is not None:
+            filters["body"] = body.model_dump_json(exclude_unset=True)
         scope = scope_of(self.caller().store_id, str(self._event["path"]), filters)
         return Cursors(lambda: deps.deployment_keys().cursor, scope, int(utc().timestamp()))
 
@@ -174,9 +191,10 @@ class Api:
     def _admitted(self, event: Event) -> dict[str, Any]:
         """Check all that needs no model, in an order that tells a stranger least; return the event made regular."""
         method, path = event["httpMethod"], _path(event["path"])
-        regular = {**event, "path": path, **_content(event, method)}
+        regular = {**event, "path": path, "csv": None, **_content(event, method, csv=self._takes_csv(method, path))}
         route = self._find(method, path)
         self._authorize(route, event)
+        self._prepare(route)
         _headers(route, event)
         given = _query(event)
         if not given.keys() <= route.parameters:
@@ -186,6 +204,10 @@ class Api:
                 raise Invalid(name, "parameter_repeated", "the query names a parameter twice")
         return regular
 
+    def _takes_csv(self, method: str, path: str) -> bool:
+        routes = (route for route in self.routes if route.takes_csv and route.method == method)
+        return any(route.path.fullmatch(path) for route in routes)
+
     def _find(self, method: str, path: str) -> Route:
         known = [route for route in self.routes if route.path.fullmatch(path)]
         if not known:
@@ -194,6 +216,12 @@ class Api:
             if route.method == method:
                 return route
         raise problems.MethodUnknown(route.method for route in known)
+
+    def _prepare(self, route: Route) -> None:
+        """Tell the resolver of a route when it is first called: a cold start has no use for all the others."""
+        if route not in self._prepared:
+            self._resolver.route(route.rule, route.method, status_code=route.status)(route.handler)
+            self._prepared.add(route)
 
     @staticmethod
     def _authorize(route: Route, event: Event) -> None:
@@ -294,26 +322,39 @@ def _as_stored(escape: re.Match[str]) -> str:
     return letter if escape[1] is None and letter != "." and (letter == "=" or _LETTER.fullmatch(letter)) else stored
 
 
-def _content(event: Event, method: str) -> dict[str, Any]:
-    """Return the body as text under one content type, once it may be read at all."""
+def _content(event: Event, method: str, *, csv: bool) -> dict[str, Any]:
+    """Return the body as text under one content type, once it may be read at all; a file, where ``csv`` says that the
+    route takes one, apart from it."""
+    others = {name: value for name, value in (event.get("headers") or {}).items() if name.lower() != "content-type"}
+    plain = {"body": None, "isBase64Encoded": False, "headers": {**others, "content-type": "application/json"}}
     body = event.get("body") or ""
     if method not in _WITH_BODY or not body:
-        return {"body": None, "isBase64Encoded": False}
-    media_type, _, _ = (header(event, "content-type") or "").partition(";")
-    if media_type.strip().lower() != "application/json":
-        raise problems.ContentTypeUnsupported("the body must be application/json")
-    if len(body) > 2 * MAX_BODY:
-        raise BodyTooLarge("a body has at most 1 MiB")
+        return plain
+    media_type = (header(event, "content-type") or "").partition(";")[0].strip().lower()
+    if csv and media_type == CSV.partition(";")[0]:
+        return {**plain, "csv": _text(event, MAX_FILE, "csv_invalid")}
+    if media_type != "application/json":
+        raise problems.ContentTypeUnsupported(f"the body must be application/json{' or text/csv' if csv else ''}")
+    return {**plain, "body": _text(event, MAX_BODY, "json_invalid")}
+
+
+def _text(event: Event, most: int, code: str) -> str:
+    """Return the text of a body of at most so many bytes.
+
+    :raises BodyTooLarge: it has more.
+    :raises Malformed: with ``code``, it is not UTF-8.
+    """
+    body: str = event["body"]
+    if len(body) > 2 * most:
+        raise BodyTooLarge(f"a body has at most {most >> 20} MiB")
     try:
         raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
         text = raw.decode()
     except (binascii.Error, ValueError) as error:
-        raise Malformed("json_invalid", "the body is not UTF-8") from error
-    if len(raw) > MAX_BODY:
-        raise BodyTooLarge("a body has at most 1 MiB")
-    json_headers = {"content-type": "application/json"}
-    others = {name: value for name, value in (event.get("headers") or {}).items() if name.lower() != "content-type"}
-    return {"body": text, "isBase64Encoded": False, "headers": {**others, **json_headers}}
+        raise Malformed(code, "the body is not UTF-8") from error
+    if len(raw) > most:
+        raise BodyTooLarge(f"a body has at most {most >> 20} MiB")
+    return text
 
 
 def _query(event: Event) -> Mapping[str, Sequence[str]]:

@@ -628,6 +628,8 @@ def field_names() -> frozenset[str]:
         "customer_id",
         "api_key_id",
         "store_id",
+        "group_id",
+        "job_id",
     }
     waiting: list[type[BaseModel]] = [Request]
     while waiting:

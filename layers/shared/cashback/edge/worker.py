@@ -1,11 +1,10 @@
-"""The batch loop over store events: each message succeeds, goes back to its queue, or goes to the dead letters."""
+"""The worker of store events: what a shop tells of is parsed, decided and posted."""
 
-import traceback
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, assert_never
+from typing import Any, ClassVar, Final, assert_never
 
-from msgspec import Struct, field
+from msgspec import field
 
 from cashback.adapters.queues import decode
 from cashback.domain.audit import Origin
@@ -25,6 +24,7 @@ from cashback.domain.news import (
 from cashback.domain.orders import News
 from cashback.domain.settings import Settings
 from cashback.domain.times import instant
+from cashback.edge.batch import MessageBatch, is_last
 from cashback.edge.clock import utc
 from cashback.edge.log import log, metric
 from cashback.services.books import Books
@@ -38,50 +38,31 @@ from cashback.services.record_order import record_failure, record_order, settle_
 from cashback.services.record_redact_request import record_redact_request
 from cashback.storefronts import parsing
 
-if TYPE_CHECKING:
-    from cashback.adapters.queues import Queue
-
-FIRST_PAUSE: Final = 30
-LONGEST_PAUSE: Final = 900
-"""Seconds that a message rests after a failure that time may heal: 30 x 2^n, at most a quarter of an hour."""
-
-POISON_AFTER: Final = 5
-"""Receives after which a message that no retry can help goes to the dead letters."""
-
-LAST_RECEIVE: Final = 20
-"""The queue's maxReceiveCount: after this one the queue itself moves the message to the dead letters."""
-
 LATE_AFTER: Final = 60
 """Seconds in the queue from which the delay of a store's events is worth noting."""
 
 
-class Batch(Struct):
+class Batch(MessageBatch):
     """One invocation. Settings are read once for each store in it, and never kept for the next."""
 
     books: Books
-    queue: "Queue"
     clock: Callable[[], datetime] = utc
     settings: dict[str, Settings | str] = field(default_factory=dict)
     ages: dict[str, float] = field(default_factory=dict)
 
+    noun: ClassVar[str] = "event"
+
     def run(self, event: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
         """Handle an SQS event; answer with the messages that must come again."""
-        failed = [record["messageId"] for record in event["Records"] if not self._handle(record)]
+        answer = super().run(event)
         self._note_delays()
-        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+        return answer
 
-    def _handle(self, record: Mapping[str, Any]) -> bool:
-        """Handle one message; False to see it again. A failure of one never touches its neighbours."""
-        receives = int(record["attributes"]["ApproximateReceiveCount"])
-        try:
-            delivery = decode(record["body"])
-            self._note_age(delivery, record)
-            self._record(delivery, receives)
-        except DomainError as error:
-            return self._failed(record, receives, error, retryable=error.retryable)
-        except Exception as bug:  # noqa: BLE001 - counted and alarmed; its neighbours in the batch must go on
-            return self._failed(record, receives, bug, retryable=False)
-        return True
+    def handle(self, record: Mapping[str, Any], receives: int) -> None:
+        """Record what one delivery tells of."""
+        delivery = decode(record["body"])
+        self._note_age(delivery, record)
+        self._record(delivery, receives)
 
     def _record(self, delivery: Delivery, receives: int) -> None:
         """Parse, decide and post one delivery; one line of log says what became of it."""
@@ -159,8 +140,7 @@ class Batch(Struct):
         try:
             order = record_order(self.books, settings, news, now)
         except Exception as error:  # raised again below: the store must see the failure, whatever it was
-            retryable = isinstance(error, DomainError) and error.retryable
-            if receives >= (LAST_RECEIVE if retryable else POISON_AFTER):
+            if is_last(error, receives):
                 record_failure(self.books, settings, news, reason_of(error), now)
             raise
         if order is None:
@@ -168,26 +148,6 @@ class Batch(Struct):
             return
         log("order_recorded", **ids, order=order.order_id, status=order.status, reason=order.reason_code, rev=order.rev)
         metric("OrdersRecorded", status=order.status)
-
-    def _failed(self, record: Mapping[str, Any], receives: int, error: Exception, *, retryable: bool) -> bool:
-        """Let time heal what it can; the rest goes to the dead letters after a few receives, where an alarm sees it."""
-        ids = {"message": record["messageId"], "receives": receives, "code": reason_of(error)}
-        if retryable:
-            log("event_retried", **ids)
-            metric("EventsRetried")
-            self.queue.delay(record["receiptHandle"], min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(receives - 1, 10)))
-            return False
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        log("event_failed", **ids, at=f"{where.name}:{where.lineno}")
-        metric("EventsFailed")
-        if receives < POISON_AFTER:
-            return False
-        try:
-            self.queue.dead_letter(record)
-        except DomainError:
-            return False
-        log("event_dead_lettered", **ids)
-        return True
 
     def _settings(self, store_id: str) -> Settings | str:
         """Return the settings of a store, or why its events are ignored."""

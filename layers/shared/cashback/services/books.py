@@ -5,19 +5,28 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cashback.adapters.deployment_keys import DeploymentKeyStore
     from cashback.adapters.dynamo.answers import Answers
     from cashback.adapters.dynamo.api_keys import ApiKeys
     from cashback.adapters.dynamo.audit import AuditTrail
     from cashback.adapters.dynamo.contacts import Contacts
     from cashback.adapters.dynamo.customers import Customers
+    from cashback.adapters.dynamo.group_imports import GroupImports
+    from cashback.adapters.dynamo.group_jobs import GroupJobs
+    from cashback.adapters.dynamo.groups import Groups
     from cashback.adapters.dynamo.history import History
     from cashback.adapters.dynamo.ledger import Ledger
     from cashback.adapters.dynamo.order_lists import OrderLists
     from cashback.adapters.dynamo.orders import Orders
     from cashback.adapters.dynamo.products import Products
+    from cashback.adapters.dynamo.promo_codes import PromoCodes
+    from cashback.adapters.dynamo.scenarios import Scenarios
     from cashback.adapters.dynamo.stores import Stores
+    from cashback.adapters.dynamo.tasks import Tasks
     from cashback.adapters.dynamo.waiting import Waiting
+    from cashback.adapters.job_queue import JobQueue
     from cashback.adapters.secrets import WebhookSecrets
 
 
@@ -35,6 +44,26 @@ class Books(Struct, frozen=True):
     products: "Products"
     waiting: "Waiting"
     audit: "AuditTrail"
+    scenarios: "Scenarios"
+    tasks: "Tasks"
+    promo_codes: "PromoCodes"
+
+
+class GroupBooks(Struct, frozen=True):
+    """Groups, beside the books: only what works on groups pays for their import."""
+
+    groups: "Groups"
+    imports: "GroupImports"
+
+
+class JobBooks(Struct, frozen=True):
+    """What group jobs work on: the books, the groups, the jobs themselves, and the queue of their steps, which is asked
+    for once there is one to send."""
+
+    books: Books
+    groups: GroupBooks
+    jobs: "GroupJobs"
+    queue: "Callable[[], JobQueue]"
 
 
 class Registry(Struct, frozen=True):

@@ -39,15 +39,18 @@ def balance(books: Books, store_id: str, customer_id: str, at: Instant | None = 
 def transactions(
     books: Books, store_id: str, customer_id: str, wanted: EntriesWanted, limit: int, after: str | None
 ) -> tuple[list[HistoryLine], str | None]:
-    """Return a page of entries, newest first, each with the balance it left and what was said of it, and where to go on
-    (None at the end).
+    """Return a page of entries, newest first, each with the balance it left and what was said of it, or of the group
+    job that made it, and where to go on (None at the end).
 
     :raises CustomerNotFound: no such customer in this store.
     """
     lines, place = books.history.page(store_id, customer_id, wanted, limit, after)
     spoken_of = [line.entry.cause for line in lines if line.entry.kind is Kind.MANUAL]
     comments = books.customers.comments(store_id, customer_id, spoken_of) if spoken_of else {}
-    return [replace(line, note=comments.get(line.entry.cause)) for line in lines], place
+    jobs = {line.entry.job_id for line in lines if line.entry.job_id is not None}
+    of_jobs = books.customers.job_comments(store_id, jobs) if jobs else {}
+    notes = [comments.get(line.entry.cause) or of_jobs.get(line.entry.job_id or "") for line in lines]
+    return [replace(line, note=note) for line, note in zip(lines, notes, strict=True)], place
 
 
 def list_customers(books: Books, store_id: str, limit: int, before: str | None) -> tuple[list[Profile], str | None]:

@@ -116,6 +116,15 @@ class Customers(Struct, frozen=True):
             if "erased_at" not in item:
                 self.table.commit(self.table.put({"pk": pk, "sk": item["sk"], "erased_at": at}))
 
+    def job_comments(self, store_id: str, job_ids: Iterable[str]) -> dict[str, str]:
+        """Return what was said of those of any number of group jobs that were spoken of, by id (consistent)."""
+        comments: dict[str, str] = {}
+        for some in batched(job_ids, _READ_AT_ONCE, strict=False):
+            places = {keys.job(store_id, job_id): job_id for job_id in some}
+            items = self.table.get_many(list(places))
+            comments |= {places[key]: item["comment"] for key, item in items.items() if "comment" in item}
+        return comments
+
     def _places(self, partition: str, limit: int, before: str | None) -> Iterator[str]:
         """Yield places from the newest on, reading the index a page at a time."""
         values = {":pk": partition, ":before": before or keys.AFTER_ALL}

@@ -1,16 +1,12 @@
 """Orders as items. What lists and conditions need stands as attributes; the rest is one compressed attribute, so that
 an order of a dozen lines stays within one write unit."""
 
-import zlib
-from fractions import Fraction
-from typing import Any
-
-import msgspec
 from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.due import DueIndex
+from cashback.adapters.dynamo.packing import Packing
 from cashback.domain.due import DueKind
 from cashback.domain.errors import OrderTooLarge
 from cashback.domain.facts import Facts
@@ -73,8 +69,7 @@ def order_item(store_id: str, order: Order) -> Item:
         item |= {"customer_pk": keys.orders_by_customer(store_id, order.customer_id), "customer_sk": place}
     item |= DueIndex.attributes(store_id, DueKind.GUEST, order.order_id, order.claim_until)
     item |= {name: value for name in _ATTRIBUTES if (value := getattr(order, name)) or name in _ALWAYS}
-    detail = _Detail(**{name: getattr(order, name) for name in _Detail.__struct_fields__})
-    packed = _packed(detail)
+    packed = _PACKING.pack(_Detail(**{name: getattr(order, name) for name in _Detail.__struct_fields__}))
     if len(packed) > MAX_DETAIL:
         raise OrderTooLarge
     return item | {"detail": packed}
@@ -82,30 +77,10 @@ def order_item(store_id: str, order: Order) -> Item:
 
 def order_of(item: Item) -> Order:
     """Read an order back. What newer code added is left alone, what older code did not write has its default."""
-    detail = _unpacked(item["detail"])
+    detail = _PACKING.unpack(item["detail"])
     attributes = {name: item[name] for name in _ATTRIBUTES if name in item}
     attributes |= {name: getattr(detail, name) for name in _Detail.__struct_fields__}
     return Order(**{**attributes, "status": Status(item["status"])})
 
 
-def _plain(value: object) -> Any:
-    if isinstance(value, Fraction):
-        return str(value)
-    raise TypeError(type(value).__name__)
-
-
-def _exact(kind: type, value: Any) -> Any:
-    return Fraction(value) if kind is Fraction else value
-
-
-_ENCODER = msgspec.json.Encoder(enc_hook=_plain, order="deterministic")
-_DECODER = msgspec.json.Decoder(_Detail, dec_hook=_exact)
-
-
-def _packed(detail: _Detail) -> bytes:
-    packer = zlib.compressobj(9, zdict=_DICTIONARY)
-    return packer.compress(_ENCODER.encode(detail)) + packer.flush()
-
-
-def _unpacked(packed: bytes) -> _Detail:
-    return _DECODER.decode(zlib.decompressobj(zdict=_DICTIONARY).decompress(packed))
+_PACKING = Packing[_Detail](_Detail, _DICTIONARY)

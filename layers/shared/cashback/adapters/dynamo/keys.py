@@ -119,6 +119,56 @@ def guest(store: str, mac: str, order_id: str) -> Key:
     return Key(guests(store, mac), escape(order_id))
 
 
+ONCE = "ONCE#"
+WATCH = "WATCH#"
+
+
+def scenario(store: str, scenario_id: str) -> Key:
+    """A scenario."""
+    return Key(_pk(store, "SCN", escape(scenario_id)), "SCENARIO")
+
+
+def catalogue(store: str) -> Key:
+    """The scenarios that deliveries must know of: right before the settings, so that one query reads both."""
+    return Key(_pk(store, "CFG"), "SCENARIOS")
+
+
+def task(store: str, task_id: str) -> Key:
+    """A task of a scenario."""
+    return Key(_pk(store, "T", escape(task_id)), "TASK")
+
+
+def once_per_customer(store: str, customer_id: str, scenario_id: str) -> Key:
+    """That a scenario was started for a customer."""
+    return Key(customer(store, customer_id), f"{ONCE}{escape(scenario_id)}")
+
+
+def once_per_order(store: str, order_id: str, scenario_id: str) -> Key:
+    """That a scenario was started for an order."""
+    return Key(order(store, order_id).pk, f"{ONCE}{escape(scenario_id)}")
+
+
+def watch_of_customer(store: str, customer_id: str, event: str, task_id: str) -> Key:
+    """That a task is to be told of an event of a customer."""
+    return Key(customer(store, customer_id), f"{WATCH}{event}#{escape(task_id)}")
+
+
+def watch_of_order(store: str, order_id: str, event: str, task_id: str) -> Key:
+    """That a task is to be told of an event of an order."""
+    return Key(order(store, order_id).pk, f"{WATCH}{event}#{escape(task_id)}")
+
+
+def watched(sk: str) -> tuple[str, str]:
+    """Return the event and the task in the sort key of a watch."""
+    event, _, task_id = sk.removeprefix(WATCH).partition("#")
+    return event, unescape(task_id)
+
+
+def promo_code(store: str, code: str) -> Key:
+    """A promo code."""
+    return Key(_pk(store, "P", escape(code)), "PROMO")
+
+
 WAIT = "WAIT#"
 
 
@@ -130,6 +180,70 @@ def product(store: str, product_id: str) -> Key:
 def waits_for_product(store: str, product_id: str, order_id: str) -> Key:
     """One order that waits for a product, beside it."""
     return Key(product(store, product_id).pk, f"{WAIT}{escape(order_id)}")
+
+
+def group(store: str, group_id: str) -> Key:
+    """A group."""
+    return Key(_pk(store, "G", escape(group_id)), "GROUP")
+
+
+def group_members(store: str, group_id: str, shard: int) -> str:
+    """One of the 16 partitions of a group's members."""
+    return f"{group(store, group_id).pk}#{shard}"
+
+
+def group_member(store: str, group_id: str, customer_id: str) -> Key:
+    """One member; the partition follows from the customer, so nobody can be a member twice."""
+    return Key(group_members(store, group_id, _shard(customer_id)), f"{MEMBER}{escape(customer_id)}")
+
+
+MEMBER = "MEMBER#"
+
+
+def member_id(sk: str) -> str:
+    """Return the customer in the sort key of a member."""
+    return unescape(sk.removeprefix(MEMBER))
+
+
+def group_import(store: str, group_id: str, import_id: str) -> Key:
+    """An import of members."""
+    return Key(group(store, group_id).pk, f"IMPORT#{escape(import_id)}")
+
+
+def import_rows(store: str, group_id: str, import_id: str, page: int) -> Key:
+    """A page of its rows, as they were sent."""
+    pk, sk = group_import(store, group_id, import_id)
+    return Key(pk, f"{sk}#ROWS#{page:05d}")
+
+
+def import_report(store: str, group_id: str, import_id: str, page: int) -> Key:
+    """The rows of a page that added nobody."""
+    pk, sk = group_import(store, group_id, import_id)
+    return Key(pk, f"{sk}#REPORT#{page:05d}")
+
+
+def job(store: str, job_id: str) -> Key:
+    """A group job."""
+    return Key(_pk(store, "J", escape(job_id)), "JOB")
+
+
+def job_page(store: str, job_id: str, page: int) -> Key:
+    """A page of the snapshot of its members."""
+    return Key(job(store, job_id).pk, f"SNAP#{page:06d}")
+
+
+def job_chunk(store: str, job_id: str, number: int) -> Key:
+    """A chunk of its members, in one of 16 partitions."""
+    return Key(_job_part(store, job_id, number % SHARDS), f"CHUNK#{number:07d}")
+
+
+def job_progress(store: str, job_id: str, shard: int) -> Key:
+    """What the chunks of one of the partitions came to."""
+    return Key(_job_part(store, job_id, shard), "PROGRESS")
+
+
+def _job_part(store: str, job_id: str, shard: int) -> str:
+    return f"{job(store, job_id).pk}#{shard}"
 
 
 def answer(store: str, request_hash: str) -> Key:
@@ -238,6 +352,31 @@ def customers_listed_in(store_id: str, shard: int) -> str:
 def products_listed(store_id: str) -> str:
     """Partition of index ``listing``: the products of a store, whose sort key is the escaped id."""
     return _pk(store_id, "PRODUCT")
+
+
+def scenarios_listed(store_id: str) -> str:
+    """Partition of index ``listing``: the scenarios of a store."""
+    return _pk(store_id, "SCN")
+
+
+def tasks_listed(store_id: str, scenario_id: str, part: str) -> str:
+    """Partition of index ``listing``: the tasks of a scenario that wait or run, or that came to one of the ends."""
+    return _pk(store_id, "TASK", escape(scenario_id), part)
+
+
+def promo_codes_listed(store_id: str) -> str:
+    """Partition of index ``listing``: the promo codes of a store."""
+    return _pk(store_id, "PROMO")
+
+
+def groups_listed(store_id: str) -> str:
+    """Partition of index ``listing``: the groups of a store."""
+    return _pk(store_id, "GROUP")
+
+
+def jobs_listed(store_id: str) -> str:
+    """Partition of index ``listing``: the group jobs of a store."""
+    return _pk(store_id, "JOB")
 
 
 def listed(created_at: str, item_id: str) -> str:

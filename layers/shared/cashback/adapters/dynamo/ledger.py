@@ -13,7 +13,7 @@ from msgspec import Struct
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.accounts import account_of, entry_of, put_entry, put_note, update_account
 from cashback.adapters.dynamo.codec import from_item, key_attributes
-from cashback.adapters.dynamo.tables import image_of
+from cashback.adapters.dynamo.tables import StateTable, image_of
 from cashback.adapters.faults import FAILURES, RETRYABLE, backoff, is_transient, unreachable_is_busy
 from cashback.domain.errors import Busy, CustomerNotFound, StateConflict
 from cashback.domain.ledger import (
@@ -97,6 +97,19 @@ class Ledger(Struct, frozen=True):
             path.append(self.account(store_id, into))
         return path
 
+    def accounts(self, store_id: str, customer_ids: Sequence[str]) -> dict[str, Account]:
+        """Return those of up to 100 accounts that exist, by customer, as of now (consistent, one read unit each)."""
+        wanted = {keys.account(store_id, customer_id): customer_id for customer_id in customer_ids}
+        found = StateTable(self.client, self.state_table).get_many(list(wanted)) if wanted else {}
+        return {wanted[key]: account_of(wanted[key], item) for key, item in found.items()}
+
+    def entry(self, store_id: str, customer_id: str, cause: str) -> Entry | None:
+        """Return what stands under a cause at this very customer (consistent); None where nothing does."""
+        key = key_attributes(keys.entry(store_id, customer_id, cause))
+        with unreachable_is_busy():
+            item = self.client.get_item(TableName=self.ledger_table, Key=key, ConsistentRead=True).get("Item")
+        return None if item is None else entry_of(from_item(item))
+
     def post(self, posting: Posting) -> Outcome:
         """Commit a posting, or say why it is not.
 
@@ -152,9 +165,31 @@ class Ledger(Struct, frozen=True):
         :raises StateConflict: the balance moved under each of five decisions.
         """
         (template,) = posting.entries
+        return self._pinned(
+            posting,
+            lambda account: replace(
+                template, amount=target - account.available, before=account.available, target=target
+            ),
+        )
+
+    def debit_up_to(self, posting: Posting, most: int) -> Outcome:
+        """Take ``most`` minor units of what is available, or all of it where that is less.
+
+        As with ``set_available`` the one entry is the template, and keeps ``before``; with nothing there it is of 0.
+
+        :raises StateConflict: the balance moved under each of five decisions.
+        """
+        (template,) = posting.entries
+        return self._pinned(
+            posting,
+            lambda account: replace(template, amount=-min(most, max(0, account.available)), before=account.available),
+        )
+
+    def _pinned(self, posting: Posting, decide: Callable[[Account], Entry]) -> Outcome:
+        """Post what is decided from the account, as long as it does not move; decided anew when it did."""
         for _ in range(_TRIES):
             account = self.live_account(posting.store_id, posting.customer_id)
-            entry = replace(template, amount=target - account.available, before=account.available, target=target)
+            entry = decide(account)
             outcome = self.post(replace(posting, entries=(entry,), version=account.version, on_refusal=OnRefusal.AGAIN))
             if not isinstance(outcome, AccountMoved):
                 return outcome

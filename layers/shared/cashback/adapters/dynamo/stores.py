@@ -45,7 +45,7 @@ class Stores(Struct, frozen=True):
         item = self.table.get(keys.settings(store_id, version))
         if item is None:
             raise NotFound
-        return _document_of(store_id, item)
+        return document_of(store_id, item)
 
     def record(self, store_id: str) -> StoreRecord | None:
         """Return a store's entry in the directory."""
@@ -194,7 +194,8 @@ def _closing_item(store_id: str, closing: Closing) -> Item:
     return {"pk": pk, "sk": sk, **{name: getattr(closing, name) for name in Closing.__struct_fields__}, **due}
 
 
-def _document_of(store_id: str, item: Item) -> StoreDocument:
+def document_of(store_id: str, item: Item) -> StoreDocument:
+    """Read the settings of a store back."""
     return StoreDocument(
         store_id=store_id,
         version=item["version"],

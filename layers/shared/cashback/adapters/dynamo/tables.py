@@ -62,8 +62,8 @@ class StateTable(Struct, frozen=True):
         """Build a put of a whole item; ``condition`` guards what stands there now."""
         return {"Put": {"TableName": self.name, "Item": to_item(item), **_guard(condition, values)}}
 
-    def update(self, key: Key, expression: str, condition: str, values: Mapping[str, Any] | None = None) -> Write:
-        """Build an update of single attributes."""
+    def update(self, key: Key, expression: str, condition: str = "", values: Mapping[str, Any] | None = None) -> Write:
+        """Build an update of single attributes; without a condition it makes the item where there is none."""
         place = {"TableName": self.name, "Key": key_attributes(key), "UpdateExpression": expression}
         return {"Update": {**place, **_guard(condition, values)}}
 
@@ -124,9 +124,9 @@ def image_of(reason: Any) -> Any:
 
 
 def _guard(condition: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
-    if not condition:
-        return {}
-    guard: dict[str, Any] = {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    guard: dict[str, Any] = {}
+    if condition:
+        guard = {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
     if values:
         guard["ExpressionAttributeValues"] = {name: encode(value) for name, value in values.items()}
     return guard

@@ -1,0 +1,105 @@
+"""Imports of members in the State table: rows in pages, and how far they are worked through. Forgotten after a month.
+
+Rows hold ids or keyed hashes of contacts, and no contact itself.
+"""
+
+import zlib
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo.codec import Item
+from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.domain.errors import Busy
+from cashback.domain.group_imports import PAGE, ImportStatus, MembersImport
+from cashback.domain.member_rows import Column, Left, Row
+
+_FIELDS = MembersImport.__struct_fields__
+
+
+class GroupImports(Struct, frozen=True):
+    """Imports and their rows."""
+
+    table: StateTable
+
+    def get(self, store_id: str, group_id: str, import_id: str) -> MembersImport | None:
+        """Return an import (consistent)."""
+        item = self.table.get(keys.group_import(store_id, group_id, import_id))
+        return None if item is None else _import_of(item)
+
+    def create(self, store_id: str, made: MembersImport, rows: tuple[Row, ...]) -> MembersImport | None:
+        """Keep the rows, then the import: there is none without all of them. None when it was created, else the one
+        that has its id already."""
+        standing = self.get(store_id, made.group_id, made.import_id)
+        if standing is not None:
+            return standing
+        for page in range(made.pages):
+            place = keys.import_rows(store_id, made.group_id, made.import_id, page)
+            self.table.commit(self.table.put(_page(place, made, rows[page * PAGE : (page + 1) * PAGE])))
+        try:
+            self.table.commit(self.table.put(_item(store_id, made), "attribute_not_exists(pk)"))
+        except Lost as lost:
+            item = lost.images[0]
+            if item is None:
+                raise Busy("the import is not there yet") from lost
+            return _import_of(item)
+        return None
+
+    def rows(self, store_id: str, made: MembersImport, page: int) -> tuple[Row, ...]:
+        """Return a page of rows (consistent)."""
+        item = self.table.get(keys.import_rows(store_id, made.group_id, made.import_id, page))
+        if item is None:
+            raise Busy("an import without its rows")
+        return _unpacked(item, tuple[Row, ...])
+
+    def advance(self, store_id: str, made: MembersImport, left: tuple[Left, ...], page: int) -> bool:
+        """Write what an import has become once ``page`` is worked through, with the rows of it that added nobody; False
+        when someone else did so first."""
+        write = self.table.put(_item(store_id, made), "next_page = :page", {":page": page})
+        place = keys.import_report(store_id, made.group_id, made.import_id, page)
+        report = [self.table.put(_page(place, made, left))] if left else []
+        try:
+            self.table.commit(write, *report)
+        except Lost:
+            return False
+        return True
+
+    def left(
+        self, store_id: str, made: MembersImport, limit: int, after: tuple[int, int]
+    ) -> tuple[list[Left], tuple[int, int] | None]:
+        """Return up to ``limit`` rows that added nobody, in order, from a place (page, position) on, and the place to
+        go on from (None at the end)."""
+        low = keys.import_report(store_id, made.group_id, made.import_id, after[0])
+        high = keys.import_report(store_id, made.group_id, made.import_id, made.pages)
+        values = {":pk": low.pk, ":low": low.sk, ":high": high.sk}
+        found: list[Left] = []
+        for item in self.table.query("pk = :pk AND sk BETWEEN :low AND :high", values, ConsistentRead=True, Limit=2):
+            page = int(item["sk"].rpartition("#")[2])
+            begin = after[1] if page == after[0] else 0
+            for position, one in enumerate(_unpacked(item, tuple[Left, ...])[begin:], begin):
+                if len(found) == limit:
+                    return found, (page, position)
+                found.append(one)
+        return found, None
+
+
+def _item(store_id: str, made: MembersImport) -> Item:
+    pk, sk = keys.group_import(store_id, made.group_id, made.import_id)
+    values = {name: value for name in _FIELDS if (value := getattr(made, name)) is not None}
+    return {"pk": pk, "sk": sk, "expires_at_epoch": made.forgotten_at, **values}
+
+
+def _import_of(item: Item) -> MembersImport:
+    values = {name: item[name] for name in _FIELDS if name in item}
+    return MembersImport(**{**values, "column": Column(item["column"]), "status": ImportStatus(item["status"])})
+
+
+def _page(place: keys.Key, made: MembersImport, content: tuple[Any, ...]) -> Item:
+    packed = zlib.compress(msgspec.json.encode(content), 6)
+    return {"pk": place.pk, "sk": place.sk, "expires_at_epoch": made.forgotten_at, "content": packed}
+
+
+def _unpacked[T](item: Item, kind: type[T]) -> T:
+    return msgspec.json.decode(zlib.decompress(item["content"]), type=kind)

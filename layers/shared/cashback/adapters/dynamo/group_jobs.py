@@ -1,0 +1,193 @@
+"""Group jobs in the State table: the job, the snapshot of its members, its chunks with their results, and its progress.
+
+Chunks and progress lie in 16 partitions, so that no job is bound by what one partition takes.
+"""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo.codec import Item
+from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.domain.errors import Busy
+from cashback.domain.group_jobs import SHARDS, Chunk, Job, Progress, Result
+from cashback.domain.ledger import Write, transaction_id
+
+_PROGRESS: Final = {name: f"sum_{name}" for name in Progress.__struct_fields__}
+"""Attributes by field; some fields are words that expressions may not hold."""
+
+
+class GroupJobs(Struct, frozen=True):
+    """Jobs, each written only over the revision that was read."""
+
+    table: StateTable
+
+    def get(self, store_id: str, job_id: str) -> Job | None:
+        """Return a job (consistent)."""
+        item = self.table.get(keys.job(store_id, job_id))
+        return None if item is None else _job_of(item)
+
+    def create(self, store_id: str, job: Job, *also: Write) -> bool:
+        """Create a job, with ``also``; False where a condition failed."""
+        try:
+            self.table.commit(self.table.put(_job_item(store_id, job), "attribute_not_exists(pk)"), *also)
+        except Lost:
+            return False
+        return True
+
+    def save(self, store_id: str, job: Job, *also: Write) -> Job | None:
+        """Write the next revision of a job, with ``also``. Return None, or the job that stands there where someone else
+        was first."""
+        try:
+            self.table.commit(self.write(store_id, job), *also)
+        except Lost as lost:
+            item = lost.images.get(0)
+            if item is None:
+                raise Busy("the job is not there") from lost
+            return _job_of(item)
+        return None
+
+    def write(self, store_id: str, job: Job) -> Write:
+        """Build the conditional write of a job's next revision."""
+        return self.table.put(_job_item(store_id, job), "rev = :rev", {":rev": job.rev - 1})
+
+    def page(self, store_id: str, limit: int, before: str | None) -> tuple[list[Job], str | None]:
+        """Return up to ``limit`` jobs, the newest first, and the place to go on (None at the end). The index may lag a
+        second; the jobs themselves are read fresh."""
+        values = {":pk": keys.jobs_listed(store_id), ":before": before or keys.AFTER_ALL}
+        condition = "listing_pk = :pk AND listing_sk < :before"
+        found = self.table.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1)
+        places = [item["listing_sk"] for item in islice(found, limit + 1)]
+        wanted = [keys.job(store_id, keys.listed_id(place)) for place in places[:limit]]
+        items = self.table.get_many(wanted) if wanted else {}
+        return [_job_of(items[key]) for key in wanted if key in items], places[limit - 1] if places[limit:] else None
+
+    # ---- the snapshot
+
+    def members(self, store_id: str, job_id: str, page: int) -> list[str]:
+        """Return the members of a page of the snapshot (consistent); none where there is no such page yet."""
+        item = self.table.get(keys.job_page(store_id, job_id, page))
+        return [] if item is None else _unpacked(item["members"], list[str])
+
+    def pages(self, store_id: str, job_id: str, pages: Mapping[int, Sequence[str]]) -> list[Write]:
+        """Build the writes of pages; they belong into the transaction of the job's own."""
+        places = {keys.job_page(store_id, job_id, page): members for page, members in pages.items()}
+        return [self.table.put({"pk": key.pk, "sk": key.sk, "members": _packed(m)}) for key, m in places.items()]
+
+    # ---- chunks
+
+    def chunk(self, store_id: str, job_id: str, number: int) -> Chunk | None:
+        """Return a chunk (consistent); None where nobody began it."""
+        item = self.table.get(keys.job_chunk(store_id, job_id, number))
+        return None if item is None else _chunk_of(item)
+
+    def chunks(self, store_id: str, job_id: str, numbers: Sequence[int]) -> dict[int, Chunk]:
+        """Return those of up to 100 chunks that were begun, by number (consistent)."""
+        wanted = {keys.job_chunk(store_id, job_id, number): number for number in numbers}
+        found = self.table.get_many(list(wanted)) if wanted else {}
+        return {wanted[key]: _chunk_of(item) for key, item in found.items()}
+
+    def begin(self, store_id: str, job_id: str, number: int) -> Chunk:
+        """Mark a chunk as begun. Return it as it stands then: this mark, or what was there already."""
+        pk, sk = keys.job_chunk(store_id, job_id, number)
+        try:
+            self.table.commit(self.table.put({"pk": pk, "sk": sk, "rev": 1}, "attribute_not_exists(pk)"))
+        except Lost as lost:
+            item = lost.images[0]
+            if item is None:
+                raise Busy("the chunk is not there") from lost
+            return _chunk_of(item)
+        return Chunk(1)
+
+    def finish(
+        self, store_id: str, job_id: str, number: int, over: Chunk | None, results: Sequence[Result], gained: Progress
+    ) -> bool:
+        """Keep the results of a chunk over what was read of it, and raise its partition's progress by what they add to
+        it, in one transaction. False where someone else was first, who has done both."""
+        return self._move(store_id, job_id, number, over, {"results": _packed(results)}, gained)
+
+    def begin_again(self, store_id: str, job_id: str, number: int, over: Chunk, lost: Progress) -> Chunk | None:
+        """Take the results of a chunk and what they came to back, in one transaction: the job is then not complete.
+        Return the chunk as it stands then, None where someone else was first."""
+        taken = Progress().plus(lost, -1)
+        return Chunk(over.rev + 1) if self._move(store_id, job_id, number, over, {}, taken) else None
+
+    def _move(self, store_id: str, job_id: str, number: int, over: Chunk | None, held: Item, gained: Progress) -> bool:
+        pk, sk = keys.job_chunk(store_id, job_id, number)
+        rev = 0 if over is None else over.rev
+        condition, values = ("attribute_not_exists(pk)", None) if over is None else ("rev = :rev", {":rev": rev})
+        sums = {attribute: change for name, attribute in _PROGRESS.items() if (change := getattr(gained, name))}
+        raised = self.table.update(
+            keys.job_progress(store_id, job_id, number % SHARDS),
+            "ADD " + ", ".join(f"{name} :{name}" for name in sums),
+            values={f":{name}": change for name, change in sums.items()},
+        )
+        try:
+            self.table.commit(self.table.put({"pk": pk, "sk": sk, "rev": rev + 1, **held}, condition, values), raised)
+        except Lost:
+            return False
+        return True
+
+    @staticmethod
+    def transaction_id(store_id: str, job: Job, result: Result) -> str | None:
+        """Return the id of the entry that stands for a member, None where none does."""
+        if not result.recorded:
+            return None
+        return transaction_id(
+            keys.customer(store_id, result.kept_id or result.customer_id), job.cause(result.customer_id)
+        )
+
+    # ---- progress
+
+    def progress_in(self, store_id: str, job_id: str, shard: int) -> Progress:
+        """Return what the chunks of one partition came to so far (consistent)."""
+        return _progress_of(self.table.get(keys.job_progress(store_id, job_id, shard)))
+
+    def progress(self, store_id: str, job_id: str) -> Progress:
+        """Return what all chunks came to so far (each partition consistent)."""
+        places = [keys.job_progress(store_id, job_id, shard) for shard in range(SHARDS)]
+        total = Progress()
+        for item in self.table.get_many(places).values():
+            total = total.plus(_progress_of(item))
+        return total
+
+
+def _job_item(store_id: str, job: Job) -> Item:
+    """A job as it is stored: what conditions, lists and histories read, and the whole compressed."""
+    pk, sk = keys.job(store_id, job.job_id)
+    return {
+        "pk": pk,
+        "sk": sk,
+        "listing_pk": keys.jobs_listed(store_id),
+        "listing_sk": keys.listed(job.created_at, job.job_id),
+        "rev": job.rev,
+        "comment": job.comment,
+        "document": _packed(job),
+    }
+
+
+def _job_of(item: Item) -> Job:
+    return _unpacked(item["document"], Job)
+
+
+def _chunk_of(item: Item) -> Chunk:
+    results = _unpacked(item["results"], tuple[Result, ...]) if "results" in item else None
+    return Chunk(item["rev"], results)
+
+
+def _progress_of(item: Item | None) -> Progress:
+    there = item or {}
+    return Progress(**{name: there[attribute] for name, attribute in _PROGRESS.items() if attribute in there})
+
+
+def _packed(value: Any) -> bytes:
+    return zlib.compress(msgspec.json.encode(value), 9)
+
+
+def _unpacked[T](packed: bytes, kind: type[T]) -> T:
+    return msgspec.json.decode(zlib.decompress(packed), type=kind)

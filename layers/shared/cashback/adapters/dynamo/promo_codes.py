@@ -1,0 +1,93 @@
+"""Promo codes in the State table: derived from the task that makes them, so that a repeated call finds its own."""
+
+import hmac
+from collections.abc import Callable
+from itertools import islice
+from typing import Final
+
+from msgspec import Struct
+
+from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo.codec import Item
+from cashback.adapters.dynamo.packing import Packing
+from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.domain.errors import Busy
+from cashback.domain.promo_codes import PromoCode, code_of
+from cashback.domain.scenarios import PromoOffer
+from cashback.domain.times import Instant
+
+_TRIES: Final = 5
+"""Codes of other tasks that stand where one would be: with 49 bits, not even the second is ever reached."""
+
+_PACKING: Final = Packing[PromoCode](PromoCode)
+
+
+class PromoCodes(Struct, frozen=True):
+    """The codes of stores. ``hash_key`` is asked for only when one is made."""
+
+    table: StateTable
+    hash_key: Callable[[], bytes]
+
+    def make(
+        self,
+        store_id: str,
+        scenario_id: str,
+        task_id: str,
+        customer_id: str | None,
+        offer: PromoOffer,
+        now: Instant,
+        expires_at: Instant | None,
+    ) -> PromoCode:
+        """Make the code of a task, or return the one that it made before.
+
+        :raises Busy: out of reach; the same call is safe to repeat.
+        """
+        for number in range(_TRIES):
+            secret = hmac.digest(self.hash_key(), "\n".join((store_id, task_id, str(number))).encode(), "sha256")
+            code = code_of(offer.prefix, secret)
+            made = PromoCode(code, offer.discount, now, scenario_id, task_id, customer_id, expires_at)
+            try:
+                self.table.commit(self.table.put(_item(store_id, made), "attribute_not_exists(pk)"))
+            except Lost as lost:
+                standing = lost.images[0]
+                if standing is not None and _promo_code_of(standing).task_id == task_id:
+                    return _promo_code_of(standing)
+                continue
+            return made
+        raise Busy("other codes stand in its place")
+
+    def get(self, store_id: str, code: str) -> PromoCode | None:
+        """Return a code (consistent)."""
+        item = self.table.get(keys.promo_code(store_id, code))
+        return None if item is None else _promo_code_of(item)
+
+    def page(self, store_id: str, limit: int, before: str | None) -> tuple[list[PromoCode], str | None]:
+        """Return up to ``limit`` codes, the newest first, those before a place, and the place to go on (None at the
+        end). The index may lag a second; the codes themselves are read fresh."""
+        values = {":pk": keys.promo_codes_listed(store_id), ":before": before or keys.AFTER_ALL}
+        condition = "listing_pk = :pk AND listing_sk < :before"
+        found = self.table.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1)
+        places = [item["listing_sk"] for item in islice(found, limit + 1)]
+        wanted = [keys.promo_code(store_id, keys.listed_id(place)) for place in places[:limit]]
+        items = self.table.get_many(wanted) if wanted else {}
+        codes = [_promo_code_of(items[key]) for key in wanted if key in items]
+        return codes, places[limit - 1] if len(places) > limit else None
+
+    def save(self, store_id: str, before: PromoCode, after: PromoCode) -> bool:
+        """Write a code over the revision ``before``; False where someone else was first."""
+        try:
+            self.table.commit(self.table.put(_item(store_id, after), "rev = :rev", {":rev": before.rev}))
+        except Lost:
+            return False
+        return True
+
+
+def _item(store_id: str, promo: PromoCode) -> Item:
+    pk, sk = keys.promo_code(store_id, promo.code)
+    place = keys.listed(promo.created_at, promo.code)
+    listed = {"listing_pk": keys.promo_codes_listed(store_id), "listing_sk": place}
+    return {"pk": pk, "sk": sk, "rev": promo.rev, "document": _PACKING.pack(promo), **listed}
+
+
+def _promo_code_of(item: Item) -> PromoCode:
+    return _PACKING.unpack(item["document"])

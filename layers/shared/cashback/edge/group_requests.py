@@ -1,0 +1,69 @@
+"""Requests about groups as what the use cases take."""
+
+from typing import Any
+
+from cashback.domain.group_imports import MOST_AT_ONCE, MembersImport
+from cashback.domain.groups import Group
+from cashback.domain.member_rows import Rows
+from cashback.domain.money import Currency
+from cashback.domain.times import Instant
+from cashback.edge import group_views
+from cashback.edge.answers import answer_kept
+from cashback.edge.caller import Caller, IdempotentRequest
+from cashback.edge.group_models import AddedMembers, ChangeGroup, CreateGroup
+from cashback.edge.http import Response, answer
+from cashback.edge.ids import new_id
+from cashback.services.add_members import add_rows, group_by_hand, without_contacts
+from cashback.services.books import Books, GroupBooks
+from cashback.services.import_members import start_import
+
+
+def new_group(body: CreateGroup, currency: Currency, who: Caller, request: IdempotentRequest, now: Instant) -> Group:
+    """Return the group that a request asks for.
+
+    :raises Invalid: as the rule's.
+    """
+    return Group(
+        group_id=new_id("grp", request.request_hash),
+        name=body.name,
+        created_at=now,
+        created_by=who.actor,
+        request_hash=request.request_hash,
+        body_hash=request.body_hash,
+        description=body.description,
+        rule=None if body.rule is None else body.rule.rule(currency),
+        updated_at=now,
+    )
+
+
+def changes(body: ChangeGroup, currency: Currency) -> dict[str, Any]:
+    """Return what a request changes.
+
+    :raises Invalid: as the rule's.
+    """
+    given = {name: getattr(body, name) for name in body.model_fields_set}
+    return {**given, "rule": body.rule.rule(currency)} if "rule" in given else given
+
+
+def add_asked(
+    books: Books, groups: GroupBooks, who: Caller, group_id: str, asked: Rows, request: IdempotentRequest, now: Instant
+) -> Response[AddedMembers]:
+    """Add those who are asked for, at once or, where they are many, as an import.
+
+    :raises NotFound: no such group in this store, or a deleted one.
+    :raises GroupByRule: its members follow from a rule.
+    :raises IdempotencyMismatch: the same key with another body.
+    """
+    group_by_hand(groups, who.store_id, group_id)
+    rows = without_contacts(books, who.store_id, asked)
+    if len(rows) > MOST_AT_ONCE:
+        import_id, actor, body_hash = new_id("imp", request.request_hash), who.actor, request.body_hash
+        made = MembersImport(import_id, group_id, asked.column, len(rows), now, actor, body_hash)
+        begun, _step, replayed = start_import(groups, who.store_id, made, rows)
+        return answer(group_views.begun(begun), 202, replayed=replayed)
+
+    def add() -> tuple[AddedMembers, bool]:
+        report = add_rows(books, groups, who.store_id, group_id, asked.column, rows, request.request_hash, now)
+        return group_views.added(report), True
+
+    return answer_kept(books, who, request, AddedMembers, add)

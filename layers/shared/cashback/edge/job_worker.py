@@ -1,0 +1,48 @@
+"""The worker of group jobs: each message is a step of one."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from cashback.adapters.job_queue import decode
+from cashback.domain.errors import DomainError, reason_of
+from cashback.domain.group_jobs import ChunkStep, Step
+from cashback.domain.times import instant
+from cashback.edge.batch import MessageBatch, is_last
+from cashback.edge.clock import utc
+from cashback.edge.log import log
+from cashback.services.books import JobBooks
+from cashback.services.run_group_job import give_up_step, run_step
+
+
+class JobBatch(MessageBatch):
+    """One invocation."""
+
+    made: JobBooks
+    clock: Callable[[], datetime] = utc
+
+    noun: ClassVar[str] = "step"
+
+    def handle(self, record: Mapping[str, Any], receives: int) -> None:
+        """Take a job on by one step; one line of log says what became of it."""
+        step = decode(record["body"])
+        ids = {"store": step.store_id, "job": step.job_id, "step": _place(step)}
+        try:
+            outcome = run_step(self.made, step, instant(self.clock()))
+        except Exception as error:  # raised again below: the job must show the failure, whatever it was
+            if is_last(error, receives):
+                self._give_up(step, error, ids)
+            raise
+        log("step_done", **ids, outcome=outcome)
+
+    def _give_up(self, step: Step, error: Exception, ids: dict[str, str]) -> None:
+        """Let the job show that one of its messages goes to the dead letters, if it can be told."""
+        try:
+            give_up_step(self.made, step, reason_of(error), instant(self.clock()))
+        except DomainError as unreachable:
+            log("failure_not_noted", **ids, code=unreachable.code)
+
+
+def _place(step: Step) -> str:
+    """Where in its job a step is."""
+    return f"chunk {step.number}" if isinstance(step, ChunkStep) else f"plan {step.step}"

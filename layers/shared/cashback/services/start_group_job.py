@@ -1,0 +1,174 @@
+"""Start a group job, or the one that undoes another. It runs by messages; what is answered is that it will."""
+
+from copy import replace
+from typing import Final
+
+from msgspec import Struct
+
+from cashback.domain.api_keys import Role
+from cashback.domain.errors import Busy, Forbidden, IdempotencyMismatch, Invalid, NotFound, StateConflict
+from cashback.domain.group_jobs import ApplyType, Job, JobStatus, OnInsufficient, Progress, next_step
+from cashback.domain.settings import Settings
+from cashback.domain.times import Instant
+from cashback.services.books import JobBooks
+
+_TRIES: Final = 5
+
+
+class Asked(Struct, frozen=True):
+    """Who asks for a job, and what makes their call the same as another: repeated, it finds the job it made."""
+
+    job_id: str
+    actor: str
+    request_hash: str
+    body_hash: str
+    at: Instant
+
+
+class Instruction(Struct, frozen=True):
+    """What a job is to do; ``amount`` is the text of an amount."""
+
+    apply_type: ApplyType
+    amount: str
+    comment: str | None = None
+    on_insufficient: OnInsufficient = OnInsufficient.REFUSE
+    dry_run: bool = False
+
+
+def start_group_job(
+    made: JobBooks, settings: Settings, group_id: str, told: Instruction, asked: Asked, role: Role
+) -> tuple[Job, bool]:
+    """Create a job for the members of a group and set it going. Return it as accepted, and whether this very call had
+    made it before.
+
+    Whoever may not adjust by any amount may not set balances: what that changes of a balance is known only then.
+
+    :raises Invalid: ``amount_zero``, ``amount_negative`` of an absolute job, ``group_empty``, or no amount at all.
+    :raises Forbidden: more for each member than this role may adjust by.
+    :raises NotFound: no such group in this store, or it is deleted.
+    :raises IdempotencyMismatch: the same key with another body.
+    :raises Busy: out of reach; the same call is safe to repeat.
+    """
+    amount = _amount(settings, told)
+    found = _found(made, settings.store_id, asked)
+    if found is not None:
+        return found, True
+    limit = None if role is Role.ADMIN else settings.adjust_limit
+    if limit is not None and (told.apply_type is ApplyType.ABSOLUTE or abs(amount) > limit):
+        raise Forbidden("the amount may be larger than this role may adjust by")
+    group = made.groups.groups.get(settings.store_id, group_id)
+    if group is None or group.deleted_at is not None:
+        raise NotFound
+    if group.rule is None and group.members == 0:
+        raise Invalid("group_id", "group_empty", "the group has no members")
+    job = Job(
+        job_id=asked.job_id,
+        group_id=group_id,
+        group_name=group.name,
+        apply_type=told.apply_type,
+        amount=amount,
+        actor=asked.actor,
+        created_at=asked.at,
+        request_hash=asked.request_hash,
+        body_hash=asked.body_hash,
+        comment=told.comment,
+        on_insufficient=told.on_insufficient,
+        dry_run=told.dry_run,
+        rule=group.rule,
+    )
+    if not made.jobs.create(settings.store_id, job):
+        return _standing(made, settings.store_id, asked), True
+    _set_going(made, settings.store_id, job)
+    return job, False
+
+
+def undo_group_job(made: JobBooks, store_id: str, job_id: str, comment: str | None, asked: Asked) -> tuple[Job, bool]:
+    """Create the job that posts the opposite of what another one posted, and set it going; what was spent since is
+    refused. Return it as accepted, and whether this very call had made it before.
+
+    :raises NotFound: no such job in this store.
+    :raises StateConflict: not every member has an outcome yet, or it has been undone, or posted nothing by its nature.
+    :raises IdempotencyMismatch: the same key with another body.
+    :raises Busy: the job keeps changing, or is out of reach; the same call is safe to repeat.
+    """
+    for _ in range(_TRIES):
+        undone = made.jobs.get(store_id, job_id)
+        if undone is None:
+            raise NotFound
+        found = _found(made, store_id, asked)
+        if found is not None:
+            return found, True
+        job = _opposite(undone, comment, asked)
+        marked = replace(undone, undone_by=job.job_id, rev=undone.rev + 1)
+        if made.jobs.create(store_id, job, made.jobs.write(store_id, marked)):
+            _set_going(made, store_id, job)
+            return job.accepted(), False
+    raise Busy("the job keeps changing")
+
+
+def _amount(settings: Settings, told: Instruction) -> int:
+    amount = settings.currency.parse(told.amount)
+    if told.apply_type is ApplyType.RELATIVE and amount == 0:
+        raise Invalid("amount", "amount_zero", "an amount of 0 would change nothing")
+    if told.apply_type is ApplyType.ABSOLUTE and told.amount.startswith("-"):
+        raise Invalid("amount", "amount_negative", "nobody can be left with less than nothing")
+    return amount
+
+
+def _opposite(undone: Job, comment: str | None, asked: Asked) -> Job:
+    if not undone.is_undoable:
+        raise StateConflict(_why_not(undone))
+    moved = undone.result or Progress()
+    job = Job(
+        job_id=asked.job_id,
+        group_id=undone.group_id,
+        group_name=undone.group_name,
+        apply_type=ApplyType.RELATIVE,
+        amount=0,
+        actor=asked.actor,
+        created_at=asked.at,
+        request_hash=asked.request_hash,
+        body_hash=asked.body_hash,
+        comment=comment,
+        undoes=undone.job_id,
+        status=JobStatus.RUNNING,
+        total=moved.credited + moved.debited,
+        chunks=undone.chunks,
+        started_at=asked.at,
+    )
+    return job if job.total else replace(job, chunks=0).closed(Progress(), asked.at)
+
+
+def _why_not(job: Job) -> str:
+    if job.undoes is not None:
+        return "an undo cannot be undone"
+    if job.undone_by is not None:
+        return "the job is undone already"
+    return (
+        "a dry run posted nothing" if job.dry_run else f"the job is {job.status}: not every member has an outcome yet"
+    )
+
+
+def _found(made: JobBooks, store_id: str, asked: Asked) -> Job | None:
+    """Return the job that this very call made before; its first message may have been lost with the first answer."""
+    job = made.jobs.get(store_id, asked.job_id)
+    if job is None:
+        return None
+    if job.body_hash != asked.body_hash:
+        raise IdempotencyMismatch
+    if job.step == 0:
+        _set_going(made, store_id, job)
+    return job.accepted()
+
+
+def _standing(made: JobBooks, store_id: str, asked: Asked) -> Job:
+    job = _found(made, store_id, asked)
+    if job is None:
+        raise Busy("the job is not there")
+    return job
+
+
+def _set_going(made: JobBooks, store_id: str, job: Job) -> None:
+    step = next_step(store_id, job)
+    if step is not None:
+        made.queue().send([step])

@@ -1,0 +1,260 @@
+"""Group jobs under other hands and failures: balances that move meanwhile, messages given up, and their redrive."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cashback.adapters import job_queue
+from cashback.domain.errors import Busy, Malformed, NotFound, StateConflict
+from cashback.domain.group_jobs import ChunkStep, FanOutStep, JobStatus, Outcome, SnapshotStep
+from cashback.services import run_group_job
+from cashback.services.post_shares import post_shares
+from cashback.services.run_group_job import give_up_step, run_step
+from tests.simulation.dynamo import Fault
+from tests.unit.builders import NOW, STORE
+from tests.unit.jobs import JobShop
+
+
+def before_transactions(shop: JobShop, act: Callable[[], None], times: int) -> list[int]:
+    """Let ``act`` happen before each of the next transactions, as somebody else would do it. A job's first is that of
+    its snapshot, its second that of the first chunk."""
+    done: list[int] = []
+
+    def hook(index: int, operation: str) -> None:
+        if operation == "TransactWriteItems" and len(done) < times:
+            done.append(index)
+            shop.dynamo.faults.before_call = None
+            act()
+            shop.dynamo.faults.before_call = hook
+
+    shop.dynamo.faults.before_call = hook
+    return done
+
+
+# ---- races
+
+
+@pytest.mark.parametrize("times", [2, 3, 5])
+def test_setting_balances_loses_no_concurrent_credit(times: int) -> None:
+    shop = JobShop([1_000, 1_000])
+    done = before_transactions(shop, lambda: shop.credit("c0000", 100), times)
+    job = shop.run("5.00", "absolute")
+    assert len(done) == times
+    (set_to,) = [entry for entry in shop.entries["c0000"].values() if entry.job_id]
+    came_before = 1_000 if set_to.before is None else set_to.before
+    assert came_before + set_to.amount == 500
+    credited = sum(entry.amount for entry in shop.entries["c0000"].values() if not entry.job_id)
+    assert shop.balances["c0000"] == credited + set_to.amount
+    assert credited == 1_000 + 100 * times
+    told = shop.results(job)["c0000"]
+    assert (told.before, told.after) == (came_before, 500)
+    shop.check_sums(job)
+
+
+def test_a_clamped_debit_never_overdraws_whoever_spends_meanwhile() -> None:
+    shop = JobShop([1_000, 1_000])
+    before_transactions(shop, lambda: shop.credit("c0000", -300), 2)
+    job = shop.run("-9.00", on_insufficient="clamp")
+    assert shop.balances == {"c0000": 0, "c0001": 100}
+    assert shop.results(job)["c0000"].amount == -400
+    shop.check_sums(job)
+
+
+def test_a_balance_that_never_rests_is_an_error_of_its_member_alone() -> None:
+    shop = JobShop([1_000, 1_000])
+    before_transactions(shop, lambda: shop.credit("c0000", 1), 9)
+    job = shop.run("5.00", "absolute")
+    assert (shop.outcomes(job), job.status) == ({"c0000": "error", "c0001": "debited"}, JobStatus.FAILED)
+    assert (job.reason, shop.results(job)["c0000"].reason) == ("members_failed", "state_conflict")
+    shop.check_sums(job)
+
+
+def test_a_job_whose_member_failed_goes_on_when_its_message_comes_again() -> None:
+    shop = JobShop([1_000, 1_000])
+    before_transactions(shop, lambda: shop.credit("c0000", 1), 9)
+    job = shop.run("5.00", "absolute")
+    shop.dynamo.faults.before_call = None
+    shop.made.queue().send([ChunkStep(STORE, job.job_id, 0)])
+    shop.drain()
+    assert (shop.job(job).status, shop.outcomes(job)) == (JobStatus.DONE, dict.fromkeys(shop.members, "debited"))
+    assert set(shop.balances.values()) == {500}
+    shop.check_sums(job)
+
+
+def test_a_member_that_failed_is_not_tried_again_once_the_job_is_undone() -> None:
+    shop = JobShop([1_000, 1_000])
+    before_transactions(shop, lambda: shop.credit("c0000", 1), 9)
+    job = shop.run("5.00", "absolute")
+    shop.dynamo.faults.before_call = None
+    shop.undo(job)
+    shop.drain()
+    shop.made.queue().send([ChunkStep(STORE, job.job_id, 0)])
+    shop.drain()
+    assert shop.balances["c0001"] == 1_000
+    assert list(shop.entries_of(job)) == ["c0001"]
+    shop.check_sums(job)
+
+
+def test_a_job_that_is_tried_again_cannot_be_undone_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = JobShop([1_000, 1_000])
+    before_transactions(shop, lambda: shop.credit("c0000", 1), 9)
+    job = shop.run("5.00", "absolute")
+    shop.dynamo.faults.before_call = None
+    tried: list[str] = []
+
+    def post(*arguments: Any) -> Any:
+        with pytest.raises(StateConflict):
+            shop.undo(job)
+        tried.append("undo")
+        return post_shares(*arguments)
+
+    monkeypatch.setattr(run_group_job, "post_shares", post)
+    run_step(shop.made, ChunkStep(STORE, job.job_id, 0), NOW)
+    assert tried == ["undo"]
+    assert shop.job(job).status is JobStatus.DONE
+
+
+def test_two_workers_with_one_chunk_credit_each_member_once() -> None:
+    shop = JobShop([0] * 3)
+    job = shop.start("5.00")
+    shop.work()
+    shop.work()
+    before_transactions(shop, lambda: run_nothing(shop, job.job_id), 1)
+    shop.drain()
+    assert set(shop.balances.values()) == {500}
+    assert shop.job(job).status is JobStatus.DONE
+    shop.check_sums(job)
+
+
+def run_nothing(shop: JobShop, job_id: str) -> None:
+    assert run_step(shop.made, ChunkStep(STORE, job_id, 0), NOW) == "posted"
+
+
+# ---- what is given up
+
+
+def exhaust(shop: JobShop) -> None:
+    """Let the worker fail until the queue gives its messages up."""
+    for _ in range(60):
+        shop.work()
+        shop.clock.advance(1_000)
+        if not shop.queue.messages:
+            return
+
+
+def test_a_chunk_that_is_given_up_says_what_it_posted_and_its_redrive_does_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop = JobShop([0] * 30)
+    job = shop.start("5.00")
+    shop.work()
+    shop.work()
+
+    def post(books: Any, store_id: str, of: Any, shares: Any, now: str) -> Any:
+        post_shares(books, store_id, of, shares[:2], now)
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(run_group_job, "post_shares", post)
+    exhaust(shop)
+    failed = shop.job(job)
+    assert (failed.status, failed.reason, len(shop.dead)) == (JobStatus.FAILED, "members_failed", 2)
+    assert sorted(shop.outcomes(job).values()) == ["credited"] * 4 + ["error"] * 26
+    assert {result.reason for result in shop.results(job, Outcome.ERROR).values()} == {"RuntimeError"}
+    shop.check_sums(job)
+    monkeypatch.undo()
+    shop.dead.redrive(shop.queue)
+    shop.drain()
+    assert (shop.job(job).status, set(shop.balances.values())) == (JobStatus.DONE, {500})
+    shop.check_sums(job)
+
+
+def test_what_time_may_heal_is_given_up_after_twenty_receives(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = JobShop([0] * 3)
+    job = shop.start("5.00")
+    shop.work()
+    shop.work()
+
+    def post(*_: Any) -> Any:
+        raise Busy("contended")
+
+    monkeypatch.setattr(run_group_job, "post_shares", post)
+    exhaust(shop)
+    assert (shop.job(job).status, len(shop.dead)) == (JobStatus.FAILED, 1)
+    monkeypatch.undo()
+    shop.dead.redrive(shop.queue)
+    shop.drain()
+    assert (shop.job(job).status, set(shop.balances.values())) == (JobStatus.DONE, {500})
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_step_of_the_plan_that_is_given_up_fails_the_job_until_its_redrive(
+    monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    shop = JobShop([0] * 3)
+    job = shop.start("5.00")
+    for _ in range(steps):
+        shop.work()
+
+    def plan(*_: Any) -> Any:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(run_group_job, "plan", plan)
+    exhaust(shop)
+    failed = shop.job(job)
+    assert (failed.status, failed.reason, failed.finished_at) == (JobStatus.FAILED, "RuntimeError", None)
+    with pytest.raises(StateConflict):
+        shop.undo(job)
+    monkeypatch.undo()
+    shop.dead.redrive(shop.queue)
+    shop.drain()
+    assert (shop.job(job).status, set(shop.balances.values())) == (JobStatus.DONE, {500})
+
+
+def test_what_is_given_up_twice_is_noted_once() -> None:
+    shop = JobShop([0] * 3)
+    job = shop.start("5.00")
+    shop.work()
+    shop.work()
+    for _ in range(2):
+        give_up_step(shop.made, ChunkStep(STORE, job.job_id, 0), "busy", NOW)
+    assert shop.shown(job).progress.error == 3
+    shop.drain()
+    assert set(shop.balances.values()) == {500}
+    shop.check_sums(job)
+
+
+def test_a_job_that_is_not_there_goes_to_the_dead_letters_and_fails_alone() -> None:
+    shop = JobShop([0] * 3)
+    job = shop.start("5.00")
+    shop.made.queue().send([ChunkStep(STORE, "job_unknown", 0)])
+    exhaust(shop)
+    assert (len(shop.dead), shop.job(job).status) == (1, JobStatus.DONE)
+    with pytest.raises(NotFound):
+        give_up_step(shop.made, ChunkStep(STORE, "job_unknown", 0), "x", NOW)
+
+
+@pytest.mark.parametrize(
+    "body", ["", "{}", "null", '{"type": "chunk"}', '{"type": "other", "store_id": "s"}', "\ud800"]
+)
+def test_what_is_no_step_is_refused(body: str) -> None:
+    with pytest.raises(Malformed, match="message_invalid"):
+        job_queue.decode(body)
+
+
+@pytest.mark.parametrize("step", [SnapshotStep("s", "j", 1), FanOutStep("s", "j", 2), ChunkStep("s", "j", 3)])
+def test_a_step_survives_its_message(step: Any) -> None:
+    assert job_queue.decode(job_queue.encode(step)) == step
+
+
+def test_a_message_whose_sending_is_unknown_is_sent_again_with_the_step(capsys: pytest.CaptureFixture[str]) -> None:
+    shop = JobShop([0] * 3)
+    job = shop.start("5.00")
+    shop.dynamo.faults.calls = 0
+    for call in range(1, 30):
+        shop.dynamo.faults.script[call] = Fault.THROTTLE
+    shop.work()
+    assert '"step_retried"' in capsys.readouterr().out
+    shop.dynamo.faults.script = {}
+    shop.drain()
+    assert (shop.job(job).status, set(shop.balances.values())) == (JobStatus.DONE, {500})
