@@ -180,19 +180,20 @@ class Task(Struct, frozen=True, omit_defaults=True):
         return self.window_until if self.result is Result.AWAITING else None
 
     @property
-    def left(self) -> tuple[Action, ...]:
-        """The actions that have no outcome yet, in their order; of a message that was being sent nothing is known."""
-        asked = {
+    def asked(self) -> tuple[Action, ...]:
+        """The actions that it is to take, in their order."""
+        wanted = {
             Action.PROMO_CODE: self.actions.promo_code,
             Action.CREDIT: self.actions.credit,
             Action.MESSAGE: self.actions.message,
         }
+        return tuple(action for action, what in wanted.items() if what is not None)
+
+    @property
+    def left(self) -> tuple[Action, ...]:
+        """The actions that have no outcome yet, in their order; of a message that was being sent nothing is known."""
         open_ = {action for action, outcome in self.outcomes.items() if outcome.status is ActionStatus.SENDING}
-        return tuple(
-            action
-            for action, what in asked.items()
-            if what is not None and (action not in self.outcomes or action in open_)
-        )
+        return tuple(action for action in self.asked if action not in self.outcomes or action in open_)
 
     def watches(self, *, waiting: bool) -> frozenset[Condition]:
         """The conditions it must be told of: while it waits, those that cancel it too."""
