@@ -3,7 +3,8 @@
 Pure: what starts, what cancels and what fulfils a scenario is decided from facts that were recorded once.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from copy import replace
 from copy import replace
 from enum import StrEnum
 from fractions import Fraction
@@ -151,7 +152,8 @@ class Actions(Struct, frozen=True, omit_defaults=True):
 
 class Scenario(Struct, frozen=True, omit_defaults=True):
     """A scenario as it is saved. ``active_since`` is when what starts it was last set: nothing recorded before starts
-    it. ``inactive_since`` is when it last ceased to start anything. ``deleted_at`` hides it from lists."""
+    it. ``inactive_since`` is when it last ceased to start anything. ``deleted_at`` hides it from lists. ``former`` are
+    conditions of earlier terms, each with the last moment at which a task made under them may have to hear of it."""
 
     scenario_id: str
     name: str
@@ -168,6 +170,7 @@ class Scenario(Struct, frozen=True, omit_defaults=True):
     cancel_on: tuple[Condition, ...] = ()
     success: Success | None = None
     inactive_since: Instant | None = None
+    former: Mapping[Condition, Instant] = {}
     deleted_at: Instant | None = None
     updated_at: Instant | None = None
     updated_by: str | None = None
@@ -177,19 +180,39 @@ class Scenario(Struct, frozen=True, omit_defaults=True):
 
     @property
     def watched(self) -> frozenset[Condition]:
-        """The conditions that its tasks wait for."""
-        return frozenset(self.cancel_on) | frozenset(self.success.on if self.success else ())
+        """The conditions that its tasks wait for, those made under earlier terms too."""
+        return self._named.union(self.former)
 
     def concerns(self, now: Instant) -> bool:
         """Tell whether any delivery must know of it: it is active, or it has conditions, and a task of it may still
         wait or be in its window."""
         if self.status is ScenarioStatus.ACTIVE and self.deleted_at is None:
             return True
-        if not self.watched or self.inactive_since is None:
-            return False
-        runs = longest_after(self.inactive_since, self.delay)
+        ends = [*self.former.values()]
+        if self._named and self.inactive_since is not None:
+            ends.append(self._heard_until(self.inactive_since))
+        return any(now <= end for end in ends)
+
+    def succeeding(self, earlier: "Scenario", now: Instant) -> "Scenario":
+        """Return this version as it follows another one: tasks made until now keep what that one waited for.
+
+        The conditions that it watches stay watched, so that the facts which decide those tasks go on being kept.
+        """
+        former = {condition: end for condition, end in earlier.former.items() if now <= end}
+        if (self.delay, self.cancel_on, self.success) != (earlier.delay, earlier.cancel_on, earlier.success):
+            end = earlier._heard_until(now)
+            former |= {condition: max(end, former.get(condition, end)) for condition in earlier._named}
+        return replace(self, former=former)
+
+    @property
+    def _named(self) -> frozenset[Condition]:
+        return frozenset(self.cancel_on) | frozenset(self.success.on if self.success else ())
+
+    def _heard_until(self, last: Instant) -> Instant:
+        """Return until when a task must hear of what happens that was made at ``last`` the latest."""
+        runs = longest_after(last, self.delay)
         closes = longest_after(runs, self.success.within) if self.success else runs
-        return now <= longest_after(closes, LATE)
+        return longest_after(closes, LATE)
 
 
 LATE: Final = Delay(30, Unit.DAYS)
