@@ -29,6 +29,9 @@ OPERATIONS = {
     "sqs": ("SendMessage", "SendMessageBatch", "ChangeMessageVisibility"),
     "kms": ("Encrypt", "Decrypt"),
     "ssm": ("GetParameter", "PutParameter"),
+    "scheduler": ("CreateSchedule",),
+    "sns": ("Publish",),
+    "sesv2": ("SendEmail",),
 }
 PARTITION = "aws"
 PROSE = frozenset({"documentation", "documentationUrl", "examples"})

@@ -59,10 +59,34 @@ CALLS: dict[tuple[str, str], dict[str, Any]] = {
     ("kms", "Decrypt"): {"CiphertextBlob": b"\x01\x02", "EncryptionContext": {"store": "a"}},
     ("ssm", "GetParameter"): {"Name": "/cashback/keys", "WithDecryption": True},
     ("ssm", "PutParameter"): {"Name": "/cashback/keys", "Value": "v", "Type": "SecureString"},
+    ("scheduler", "CreateSchedule"): {
+        "Name": "cashback-abc",
+        "GroupName": "cashback-tasks",
+        "ScheduleExpression": "at(2026-03-01T10:00:00)",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "ActionAfterCompletion": "DELETE",
+        "ClientToken": "cashback-abc",
+        "Target": {
+            "Arn": "arn:aws:sqs:eu-central-1:1:q",
+            "RoleArn": "arn:aws:iam::1:role/r",
+            "Input": "{}",
+            "DeadLetterConfig": {"Arn": "arn:aws:sqs:eu-central-1:1:dlq"},
+            "RetryPolicy": {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185},
+        },
+    },
+    ("sns", "Publish"): {"PhoneNumber": "+491701234567", "Message": "Grüße & <more>"},
+    ("sesv2", "SendEmail"): {
+        "FromEmailAddress": "shop@example.com",
+        "Destination": {"ToAddresses": ["anna@example.com"]},
+        "Content": {
+            "Simple": {"Subject": {"Data": "Hello", "Charset": "UTF-8"}, "Body": {"Text": {"Data": "Grüße"}}},
+        },
+    },
 }
 ITEM = {"pk": {"S": "a"}, "available": {"N": "1.50"}, "lines": {"B": "AAE="}}
 CAPACITY = {"TableName": "State", "CapacityUnits": 2.0, "Table": {"CapacityUnits": 2.0}}
-SUCCESSES: dict[tuple[str, str], dict[str, Any]] = {
+PUBLISHED = b"<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>"
+SUCCESSES: dict[tuple[str, str], dict[str, Any] | bytes] = {
     ("dynamodb", "GetItem"): {"Item": ITEM, "ConsumedCapacity": CAPACITY},
     ("dynamodb", "PutItem"): {"Attributes": ITEM},
     ("dynamodb", "Query"): {"Items": [ITEM], "Count": 1, "LastEvaluatedKey": KEY},
@@ -82,6 +106,9 @@ SUCCESSES: dict[tuple[str, str], dict[str, Any]] = {
     ("kms", "Decrypt"): {"Plaintext": "c2VjcmV0", "KeyId": "k"},
     ("ssm", "GetParameter"): {"Parameter": {"Name": "n", "Value": "v", "LastModifiedDate": 1.5}},
     ("ssm", "PutParameter"): {"Version": 1, "Tier": "Standard"},
+    ("scheduler", "CreateSchedule"): {"ScheduleArn": "arn:aws:scheduler:eu-central-1:1:schedule/cashback-tasks/abc"},
+    ("sns", "Publish"): PUBLISHED,
+    ("sesv2", "SendEmail"): {"MessageId": "m"},
 }
 ERRORS: dict[str, dict[str, Any]] = {
     "TransactionCanceledException": {
@@ -106,6 +133,11 @@ ERRORS: dict[str, dict[str, Any]] = {
 FAILURES: dict[str, tuple[int, bytes]] = {
     **{name: (400, json.dumps({"__type": f"service#{name}", **body}).encode()) for name, body in ERRORS.items()},
     "InternalServerError": (500, b'{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError"}'),
+    "refused in XML": (
+        400,
+        b"<ErrorResponse><Error><Type>Sender</Type><Code>EndpointDisabled</Code><Message>no</Message></Error>"
+        b"<RequestId>r</RequestId></ErrorResponse>",
+    ),
     "not JSON": (503, b"<html>Service Unavailable</html>"),
     "empty": (500, b""),
 }
@@ -214,7 +246,8 @@ def test_there_is_a_call_for_every_operation_that_is_kept() -> None:
 
 @pytest.mark.parametrize(("service", "operation"), CALLS)
 def test_a_trimmed_client_sends_and_reads_what_the_stock_one_does(layer: Path, service: str, operation: str) -> None:
-    answers = {"success": (200, json.dumps(SUCCESSES[service, operation]).encode()), **FAILURES}
+    said = SUCCESSES[service, operation]
+    answers = {"success": (200, said if isinstance(said, bytes) else json.dumps(said).encode()), **FAILURES}
     for name, (status, body) in answers.items():
         trimmed = exchange(service, operation, layer / "botocore" / "data", status, body)
         stock = exchange(service, operation, None, status, body)

@@ -162,6 +162,23 @@ class OrderTooLarge(DomainError):
     status = 422
 
 
+class MessageRefused(DomainError):
+    """A message to a customer was not sent and never will be; the code says why."""
+
+    code = "message_refused"
+    status = 422
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__()
+
+
+class MessageUnconfirmed(DomainError):
+    """Nobody knows whether a message to a customer was sent."""
+
+    code = "message_unconfirmed"
+
+
 class Busy(DomainError):
     """Contention or an unreachable table: the outcome is unknown or absent, and the same call is safe to repeat."""
 

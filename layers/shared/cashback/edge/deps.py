@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
     from types_boto3_ssm import SSMClient
 
+    from cashback.adapters.alarm_clock import AlarmClock
     from cashback.adapters.deployment_keys import DeploymentKeys
     from cashback.adapters.dynamo.api_keys import ApiKeys
     from cashback.adapters.dynamo.due import DueIndex
     from cashback.adapters.job_queue import JobQueue
     from cashback.adapters.queues import Queue
     from cashback.adapters.secrets import WebhookSecrets
+    from cashback.adapters.task_queue import TaskQueue
     from cashback.domain.money import Currency
-    from cashback.services.books import Books, GroupBooks, JobBooks, Registry
+    from cashback.services.books import Books, GroupBooks, JobBooks, Outlets, Registry
 
 
 class Environment(Struct, frozen=True):
@@ -34,6 +36,16 @@ class Environment(Struct, frozen=True):
     store_events_dlq_url: str
     group_jobs_queue_url: str
     group_jobs_dlq_url: str
+    scenario_actions_queue_url: str
+    scenario_actions_dlq_url: str
+    scenario_actions_queue_arn: str
+    credits_queue_url: str
+    credits_dlq_url: str
+    alarm_group: str
+    alarm_role_arn: str
+    alarm_dlq_arn: str
+    stack_name: str
+    email_sender: str
     secrets_key_id: str
     keys_parameter: str
 
@@ -92,6 +104,21 @@ def ssm() -> "SSMClient":
     """The Systems Manager client."""
     client: SSMClient = _client("ssm")
     return client
+
+
+def scheduler() -> Any:
+    """The client of EventBridge Scheduler."""
+    return _client("scheduler")
+
+
+def sns() -> Any:
+    """The SNS client, which sends everything once: it does not know a message that it sent before."""
+    return _client("sns", 1)
+
+
+def ses() -> Any:
+    """The SES client, which sends everything once too."""
+    return _client("sesv2", 1)
 
 
 @cache
@@ -205,6 +232,48 @@ def make_job_books(
     from cashback.services.books import JobBooks
 
     return JobBooks(books, groups, GroupJobs(StateTable(client, state_table)), queue)
+
+
+@cache
+def task_queue() -> "TaskQueue":
+    """The queue of what is to be done about tasks and its dead-letter queue."""
+    from cashback.adapters.task_queue import TaskQueue
+
+    return TaskQueue(sqs(), environment().scenario_actions_queue_url, environment().scenario_actions_dlq_url)
+
+
+@cache
+def credit_queue() -> "TaskQueue":
+    """The queue of the credits that tasks give and its dead-letter queue."""
+    from cashback.adapters.task_queue import TaskQueue
+
+    return TaskQueue(sqs(), environment().credits_queue_url, environment().credits_dlq_url)
+
+
+@cache
+def alarm_clock() -> "AlarmClock":
+    """What makes tasks run when they are due."""
+    from cashback.adapters.alarm_clock import AlarmClock
+
+    names = environment()
+    return AlarmClock(
+        task_queue(),
+        scheduler,
+        queue_arn=names.scenario_actions_queue_arn,
+        dlq_arn=names.alarm_dlq_arn,
+        role_arn=names.alarm_role_arn,
+        group=names.alarm_group,
+        name_prefix=names.stack_name,
+    )
+
+
+@cache
+def outlets() -> "Outlets":
+    """What a task reaches besides the tables."""
+    from cashback.adapters.messages import Messages
+    from cashback.services.books import Outlets
+
+    return Outlets(alarm_clock(), credit_queue(), Messages(sns, ses, environment().email_sender))
 
 
 @cache

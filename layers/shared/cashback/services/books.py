@@ -7,6 +7,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cashback.adapters.alarm_clock import AlarmClock
     from cashback.adapters.deployment_keys import DeploymentKeyStore
     from cashback.adapters.dynamo.answers import Answers
     from cashback.adapters.dynamo.api_keys import ApiKeys
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.tasks import Tasks
     from cashback.adapters.dynamo.waiting import Waiting
     from cashback.adapters.job_queue import JobQueue
+    from cashback.adapters.messages import Messages
     from cashback.adapters.secrets import WebhookSecrets
+    from cashback.adapters.task_queue import TaskQueue
 
 
 class Books(Struct, frozen=True):
@@ -64,6 +67,14 @@ class JobBooks(Struct, frozen=True):
     groups: GroupBooks
     jobs: "GroupJobs"
     queue: "Callable[[], JobQueue]"
+
+
+class Outlets(Struct, frozen=True):
+    """What a task reaches besides the tables."""
+
+    alarms: "AlarmClock"
+    credits: "TaskQueue"
+    messages: "Messages"
 
 
 class Registry(Struct, frozen=True):
