@@ -5,7 +5,6 @@ Pure: what starts, what cancels and what fulfils a scenario is decided from fact
 
 from collections.abc import Iterable, Iterator, Mapping
 from copy import replace
-from copy import replace
 from enum import StrEnum
 from fractions import Fraction
 from typing import Final
