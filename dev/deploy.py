@@ -39,6 +39,8 @@ PARAMETERS = {
     "Architecture": architecture(),
     "AuthorizerCacheSeconds": "2",
     "StoreEventsVisibilitySeconds": "10",
+    "ScenarioActionsVisibilitySeconds": "10",
+    "CreditsVisibilitySeconds": "10",
     "ApiRequestsPerSecond": "10000",
     "WebhookRequestsPerSecond": "10000",
 }

@@ -9,7 +9,20 @@ from dev.template import resources
 
 READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"}
 APPENDS = READS | {"dynamodb:PutItem"}
-KEY_FUNCTIONS = ("OrdersApi", "CustomersApi", "GroupsApi", "SettingsApi", "EventWorker", "Sweeper")
+KEY_FUNCTIONS = (
+    "ScenariosApi",
+    "ActionWorker",
+    "OrdersApi",
+    "CustomersApi",
+    "GroupsApi",
+    "SettingsApi",
+    "EventWorker",
+    "Sweeper",
+)
+
+MOVERS_OF_TASKS = ("EventWorker", "CustomersApi", "ScenariosApi", "ActionWorker")
+STARTERS_OF_TASKS = ("EventWorker", "CustomersApi", "Daily", "ActionWorker")
+POLLER = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}
 
 Statement = dict[str, Any]
 
@@ -57,8 +70,20 @@ def actions_on(function: str, logical_id: str) -> set[str]:
     return {
         action
         for statement in statements(function)
-        if logical_id in names(statement["Resource"])
+        if logical_id in names(statement.get("Resource"))
         for action in as_list(statement["Action"])
+    }
+
+
+def writes(function: str) -> dict[str, tuple[str, list[str]]]:
+    """What a function writes to the State table: by statement, the action and the partitions."""
+    return {
+        statement["Sid"]: (
+            statement["Action"],
+            statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"],
+        )
+        for statement in statements(function)
+        if "State" in names(statement.get("Resource")) and not set(as_list(statement["Action"])) <= READS
     }
 
 
@@ -73,11 +98,42 @@ def test_the_only_managed_policy_writes_logs() -> None:
     assert all(str(policy).endswith("service-role/AWSLambdaBasicExecutionRole") for policy in managed)
 
 
+WILDCARDS: dict[str, Statement] = {
+    # Schedules are named for the stack. Which group they are in is no part of what the emulator asks for.
+    "SetLaterAlarms": {
+        "Action": "scheduler:CreateSchedule",
+        "Resource": {
+            "Fn::Sub": "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/*/${AWS::StackName}-*"
+        },
+    },
+    # A phone number is no resource, so all that can be said is which ones are not meant: whatever is one of SNS.
+    "SendMessagesToPhonesAndNotToTopics": {
+        "Action": "sns:Publish",
+        "NotResource": {"Fn::Sub": "arn:${AWS::Partition}:sns:*:*:*"},
+    },
+    "SendMessagesToDevices": {
+        "Action": "sns:Publish",
+        "Resource": {"Fn::Sub": "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:endpoint/*"},
+    },
+    "SendEmailsFromTheOneSender": {
+        "Action": "ses:SendEmail",
+        "Resource": {"Fn::Sub": "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*"},
+        "Condition": {"StringEqualsIfExists": {"ses:FromAddress": {"Ref": "EmailSender"}}},
+    },
+}
+"""What no resource of the stack bounds, word for word."""
+
+
 @pytest.mark.parametrize(("name", "statement"), [pytest.param(*pair, id=pair[0]) for pair in all_statements()])
 def test_every_statement_says_why_and_is_bounded(name: str, statement: Statement) -> None:
     assert statement["Effect"] == "Allow"
     assert len(statement["Sid"]) > 8
     assert all("*" not in action for action in as_list(statement["Action"]))
+    if statement["Sid"] in WILDCARDS:
+        assert {name: statement[name] for name in statement if name not in {"Sid", "Effect"}} == WILDCARDS[
+            statement["Sid"]
+        ]
+        return
     for resource in as_list(statement["Resource"]):
         assert names(resource), f"{name} names no resource of this stack: {resource}"
         assert "*" not in str(resource)
@@ -96,7 +152,9 @@ def test_nobody_scans_or_reads_a_stream(function: str) -> None:
 
 @pytest.mark.parametrize(
     "function",
-    sorted(set(functions()) - {"EventWorker", "GroupJobWorker", "OrdersApi", "CustomersApi", "Sweeper"}),
+    sorted(
+        set(functions()) - {"EventWorker", "GroupJobWorker", "OrdersApi", "CustomersApi", "CreditWorker", "Sweeper"}
+    ),
 )
 def test_only_those_who_post_write_to_the_ledger(function: str) -> None:
     assert "dynamodb:PutItem" not in actions_on(function, "Ledger")
@@ -137,15 +195,27 @@ def test_the_authorizer_can_look_up_keys_and_nothing_else() -> None:
     assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["K#*"]}}
 
 
-@pytest.mark.parametrize("function", ["EventWorker", "OrdersApi", "CustomersApi", "GroupsApi", "GroupJobWorker"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        "EventWorker",
+        "OrdersApi",
+        "CustomersApi",
+        "GroupsApi",
+        "GroupJobWorker",
+        "ScenariosApi",
+        "ActionWorker",
+        "CreditWorker",
+    ],
+)
 def test_whoever_needs_no_api_keys_reaches_items_of_stores_only(function: str) -> None:
     for statement in statements(function):
-        if "State" in names(statement["Resource"]):
+        if "State" in names(statement.get("Resource")):
             leading = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
             assert all(pattern.startswith("S#*") for pattern in leading), statement["Sid"]
 
 
-def test_nobody_can_delete_anything_but_keys_secrets_contacts_members_and_what_waits() -> None:
+def test_nobody_can_delete_anything_but_keys_secrets_contacts_members_watches_and_what_waits() -> None:
     may = {
         name: statement["Condition"]
         for name, statement in all_statements()
@@ -153,6 +223,7 @@ def test_nobody_can_delete_anything_but_keys_secrets_contacts_members_and_what_w
     }
     waiting = ["S#*#GUEST#*", "S#*#PR#*"]
     people = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#CONTACT#*", "S#*#FIND#*", *waiting]}}
+    watches = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#C#*", "S#*#O#*"]}}
     assert may == {
         "EventWorker.ForgetContactsAndEndTheWaitingOfOrders": people,
         "CustomersApi.ForgetContactsAndEndTheWaitingOfOrders": people,
@@ -163,6 +234,7 @@ def test_nobody_can_delete_anything_but_keys_secrets_contacts_members_and_what_w
         },
         "OrdersApi.EndTheWaitingOfOrders": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": waiting}},
         "GroupsApi.TakeMembersOut": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#G#*#*"]}},
+        **{f"{function}.EndTheWatchesOfTasks": watches for function in MOVERS_OF_TASKS},
         "SettingsApi.CloseWhatADeletedKeyOpened": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["K#*"]}},
     }
 
@@ -199,27 +271,17 @@ def test_only_the_platform_seals_secrets_and_only_the_ingest_opens_them() -> Non
 
 
 def test_the_reader_of_the_queue_has_what_its_poller_needs() -> None:
-    poller = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}
-    assert actions_on("EventWorker", "StoreEvents") == poller
+    assert actions_on("EventWorker", "StoreEvents") == POLLER
     assert actions_on("EventWorker", "StoreEventsDlq") == {"sqs:SendMessage"}
 
 
 def test_the_worker_of_group_jobs_writes_jobs_and_accounts_and_appends_entries() -> None:
-    writes = {
-        statement["Sid"]: (
-            statement["Action"],
-            statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"],
-        )
-        for statement in statements("GroupJobWorker")
-        if "State" in names(statement["Resource"]) and not set(as_list(statement["Action"])) <= READS
-    }
-    assert writes == {
+    assert writes("GroupJobWorker") == {
         "MoveAccountsAndJobs": ("dynamodb:UpdateItem", ["S#*#C#*", "S#*#J#*"]),
         "KeepJobsTheirSnapshotsAndResults": ("dynamodb:PutItem", ["S#*#J#*"]),
     }
     assert actions_on("GroupJobWorker", "Ledger") == {"dynamodb:GetItem", "dynamodb:PutItem"}
-    poller = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}
-    assert actions_on("GroupJobWorker", "GroupJobs") == {*poller, "sqs:SendMessage"}
+    assert actions_on("GroupJobWorker", "GroupJobs") == {*POLLER, "sqs:SendMessage"}
     assert actions_on("GroupJobWorker", "GroupJobsDlq") == {"sqs:SendMessage"}
 
 
@@ -232,7 +294,7 @@ def test_the_sweeper_reads_what_is_due_and_of_no_store_more_than_it_settles() ->
     keys = {
         statement["Sid"]: (statement["Action"], statement["Condition"])
         for statement in statements("Sweeper")
-        if "State" in names(statement["Resource"]) and statement["Action"] != "dynamodb:DeleteItem"
+        if "State" in names(statement.get("Resource")) and statement["Action"] != "dynamodb:DeleteItem"
     }
     assert keys == {
         "FindWhatIsDue": ("dynamodb:Query", {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["D#*"]}}),
@@ -258,11 +320,75 @@ def test_the_sweeper_reads_what_is_due_and_of_no_store_more_than_it_settles() ->
 
 @pytest.mark.parametrize("function", sorted(set(functions()) - {"Sweeper"}))
 def test_only_the_sweeper_reads_what_is_due(function: str) -> None:
-    assert not [s["Sid"] for s in statements(function) if str(s["Resource"]).find("/index/due") >= 0]
+    assert not [s["Sid"] for s in statements(function) if str(s.get("Resource")).find("/index/due") >= 0]
 
 
-def test_the_scheduler_starts_the_sweeper_for_this_account_and_does_nothing_else() -> None:
-    role = dict(resources("AWS::IAM::Role"))["SweeperScheduleRole"]["Properties"]
+def test_the_worker_of_tasks_moves_tasks_and_no_money() -> None:
+    assert writes("ActionWorker") == {
+        "MoveTasksAndMakePromoCodes": ("dynamodb:PutItem", ["S#*#T#*", "S#*#P#*"]),
+        "EndTheWatchesOfTasks": ("dynamodb:DeleteItem", ["S#*#C#*", "S#*#O#*"]),
+    }
+    assert actions_on("ActionWorker", "Ledger") == set()
+    assert actions_on("ActionWorker", "ScenarioActions") == {*POLLER, "sqs:SendMessage"}
+    assert actions_on("ActionWorker", "ScenarioActionsDlq") == {"sqs:SendMessage"}
+    assert actions_on("ActionWorker", "Credits") == {"sqs:SendMessage"}
+
+
+def test_the_worker_of_credits_appends_entries_moves_accounts_and_says_so_on_tasks() -> None:
+    assert writes("CreditWorker") == {
+        "MoveAccounts": ("dynamodb:UpdateItem", ["S#*#C#*"]),
+        "SayWhatBecameOfACredit": ("dynamodb:PutItem", ["S#*#T#*"]),
+    }
+    assert actions_on("CreditWorker", "Ledger") == {"dynamodb:PutItem"}
+    assert actions_on("CreditWorker", "Credits") == POLLER
+    assert actions_on("CreditWorker", "CreditsDlq") == {"sqs:SendMessage"}
+
+
+def test_the_hourly_function_starts_tasks_and_remembers_the_day() -> None:
+    assert writes("Daily") == {"StartTasksAndRememberTheDay": ("dynamodb:PutItem", ["S#*#T#*", "S#*#C#*", "S#*#CFG"])}
+    assert actions_on("Daily", "Ledger") == set()
+    assert actions_on("Daily", "DailyDlq") == {"sqs:SendMessage"}
+
+
+def test_the_api_of_scenarios_writes_no_account_and_no_order() -> None:
+    assert writes("ScenariosApi") == {
+        "KeepScenariosCancelTasksAndRedeemPromoCodes": (
+            "dynamodb:PutItem",
+            ["S#*#SCN#*", "S#*#CFG", "S#*#T#*", "S#*#P#*", "S#*#REQUEST#*", "S#*#AUDIT#*"],
+        ),
+        "EndTheWatchesOfTasks": ("dynamodb:DeleteItem", ["S#*#C#*", "S#*#O#*"]),
+    }
+    assert actions_on("ScenariosApi", "Ledger") == set()
+
+
+@pytest.mark.parametrize("function", functions())
+def test_only_those_who_start_tasks_set_alarms_and_pass_on_no_other_role(function: str) -> None:
+    said = {statement["Sid"]: statement for statement in statements(function)}
+    passed = [s for s in said.values() if "iam:PassRole" in as_list(s["Action"])]
+    assert ("SetLaterAlarms" in said) == (function in STARTERS_OF_TASKS) == bool(passed)
+    assert ("sqs:SendMessage" in actions_on(function, "ScenarioActions")) == (
+        function in {*STARTERS_OF_TASKS, "Sweeper"}
+    )
+    for statement in passed:
+        assert statement["Resource"] == {"Fn::GetAtt": ["AlarmClockRole", "Arn"]}
+        assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+
+
+@pytest.mark.parametrize("function", sorted(set(functions()) - {"ActionWorker"}))
+def test_only_the_worker_of_tasks_sends_messages_to_people(function: str) -> None:
+    assert not {"sns:Publish", "ses:SendEmail"} & {a for s in statements(function) for a in as_list(s["Action"])}
+
+
+SCHEDULED = {
+    "SweeperScheduleRole": [("lambda:InvokeFunction", "Sweeper"), ("sqs:SendMessage", "SweeperDlq")],
+    "DailyScheduleRole": [("lambda:InvokeFunction", "Daily"), ("sqs:SendMessage", "DailyDlq")],
+    "AlarmClockRole": [("sqs:SendMessage", "ScenarioActions"), ("sqs:SendMessage", "AlarmClockDlq")],
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULED)
+def test_the_scheduler_does_for_this_account_what_it_is_for_and_nothing_else(name: str) -> None:
+    role = dict(resources("AWS::IAM::Role"))[name]["Properties"]
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
@@ -271,10 +397,7 @@ def test_the_scheduler_starts_the_sweeper_for_this_account_and_does_nothing_else
         for policy in role["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
     ]
-    assert granted == [
-        ("lambda:InvokeFunction", {"Fn::GetAtt": ["Sweeper", "Arn"]}),
-        ("sqs:SendMessage", {"Fn::GetAtt": ["SweeperDlq", "Arn"]}),
-    ]
+    assert granted == [(action, {"Fn::GetAtt": [target, "Arn"]}) for action, target in SCHEDULED[name]]
 
 
 @pytest.mark.parametrize("function", KEY_FUNCTIONS)

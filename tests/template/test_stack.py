@@ -54,7 +54,7 @@ def test_tables_can_be_restored_followed_and_not_deleted_in_production(table: st
     assert translated()["Resources"][table]["UpdateReplacePolicy"] == "Retain"
 
 
-def test_history_is_a_local_index_and_lists_hold_keys_only() -> None:
+def test_history_is_a_local_index_and_lists_hold_keys_and_the_figures_of_tasks_only() -> None:
     tables = properties("AWS::DynamoDB::Table")
     (posted,) = tables["Ledger"]["LocalSecondaryIndexes"]
     assert (posted["IndexName"], posted["Projection"]) == ("posted", {"ProjectionType": "ALL"})
@@ -128,12 +128,37 @@ def test_a_sweep_starts_every_five_minutes_and_ends_before_the_next_one() -> Non
     assert 3 * ENOUGH_TIME <= timeout * 1_000 < 5 * 60_000
 
 
-def test_a_sweep_that_fails_is_kept_and_not_repeated() -> None:
-    (definition,) = properties("AWS::Lambda::EventInvokeConfig").values()
-    assert definition["FunctionName"] == {"Ref": "Sweeper"}
+def test_birthdays_are_looked_for_every_hour_and_an_hour_ends_before_the_next_one() -> None:
+    assert properties("AWS::Scheduler::Schedule")["DailySchedule"]["ScheduleExpression"] == "rate(1 hour)"
+    assert functions()["Daily"]["Timeout"] < 3600
+
+
+@pytest.mark.parametrize("function", ["Sweeper", "Daily"])
+def test_a_run_that_fails_is_kept_and_not_repeated(function: str) -> None:
+    definition = properties("AWS::Lambda::EventInvokeConfig")[f"{function}Invocations"]
+    assert definition["FunctionName"] == {"Ref": function}
     assert definition["Qualifier"] == "$LATEST"
     assert definition["MaximumRetryAttempts"] == 0
-    assert definition["DestinationConfig"] == {"OnFailure": {"Destination": {"Fn::GetAtt": ["SweeperDlq", "Arn"]}}}
+    assert definition["DestinationConfig"] == {"OnFailure": {"Destination": {"Fn::GetAtt": [f"{function}Dlq", "Arn"]}}}
+
+
+def test_the_alarms_of_tasks_have_a_group_of_their_own_named_for_the_stack() -> None:
+    assert properties("AWS::Scheduler::ScheduleGroup") == {
+        "AlarmClockGroup": {"Name": {"Fn::Sub": "${AWS::StackName}-tasks"}}
+    }
+
+
+def test_the_alarm_clock_finds_its_queue_its_role_and_its_dead_letters() -> None:
+    variables = functions()["ActionWorker"]["Environment"]["Variables"]
+    assert {name: variables[name] for name in variables if name.startswith(("ALARM_", "SCENARIO_", "STACK_"))} == {
+        "SCENARIO_ACTIONS_QUEUE_URL": {"Ref": "ScenarioActions"},
+        "SCENARIO_ACTIONS_QUEUE_ARN": {"Fn::GetAtt": ["ScenarioActions", "Arn"]},
+        "SCENARIO_ACTIONS_DLQ_URL": {"Ref": "ScenarioActionsDlq"},
+        "ALARM_GROUP": {"Ref": "AlarmClockGroup"},
+        "ALARM_ROLE_ARN": {"Fn::GetAtt": ["AlarmClockRole", "Arn"]},
+        "ALARM_DLQ_ARN": {"Fn::GetAtt": ["AlarmClockDlq", "Arn"]},
+        "STACK_NAME": {"Ref": "AWS::StackName"},
+    }
 
 
 def test_every_function_that_is_invoked_asynchronously_says_what_becomes_of_a_failure() -> None:
@@ -165,10 +190,11 @@ def test_every_alarm_goes_to_the_topic_if_there_is_one() -> None:
         assert alarm["AlarmActions"] == actions
 
 
-def test_both_apis_and_the_queue_are_watched() -> None:
+def test_both_apis_and_the_queues_are_watched() -> None:
     assert alarms_on("5XXError")
     assert alarms_on("5xx")
-    assert alarms_on("ApproximateAgeOfOldestMessage")
+    waiting = {alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0] for alarm in alarms_on("ApproximateAgeOfOldestMessage")}
+    assert waiting == {name for name in properties("AWS::SQS::Queue") if not name.endswith("Dlq")}
 
 
 def test_every_folder_is_a_function_and_every_function_a_folder() -> None:
@@ -208,6 +234,16 @@ def test_every_function_finds_what_it_needs_by_name(function: str) -> None:
         "STORE_EVENTS_DLQ_URL",
         "GROUP_JOBS_QUEUE_URL",
         "GROUP_JOBS_DLQ_URL",
+        "SCENARIO_ACTIONS_QUEUE_URL",
+        "SCENARIO_ACTIONS_QUEUE_ARN",
+        "SCENARIO_ACTIONS_DLQ_URL",
+        "CREDITS_QUEUE_URL",
+        "CREDITS_DLQ_URL",
+        "ALARM_GROUP",
+        "ALARM_ROLE_ARN",
+        "ALARM_DLQ_ARN",
+        "STACK_NAME",
+        "EMAIL_SENDER",
         "SECRETS_KEY_ID",
         "KEYS_PARAMETER",
         "POWERTOOLS_METRICS_NAMESPACE",
@@ -242,7 +278,8 @@ def test_api_gateway_may_invoke_each_function_for_its_own_routes_only() -> None:
         permission["FunctionName"].get("Ref") or permission["FunctionName"]["Fn::GetAtt"][0]
         for permission in permissions
     }
-    assert invoked == set(functions()) - {"EventWorker", "GroupJobWorker", "Sweeper"}
+    workers = {"EventWorker", "GroupJobWorker", "ActionWorker", "CreditWorker", "Daily", "Sweeper"}
+    assert invoked == set(functions()) - workers - {"ScenariosApi"}
     webhook = properties("AWS::Lambda::Permission")["WebhookIngestPermission"]["SourceArn"]["Fn::Sub"]
     assert webhook.endswith(":${WebhookApi}/*/POST/webhooks/{store_id}/{source}")
 

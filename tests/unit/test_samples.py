@@ -23,6 +23,10 @@ STORY = (
     "customers_api",
     "groups_api",
     "group_job_worker",
+    "scenarios_api",
+    "action_worker",
+    "credit_worker",
+    "daily",
     "sweeper",
 )
 """Each sample is good once those before it have been served: they are of one store, order and customer."""
