@@ -150,7 +150,7 @@ def test_an_answer_shows_all_that_was_saved_in_canonical_form(deployment: Deploy
     assert made["created_by"].startswith("anna (key:")
     assert made["deleted_at"] is None
     read = deployment.call("GET", f"{SCENARIOS}/{made['scenario_id']}", key=admin).expect(200)
-    assert {**read, "warnings": []} == made
+    assert read == made
 
 
 def test_what_is_shown_may_be_sent_back(deployment: Deployment, admin: str) -> None:
@@ -182,6 +182,8 @@ def test_warnings_say_what_has_no_effect(deployment: Deployment, admin: str) -> 
     told = [warning["code"] for warning in made["warnings"]]
     assert told == ["cashback_disabled", "limits_ignored", "once_per_order_ignored"]
     assert all(warning["detail"] for warning in made["warnings"])
+    assert deployment.call("GET", f"{SCENARIOS}/{made['scenario_id']}", key=admin).expect(200) == made
+    assert deployment.call("GET", SCENARIOS, key=admin).expect(200)["items"] == [made]
     changed = patch(deployment, admin, made["scenario_id"], trigger="order.cancelled", cancel_on=["order.cancelled"])
     told = [warning["code"] for warning in changed.expect(200)["warnings"]]
     assert told == ["cashback_disabled", "condition_without_effect"]

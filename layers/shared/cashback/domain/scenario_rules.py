@@ -22,7 +22,7 @@ from cashback.domain.scenarios import (
 from cashback.domain.settings import Settings
 
 _HIGHEST_NUMBER: Final = 1_000_000_000
-_PREFIX: Final = re.compile(r"[A-Z0-9-]{0,20}")
+_PREFIX: Final = r"[A-Z0-9-]{0,20}"
 
 
 def check_scenario(scenario: Scenario) -> None:
@@ -125,7 +125,7 @@ def _check_actions(actions: Actions) -> None:
 
 def _check_offer(offer: PromoOffer) -> None:
     field = "actions.generate_promo_code"
-    if _PREFIX.fullmatch(offer.prefix) is None:
+    if re.fullmatch(_PREFIX, offer.prefix) is None:
         raise Invalid(f"{field}.prefix", "prefix_format")
     _check_discount(offer.discount, f"{field}.discount")
     if offer.expires_in is not None:

@@ -2,7 +2,7 @@
 function's cold start needs them."""
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Final, TypedDict
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
@@ -15,11 +15,11 @@ from cashback.edge import models
 from cashback.edge.fields import UNSENT, AmountText, Comment, Flag, Limit, Name, StoredId, Whole, refuse
 from cashback.edge.models import Amount, Answer, Request, Word
 
-_UNITS: Final = re.compile(r"-?[0-9]{1,15}", re.ASCII)
+_UNITS: Final = r"-?[0-9]{1,15}"
 
 
 def _units(value: object) -> int:
-    if not isinstance(value, Number) or _UNITS.fullmatch(value.text) is None:
+    if not isinstance(value, Number) or re.fullmatch(_UNITS, value.text) is None:
         raise refuse("delay_range")
     return int(value.text)
 
@@ -154,21 +154,24 @@ class RedeemPromoCode(Request):
     order_id: StoredId | None = None
 
 
-class DelayShown(Answer):
+# The parts of answers are no models: each would cost a cold start as much as a route, and nothing is checked of them.
+
+
+class DelayShown(TypedDict):
     """So many units."""
 
     value: int
     unit: Unit
 
 
-class OrderNumbersShown(Answer):
+class OrderNumbersShown(TypedDict):
     """Which orders of a customer."""
 
     min: int | None
     max: int | None
 
 
-class LimitsShown(Answer):
+class LimitsShown(TypedDict):
     """Which orders start a scenario; what is null or empty admits all."""
 
     sources: list[str]
@@ -178,34 +181,34 @@ class LimitsShown(Answer):
     order_number: OrderNumbersShown | None
 
 
-class SuccessShown(Answer):
+class SuccessShown(TypedDict):
     """What makes an executed task a success."""
 
     on: list[Condition]
     within: DelayShown
 
 
-class CreditShown(Answer):
+class CreditShown(TypedDict):
     """What is credited."""
 
     amount: str
 
 
-class MessageShown(Answer):
+class MessageShown(TypedDict):
     """What is sent."""
 
     channel: Channel
     text: str
 
 
-class DiscountShown(Answer):
+class DiscountShown(TypedDict):
     """What a promo code takes off: one of the two."""
 
     percent: str | None
     amount: str | None
 
 
-class PromoCodeOffer(Answer):
+class PromoCodeOffer(TypedDict):
     """The promo code that a task makes."""
 
     prefix: str
@@ -213,7 +216,7 @@ class PromoCodeOffer(Answer):
     expires_in: DelayShown | None
 
 
-class ActionsShown(Answer):
+class ActionsShown(TypedDict):
     """What is done, in this order."""
 
     generate_promo_code: PromoCodeOffer | None
@@ -223,7 +226,7 @@ class ActionsShown(Answer):
 
 class Scenario(Answer):
     """A scenario; its parts have the form they are sent in, amounts are in ``currency``. What was recorded before
-    ``active_since`` does not start it."""
+    ``active_since`` does not start it; ``warnings`` say what of it has no effect as the settings are now."""
 
     scenario_id: str
     name: str
@@ -245,11 +248,6 @@ class Scenario(Answer):
     updated_at: Instant
     updated_by: str
     deleted_at: Instant | None
-
-
-class SavedScenario(Scenario):
-    """A scenario as it was saved, and what to know about it."""
-
     warnings: list[models.Warning]
 
 
@@ -277,7 +275,7 @@ class ScenarioStats(Answer):
     credited_total: Amount
 
 
-class ActionTaken(Answer):
+class ActionTaken(TypedDict):
     """What became of one action, and the code that says why; null while it has not run."""
 
     status: ActionStatus | None

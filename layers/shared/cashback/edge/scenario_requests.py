@@ -16,7 +16,7 @@ from cashback.edge.ids import new_id
 from cashback.edge.scenario_models import ChangeScenario, CreateScenario, RedeemPromoCode
 from cashback.services.redeem_promo_code import Redemption
 
-_PERCENT: Final = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,2})?", re.ASCII)
+_PERCENT: Final = r"-?[0-9]{1,12}(?:\.[0-9]{1,2})?"
 
 
 def new_scenario(
@@ -102,7 +102,7 @@ def _offer(asked: models.PromoCodeAsked | None, currency: Currency) -> scenarios
 def _percent(literal: str | None, field: str) -> Fraction | None:
     if literal is None:
         return None
-    if _PERCENT.fullmatch(literal) is None:
+    if re.fullmatch(_PERCENT, literal) is None:
         raise Invalid(field, "percent_format")
     return Fraction(literal)
 

@@ -1,7 +1,7 @@
 """Scenarios, their tasks and promo codes, in the words and shapes of the API."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from cashback.domain import promo_codes, scenarios, tasks
 from cashback.domain.delays import Delay
@@ -46,22 +46,31 @@ _ACTION_LABELS: Final = {
 }
 
 
-def scenario(known: scenarios.Scenario, currency: Currency) -> models.Scenario:
-    """Return a scenario."""
-    return models.Scenario(**_scenario(known, currency))
-
-
-def saved_scenario(known: scenarios.Scenario, settings: Settings) -> models.SavedScenario:
-    """Return a scenario as it was saved, with what to know about it."""
-    told = [Caution(code=code, detail=WARNINGS[code]) for code in warnings_of(known, settings)]
-    return models.SavedScenario(**_scenario(known, settings.currency), warnings=told)
+def scenario(known: scenarios.Scenario, settings: Settings) -> models.Scenario:
+    """Return a scenario, with what to know about it."""
+    same = ("scenario_id", "name", "status", "trigger", "once_per_order", "once_per_customer", "active_since")
+    times = ("inactive_since", "created_at", "created_by", "deleted_at")
+    currency = settings.currency
+    return models.Scenario(
+        **{name: getattr(known, name) for name in (*same, *times)},
+        status_label=_SCENARIO_LABELS[known.status],
+        limits=_limits(known.limits, currency),
+        delay=_delay(known.delay),
+        cancel_on=list(known.cancel_on),
+        success=_success(known.success),
+        actions=_actions(known.actions, currency),
+        currency=currency.code,
+        updated_at=known.updated_at or known.created_at,
+        updated_by=known.updated_by or known.created_by,
+        warnings=[Caution(code=code, detail=WARNINGS[code]) for code in warnings_of(known, settings)],
+    )
 
 
 def scenario_page(
-    known: Iterable[scenarios.Scenario], next_cursor: str | None, currency: Currency
+    known: Iterable[scenarios.Scenario], next_cursor: str | None, settings: Settings
 ) -> models.ScenarioPage:
     """Return a page of scenarios."""
-    return models.ScenarioPage(items=[scenario(one, currency) for one in known], next_cursor=next_cursor)
+    return models.ScenarioPage(items=[scenario(one, settings) for one in known], next_cursor=next_cursor)
 
 
 def stats(counted: ScenarioStats, currency: Currency) -> models.ScenarioStats:
@@ -143,23 +152,6 @@ def promo_code_page(
 ) -> models.PromoCodePage:
     """Return a page of promo codes."""
     return models.PromoCodePage(items=[promo_code(one, currency, now) for one in known], next_cursor=next_cursor)
-
-
-def _scenario(known: scenarios.Scenario, currency: Currency) -> dict[str, Any]:
-    same = ("scenario_id", "name", "status", "trigger", "once_per_order", "once_per_customer", "active_since")
-    times = ("inactive_since", "created_at", "created_by", "deleted_at")
-    return {
-        **{name: getattr(known, name) for name in (*same, *times)},
-        "status_label": _SCENARIO_LABELS[known.status],
-        "limits": _limits(known.limits, currency),
-        "delay": _delay(known.delay),
-        "cancel_on": list(known.cancel_on),
-        "success": _success(known.success),
-        "actions": _actions(known.actions, currency),
-        "currency": currency.code,
-        "updated_at": known.updated_at or known.created_at,
-        "updated_by": known.updated_by or known.created_by,
-    }
 
 
 def _limits(limits: scenarios.Limits, currency: Currency) -> models.LimitsShown:
