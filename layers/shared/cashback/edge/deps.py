@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from cashback.adapters.deployment_keys import DeploymentKeys
     from cashback.adapters.dynamo.api_keys import ApiKeys
     from cashback.adapters.dynamo.due import DueIndex
+    from cashback.adapters.dynamo.promo_codes import PromoCodes
+    from cashback.adapters.dynamo.tables import StateTable
+    from cashback.adapters.dynamo.tasks import Tasks
     from cashback.adapters.job_queue import JobQueue
     from cashback.adapters.queues import Queue
     from cashback.adapters.secrets import WebhookSecrets
@@ -141,11 +144,9 @@ def make_books(
     from cashback.adapters.dynamo.order_lists import OrderLists
     from cashback.adapters.dynamo.orders import Orders
     from cashback.adapters.dynamo.products import Products
-    from cashback.adapters.dynamo.promo_codes import PromoCodes
     from cashback.adapters.dynamo.scenarios import Scenarios
     from cashback.adapters.dynamo.stores import Stores
     from cashback.adapters.dynamo.tables import StateTable
-    from cashback.adapters.dynamo.tasks import Tasks
     from cashback.adapters.dynamo.waiting import Waiting
     from cashback.services.books import Books
 
@@ -165,9 +166,21 @@ def make_books(
         waiting=Waiting(state),
         audit=AuditTrail(state),
         scenarios=Scenarios(state),
-        tasks=Tasks(state),
-        promo_codes=PromoCodes(state, hash_key),
+        make_tasks=lambda: _tasks(state),
+        make_promo_codes=lambda: _promo_codes(state, hash_key),
     )
+
+
+def _tasks(state: "StateTable") -> "Tasks":
+    from cashback.adapters.dynamo.tasks import Tasks
+
+    return Tasks(state)
+
+
+def _promo_codes(state: "StateTable", hash_key: "Callable[[], bytes]") -> "PromoCodes":
+    from cashback.adapters.dynamo.promo_codes import PromoCodes
+
+    return PromoCodes(state, hash_key)
 
 
 @cache

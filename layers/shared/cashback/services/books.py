@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 
 class Books(Struct, frozen=True):
-    """The ledger and the documents that postings come from."""
+    """The ledger and the documents that postings come from. What tasks are kept in is made once it is asked for: most
+    events start none, and a cold start does not pay for it."""
 
     ledger: "Ledger"
     orders: "Orders"
@@ -48,8 +49,18 @@ class Books(Struct, frozen=True):
     waiting: "Waiting"
     audit: "AuditTrail"
     scenarios: "Scenarios"
-    tasks: "Tasks"
-    promo_codes: "PromoCodes"
+    make_tasks: "Callable[[], Tasks]"
+    make_promo_codes: "Callable[[], PromoCodes]"
+
+    @property
+    def tasks(self) -> "Tasks":
+        """The tasks of scenarios."""
+        return self.make_tasks()
+
+    @property
+    def promo_codes(self) -> "PromoCodes":
+        """The promo codes that tasks made."""
+        return self.make_promo_codes()
 
 
 class GroupBooks(Struct, frozen=True):
