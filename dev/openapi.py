@@ -23,7 +23,7 @@ from dev import openapi_webhooks
 from dev.project import ROOT
 
 DOCUMENT: Final = ROOT / "docs" / "openapi.json"
-FUNCTIONS: Final = ("settings_api", "orders_api", "customers_api", "groups_api", "platform_api")
+FUNCTIONS: Final = ("settings_api", "orders_api", "customers_api", "groups_api", "scenarios_api", "platform_api")
 
 ERRORS: Final = {
     400: "The request cannot be read: JSON, a header or a cursor",

@@ -239,8 +239,8 @@ def test_nobody_can_delete_anything_but_keys_secrets_contacts_members_watches_an
     }
 
 
-@pytest.mark.parametrize("function", ["SettingsApi", "PlatformApi"])
-def test_whoever_sets_up_stores_writes_no_account_no_order_and_no_product(function: str) -> None:
+@pytest.mark.parametrize("function", ["SettingsApi", "PlatformApi", "ScenariosApi"])
+def test_whoever_sets_up_stores_and_scenarios_writes_no_account_no_order_and_no_product(function: str) -> None:
     for statement in statements(function):
         if "dynamodb:PutItem" in as_list(statement["Action"]):
             never = statement["Condition"]["ForAllValues:StringNotLike"]["dynamodb:LeadingKeys"]
@@ -355,7 +355,7 @@ def test_the_api_of_scenarios_writes_no_account_and_no_order() -> None:
     assert writes("ScenariosApi") == {
         "KeepScenariosCancelTasksAndRedeemPromoCodes": (
             "dynamodb:PutItem",
-            ["S#*#SCN#*", "S#*#CFG", "S#*#T#*", "S#*#P#*", "S#*#REQUEST#*", "S#*#AUDIT#*"],
+            ["S#*#SCN#*", "S#*#CFG", "S#*#T#*", "S#*#P#*"],
         ),
         "EndTheWatchesOfTasks": ("dynamodb:DeleteItem", ["S#*#C#*", "S#*#O#*"]),
     }

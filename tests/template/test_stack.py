@@ -279,7 +279,7 @@ def test_api_gateway_may_invoke_each_function_for_its_own_routes_only() -> None:
         for permission in permissions
     }
     workers = {"EventWorker", "GroupJobWorker", "ActionWorker", "CreditWorker", "Daily", "Sweeper"}
-    assert invoked == set(functions()) - workers - {"ScenariosApi"}
+    assert invoked == set(functions()) - workers
     webhook = properties("AWS::Lambda::Permission")["WebhookIngestPermission"]["SourceArn"]["Fn::Sub"]
     assert webhook.endswith(":${WebhookApi}/*/POST/webhooks/{store_id}/{source}")
 

@@ -23,6 +23,9 @@ FUNCTIONS = {
     "/v1/products": "orders_api",
     "/v1/customers": "customers_api",
     "/v1/group": "groups_api",
+    "/v1/scenarios": "scenarios_api",
+    "/v1/tasks": "scenarios_api",
+    "/v1/promo-codes": "scenarios_api",
     "/v1": "settings_api",
     "/platform": "platform_api",
 }

@@ -235,7 +235,7 @@ def test_a_delay_may_be_nothing_or_as_long_as_24_months_and_no_longer(unit: Unit
     for value in (-1, LONGEST[unit] + 1):
         with pytest.raises(Invalid) as refused:
             check_delay(Delay(value, unit), "success.within")
-        assert (refused.value.field, refused.value.code) == ("success.within", "out_of_range")
+        assert (refused.value.field, refused.value.code) == ("success.within", "delay_range")
 
 
 def test_the_longest_delays_are_two_years_and_no_unit_is_a_way_around_them() -> None:

@@ -44,10 +44,10 @@ AT_ONCE: Final = Delay(0, Unit.MINUTES)
 def check_delay(delay: Delay, field: str) -> None:
     """Refuse a delay below nothing or above 24 months.
 
-    :raises Invalid: ``out_of_range``.
+    :raises Invalid: ``delay_range``.
     """
     if not 0 <= delay.value <= LONGEST[delay.unit]:
-        raise Invalid(field, "out_of_range")
+        raise Invalid(field, "delay_range")
 
 
 def after(at: Instant, delay: Delay, zone: tzinfo) -> Instant:

@@ -15,13 +15,14 @@ PLACEHOLDERS: Final = frozenset({USER_NAME, PROMO_CODE, AMOUNT, BALANCE})
 NAMELESS: Final = "customer"
 """What a person without a name is called."""
 
-_PLACEHOLDER: Final = re.compile(r"\{\{([^{}]*)\}\}")
-_BRACES: Final = re.compile(r"\{\{|\}\}")
+_PLACEHOLDER: Final = r"\{\{([^{}]*)\}\}"
+_BRACES: Final = r"\{\{|\}\}"
+"""Compiled when first used, like the one above: few starts of a function meet a text."""
 
 
 def placeholders_of(text: str) -> frozenset[str]:
     """Return the names that stand in double braces."""
-    return frozenset(_name(match) for match in _PLACEHOLDER.finditer(text))
+    return frozenset(_name(match) for match in re.finditer(_PLACEHOLDER, text))
 
 
 def check_text(text: str, field: str, *, has_promo_code: bool) -> None:
@@ -31,7 +32,7 @@ def check_text(text: str, field: str, *, has_promo_code: bool) -> None:
     :raises Invalid: ``placeholder_unknown``, or ``promo_code_missing`` where no action makes one.
     """
     names = placeholders_of(text)
-    if names - PLACEHOLDERS or _BRACES.search(_PLACEHOLDER.sub(" ", text)):
+    if names - PLACEHOLDERS or re.search(_BRACES, re.sub(_PLACEHOLDER, " ", text)):
         raise Invalid(field, "placeholder_unknown")
     if PROMO_CODE in names and not has_promo_code:
         raise Invalid(field, "promo_code_missing")
@@ -39,7 +40,7 @@ def check_text(text: str, field: str, *, has_promo_code: bool) -> None:
 
 def filled(text: str, values: Mapping[str, str]) -> str:
     """Return the text with its placeholders filled. What a value says is text, whatever braces it holds."""
-    return _PLACEHOLDER.sub(lambda match: values[_name(match)], text)
+    return re.sub(_PLACEHOLDER, lambda match: values[_name(match)], text)
 
 
 def _name(match: re.Match[str]) -> str:

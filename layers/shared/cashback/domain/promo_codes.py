@@ -55,6 +55,11 @@ def code_of(prefix: str, secret: bytes) -> str:
     return prefix + "".join(signs)
 
 
+def is_over(promo: PromoCode, now: Instant) -> bool:
+    """Tell whether its time is over; its last instant still counts."""
+    return promo.expires_at is not None and promo.expires_at < now
+
+
 def redeemed(
     promo: PromoCode, order_id: str | None, actor: str, request_hash: str, body_hash: str, now: Instant
 ) -> PromoCode:
@@ -65,7 +70,7 @@ def redeemed(
     """
     if promo.redeemed_at is not None:
         raise PromoCodeRedeemed
-    if promo.expires_at is not None and promo.expires_at < now:
+    if is_over(promo, now):
         raise PromoCodeExpired
     return replace(
         promo,

@@ -171,6 +171,8 @@ class Scenario(Struct, frozen=True, omit_defaults=True):
     inactive_since: Instant | None = None
     former: Mapping[Condition, Instant] = {}
     deleted_at: Instant | None = None
+    updated_at: Instant | None = None
+    updated_by: str | None = None
     rev: int = 1
     request_hash: str | None = None
     body_hash: str | None = None

@@ -124,7 +124,8 @@ class Task(Struct, frozen=True, omit_defaults=True):
 
     ``cause`` is the fact that started it, ``occurred_at`` when that happened at the shop. ``finished_at`` is when it
     was executed, failed or cancelled; ``window_until`` until when a success counts, the limit itself too. ``reason``
-    says why it was cancelled or failed, ``judged_by`` what made it a success.
+    says why it was cancelled or failed, ``judged_by`` what made it a success. ``ended_by`` is who cancelled it by hand,
+    ``request_hash`` that of their call.
     """
 
     task_id: str
@@ -148,6 +149,8 @@ class Task(Struct, frozen=True, omit_defaults=True):
     window_until: Instant | None = None
     result: Result | None = None
     judged_by: str | None = None
+    ended_by: str | None = None
+    request_hash: str | None = None
     rev: int = 1
 
     @property
@@ -177,19 +180,20 @@ class Task(Struct, frozen=True, omit_defaults=True):
         return self.window_until if self.result is Result.AWAITING else None
 
     @property
-    def left(self) -> tuple[Action, ...]:
-        """The actions that have no outcome yet, in their order; of a message that was being sent nothing is known."""
-        asked = {
+    def asked(self) -> tuple[Action, ...]:
+        """The actions that it is to take, in their order."""
+        wanted = {
             Action.PROMO_CODE: self.actions.promo_code,
             Action.CREDIT: self.actions.credit,
             Action.MESSAGE: self.actions.message,
         }
+        return tuple(action for action, what in wanted.items() if what is not None)
+
+    @property
+    def left(self) -> tuple[Action, ...]:
+        """The actions that have no outcome yet, in their order; of a message that was being sent nothing is known."""
         open_ = {action for action, outcome in self.outcomes.items() if outcome.status is ActionStatus.SENDING}
-        return tuple(
-            action
-            for action, what in asked.items()
-            if what is not None and (action not in self.outcomes or action in open_)
-        )
+        return tuple(action for action in self.asked if action not in self.outcomes or action in open_)
 
     def watches(self, *, waiting: bool) -> frozenset[Condition]:
         """The conditions it must be told of: while it waits, those that cancel it too."""

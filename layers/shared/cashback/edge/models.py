@@ -221,6 +221,8 @@ def field_names() -> frozenset[str]:
         "store_id",
         "group_id",
         "job_id",
+        "scenario_id",
+        "task_id",
     }
     waiting: list[type[BaseModel]] = [Request]
     while waiting:
