@@ -257,7 +257,8 @@ def _awarded_anew(
         by_itself = is_automatic and _doubt(body, standing, settings) is None
         unknown = products_asked_for(body, settings, lookup_of(terms)) - catalogue.keys()
         # An addition of less than a cent needs nobody's yes, and no clawback may forget it.
-        if unknown or not (by_itself or by_hand is not None or grown.award == order.award):
+        is_nothing = grown.award == order.award and grown.basis != settings.max_award
+        if unknown or not (by_itself or by_hand is not None or is_nothing):
             grown = order
     earned = [part for entry in earned_later(grown, order, actor) for part in purse.credit(entry)]
     clawed, entries = claw(grown, purse, actor)
