@@ -196,6 +196,13 @@ class ProblemError(Answer):
     code: str
 
 
+class Warning(Answer):  # noqa: A001  # what the API calls it
+    """Something to know about a change that was made."""
+
+    code: str
+    detail: str
+
+
 class Problem(Answer):
     """RFC 9457."""
 

@@ -11,6 +11,7 @@ from cashback.domain.audit import ActsWanted
 from cashback.domain.names import Source
 from cashback.domain.settings import AwardOn, Clawback
 from cashback.domain.times import Instant
+from cashback.edge import models
 from cashback.edge.fields import (
     UNSENT,
     AmountText,
@@ -214,17 +215,10 @@ class Settings(Answer):
     updated_by: str
 
 
-class Warning(Answer):  # noqa: A001  # what the API calls it
-    """Something to know about a change that was made."""
-
-    code: str
-    detail: str
-
-
 class ChangedSettings(Settings):
     """Settings as they are after a change, and what to know about it."""
 
-    warnings: list[Warning]
+    warnings: list[models.Warning]
 
 
 class EngineCause(Answer):

@@ -8,6 +8,7 @@ from cashback.domain.api_keys import ApiKey
 from cashback.domain.audit import Act
 from cashback.domain.stores import StoreDocument
 from cashback.edge import store_models as models
+from cashback.edge.models import Warning as Caution
 from cashback.services.read_store import Engine
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def settings(document: StoreDocument) -> models.Settings:
 
 def changed_settings(document: StoreDocument, warnings: Iterable[str]) -> models.ChangedSettings:
     """Return settings after a change, with what to know about it."""
-    told = [models.Warning(code=code, detail=WARNINGS[code]) for code in warnings]
+    told = [Caution(code=code, detail=WARNINGS[code]) for code in warnings]
     return models.ChangedSettings(**_settings(document), warnings=told)
 
 
