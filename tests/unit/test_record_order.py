@@ -145,6 +145,21 @@ def test_news_of_another_source_change_nothing_but_the_history(shop: Shop) -> No
     assert shop.account.available == 1_000
 
 
+def test_a_review_claims_no_order_for_the_source_that_tells_of_it() -> None:
+    review = News(ORDER, "events", Facts(reviews={"v1": at(9)}))
+    for told in (
+        (review, paid()),
+        (paid(), review),
+        (review, replace(review, facts=Facts(reviews={"v1": at(9)})), paid()),
+    ):
+        shop = Shop()
+        for news_ in told:
+            shop.hear(news_)
+        assert (shop.order.source, shop.order.status, shop.account.available) == ("shopify", Status.PROCESSED, 500)
+        assert shop.order.facts.reviews == {"v1": at(9)}
+        assert not [step for step in shop.order.history if step.reason == "source_conflict"]
+
+
 def test_old_news_of_a_customer_change_nothing(shop: Shop) -> None:
     newer, older = (CustomerNews(CUSTOMER, f"2026-03-0{day}T00:00:00.000000Z", name=f"day {day}") for day in (2, 1))
     assert record_customer(shop.books, STORE, newer, NOW).changed

@@ -176,6 +176,14 @@ def test_a_guest_s_order_credits_whose_it_is_by_then_or_nobody() -> None:
     assert (stage.task.customer_id, list(stage.credited.values())) == (CUSTOMER, [500])
 
 
+def test_a_customer_whom_only_an_unpaid_order_names_is_credited() -> None:
+    stage = Stage(scenario(Trigger.ORDER_CREATED, delay=AT_ONCE))
+    stage.hear(news(body(line("1", 10_000)), order_id="A-1"))
+    stage.act()
+    assert (stage.outcome(Action.CREDIT), list(stage.credited.values())) == ((ActionStatus.DONE, None), [500])
+    assert stage.shop.account.available == 500
+
+
 def test_an_erased_customer_is_credited_nothing_and_a_merged_one_where_they_are() -> None:
     stage = Stage(scenario(delay=AT_ONCE))
     stage.paid()

@@ -58,7 +58,9 @@ def hear(order: Order | None, news: News, settings: Settings, known: Known, now:
     """
     actor = f"shop:{news.source}"
     before = order or Order(news.order_id, news.source, first_seen_at=now)
-    if before.source != news.source:
+    if before.facts.are_reviews and not news.facts.are_reviews:
+        before = replace(before, source=news.source)
+    if before.source != news.source and not news.facts.are_reviews:
         if any(step.reason == "source_conflict" for step in before.history):
             return None
         step = Step(before.status, "source_conflict", now, actor)

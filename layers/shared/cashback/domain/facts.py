@@ -139,6 +139,11 @@ class Facts(Struct, frozen=True, omit_defaults=True):
         return self.began_at or (self.body.created_at if self.body else None)
 
     @property
+    def are_reviews(self) -> bool:
+        """Tell whether all that is known are reviews, which may be told by another source than the order itself."""
+        return bool(self.reviews) and self == Facts(reviews=self.reviews)
+
+    @property
     def earning_body(self) -> Body | None:
         """What the order earns by: its newest body that was paid at its moment, else its newest."""
         return self.paid_body or self.body

@@ -3,11 +3,13 @@
 from typing import Final
 
 from cashback.domain import causes
+from cashback.domain.customers import Profile
 from cashback.domain.errors import Busy, CustomerNotFound
 from cashback.domain.ledger import Entry, Kind, Posted, Posting, Replayed, payload_hash
 from cashback.domain.tasks import Action, ActionOutcome, ActionStatus, Task, TaskStatus, acted
-from cashback.domain.times import Instant
+from cashback.domain.times import OLDEST, Instant
 from cashback.services.books import Books
+from cashback.services.record_customer import create_customer
 from cashback.services.run_task import AMOUNT_ZERO, CASHBACK_DISABLED, CUSTOMER_NOT_FOUND, STORE_CLOSED
 
 _TRIES: Final = 5
@@ -35,6 +37,8 @@ def post_credit(books: Books, store_id: str, task_id: str, now: Instant) -> str:
             try:
                 posted = books.ledger.post(_posting(books, store_id, task, now))
             except CustomerNotFound:
+                if _created(books, store_id, task, now):
+                    continue
                 skipped = CUSTOMER_NOT_FOUND
             else:
                 if isinstance(posted, Posted):
@@ -63,6 +67,15 @@ def give_up_credit(books: Books, store_id: str, task_id: str, reason: str) -> No
         if _noted(books, store_id, task, ActionStatus.FAILED, reason):
             return
     raise Busy("the task keeps changing")
+
+
+def _created(books: Books, store_id: str, task: Task, now: Instant) -> bool:
+    """Create the customer whom only the order names that started the task: an unpaid order creates nobody. False where
+    there is one, who was erased, or where no order names them."""
+    if task.order_id is None or task.customer_id is None:
+        return False
+    bare = Profile(task.customer_id, updated_at=OLDEST, created_at=now)
+    return create_customer(books, store_id, bare, now).changed
 
 
 def _obstacle(books: Books, store_id: str, task: Task) -> str | None:
