@@ -180,6 +180,26 @@ def test_a_chunk_tried_again_of_a_job_cancelled_meanwhile_tells_what_it_posted(c
     shop.check_sums(job)
 
 
+def test_what_was_posted_while_its_chunk_was_given_up_is_undone_too() -> None:
+    shop = JobShop([0] * 3)
+    job = shop.start("5.00")
+    shop.work(1)
+    shop.work(1)
+    chunk = ChunkStep(STORE, job.job_id, 0)
+
+    def given_up(_: int, operation: str) -> None:
+        if operation == "TransactWriteItems":
+            shop.dynamo.faults.before_call = None
+            give_up_step(shop.made, chunk, "late", NOW)
+
+    shop.dynamo.faults.before_call = given_up
+    run_step(shop.made, chunk, NOW)
+    assert (set(shop.outcomes(job).values()), set(shop.balances.values())) == ({"error"}, {500})
+    undo = shop.undo(job)
+    shop.drain()
+    assert (set(shop.outcomes(undo).values()), set(shop.balances.values())) == ({"debited"}, {0})
+
+
 def test_what_is_tried_again_before_all_chunks_have_their_message_holds_up_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

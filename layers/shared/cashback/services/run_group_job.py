@@ -109,7 +109,7 @@ def _reopened(made: JobBooks, step: ChunkStep, chunk: Chunk, results: Sequence[R
     job = existing_job(made, step.store_id, step.job_id)
     for _ in range(_TRIES):
         if job.status is JobStatus.CANCELLED or job.undone_by is not None:
-            standing = [_as_it_stands(made, step, job, result) for result in results]
+            standing = results if job.finished_at is not None else _as_they_stand(made, step.store_id, job, results)
             made.jobs.finish(step.store_id, step.job_id, step.number, chunk, standing, Progress.of(standing))
             return False
         moved = made.jobs.save(step.store_id, replace(job.reopened(), rev=job.rev + 1))
@@ -119,12 +119,17 @@ def _reopened(made: JobBooks, step: ChunkStep, chunk: Chunk, results: Sequence[R
     raise Busy("the job keeps changing")
 
 
-def _as_it_stands(made: JobBooks, step: ChunkStep, job: Job, result: Result) -> Result:
-    """Return a member's result as it is by now: what failed may have been posted by a run that was cut off."""
-    if result.outcome is not Outcome.ERROR:
-        return result
-    share = job.share_of(result.customer_id)
-    (standing,) = standing_results(made.books, step.store_id, job, [share], result.reason or "")
+def _as_they_stand(made: JobBooks, store_id: str, job: Job, results: Sequence[Result]) -> list[Result]:
+    """Return results as they are by now: what failed may have been posted by a run that was cut off, or late."""
+    return [
+        result if result.outcome is not Outcome.ERROR else _as_it_stands(made, store_id, job, result)
+        for result in results
+    ]
+
+
+def _as_it_stands(made: JobBooks, store_id: str, job: Job, result: Result) -> Result:
+    shares = [job.share_of(result.customer_id)]
+    (standing,) = standing_results(made.books, store_id, job, shares, result.reason or "")
     return standing
 
 
@@ -134,8 +139,10 @@ def _shares(made: JobBooks, step: ChunkStep, job: Job) -> list[Share]:
     if job.undoes is not None:
         undone = made.jobs.chunk(step.store_id, job.undoes, step.number)
         # Set aside by a redrive that comes too late, they will stand again.
-        results = (undone.results or undone.retried) if undone is not None else None
-        return [Share(result.customer_id, -result.amount) for result in results or () if result.amount]
+        results = ((undone.results or undone.retried) if undone is not None else None) or ()
+        if any(result.outcome is Outcome.ERROR for result in results):
+            results = _as_they_stand(made, step.store_id, existing_job(made, step.store_id, job.undoes), results)
+        return [Share(result.customer_id, -result.amount) for result in results if result.amount]
     page, first = page_of(step.number)
     members = made.jobs.members(step.store_id, step.job_id, page)[first : first + CHUNK]
     return [job.share_of(customer_id) for customer_id in members]
