@@ -139,7 +139,7 @@ def _shares(made: JobBooks, step: ChunkStep, job: Job) -> list[Share]:
     if job.undoes is not None:
         undone = made.jobs.chunk(step.store_id, job.undoes, step.number)
         # Set aside by a redrive that comes too late, they will stand again.
-        results = ((undone.results or undone.retried) if undone is not None else None) or ()
+        results: Sequence[Result] = ((undone.results or undone.retried) if undone is not None else None) or ()
         if any(result.outcome is Outcome.ERROR for result in results):
             results = _as_they_stand(made, step.store_id, existing_job(made, step.store_id, job.undoes), results)
         return [Share(result.customer_id, -result.amount) for result in results if result.amount]
