@@ -126,10 +126,12 @@ class Progress(Struct, frozen=True):
 
 
 class Chunk(Struct, frozen=True):
-    """A chunk that was begun. ``results`` are there once it is done; ``rev`` counts its writes."""
+    """A chunk that was begun. ``results`` are there once it is done; while what failed of it is tried again they are
+    ``retried`` instead, and count in no progress. ``rev`` counts its writes."""
 
     rev: int
     results: tuple[Result, ...] | None = None
+    retried: tuple[Result, ...] | None = None
 
 
 class Cursor(Struct, frozen=True):
@@ -275,9 +277,11 @@ class Job(Struct, frozen=True):
         return replace(self, status=status, reason=reason, finished_at=now, result=result)
 
     def reopened(self) -> "Job":
-        """Return a job that failed as it is while what failed is tried again. That it had ended shows that each chunk
-        had its message, also where the one that sent them could not note it any more."""
-        return replace(self, status=JobStatus.RUNNING, reason=None, sent=self.chunks, finished_at=None, result=None)
+        """Return a job in which something failed as it is while that is tried again. That it had ended shows that each
+        chunk had its message, also where the one that sent them could not note it any more; else some may have none
+        yet."""
+        sent = self.sent if self.finished_at is None else self.chunks
+        return replace(self, status=JobStatus.RUNNING, reason=None, sent=sent, finished_at=None, result=None)
 
     def watched(self, now: Instant) -> "Job":
         """Return the job as one that is looked at again, should it stand where it does."""

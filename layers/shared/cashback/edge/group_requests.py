@@ -58,6 +58,8 @@ def add_asked(
     group_by_hand(groups, who.store_id, group_id)
     rows = without_contacts(books, who.store_id, asked)
     if len(rows) > MOST_AT_ONCE:
+        # Before the rows: those of another body under the same key would stand in their place.
+        books.answers.noted(who.store_id, request.request_hash, request.body_hash)
         import_id, actor, body_hash = new_id("imp", request.request_hash), who.actor, request.body_hash
         made = MembersImport(import_id, group_id, asked.column, len(rows), now, actor, body_hash).watched(now)
         begun, step, replayed = start_import(groups, who.store_id, made, rows)

@@ -76,11 +76,10 @@ def _run_chunk(made: JobBooks, step: ChunkStep, now: Instant) -> str:
     else:
         chunk = made.jobs.begin(step.store_id, step.job_id, step.number)
     if chunk.results is not None:
-        again = _begun_again(made, step, chunk, chunk.results)
-        if again is None:
-            _close(made, step, job, now)
-            return "unchanged"
-        chunk = again
+        chunk = _begun_again(made, step, chunk, chunk.results)
+    if chunk.results is not None or (chunk.retried is not None and not _reopened(made, step, chunk, chunk.retried)):
+        _close(made, step, job, now)
+        return "unchanged"
     shares = _shares(made, step, job)
     if job.dry_run:
         results = preview_shares(made.books, step.store_id, job, shares)
@@ -90,29 +89,48 @@ def _run_chunk(made: JobBooks, step: ChunkStep, now: Instant) -> str:
     return "posted"
 
 
-def _begun_again(made: JobBooks, step: ChunkStep, chunk: Chunk, results: Sequence[Result]) -> Chunk | None:
-    """Begin a chunk again in which something failed. None where nothing did, or where it is too late: the job is
-    cancelled, or undone.
-
-    The results go first, so that the job cannot end; then the job is written, so that whoever saw it complete before
-    cannot end it either. Only then may be posted: an undo needs a job that has ended.
-    """
-    came_to = Progress.of(results)
-    if not came_to.error:
-        return None
-    again = made.jobs.begin_again(step.store_id, step.job_id, step.number, chunk, came_to)
+def _begun_again(made: JobBooks, step: ChunkStep, chunk: Chunk, results: Sequence[Result]) -> Chunk:
+    """Begin a chunk again in which something failed; return it as it stands then. One in which nothing did stays."""
+    if not Progress.of(results).error:
+        return chunk
+    again = made.jobs.begin_again(step.store_id, step.job_id, step.number, chunk, results)
     if again is None:
         raise Busy("the chunk is begun by somebody else")
+    return again
+
+
+def _reopened(made: JobBooks, step: ChunkStep, chunk: Chunk, results: Sequence[Result]) -> bool:
+    """Reopen the job of a chunk that is begun again, or was by a run that was cut off. False where it is too late: the
+    job is cancelled, or undone; the results then stand as before.
+
+    They went first, so that the job cannot end; now the job is written, so that whoever saw it complete before cannot
+    end it either. Only then may be posted: an undo needs a job that has ended.
+    """
     job = existing_job(made, step.store_id, step.job_id)
     for _ in range(_TRIES):
         if job.status is JobStatus.CANCELLED or job.undone_by is not None:
-            made.jobs.finish(step.store_id, step.job_id, step.number, again, results, came_to)
-            return None
-        standing = made.jobs.save(step.store_id, replace(job.reopened(), rev=job.rev + 1))
-        if standing is None:
-            return again
-        job = standing
+            standing = results if job.finished_at is not None else _as_they_stand(made, step.store_id, job, results)
+            made.jobs.finish(step.store_id, step.job_id, step.number, chunk, standing, Progress.of(standing))
+            return False
+        moved = made.jobs.save(step.store_id, replace(job.reopened(), rev=job.rev + 1))
+        if moved is None:
+            return True
+        job = moved
     raise Busy("the job keeps changing")
+
+
+def _as_they_stand(made: JobBooks, store_id: str, job: Job, results: Sequence[Result]) -> list[Result]:
+    """Return results as they are by now: what failed may have been posted by a run that was cut off, or late."""
+    return [
+        result if result.outcome is not Outcome.ERROR else _as_it_stands(made, store_id, job, result)
+        for result in results
+    ]
+
+
+def _as_it_stands(made: JobBooks, store_id: str, job: Job, result: Result) -> Result:
+    shares = [job.share_of(result.customer_id)]
+    (standing,) = standing_results(made.books, store_id, job, shares, result.reason or "")
+    return standing
 
 
 def _shares(made: JobBooks, step: ChunkStep, job: Job) -> list[Share]:
@@ -120,8 +138,11 @@ def _shares(made: JobBooks, step: ChunkStep, job: Job) -> list[Share]:
     undone job posted."""
     if job.undoes is not None:
         undone = made.jobs.chunk(step.store_id, job.undoes, step.number)
-        results = undone.results if undone is not None else None
-        return [Share(result.customer_id, -result.amount) for result in results or () if result.amount]
+        # Set aside by a redrive that comes too late, they will stand again.
+        results: Sequence[Result] = ((undone.results or undone.retried) if undone is not None else None) or ()
+        if any(result.outcome is Outcome.ERROR for result in results):
+            results = _as_they_stand(made, step.store_id, existing_job(made, step.store_id, job.undoes), results)
+        return [Share(result.customer_id, -result.amount) for result in results if result.amount]
     page, first = page_of(step.number)
     members = made.jobs.members(step.store_id, step.job_id, page)[first : first + CHUNK]
     return [job.share_of(customer_id) for customer_id in members]

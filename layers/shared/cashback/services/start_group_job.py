@@ -136,7 +136,8 @@ def _opposite(undone: Job, comment: str | None, asked: Asked) -> Job:
         chunks=undone.chunks,
         started_at=asked.at,
     ).watched(asked.at)
-    return job if job.total else replace(job, chunks=0).closed(Progress(), asked.at)
+    # What failed may have been posted late, which is found as each chunk is undone.
+    return job if job.total or moved.error else replace(job, chunks=0).closed(Progress(), asked.at)
 
 
 def _why_not(job: Job) -> str:

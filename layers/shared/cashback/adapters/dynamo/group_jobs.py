@@ -113,11 +113,15 @@ class GroupJobs(Struct, frozen=True):
         it, in one transaction. False where someone else was first, who has done both."""
         return self._move(store_id, job_id, number, over, {"results": _packed(results)}, gained)
 
-    def begin_again(self, store_id: str, job_id: str, number: int, over: Chunk, lost: Progress) -> Chunk | None:
-        """Take the results of a chunk and what they came to back, in one transaction: the job is then not complete.
-        Return the chunk as it stands then, None where someone else was first."""
-        taken = Progress().plus(lost, -1)
-        return Chunk(over.rev + 1) if self._move(store_id, job_id, number, over, {}, taken) else None
+    def begin_again(
+        self, store_id: str, job_id: str, number: int, over: Chunk, results: Sequence[Result]
+    ) -> Chunk | None:
+        """Set the results of a chunk aside and take what they came to back, in one transaction: the job is then not
+        complete. Return the chunk as it stands then, None where someone else was first."""
+        lost = Progress().plus(Progress.of(results), -1)
+        if not self._move(store_id, job_id, number, over, {"retried": _packed(results)}, lost):
+            return None
+        return Chunk(over.rev + 1, retried=tuple(results))
 
     def _move(self, store_id: str, job_id: str, number: int, over: Chunk | None, held: Item, gained: Progress) -> bool:
         pk, sk = keys.job_chunk(store_id, job_id, number)
@@ -179,8 +183,8 @@ def _job_of(item: Item) -> Job:
 
 
 def _chunk_of(item: Item) -> Chunk:
-    results = _unpacked(item["results"], tuple[Result, ...]) if "results" in item else None
-    return Chunk(item["rev"], results)
+    held = {name: _unpacked(item[name], tuple[Result, ...]) for name in ("results", "retried") if name in item}
+    return Chunk(item["rev"], **held)
 
 
 def _progress_of(item: Item | None) -> Progress:
