@@ -6,7 +6,6 @@ was asked for and still lead on.
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import replace
-from itertools import batched
 from typing import Final
 
 import msgspec
@@ -188,10 +187,7 @@ def _with_profiles(books: Books, store_id: str, page: Iterable[Listed]) -> list[
 
 
 def _profiles(books: Books, store_id: str, customer_ids: Sequence[str]) -> dict[str, Profile]:
-    found: dict[str, Profile] = {}
-    for some in batched(customer_ids, _AT_ONCE, strict=False):
-        found |= {one.customer_id: one for one in books.customers.get_many(store_id, some)}
-    return found
+    return {one.customer_id: one for one in books.customers.get_many(store_id, customer_ids)}
 
 
 def _stands(account: Account) -> bool:

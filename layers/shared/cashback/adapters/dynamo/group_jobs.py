@@ -66,7 +66,7 @@ class GroupJobs(Struct, frozen=True):
         found = self.table.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1)
         places = [item["listing_sk"] for item in islice(found, limit + 1)]
         wanted = [keys.job(store_id, keys.listed_id(place)) for place in places[:limit]]
-        items = self.table.get_many(wanted) if wanted else {}
+        items = self.table.get_many(wanted)
         return [_job_of(items[key]) for key in wanted if key in items], places[limit - 1] if places[limit:] else None
 
     # ---- the snapshot
@@ -89,9 +89,9 @@ class GroupJobs(Struct, frozen=True):
         return None if item is None else _chunk_of(item)
 
     def chunks(self, store_id: str, job_id: str, numbers: Sequence[int]) -> dict[int, Chunk]:
-        """Return those of up to 100 chunks that were begun, by number (consistent)."""
+        """Return those of any number of chunks that were begun, by number (consistent)."""
         wanted = {keys.job_chunk(store_id, job_id, number): number for number in numbers}
-        found = self.table.get_many(list(wanted)) if wanted else {}
+        found = self.table.get_many(wanted)
         return {wanted[key]: _chunk_of(item) for key, item in found.items()}
 
     def begin(self, store_id: str, job_id: str, number: int) -> Chunk:

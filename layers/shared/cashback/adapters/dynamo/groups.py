@@ -20,9 +20,6 @@ from cashback.domain.ledger import Account, Write
 from cashback.domain.times import Instant
 
 _TRIES: Final = 8
-_READ_AT_ONCE: Final = 100
-"""Items of one BatchGetItem."""
-
 _ADDED_AT_ONCE: Final = 99
 """Members that fit a transaction with the group's count."""
 
@@ -88,7 +85,7 @@ class Groups(Struct, frozen=True):
         found = self.table.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1)
         places = [item["listing_sk"] for item in islice(found, limit + 1)]
         wanted = [keys.group(store_id, keys.listed_id(place)) for place in places[:limit]]
-        items = self.table.get_many(wanted) if wanted else {}
+        items = self.table.get_many(wanted)
         groups = [_group_of(items[key]) for key in wanted if key in items]
         standing = [group for group in groups if group.deleted_at is None]
         return standing, places[limit - 1] if len(places) > limit else None
@@ -170,12 +167,8 @@ class Groups(Struct, frozen=True):
 
     def accounts(self, store_id: str, customer_ids: Sequence[str]) -> dict[str, Account]:
         """Return those of any number of accounts that exist, by id (consistent)."""
-        found: dict[str, Account] = {}
-        for some in batched(dict.fromkeys(customer_ids), _READ_AT_ONCE, strict=False):
-            places = {keys.account(store_id, customer_id): customer_id for customer_id in some}
-            items = self.table.get_many(list(places))
-            found |= {places[key]: account_of(places[key], item) for key, item in items.items()}
-        return found
+        places = {keys.account(store_id, customer_id): customer_id for customer_id in customer_ids}
+        return {places[key]: account_of(places[key], item) for key, item in self.table.get_many(places).items()}
 
     def _added(
         self, store_id: str, group_id: str, customer_ids: Sequence[str], origin: str, now: Instant
@@ -184,7 +177,7 @@ class Groups(Struct, frozen=True):
         for pause in backoff(_TRIES, self.jitter):
             self.sleep(pause)
             try:
-                items = self.table.get_many(list(places))
+                items = self.table.get_many(places)
                 standing = {places[key]: str(item["origin"]) for key, item in items.items()}
                 missing = [key for key in places if key not in items]
                 if not missing:

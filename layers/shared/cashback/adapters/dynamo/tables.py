@@ -1,7 +1,8 @@
 """The State table: reads and conditional writes of whole items, with one reading of what can fail."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import batched
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
@@ -13,6 +14,10 @@ from cashback.domain.ledger import Write
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+
+_READ_AT_ONCE: Final = 100
+"""Items of one BatchGetItem. Source: the quotas of DynamoDB."""
 
 
 class Lost(Exception):
@@ -36,18 +41,21 @@ class StateTable(Struct, frozen=True):
             answer = self.client.get_item(TableName=self.name, Key=key_attributes(key), ConsistentRead=True)
         return from_item(answer["Item"]) if "Item" in answer else None
 
-    def get_many(self, wanted: Sequence[Key]) -> dict[Key, Item]:
-        """Return those of up to 100 items that exist (consistent)."""
+    def get_many(self, wanted: Iterable[Key]) -> dict[Key, Item]:
+        """Return those of any number of items that exist (each consistent)."""
         found: dict[Key, Item] = {}
-        left: Any = [key_attributes(key) for key in wanted]
-        while left:
-            with unreachable_is_busy():
-                answer = self.client.batch_get_item(RequestItems={self.name: {"Keys": left, "ConsistentRead": True}})
-            for attributes in answer["Responses"].get(self.name, []):
-                item = from_item(attributes)
-                found[Key(item["pk"], item["sk"])] = item
-            unread: dict[str, Any] = dict(answer.get("UnprocessedKeys", {}))
-            left = unread[self.name]["Keys"] if self.name in unread else []
+        for some in batched(dict.fromkeys(wanted), _READ_AT_ONCE, strict=False):
+            left: Any = [key_attributes(key) for key in some]
+            while left:
+                with unreachable_is_busy():
+                    answer = self.client.batch_get_item(
+                        RequestItems={self.name: {"Keys": left, "ConsistentRead": True}}
+                    )
+                for attributes in answer["Responses"].get(self.name, []):
+                    item = from_item(attributes)
+                    found[Key(item["pk"], item["sk"])] = item
+                unread: dict[str, Any] = dict(answer.get("UnprocessedKeys", {}))
+                left = unread[self.name]["Keys"] if self.name in unread else []
         return found
 
     def partition(self, pk: str) -> list[Item]:
