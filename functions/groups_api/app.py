@@ -70,10 +70,10 @@ def list_groups(query: Asked) -> Response[GroupPage]:
 @api.route("POST", "/v1/groups/preview", Role.VIEWER)
 def preview_group(body: PreviewGroup, query: Asked) -> Response[GroupMemberPage]:
     """See who a rule matches now, with their figures. It changes nothing, so whoever may read may ask."""
-    books, groups, cursors, at = deps.books(), deps.group_books(), api.cursors(query, body), now()
+    books, cursors, at = deps.books(), api.cursors(query, body), now()
     settings = read_settings(books, api.caller().store_id).settings()
     rule, place = body.rule.rule(settings.currency), cursors.read(query.cursor)
-    found, place = read_members.list_matching(books, groups, settings, rule, query.limit, place, at)
+    found, place = read_members.list_matching(books, settings, rule, query.limit, place, at)
     return answer(group_views.member_page(found, cursors.make(place), settings.currency, at))
 
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from cashback.domain import causes
 from cashback.domain.due import stalled_at
-from cashback.domain.groups import Histogram, Rule, Thresholds
+from cashback.domain.groups import SHARDS, Histogram, Rule, Thresholds
 from cashback.domain.ledger import Entry, Kind, payload_hash
 from cashback.domain.times import Instant, moment
 
@@ -23,9 +23,6 @@ CHUNK: Final = 100
 PAGE: Final = 500
 """Members of a page of the snapshot; every page but the last is full, so that a chunk's place follows from its
 number."""
-
-SHARDS: Final = 16
-"""Partitions of a group's members, of the directory of customers, and of a job's chunks and its progress."""
 
 
 class JobStatus(StrEnum):

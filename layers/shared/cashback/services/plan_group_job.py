@@ -107,7 +107,7 @@ def _by_hand(made: JobBooks, store_id: str, job: Job) -> tuple[list[str], Cursor
     cursor = job.cursor
     while len(ids) < PAGE and not cursor.is_at_end:
         room = PAGE - len(ids)
-        some, after = made.groups.groups.members(store_id, job.group_id, cursor.shard, cursor.after, room)
+        some, after = made.groups.groups.members(store_id, job.group_id, cursor.shard, room, cursor.after)
         ids += some
         cursor = _onwards(cursor, after)
     return ids, cursor
@@ -121,9 +121,10 @@ def _by_rule(made: JobBooks, settings: Settings, job: Job, rule: Rule) -> tuple[
     ids: list[str] = []
     read = 0
     while read < READ_AT_ONCE and not cursor.is_at_end:
-        some, after = made.groups.groups.directory(settings.store_id, cursor.shard, cursor.after, READ_AT_ONCE - read)
+        room = READ_AT_ONCE - read
+        some, after = made.books.customers.listed(settings.store_id, cursor.shard, room, cursor.after)
         read += len(some)
-        members = members_of(made.books, made.groups, settings, some, with_tags=bool(rule.tags)) if some else []
+        members = members_of(made.books, settings, list(some), with_tags=bool(rule.tags))
         if cursor.histogram is not None:
             histogram = cursor.histogram.merged(Histogram.of(members, job.created_at))
             cursor = replace(cursor, histogram=histogram)

@@ -4,7 +4,7 @@ Pages go through sixteen partitions one after the other. The work of a call is b
 was asked for and still lead on.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import replace
 from typing import Final
 
@@ -13,14 +13,12 @@ from msgspec import Struct
 
 from cashback.domain.customers import Profile
 from cashback.domain.errors import Invalid, Malformed
-from cashback.domain.groups import Group, Histogram, Member, Rule, Scores, Thresholds, matches, scores
+from cashback.domain.groups import SHARDS, Group, Histogram, Member, Rule, Scores, Thresholds, matches, scores
 from cashback.domain.ledger import Account
 from cashback.domain.rules import tier_of
 from cashback.domain.settings import Settings
 from cashback.domain.times import Instant
 from cashback.services.books import Books, GroupBooks
-
-SHARDS: Final = 16
 
 MOST_READ: Final = 5_000
 """Customers that one call looks at to fill a page."""
@@ -52,26 +50,27 @@ class Place(Struct, frozen=True):
     thresholds: Thresholds | None = None
 
 
-type _Read = Callable[[int, str | None, int], tuple[list[str], str | None]]
-"""Return places of a partition, those after one and as many as still fit, and the place to go on after."""
-type _Choose = Callable[[Sequence[str]], dict[str, Listed]]
-"""Return of some places those that belong to the page."""
+type _Read = Callable[[int, int, str | None], tuple[Mapping[str, str], str | None]]
+"""Return customers of a partition, each with the place after it: as many as still fit, after a place; and the place to
+go on after."""
+type _Choose = Callable[[Sequence[str]], Iterable[Listed]]
+"""Return of some customers those that belong to the page."""
 
 
 def members_of(
-    books: Books, groups: GroupBooks, settings: Settings, customer_ids: Sequence[str], *, with_tags: bool = False
+    books: Books, settings: Settings, customer_ids: Sequence[str], *, with_tags: bool = False
 ) -> list[Member]:
     """Return the figures of customers, in the order given, without those who are unknown, erased or merged. Tags are
     the profile's, so they cost a second read, and are only looked up ``with_tags``."""
-    accounts = groups.groups.accounts(settings.store_id, customer_ids)
-    standing = [accounts[one] for one in customer_ids if one in accounts and _stands(accounts[one])]
+    accounts = books.ledger.accounts(settings.store_id, customer_ids)
+    standing = [accounts[one] for one in customer_ids if one in accounts and accounts[one].is_live]
     profiles = _profiles(books, settings.store_id, [one.customer_id for one in standing]) if with_tags else {}
     return [_member(account, profiles.get(account.customer_id), settings) for account in standing]
 
 
-def describe(books: Books, groups: GroupBooks, settings: Settings, customer_id: str) -> Listed | None:
+def describe(books: Books, settings: Settings, customer_id: str) -> Listed | None:
     """Return one customer as lists show them; None for one who is unknown, erased or merged."""
-    found = members_of(books, groups, settings, [customer_id])
+    found = members_of(books, settings, [customer_id])
     return _with_profiles(books, settings.store_id, [Listed(one, None) for one in found])[0] if found else None
 
 
@@ -84,15 +83,15 @@ def list_members(
     :raises Invalid: as ``list_matching``.
     """
     if group.rule is not None:
-        return list_matching(books, groups, settings, group.rule, limit, position, now, rev=group.rev)
+        return list_matching(books, settings, group.rule, limit, position, now, rev=group.rev)
     place = _place(position) or Place()
 
-    def read(shard: int, after: str | None, most: int) -> tuple[list[str], str | None]:
-        return groups.groups.members(settings.store_id, group.group_id, shard, after, min(most, _AT_ONCE))
+    def read(shard: int, most: int, after: str | None) -> tuple[Mapping[str, str], str | None]:
+        some, end = groups.groups.members(settings.store_id, group.group_id, shard, min(most, _AT_ONCE), after)
+        return {one: one for one in some}, end
 
-    def choose(customer_ids: Sequence[str]) -> dict[str, Listed]:
-        found = members_of(books, groups, settings, customer_ids)
-        return {one.customer_id: Listed(one, None) for one in found}
+    def choose(customer_ids: Sequence[str]) -> Iterable[Listed]:
+        return (Listed(one, None) for one in members_of(books, settings, customer_ids))
 
     page, end = _page(place, limit, read, choose)
     return _with_profiles(books, settings.store_id, page), end
@@ -100,7 +99,6 @@ def list_members(
 
 def list_matching(
     books: Books,
-    groups: GroupBooks,
     settings: Settings,
     rule: Rule,
     limit: int,
@@ -116,21 +114,19 @@ def list_matching(
     """
     place = _place(position)
     if place is None:
-        ranked = None if rule.rfm is None else _thresholds(books, groups, settings, now)
+        ranked = None if rule.rfm is None else _thresholds(books, settings, now)
         place = Place(rev=rev, at=now, thresholds=ranked)
     if place.rev != rev:
         raise Malformed("page_token_invalid", "the rule was changed since")
     thresholds, at = place.thresholds, place.at
 
-    def read(shard: int, after: str | None, _most: int) -> tuple[list[str], str | None]:
-        return groups.groups.directory_places(settings.store_id, shard, after, _AT_ONCE)
+    def read(shard: int, _most: int, after: str | None) -> tuple[Mapping[str, str], str | None]:
+        return books.customers.listed(settings.store_id, shard, _AT_ONCE, after)
 
-    def choose(places: Sequence[str]) -> dict[str, Listed]:
-        at_place = {groups.groups.customer_at(one): one for one in places}
-        found = members_of(books, groups, settings, list(at_place), with_tags=bool(rule.tags))
-        chosen = [one for one in found if matches(rule, one, thresholds, at)]
-        ranks = [None if thresholds is None else scores(one, thresholds, at) for one in chosen]
-        return {at_place[one.customer_id]: Listed(one, None, rank) for one, rank in zip(chosen, ranks, strict=True)}
+    def choose(customer_ids: Sequence[str]) -> Iterable[Listed]:
+        found = members_of(books, settings, customer_ids, with_tags=bool(rule.tags))
+        chosen = (one for one in found if matches(rule, one, thresholds, at))
+        return (Listed(one, None, None if thresholds is None else scores(one, thresholds, at)) for one in chosen)
 
     page, end = _page(place, limit, read, choose)
     return _with_profiles(books, settings.store_id, page), end
@@ -143,11 +139,11 @@ def _page(place: Place, limit: int, read: _Read, choose: _Choose) -> tuple[list[
     while here.shard < SHARDS:
         if looked_at >= MOST_READ:
             return chosen, _position(here)
-        places, after = read(here.shard, here.after, limit + 1 - len(chosen))
+        places, after = read(here.shard, limit + 1 - len(chosen), here.after)
         looked_at += len(places)
-        found = choose(places) if places else {}
         chosen += [
-            replace(found[one], place=_position(_moved(here, here.shard, one))) for one in places if one in found
+            replace(one, place=_position(_moved(here, here.shard, places[one.member.customer_id])))
+            for one in choose(list(places))
         ]
         if len(chosen) > limit:
             return chosen[:limit], chosen[limit - 1].place
@@ -159,7 +155,7 @@ def _moved(place: Place, shard: int, after: str | None) -> Place:
     return Place(shard, after, place.rev, place.at, place.thresholds)
 
 
-def _thresholds(books: Books, groups: GroupBooks, settings: Settings, now: Instant) -> Thresholds:
+def _thresholds(books: Books, settings: Settings, now: Instant) -> Thresholds:
     """Return the limits of the quintiles of all customers, read in one go.
 
     :raises Invalid: ``directory_too_large``.
@@ -168,12 +164,12 @@ def _thresholds(books: Books, groups: GroupBooks, settings: Settings, now: Insta
     for shard in range(SHARDS):
         after: str | None = None
         while True:
-            ids, after = groups.groups.directory(settings.store_id, shard, after, _AT_ONCE)
-            ranked += len(ids)
+            some, after = books.customers.listed(settings.store_id, shard, _AT_ONCE, after)
+            ranked += len(some)
             if ranked > MOST_RANKED:
                 detail = f"scores can be shown while a store has at most {MOST_RANKED:,} customers"
                 raise Invalid("rule.rfm", "directory_too_large", detail)
-            histogram = histogram.merged(Histogram.of(members_of(books, groups, settings, ids), now))
+            histogram = histogram.merged(Histogram.of(members_of(books, settings, list(some)), now))
             if after is None:
                 break
     return histogram.thresholds()
@@ -188,10 +184,6 @@ def _with_profiles(books: Books, store_id: str, page: Iterable[Listed]) -> list[
 
 def _profiles(books: Books, store_id: str, customer_ids: Sequence[str]) -> dict[str, Profile]:
     return {one.customer_id: one for one in books.customers.get_many(store_id, customer_ids)}
-
-
-def _stands(account: Account) -> bool:
-    return account.erased_at is None and account.merged_into is None
 
 
 def _member(account: Account, profile: Profile | None, settings: Settings) -> Member:

@@ -7,7 +7,6 @@ from typing import Final, assert_never
 from cashback.domain.errors import Busy
 from cashback.domain.group_jobs import (
     CHUNK,
-    SHARDS,
     Chunk,
     ChunkStep,
     FanOutStep,
@@ -22,6 +21,7 @@ from cashback.domain.group_jobs import (
     chunks_in,
     page_of,
 )
+from cashback.domain.groups import SHARDS
 from cashback.domain.times import Instant
 from cashback.services.books import JobBooks
 from cashback.services.plan_group_job import existing_job, plan

@@ -32,18 +32,16 @@ class Customers(Struct, frozen=True):
         """In how many parts customers are listed."""
         return keys.SHARDS
 
-    def listed(self, store_id: str, shard: int, limit: int, after: str | None) -> tuple[list[str], str | None]:
-        """Return up to ``limit`` ids of the customers of one of the ``SHARDS`` parts, and where to go on, None at its
-        end. Read through the index, which may lag a second; erased and merged customers are among them."""
+    def listed(self, store_id: str, shard: int, limit: int, after: str | None) -> tuple[dict[str, str], str | None]:
+        """Return up to ``limit`` ids of the customers of one of the 16 parts, oldest first, each with the place to go
+        on after it, and where to go on, None at the end. Read through the index, which may lag a second; erased and
+        merged customers are among them."""
         values = {":pk": keys.customers_listed_in(store_id, shard), ":after": after or "0"}
         condition = "listing_pk = :pk AND listing_sk > :after"
-        found: list[str] = []
-        for item in self.table.query(condition, values, IndexName="listing", Limit=limit + 1):
-            if len(found) == limit:
-                return found, after
-            after = str(item["listing_sk"])
-            found.append(keys.listed_id(after))
-        return found, None
+        found = self.table.query(condition, values, IndexName="listing", Limit=limit + 1)
+        places = [str(item["listing_sk"]) for item in islice(found, limit + 1)]
+        there = {keys.listed_id(place): place for place in places[:limit]}
+        return there, places[limit - 1] if len(places) > limit else None
 
     def get_many(self, store_id: str, customer_ids: Sequence[str]) -> list[Profile]:
         """Return those of any number of profiles that exist, in the order asked for (consistent)."""

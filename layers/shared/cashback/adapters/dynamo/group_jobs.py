@@ -17,7 +17,8 @@ from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.domain.due import DueKind
 from cashback.domain.errors import Busy
-from cashback.domain.group_jobs import SHARDS, Chunk, Job, Progress, Result
+from cashback.domain.group_jobs import Chunk, Job, Progress, Result
+from cashback.domain.groups import SHARDS
 from cashback.domain.ledger import Write, transaction_id
 
 _PROGRESS: Final = {name: f"sum_{name}" for name in Progress.__struct_fields__}

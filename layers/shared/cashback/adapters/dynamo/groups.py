@@ -10,13 +10,12 @@ import msgspec
 from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
-from cashback.adapters.dynamo.accounts import account_of
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.adapters.faults import backoff
 from cashback.domain.errors import Busy, NotFound
 from cashback.domain.groups import Group, Rule
-from cashback.domain.ledger import Account, Write
+from cashback.domain.ledger import Write
 from cashback.domain.times import Instant
 
 _TRIES: Final = 8
@@ -91,7 +90,7 @@ class Groups(Struct, frozen=True):
         return standing, places[limit - 1] if len(places) > limit else None
 
     def members(
-        self, store_id: str, group_id: str, shard: int, after: str | None, limit: int
+        self, store_id: str, group_id: str, shard: int, limit: int, after: str | None
     ) -> tuple[list[str], str | None]:
         """Return up to ``limit`` members of one of the 16 partitions, by id, those after an id, and the id to go on
         after (None at the end); consistent."""
@@ -143,32 +142,6 @@ class Groups(Struct, frozen=True):
                 continue
             return True
         raise Busy("the group is contended or out of reach")
-
-    def directory(self, store_id: str, shard: int, after: str | None, limit: int) -> tuple[list[str], str | None]:
-        """Return up to ``limit`` customers of one of the 16 partitions in which the store's are listed, oldest first,
-        those after a place, and the place to go on after (None at the end). The index may lag a second."""
-        places, place = self.directory_places(store_id, shard, after, limit)
-        return [keys.listed_id(one) for one in places], place
-
-    def directory_places(
-        self, store_id: str, shard: int, after: str | None, limit: int
-    ) -> tuple[list[str], str | None]:
-        """Return the same as places, of which ``customer_at`` tells the customer: one may go on after any of them."""
-        values = {":pk": keys.all_customers_listed(store_id)[shard], ":after": after or "0"}
-        condition = "listing_pk = :pk AND listing_sk > :after"
-        found = self.table.query(condition, values, IndexName="listing", Limit=limit + 1)
-        places = [str(item["listing_sk"]) for item in islice(found, limit + 1)]
-        return places[:limit], places[limit - 1] if len(places) > limit else None
-
-    @staticmethod
-    def customer_at(place: str) -> str:
-        """Return the customer at a place of the directory."""
-        return keys.listed_id(place)
-
-    def accounts(self, store_id: str, customer_ids: Sequence[str]) -> dict[str, Account]:
-        """Return those of any number of accounts that exist, by id (consistent)."""
-        places = {keys.account(store_id, customer_id): customer_id for customer_id in customer_ids}
-        return {places[key]: account_of(places[key], item) for key, item in self.table.get_many(places).items()}
 
     def _added(
         self, store_id: str, group_id: str, customer_ids: Sequence[str], origin: str, now: Instant
