@@ -35,7 +35,8 @@ from cashback.domain.audit import Act, Origin
 from cashback.domain.causes import manual
 from cashback.domain.customers import Profile
 from cashback.domain.fingerprints import fingerprint
-from cashback.domain.group_jobs import ApplyType, JobStatus, Step
+from cashback.domain.group_jobs import ApplyType, JobStatus
+from cashback.domain.group_steps import JobStep
 from cashback.domain.groups import Group
 from cashback.domain.ledger import Entry, Kind, Posted, Posting, Write, payload_hash
 from cashback.domain.money import Currency
@@ -44,7 +45,7 @@ from cashback.domain.stores import StoreDocument, StoreRecord
 from cashback.edge.deps import make_books, make_group_books, make_job_books
 from cashback.services import run_group_job
 from cashback.services.books import JobBooks
-from cashback.services.run_group_job import run_step
+from cashback.services.run_group_job import run_job_step
 from cashback.services.start_group_job import Asked, Instruction, start_group_job
 from dev import local_aws
 from dev.project import LOCAL, ROOT
@@ -108,7 +109,7 @@ class Bench(Struct):
     client: DynamoDBClient
     made: JobBooks
     settings: Settings
-    steps: list[Step]
+    steps: list[JobStep]
     enrolled: int = 0
 
     def enrol(self, count: int) -> list[str]:
@@ -136,7 +137,7 @@ class Bench(Struct):
         told = Instruction(ApplyType.RELATIVE, "5.00", "Thanks for staying with us")
         start_group_job(self.made, self.settings, group_id, told, asked, Role.ADMIN)
         while self.steps:
-            run_step(self.made, self.steps.pop(), NOW)
+            run_job_step(self.made, self.steps.pop(), NOW)
             yield
         job = self.made.jobs.get(self.settings.store_id, asked.job_id)
         if job is None or job.status is not JobStatus.DONE:
@@ -190,7 +191,7 @@ def open_bench(client: DynamoDBClient) -> Bench:
     first = StoreDocument("bench", 1, Currency("USD", 2), document, NOW, NOW, ACTOR)
     opened = Act("store_created", "bench", NOW, Origin(ACTOR, "bench", "-"))
     books.stores.create(StoreRecord("bench", "Bench", NOW), first, (), opened)
-    steps: list[Step] = []
+    steps: list[JobStep] = []
     queue = cast("JobQueue", SimpleNamespace(send=steps.extend))
     made = make_job_books(books, make_group_books(client, "State"), lambda: queue, client, "State")
     return Bench(client, made, first.settings(), steps)

@@ -17,11 +17,12 @@ from cashback.domain.api_keys import Role
 from cashback.domain.customers import Profile
 from cashback.domain.errors import Busy
 from cashback.domain.fingerprints import fingerprint
-from cashback.domain.group_jobs import ApplyType, Job, JobStatus, OnInsufficient, Step
+from cashback.domain.group_jobs import ApplyType, Job, JobStatus, OnInsufficient
+from cashback.domain.group_steps import JobStep
 from cashback.domain.groups import Group
 from cashback.domain.ledger import Entry, EntryStatus, Kind, Posted, Posting, payload_hash
 from cashback.edge.deps import make_group_books, make_job_books
-from cashback.services.run_group_job import run_step
+from cashback.services.run_group_job import run_job_step
 from cashback.services.start_group_job import Asked, Instruction, start_group_job
 from tests.integration.conftest import Tables
 from tests.integration.test_budgets import NOW, make_shop
@@ -39,7 +40,7 @@ class Club:
         shop = make_shop(dynamodb, tables)
         self.dynamodb, self.tables = dynamodb, tables
         self.books, self.settings = shop.books, shop.settings
-        self.sent: list[Step] = []
+        self.sent: list[JobStep] = []
         queue = cast("JobQueue", SimpleNamespace(send=self.sent.extend))
         groups = make_group_books(dynamodb, tables.state)
         self.made = make_job_books(shop.books, groups, lambda: queue, dynamodb, tables.state)
@@ -72,9 +73,9 @@ class Club:
             with ThreadPoolExecutor(workers) as pool:
                 list(pool.map(self._run, twice))
 
-    def _run(self, step: Step) -> None:
+    def _run(self, step: JobStep) -> None:
         try:
-            run_step(self.made, step, NOW)
+            run_job_step(self.made, step, NOW)
         except Busy:
             self.sent.append(step)
 

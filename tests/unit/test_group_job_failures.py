@@ -7,10 +7,11 @@ import pytest
 
 from cashback.adapters import job_queue
 from cashback.domain.errors import Busy, Malformed, NotFound, StateConflict
-from cashback.domain.group_jobs import CHUNK, ChunkStep, FanOutStep, JobStatus, Outcome, SnapshotStep
+from cashback.domain.group_jobs import CHUNK, JobStatus, Outcome
+from cashback.domain.group_steps import ChunkStep, FanOutStep, SnapshotStep
 from cashback.services import run_group_job
 from cashback.services.post_shares import post_shares
-from cashback.services.run_group_job import give_up_step, run_step
+from cashback.services.run_group_job import give_up_job_step, run_job_step
 from tests.simulation.dynamo import Fault
 from tests.unit.builders import NOW, STORE
 from tests.unit.jobs import JobShop
@@ -110,7 +111,7 @@ def test_a_job_that_is_tried_again_cannot_be_undone_meanwhile(monkeypatch: pytes
         return post_shares(*arguments)
 
     monkeypatch.setattr(run_group_job, "post_shares", post)
-    run_step(shop.made, ChunkStep(STORE, job.job_id, 0), NOW)
+    run_job_step(shop.made, ChunkStep(STORE, job.job_id, 0), NOW)
     assert tried == ["undo"]
     assert shop.job(job).status is JobStatus.DONE
 
@@ -128,7 +129,7 @@ def test_two_workers_with_one_chunk_credit_each_member_once() -> None:
 
 
 def run_nothing(shop: JobShop, job_id: str) -> None:
-    assert run_step(shop.made, ChunkStep(STORE, job_id, 0), NOW) == "posted"
+    assert run_job_step(shop.made, ChunkStep(STORE, job_id, 0), NOW) == "posted"
 
 
 # ---- what is given up
@@ -217,7 +218,7 @@ def test_what_is_given_up_twice_is_noted_once() -> None:
     shop.work()
     shop.work()
     for _ in range(2):
-        give_up_step(shop.made, ChunkStep(STORE, job.job_id, 0), "busy", NOW)
+        give_up_job_step(shop.made, ChunkStep(STORE, job.job_id, 0), "busy", NOW)
     assert shop.shown(job).progress.error == 3
     shop.drain()
     assert set(shop.balances.values()) == {500}
@@ -231,7 +232,7 @@ def test_a_job_that_is_not_there_goes_to_the_dead_letters_and_fails_alone() -> N
     exhaust(shop)
     assert (len(shop.dead), shop.job(job).status) == (1, JobStatus.DONE)
     with pytest.raises(NotFound):
-        give_up_step(shop.made, ChunkStep(STORE, "job_unknown", 0), "x", NOW)
+        give_up_job_step(shop.made, ChunkStep(STORE, "job_unknown", 0), "x", NOW)
 
 
 @pytest.mark.parametrize(

@@ -8,27 +8,15 @@ import pytest
 from cashback.adapters.dynamo import group_jobs
 from cashback.domain.api_keys import Role
 from cashback.domain.errors import Forbidden, IdempotencyMismatch, Invalid, NotFound, StateConflict
-from cashback.domain.group_jobs import (
-    CHUNK,
-    PAGE,
-    ApplyType,
-    ChunkStep,
-    FanOutStep,
-    Job,
-    JobStatus,
-    Outcome,
-    Progress,
-    SnapshotStep,
-    chunks_in,
-    page_of,
-)
+from cashback.domain.group_jobs import CHUNK, PAGE, ApplyType, Job, JobStatus, Outcome, Progress, chunks_in, page_of
+from cashback.domain.group_steps import ChunkStep, FanOutStep, SnapshotStep
 from cashback.domain.groups import Rfm, Rule
 from cashback.domain.ledger import Entry, Kind, Posting, payload_hash
 from cashback.domain.queries import EntriesWanted
 from cashback.services import plan_group_job
 from cashback.services.adjust_balance import Adjustment, adjust_balance
 from cashback.services.read_customers import transactions
-from cashback.services.run_group_job import run_step
+from cashback.services.run_group_job import run_job_step
 from cashback.services.start_group_job import Instruction, start_group_job
 from tests.simulation.dynamo import Rates
 from tests.simulation.queue import Traffic
@@ -345,9 +333,9 @@ def test_an_old_message_of_the_plan_does_not_start_a_second_chain() -> None:
     while shop.job(job).step < 2:
         shop.work()
     step = shop.job(job).step
-    assert run_step(shop.made, SnapshotStep(STORE, job.job_id, 0), NOW) == "unchanged"
+    assert run_job_step(shop.made, SnapshotStep(STORE, job.job_id, 0), NOW) == "unchanged"
     assert len(shop.queue) == 1
-    assert run_step(shop.made, SnapshotStep(STORE, job.job_id, step - 1), NOW) == "unchanged"
+    assert run_job_step(shop.made, SnapshotStep(STORE, job.job_id, step - 1), NOW) == "unchanged"
     assert len(shop.queue) == 2
 
 

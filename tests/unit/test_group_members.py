@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from cashback.adapters.dynamo import keys
 from cashback.domain.customers import Profile
 from cashback.domain.errors import Busy, CustomerNotFound, Invalid, Malformed, NotFound
-from cashback.domain.group_imports import PAGE, ImportStatus, ImportStep, MembersImport
+from cashback.domain.group_imports import PAGE, ImportStatus, MembersImport
+from cashback.domain.group_steps import ImportStep
 from cashback.domain.groups import SHARDS, Group, GroupByHand, GroupByRule, Rfm, Rule
 from cashback.domain.ledger import Entry, Figures, Kind, Posted, Posting
 from cashback.domain.member_rows import Column, Fault, Report, Row, Rows, read_rows, rows_of_ids

@@ -6,8 +6,9 @@ from typing import Any, cast
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.due import DueKind, DueThing, hour_of
-from cashback.domain.group_imports import ImportStatus, ImportStep, MembersImport
+from cashback.domain.group_imports import ImportStatus, MembersImport
 from cashback.domain.group_jobs import Job, JobStatus
+from cashback.domain.group_steps import ImportStep
 from cashback.domain.member_rows import Column, rows_of_ids
 from cashback.domain.times import Instant, instant, moment
 from cashback.services.close_store import close_store

@@ -6,9 +6,7 @@ from typing import Any, ClassVar
 
 from cashback.adapters.job_queue import decode
 from cashback.domain.errors import DomainError, reason_of
-from cashback.domain.group_imports import ImportStep
-from cashback.domain.group_jobs import ChunkStep
-from cashback.domain.group_steps import GroupStep
+from cashback.domain.group_steps import ChunkStep, GroupStep, ImportStep
 from cashback.domain.times import instant
 from cashback.edge.batch import MessageBatch, is_last
 from cashback.edge.clock import utc

@@ -1,7 +1,8 @@
 """Imports of members: begun by a call, worked through page by page by messages, and told of while they run."""
 
 from cashback.domain.errors import IdempotencyMismatch, NotFound
-from cashback.domain.group_imports import ImportStatus, ImportStep, MembersImport
+from cashback.domain.group_imports import ImportStatus, MembersImport
+from cashback.domain.group_steps import ImportStep
 from cashback.domain.member_rows import Left, Report, Row
 from cashback.domain.times import Instant
 from cashback.services.add_members import add_rows, page_origin

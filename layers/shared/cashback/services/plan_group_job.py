@@ -8,17 +8,8 @@ from copy import replace
 from typing import Final
 
 from cashback.domain.errors import Busy, NotFound
-from cashback.domain.group_jobs import (
-    PAGE,
-    ChunkStep,
-    Cursor,
-    Job,
-    JobStatus,
-    PlanStep,
-    SnapshotStep,
-    next_step,
-    pages_with,
-)
+from cashback.domain.group_jobs import PAGE, Cursor, Job, JobStatus, next_step, pages_with
+from cashback.domain.group_steps import ChunkStep, PlanStep, SnapshotStep
 from cashback.domain.groups import Histogram, Rule, matches
 from cashback.domain.settings import Settings
 from cashback.domain.times import Instant

@@ -7,8 +7,9 @@ A message too many does no harm, and one that waits its turn in a long queue is 
 from copy import replace
 from typing import TYPE_CHECKING
 
-from cashback.domain.group_imports import ImportStatus, ImportStep
+from cashback.domain.group_imports import ImportStatus
 from cashback.domain.group_jobs import next_step
+from cashback.domain.group_steps import ImportStep
 from cashback.domain.times import Instant
 
 if TYPE_CHECKING:

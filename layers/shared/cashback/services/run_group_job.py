@@ -8,19 +8,16 @@ from cashback.domain.errors import Busy
 from cashback.domain.group_jobs import (
     CHUNK,
     Chunk,
-    ChunkStep,
-    FanOutStep,
     Job,
     JobStatus,
     Outcome,
     Progress,
     Result,
     Share,
-    SnapshotStep,
-    Step,
     chunks_in,
     page_of,
 )
+from cashback.domain.group_steps import ChunkStep, FanOutStep, JobStep, SnapshotStep
 from cashback.domain.groups import SHARDS
 from cashback.domain.times import Instant
 from cashback.services.books import JobBooks
@@ -30,7 +27,7 @@ from cashback.services.post_shares import post_shares, preview_shares, standing_
 _TRIES: Final = 5
 
 
-def run_step(made: JobBooks, step: Step, now: Instant) -> str:
+def run_job_step(made: JobBooks, step: JobStep, now: Instant) -> str:
     """Do what a message says. Return in one word what became of it; done again, it changes nothing.
 
     :raises NotFound: there is no such job.
@@ -45,7 +42,7 @@ def run_step(made: JobBooks, step: Step, now: Instant) -> str:
             assert_never(unheard)
 
 
-def give_up_step(made: JobBooks, step: Step, reason: str, now: Instant) -> None:
+def give_up_job_step(made: JobBooks, step: JobStep, reason: str, now: Instant) -> None:
     """Note that a message goes to the dead letters: the job shows it, and what is done of a chunk is told from its
     entries. The message may be sent again once the cause is mended, and the job goes on where it was.
 

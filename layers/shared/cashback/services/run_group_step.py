@@ -2,13 +2,12 @@
 
 from typing import Final
 
-from cashback.domain.group_imports import ImportStep
-from cashback.domain.group_steps import GroupStep
+from cashback.domain.group_steps import GroupStep, ImportStep
 from cashback.domain.times import Instant
 from cashback.services.books import JobBooks
 from cashback.services.import_members import give_up_import, import_members_page
 from cashback.services.read_store import read_settings
-from cashback.services.run_group_job import give_up_step, run_step
+from cashback.services.run_group_job import give_up_job_step, run_job_step
 
 CLOSED: Final = "store_closed"
 
@@ -25,7 +24,7 @@ def run_group_step(made: JobBooks, step: GroupStep, now: Instant) -> str:
         give_up_group_step(made, step, CLOSED, now)
         return CLOSED
     if not isinstance(step, ImportStep):
-        return run_step(made, step, now)
+        return run_job_step(made, step, now)
     following = import_members_page(made.books, made.groups, step, now)
     if following is None:
         return "ended"
@@ -42,4 +41,4 @@ def give_up_group_step(made: JobBooks, step: GroupStep, reason: str, now: Instan
     if isinstance(step, ImportStep):
         give_up_import(made.groups, step, reason, now)
     else:
-        give_up_step(made, step, reason, now)
+        give_up_job_step(made, step, reason, now)

@@ -5,7 +5,6 @@ Chunks and progress lie in 16 partitions, so that no job is bound by what one pa
 
 import zlib
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -62,13 +61,10 @@ class GroupJobs(Struct, frozen=True):
     def page(self, store_id: str, limit: int, before: str | None) -> tuple[list[Job], str | None]:
         """Return up to ``limit`` jobs, the newest first, and the place to go on (None at the end). The index may lag a
         second; the jobs themselves are read fresh."""
-        values = {":pk": keys.jobs_listed(store_id), ":before": before or keys.AFTER_ALL}
-        condition = "listing_pk = :pk AND listing_sk < :before"
-        found = self.table.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1)
-        places = [item["listing_sk"] for item in islice(found, limit + 1)]
-        wanted = [keys.job(store_id, keys.listed_id(place)) for place in places[:limit]]
+        places, place = self.table.newest(keys.jobs_listed(store_id), limit, before)
+        wanted = [keys.job(store_id, keys.listed_id(one)) for one in places]
         items = self.table.get_many(wanted)
-        return [_job_of(items[key]) for key in wanted if key in items], places[limit - 1] if places[limit:] else None
+        return [_job_of(items[key]) for key in wanted if key in items], place
 
     # ---- the snapshot
 

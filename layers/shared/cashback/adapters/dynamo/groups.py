@@ -79,15 +79,11 @@ class Groups(Struct, frozen=True):
         """Return up to ``limit`` groups, the newest first, and the place to go on (None at the end).
 
         The index may lag a second; the groups themselves are read fresh."""
-        values = {":pk": keys.groups_listed(store_id), ":before": before or keys.AFTER_ALL}
-        condition = "listing_pk = :pk AND listing_sk < :before"
-        found = self.table.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1)
-        places = [item["listing_sk"] for item in islice(found, limit + 1)]
-        wanted = [keys.group(store_id, keys.listed_id(place)) for place in places[:limit]]
+        places, place = self.table.newest(keys.groups_listed(store_id), limit, before)
+        wanted = [keys.group(store_id, keys.listed_id(one)) for one in places]
         items = self.table.get_many(wanted)
         groups = [_group_of(items[key]) for key in wanted if key in items]
-        standing = [group for group in groups if group.deleted_at is None]
-        return standing, places[limit - 1] if len(places) > limit else None
+        return [group for group in groups if group.deleted_at is None], place
 
     def members(
         self, store_id: str, group_id: str, shard: int, limit: int, after: str | None

@@ -1,13 +1,13 @@
 """The State table: reads and conditional writes of whole items, with one reading of what can fail."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import batched
+from itertools import batched, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
 from cashback.adapters.dynamo.codec import Item, encode, from_item, key_attributes, to_item
-from cashback.adapters.dynamo.keys import Key
+from cashback.adapters.dynamo.keys import AFTER_ALL, Key
 from cashback.adapters.faults import RETRYABLE, unreachable_is_busy
 from cashback.domain.errors import Busy
 from cashback.domain.ledger import Write
@@ -65,6 +65,15 @@ class StateTable(Struct, frozen=True):
     def query(self, condition: str, values: Mapping[str, str], **how: Any) -> Iterator[Item]:
         """Yield the items of a query, page after page; ``how`` are further parameters of the call."""
         return query(self.client, self.name, condition, values, **how)
+
+    def newest(self, partition: str, limit: int, before: str | None) -> tuple[list[str], str | None]:
+        """Return up to ``limit`` places of a partition of index ``listing``, the newest first, those before a place,
+        and the place to go on (None at the end). The index may lag a second."""
+        values = {":pk": partition, ":before": before or AFTER_ALL}
+        condition = "listing_pk = :pk AND listing_sk < :before"
+        found = self.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1)
+        places = [item["listing_sk"] for item in islice(found, limit + 1)]
+        return places[:limit], places[limit - 1] if len(places) > limit else None
 
     def put(self, item: Item, condition: str = "", values: Mapping[str, Any] | None = None) -> Write:
         """Build a put of a whole item; ``condition`` guards what stands there now."""
