@@ -36,7 +36,7 @@ def plan(made: JobBooks, step: PlanStep, now: Instant) -> str:
     for _ in range(_TRIES):
         if job.step != step.step or job.finished_at is not None:
             if job.step == step.step + 1:
-                _send_next(made, step.store_id, job)
+                send_next(made, step.store_id, job)
             return "unchanged"
         if job.status is JobStatus.FAILED:
             job = job.watched(now)
@@ -47,7 +47,7 @@ def plan(made: JobBooks, step: PlanStep, now: Instant) -> str:
         moved = replace(moved, step=job.step + 1, rev=job.rev + 1, reason=None)
         standing = made.jobs.save(step.store_id, moved, *made.jobs.pages(step.store_id, job.job_id, pages))
         if standing is None:
-            _send_next(made, step.store_id, moved)
+            send_next(made, step.store_id, moved)
             return moved.status
         job = standing
     raise Busy("the job keeps changing")
@@ -64,7 +64,11 @@ def existing_job(made: JobBooks, store_id: str, job_id: str) -> Job:
     return job
 
 
-def _send_next(made: JobBooks, store_id: str, job: Job) -> None:
+def send_next(made: JobBooks, store_id: str, job: Job) -> None:
+    """Send the message that takes a job on to its chunks, where one is to be sent.
+
+    :raises Busy: it is not known to be queued; sending it again does no harm.
+    """
     step = next_step(store_id, job)
     if step is not None:
         made.queue().send([step])

@@ -6,11 +6,13 @@ from typing import Final
 from msgspec import Struct
 
 from cashback.domain.api_keys import Role
-from cashback.domain.errors import Busy, Forbidden, IdempotencyMismatch, Invalid, NotFound, StateConflict
-from cashback.domain.group_jobs import ApplyType, Job, JobStatus, OnInsufficient, Progress, next_step
+from cashback.domain.errors import Busy, Forbidden, IdempotencyMismatch, Invalid, StateConflict
+from cashback.domain.group_jobs import ApplyType, Job, JobStatus, OnInsufficient, Progress
 from cashback.domain.settings import Settings
 from cashback.domain.times import Instant
 from cashback.services.books import JobBooks
+from cashback.services.manage_groups import read_group
+from cashback.services.plan_group_job import existing_job, send_next
 
 _TRIES: Final = 5
 
@@ -56,9 +58,7 @@ def start_group_job(
     limit = None if role is Role.ADMIN else settings.adjust_limit
     if limit is not None and (told.apply_type is ApplyType.ABSOLUTE or abs(amount) > limit):
         raise Forbidden("the amount may be larger than this role may adjust by")
-    group = made.groups.groups.get(settings.store_id, group_id)
-    if group is None or group.deleted_at is not None:
-        raise NotFound
+    group = read_group(made.groups, settings.store_id, group_id)
     if group.rule is None and group.members == 0:
         raise Invalid("group_id", "group_empty", "the group has no members")
     job = Job(
@@ -78,7 +78,7 @@ def start_group_job(
     ).watched(asked.at)
     if not made.jobs.create(settings.store_id, job):
         return _standing(made, settings.store_id, asked), True
-    _set_going(made, settings.store_id, job)
+    send_next(made, settings.store_id, job)
     return job, False
 
 
@@ -92,16 +92,14 @@ def undo_group_job(made: JobBooks, store_id: str, job_id: str, comment: str | No
     :raises Busy: the job keeps changing, or is out of reach; the same call is safe to repeat.
     """
     for _ in range(_TRIES):
-        undone = made.jobs.get(store_id, job_id)
-        if undone is None:
-            raise NotFound
+        undone = existing_job(made, store_id, job_id)
         found = _found(made, store_id, asked)
         if found is not None:
             return found, True
         job = _opposite(undone, comment, asked)
         marked = replace(undone, undone_by=job.job_id, rev=undone.rev + 1)
         if made.jobs.create(store_id, job, made.jobs.write(store_id, marked)):
-            _set_going(made, store_id, job)
+            send_next(made, store_id, job)
             return job.accepted(), False
     raise Busy("the job keeps changing")
 
@@ -157,7 +155,7 @@ def _found(made: JobBooks, store_id: str, asked: Asked) -> Job | None:
     if job.body_hash != asked.body_hash:
         raise IdempotencyMismatch
     if job.step == 0:
-        _set_going(made, store_id, job)
+        send_next(made, store_id, job)
     return job.accepted()
 
 
@@ -166,9 +164,3 @@ def _standing(made: JobBooks, store_id: str, asked: Asked) -> Job:
     if job is None:
         raise Busy("the job is not there")
     return job
-
-
-def _set_going(made: JobBooks, store_id: str, job: Job) -> None:
-    step = next_step(store_id, job)
-    if step is not None:
-        made.queue().send([step])
