@@ -23,7 +23,7 @@ from cashback.domain.groups import Group
 from cashback.domain.ledger import Entry, EntryStatus, Kind, Posted, Posting, payload_hash
 from cashback.edge.deps import make_group_books, make_job_books
 from cashback.services.run_group_job import run_job_step
-from cashback.services.start_group_job import Asked, Instruction, start_group_job
+from cashback.services.start_group_job import Instruction, JobRequest, start_group_job
 from tests.integration.conftest import Tables
 from tests.integration.test_budgets import NOW, make_shop
 
@@ -43,7 +43,7 @@ class Club:
         self.sent: list[JobStep] = []
         queue = cast("JobQueue", SimpleNamespace(send=self.sent.extend))
         groups = make_group_books(dynamodb, tables.state)
-        self.made = make_job_books(shop.books, groups, lambda: queue, dynamodb, tables.state)
+        self.job_books = make_job_books(shop.books, groups, lambda: queue, dynamodb, tables.state)
         self.members = [f"m{n:03d}" for n in range(members)]
         for member in self.members:
             self.books.customers.create(self.store_id, Profile(member, NOW, NOW), NOW)
@@ -60,9 +60,9 @@ class Club:
         assert isinstance(self.books.ledger.post(Posting(self.store_id, member, NOW, entries=(entry,))), Posted)
 
     def start(self, key: str, amount: str, apply_type: ApplyType, insufficient: OnInsufficient) -> str:
-        asked = Asked(f"job_{fingerprint(key)[:26]}", "ann", fingerprint(key), fingerprint("b", key), NOW)
+        asked = JobRequest(f"job_{fingerprint(key)[:26]}", "ann", fingerprint(key), fingerprint("b", key), NOW)
         told = Instruction(apply_type, amount, on_insufficient=insufficient)
-        start_group_job(self.made, self.settings, "grp_1", told, asked, Role.ADMIN)
+        start_group_job(self.job_books, self.settings, "grp_1", told, asked, Role.ADMIN)
         return asked.job_id
 
     def work(self, workers: int) -> None:
@@ -75,7 +75,7 @@ class Club:
 
     def _run(self, step: JobStep) -> None:
         try:
-            run_job_step(self.made, step, NOW)
+            run_job_step(self.job_books, step, NOW)
         except Busy:
             self.sent.append(step)
 
@@ -111,7 +111,7 @@ class Club:
             events.unregister("after-call.dynamodb.TransactWriteItems", after)
 
     def job(self, job_id: str) -> Job:
-        job = self.made.jobs.get(self.store_id, job_id)
+        job = self.job_books.jobs.get(self.store_id, job_id)
         assert job is not None
         assert job.status is JobStatus.DONE, job.reason
         return job

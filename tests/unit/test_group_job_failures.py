@@ -76,7 +76,7 @@ def test_a_job_whose_member_failed_goes_on_when_its_message_comes_again() -> Non
     before_transactions(shop, lambda: shop.credit("c0000", 1), 9)
     job = shop.run("5.00", "absolute")
     shop.dynamo.faults.before_call = None
-    shop.made.queue().send([ChunkStep(STORE, job.job_id, 0)])
+    shop.job_books.queue().send([ChunkStep(STORE, job.job_id, 0)])
     shop.drain()
     assert (shop.job(job).status, shop.outcomes(job)) == (JobStatus.DONE, dict.fromkeys(shop.members, "debited"))
     assert set(shop.balances.values()) == {500}
@@ -90,7 +90,7 @@ def test_a_member_that_failed_is_not_tried_again_once_the_job_is_undone() -> Non
     shop.dynamo.faults.before_call = None
     shop.undo(job)
     shop.drain()
-    shop.made.queue().send([ChunkStep(STORE, job.job_id, 0)])
+    shop.job_books.queue().send([ChunkStep(STORE, job.job_id, 0)])
     shop.drain()
     assert shop.balances["c0001"] == 1_000
     assert list(shop.entries_of(job)) == ["c0001"]
@@ -111,7 +111,7 @@ def test_a_job_that_is_tried_again_cannot_be_undone_meanwhile(monkeypatch: pytes
         return post_shares(*arguments)
 
     monkeypatch.setattr(run_group_job, "post_shares", post)
-    run_job_step(shop.made, ChunkStep(STORE, job.job_id, 0), NOW)
+    run_job_step(shop.job_books, ChunkStep(STORE, job.job_id, 0), NOW)
     assert tried == ["undo"]
     assert shop.job(job).status is JobStatus.DONE
 
@@ -129,7 +129,7 @@ def test_two_workers_with_one_chunk_credit_each_member_once() -> None:
 
 
 def run_nothing(shop: JobShop, job_id: str) -> None:
-    assert run_job_step(shop.made, ChunkStep(STORE, job_id, 0), NOW) == "posted"
+    assert run_job_step(shop.job_books, ChunkStep(STORE, job_id, 0), NOW) == "posted"
 
 
 # ---- what is given up
@@ -218,7 +218,7 @@ def test_what_is_given_up_twice_is_noted_once() -> None:
     shop.work()
     shop.work()
     for _ in range(2):
-        give_up_job_step(shop.made, ChunkStep(STORE, job.job_id, 0), "busy", NOW)
+        give_up_job_step(shop.job_books, ChunkStep(STORE, job.job_id, 0), "busy", NOW)
     assert shop.shown(job).progress.error == 3
     shop.drain()
     assert set(shop.balances.values()) == {500}
@@ -228,11 +228,11 @@ def test_what_is_given_up_twice_is_noted_once() -> None:
 def test_a_job_that_is_not_there_goes_to_the_dead_letters_and_fails_alone() -> None:
     shop = JobShop([0] * 3)
     job = shop.start("5.00")
-    shop.made.queue().send([ChunkStep(STORE, "job_unknown", 0)])
+    shop.job_books.queue().send([ChunkStep(STORE, "job_unknown", 0)])
     exhaust(shop)
     assert (len(shop.dead), shop.job(job).status) == (1, JobStatus.DONE)
     with pytest.raises(NotFound):
-        give_up_job_step(shop.made, ChunkStep(STORE, "job_unknown", 0), "x", NOW)
+        give_up_job_step(shop.job_books, ChunkStep(STORE, "job_unknown", 0), "x", NOW)
 
 
 @pytest.mark.parametrize(

@@ -109,38 +109,38 @@ def added(report: Report) -> models.AddedMembers:
     )
 
 
-def begun(made: MembersImport) -> models.AddedMembers:
+def begun(import_: MembersImport) -> models.AddedMembers:
     """Return an import that goes on."""
     return models.AddedMembers(
-        status=made.status,
-        status_label=_LABELS[made.status],
-        import_id=made.import_id,
-        rows=made.rows,
-        added=made.added,
-        already=made.already,
-        duplicates=made.duplicates,
+        status=import_.status,
+        status_label=_LABELS[import_.status],
+        import_id=import_.import_id,
+        rows=import_.rows,
+        added=import_.added,
+        already=import_.already,
+        duplicates=import_.duplicates,
         unknown=[],
     )
 
 
-def members_import(made: MembersImport, left: Iterable[Left], next_cursor: str | None) -> models.MembersImport:
+def members_import(import_: MembersImport, left: Iterable[Left], next_cursor: str | None) -> models.MembersImport:
     """Return an import with some of the rows that added nobody."""
     return models.MembersImport(
-        import_id=made.import_id,
-        group_id=made.group_id,
-        status=made.status,
-        status_label=_LABELS[made.status],
-        reason=made.reason,
-        rows=made.rows,
-        done=made.done,
-        percent=made.done * 100 // made.rows,
-        added=made.added,
-        already=made.already,
-        duplicates=made.duplicates,
-        unknown=made.left,
-        created_at=made.created_at,
-        created_by=made.created_by,
-        ended_at=made.ended_at,
+        import_id=import_.import_id,
+        group_id=import_.group_id,
+        status=import_.status,
+        status_label=_LABELS[import_.status],
+        reason=import_.reason,
+        rows=import_.rows,
+        done=import_.done,
+        percent=import_.done * 100 // import_.rows,
+        added=import_.added,
+        already=import_.already,
+        duplicates=import_.duplicates,
+        unknown=import_.left,
+        created_at=import_.created_at,
+        created_by=import_.created_by,
+        ended_at=import_.ended_at,
         items=_left(left),
         next_cursor=next_cursor,
     )

@@ -18,7 +18,7 @@ from cashback.services.run_group_step import give_up_group_step, run_group_step
 class JobBatch(MessageBatch):
     """One invocation."""
 
-    made: JobBooks
+    work: JobBooks
     clock: Callable[[], datetime] = utc
 
     noun: ClassVar[str] = "step"
@@ -28,7 +28,7 @@ class JobBatch(MessageBatch):
         step = decode(record["body"])
         ids = {"store": step.store_id, **_place(step)}
         try:
-            outcome = run_group_step(self.made, step, instant(self.clock()))
+            outcome = run_group_step(self.work, step, instant(self.clock()))
         except Exception as error:  # raised again below: the job must show the failure, whatever it was
             if is_last(error, receives):
                 self._give_up(step, error, ids)
@@ -38,7 +38,7 @@ class JobBatch(MessageBatch):
     def _give_up(self, step: GroupStep, error: Exception, ids: dict[str, str]) -> None:
         """Let the job show that one of its messages goes to the dead letters, if it can be told."""
         try:
-            give_up_group_step(self.made, step, reason_of(error), instant(self.clock()))
+            give_up_group_step(self.work, step, reason_of(error), instant(self.clock()))
         except DomainError as unreachable:
             log("failure_not_noted", **ids, code=unreachable.code)
 
