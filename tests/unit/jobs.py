@@ -15,7 +15,7 @@ from cashback.domain.times import OLDEST
 from cashback.edge.deps import make_group_books, make_job_books
 from cashback.edge.ids import new_id
 from cashback.edge.job_worker import JobBatch
-from cashback.services.manage_group_jobs import Shown, cancel_group_job, group_job_results, read_group_job
+from cashback.services.manage_group_jobs import ShownJob, cancel_group_job, group_job_results, read_group_job
 from cashback.services.start_group_job import Instruction, JobRequest, start_group_job, undo_group_job
 from tests.simulation.clock import Clock
 from tests.simulation.dynamo import Crash
@@ -92,7 +92,7 @@ class JobShop(Shop):
         undo, _ = undo_group_job(self.job_books, STORE, job.job_id, None, self.asked(key))
         return undo
 
-    def cancel(self, job: Job) -> Shown:
+    def cancel(self, job: Job) -> ShownJob:
         return cancel_group_job(self.job_books, STORE, job.job_id, NOW)
 
     # ---- what the worker does
@@ -127,7 +127,7 @@ class JobShop(Shop):
 
     # ---- what came of it
 
-    def shown(self, job: Job) -> Shown:
+    def shown(self, job: Job) -> ShownJob:
         return read_group_job(self.job_books, STORE, job.job_id)
 
     def job(self, job: Job) -> Job:

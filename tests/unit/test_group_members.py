@@ -77,7 +77,7 @@ class Club(Shop):
         return sorted(sk.removeprefix("MEMBER#") for sk in sks if sk.startswith("MEMBER#"))
 
 
-def walk(page: Callable[[str | None], tuple[Sequence[read_members.Listed], str | None]]) -> list[list[str]]:
+def walk(page: Callable[[str | None], tuple[Sequence[read_members.ListedMember], str | None]]) -> list[list[str]]:
     pages: list[list[str]] = []
     place: str | None = None
     while True:

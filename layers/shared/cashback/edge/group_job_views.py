@@ -9,7 +9,7 @@ from cashback.domain.times import Instant
 from cashback.edge import group_job_models as models
 from cashback.edge import views
 from cashback.edge.csv_pages import cell, csv_page
-from cashback.services.manage_group_jobs import ResultLine, Shown
+from cashback.services.manage_group_jobs import ResultLine, ShownJob
 
 _LABELS: Final[Mapping[JobStatus, str]] = {
     JobStatus.SNAPSHOTTING: "Reading the members",
@@ -59,12 +59,12 @@ def accepted(job: Job, currency: Currency) -> models.GroupJob:
     return _job(job, Progress(), currency, job.created_at)
 
 
-def shown(of: Shown, currency: Currency, now: Instant) -> models.GroupJob:
+def shown(of: ShownJob, currency: Currency, now: Instant) -> models.GroupJob:
     """Return a job and how far it is."""
     return _job(of.job, of.progress, currency, now)
 
 
-def page(found: Iterable[Shown], next_cursor: str | None, currency: Currency, now: Instant) -> models.GroupJobPage:
+def page(found: Iterable[ShownJob], next_cursor: str | None, currency: Currency, now: Instant) -> models.GroupJobPage:
     """Return a page of jobs."""
     return models.GroupJobPage(items=[shown(each, currency, now) for each in found], next_cursor=next_cursor)
 

@@ -12,7 +12,7 @@ from cashback.domain.times import Instant
 from cashback.edge import group_models as models
 from cashback.edge.csv_pages import cell, csv_page
 from cashback.edge.views import amount, maybe
-from cashback.services.read_members import Listed
+from cashback.services.read_members import ListedMember
 
 COLUMNS: Final = (
     "customer_id",
@@ -62,7 +62,7 @@ def group_page(known: Iterable[groups.Group], next_cursor: str | None, currency:
     return models.GroupPage(items=[group(one, currency) for one in known], next_cursor=next_cursor)
 
 
-def member(listed: Listed, currency: Currency, now: Instant) -> models.GroupMember:
+def member(listed: ListedMember, currency: Currency, now: Instant) -> models.GroupMember:
     """Return a customer with their figures."""
     figures, profile, scores = listed.member, listed.profile, listed.scores
     return models.GroupMember(
@@ -84,13 +84,13 @@ def member(listed: Listed, currency: Currency, now: Instant) -> models.GroupMemb
 
 
 def member_page(
-    listed: Iterable[Listed], next_cursor: str | None, currency: Currency, now: Instant
+    listed: Iterable[ListedMember], next_cursor: str | None, currency: Currency, now: Instant
 ) -> models.GroupMemberPage:
     """Return a page of customers."""
     return models.GroupMemberPage(items=[member(one, currency, now) for one in listed], next_cursor=next_cursor)
 
 
-def members_csv(listed: Iterable[Listed], currency: Currency, now: Instant) -> tuple[str, int]:
+def members_csv(listed: Iterable[ListedMember], currency: Currency, now: Instant) -> tuple[str, int]:
     """Return customers as CSV, and how many of them fit; texts that a spreadsheet would calculate are defused."""
     return csv_page(COLUMNS, (_csv_row(member(one, currency, now)) for one in listed))
 

@@ -12,7 +12,7 @@ from cashback.domain.settings import Settings
 from cashback.domain.times import Instant
 from cashback.services.books import Books, GroupBooks
 from cashback.services.manage_groups import read_group
-from cashback.services.read_members import Listed, describe
+from cashback.services.read_members import ListedMember, describe
 
 _CONTACT: Final = {Column.EMAIL: "email:", Column.PHONE: "phone:"}
 
@@ -82,7 +82,7 @@ def add_rows(
 
 def put_member(
     books: Books, groups: GroupBooks, settings: Settings, group_id: str, customer_id: str, origin: str, now: Instant
-) -> tuple[Listed, bool]:
+) -> tuple[ListedMember, bool]:
     """Make one customer a member, a merged one as who they are now. Return them, and whether they were none before.
 
     :raises NotFound: no such group in this store, or no such customer, or an erased one.

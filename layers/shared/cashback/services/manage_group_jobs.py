@@ -19,7 +19,7 @@ _READ_AT_MOST: Final = 1_000
 """Chunks whose results one page looks through."""
 
 
-class Shown(Struct, frozen=True):
+class ShownJob(Struct, frozen=True):
     """A job, and what it came to so far."""
 
     job: Job
@@ -34,7 +34,7 @@ class ResultLine(Struct, frozen=True):
     place: str
 
 
-def read_group_job(work: JobBooks, store_id: str, job_id: str) -> Shown:
+def read_group_job(work: JobBooks, store_id: str, job_id: str) -> ShownJob:
     """Return a job.
 
     :raises NotFound: no such job in this store.
@@ -42,13 +42,13 @@ def read_group_job(work: JobBooks, store_id: str, job_id: str) -> Shown:
     return _shown(work, store_id, existing_job(work, store_id, job_id))
 
 
-def list_group_jobs(work: JobBooks, store_id: str, limit: int, before: str | None) -> tuple[list[Shown], str | None]:
+def list_group_jobs(work: JobBooks, store_id: str, limit: int, before: str | None) -> tuple[list[ShownJob], str | None]:
     """Return a page of jobs, the newest first, and where to go on (None at the end)."""
     jobs, place = work.jobs.page(store_id, limit, before)
     return [_shown(work, store_id, job) for job in jobs], place
 
 
-def cancel_group_job(work: JobBooks, store_id: str, job_id: str, now: Instant) -> Shown:
+def cancel_group_job(work: JobBooks, store_id: str, job_id: str, now: Instant) -> ShownJob:
     """Stop a job: chunks that were not begun post nothing; one that is being posted is finished. Cancelled again, it
     stays as it is.
 
@@ -107,5 +107,5 @@ def _results(work: JobBooks, store_id: str, job: Job, numbers: range) -> Iterato
                 yield number, chunk.results
 
 
-def _shown(work: JobBooks, store_id: str, job: Job) -> Shown:
-    return Shown(job, work.jobs.progress(store_id, job.job_id) if job.result is None else job.result)
+def _shown(work: JobBooks, store_id: str, job: Job) -> ShownJob:
+    return ShownJob(job, work.jobs.progress(store_id, job.job_id) if job.result is None else job.result)

@@ -29,7 +29,7 @@ MOST_RANKED: Final = 20_000
 _AT_ONCE: Final = 100
 
 
-class Listed(Struct, frozen=True):
+class ListedMember(Struct, frozen=True):
     """A customer in a group; ``scores`` where the group's rule asks for some. ``place`` is where a list that shows them
     goes on."""
 
@@ -53,7 +53,7 @@ class Place(Struct, frozen=True):
 type _Read = Callable[[int, int, str | None], tuple[Mapping[str, str], str | None]]
 """Return customers of a partition, each with the place after it: as many as still fit, after a place; and the place to
 go on after."""
-type _Choose = Callable[[Sequence[str]], Iterable[Listed]]
+type _Choose = Callable[[Sequence[str]], Iterable[ListedMember]]
 """Return of some customers those that belong to the page."""
 
 
@@ -68,15 +68,15 @@ def members_of(
     return [_member(account, profiles.get(account.customer_id), settings) for account in standing]
 
 
-def describe(books: Books, settings: Settings, customer_id: str) -> Listed | None:
+def describe(books: Books, settings: Settings, customer_id: str) -> ListedMember | None:
     """Return one customer as lists show them; None for one who is unknown, erased or merged."""
     found = members_of(books, settings, [customer_id])
-    return _with_profiles(books, settings.store_id, [Listed(one, None) for one in found])[0] if found else None
+    return _with_profiles(books, settings.store_id, [ListedMember(one, None) for one in found])[0] if found else None
 
 
 def list_members(
     books: Books, groups: GroupBooks, settings: Settings, group: Group, limit: int, position: str | None, now: Instant
-) -> tuple[list[Listed], str | None]:
+) -> tuple[list[ListedMember], str | None]:
     """Return a page of a group's members, and where to go on (None at the end). Erased and merged ones are left out.
 
     :raises Malformed: the rule was changed since the page before.
@@ -90,8 +90,8 @@ def list_members(
         some, end = groups.groups.members(settings.store_id, group.group_id, shard, min(most, _AT_ONCE), after)
         return {one: one for one in some}, end
 
-    def choose(customer_ids: Sequence[str]) -> Iterable[Listed]:
-        return (Listed(one, None) for one in members_of(books, settings, customer_ids))
+    def choose(customer_ids: Sequence[str]) -> Iterable[ListedMember]:
+        return (ListedMember(one, None) for one in members_of(books, settings, customer_ids))
 
     page, end = _page(place, limit, read, choose)
     return _with_profiles(books, settings.store_id, page), end
@@ -106,7 +106,7 @@ def list_matching(
     now: Instant,
     *,
     rev: int = 0,
-) -> tuple[list[Listed], str | None]:
+) -> tuple[list[ListedMember], str | None]:
     """Return a page of those whom a rule matches as of the first page, and where to go on (None at the end).
 
     :raises Malformed: ``page_token_invalid``, the rule is another one than on the page before.
@@ -123,18 +123,18 @@ def list_matching(
     def read(shard: int, _most: int, after: str | None) -> tuple[Mapping[str, str], str | None]:
         return books.customers.listed(settings.store_id, shard, _AT_ONCE, after)
 
-    def choose(customer_ids: Sequence[str]) -> Iterable[Listed]:
+    def choose(customer_ids: Sequence[str]) -> Iterable[ListedMember]:
         found = members_of(books, settings, customer_ids, with_tags=bool(rule.tags))
         chosen = (one for one in found if matches(rule, one, thresholds, at))
-        return (Listed(one, None, None if thresholds is None else scores(one, thresholds, at)) for one in chosen)
+        return (ListedMember(one, None, None if thresholds is None else scores(one, thresholds, at)) for one in chosen)
 
     page, end = _page(place, limit, read, choose)
     return _with_profiles(books, settings.store_id, page), end
 
 
-def _page(place: Place, limit: int, read: _Read, choose: _Choose) -> tuple[list[Listed], str | None]:
+def _page(place: Place, limit: int, read: _Read, choose: _Choose) -> tuple[list[ListedMember], str | None]:
     """Walk the partitions from a place on. One more than fits is looked for, so that the last page says it is that."""
-    chosen: list[Listed] = []
+    chosen: list[ListedMember] = []
     looked_at, here = 0, place
     while here.shard < SHARDS:
         if looked_at >= MOST_READ:
@@ -175,7 +175,7 @@ def _thresholds(books: Books, settings: Settings, now: Instant) -> Thresholds:
     return histogram.thresholds()
 
 
-def _with_profiles(books: Books, store_id: str, page: Iterable[Listed]) -> list[Listed]:
+def _with_profiles(books: Books, store_id: str, page: Iterable[ListedMember]) -> list[ListedMember]:
     """Return the page with who they are; the profile's tags are those shown."""
     listed = list(page)
     profiles = _profiles(books, store_id, [one.member.customer_id for one in listed])
