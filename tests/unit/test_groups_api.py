@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cashback.domain.customers import Profile
-from cashback.domain.group_imports import ImportStep
+from cashback.domain.group_steps import ImportStep
 from cashback.domain.ledger import Entry, Figures, Kind, Posting
 from cashback.edge import csv_pages, deps, http
 from cashback.services import read_members

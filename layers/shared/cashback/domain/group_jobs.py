@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from cashback.domain import causes
 from cashback.domain.due import stalled_at
-from cashback.domain.groups import Histogram, Rule, Thresholds
+from cashback.domain.group_steps import FanOutStep, PlanStep, SnapshotStep
+from cashback.domain.groups import SHARDS, Histogram, Rule, Thresholds
 from cashback.domain.ledger import Entry, Kind, payload_hash
 from cashback.domain.times import Instant, moment
 
@@ -23,9 +24,6 @@ CHUNK: Final = 100
 PAGE: Final = 500
 """Members of a page of the snapshot; every page but the last is full, so that a chunk's place follows from its
 number."""
-
-SHARDS: Final = 16
-"""Partitions of a group's members, of the directory of customers, and of a job's chunks and its progress."""
 
 
 class JobStatus(StrEnum):
@@ -299,34 +297,6 @@ class Job(Struct, frozen=True):
             return 0.0
         seconds = (moment(self.finished_at or now) - moment(self.started_at)).total_seconds()
         return round(progress.done / seconds, 1) if seconds > 0 else 0.0
-
-
-class SnapshotStep(Struct, frozen=True, tag="snapshot"):
-    """A message: read further members. ``step`` is that of the job it was sent for."""
-
-    store_id: str
-    job_id: str
-    step: int
-
-
-class FanOutStep(Struct, frozen=True, tag="fan_out"):
-    """A message: send messages for further chunks. ``step`` is that of the job it was sent for."""
-
-    store_id: str
-    job_id: str
-    step: int
-
-
-class ChunkStep(Struct, frozen=True, tag="chunk"):
-    """A message: post one chunk."""
-
-    store_id: str
-    job_id: str
-    number: int
-
-
-type PlanStep = SnapshotStep | FanOutStep
-type Step = SnapshotStep | FanOutStep | ChunkStep
 
 
 def next_step(store_id: str, job: Job) -> PlanStep | None:
