@@ -15,7 +15,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.models import Server
 from pydantic import BaseModel
 
-from cashback.edge import exports, group_views, jobs
+from cashback.edge import exports, group_job_views, group_views
 from cashback.edge.http import Api, Route
 from cashback.edge.models import Problem
 from cashback.edge.problems import PROBLEM_JSON
@@ -41,7 +41,7 @@ ERRORS: Final = {
 COLUMNS: Final = {
     "TransactionPage": exports.COLUMNS,
     "GroupMemberPage": group_views.COLUMNS,
-    "GroupJobResultPage": jobs.RESULT_COLUMNS,
+    "GroupJobResultPage": group_job_views.COLUMNS,
 }
 """Of each page that is also served as CSV."""
 

@@ -3,7 +3,7 @@ or debit all of them."""
 
 from typing import Annotated, Any
 
-from cashback.edge import deps, group_views, jobs
+from cashback.edge import deps, group_job_views, group_views
 from cashback.edge.clock import now
 from cashback.edge.csv_pages import last_place
 from cashback.edge.fields import Id, StoredId
@@ -28,7 +28,7 @@ from cashback.edge.group_models import (
     MembersImport,
     PreviewGroup,
 )
-from cashback.edge.group_requests import add_asked, changes, new_group
+from cashback.edge.group_requests import add_or_import, changes, instruction, job_request, new_group
 from cashback.edge.http import Api, Path, Query, Response, Role, answer, table
 from cashback.services import (
     add_members,
@@ -44,7 +44,7 @@ from cashback.services.read_store import read_settings
 api = Api()
 
 # Made once: each costs a cold start as much as a route.
-Asked = Annotated[GroupsQuery, Query()]
+PageQuery = Annotated[GroupsQuery, Query()]
 GivenId = Annotated[Id, Path()]
 CustomerId = Annotated[StoredId, Path()]
 
@@ -54,13 +54,13 @@ def create_group(body: CreateGroup) -> Response[Group]:
     """Make a group, by hand or by rule."""
     who, request, books = api.caller(), api.request(body), deps.books()
     currency = read_settings(books, who.store_id).currency
-    asked = new_group(body, currency, who, request, now())
-    group, replayed = manage_groups.create_group(deps.group_books(), who.store_id, asked)
+    given = new_group(body, currency, who, request, now())
+    group, replayed = manage_groups.create_group(deps.group_books(), who.store_id, given)
     return answer(group_views.group(group, currency), 201, replayed=replayed)
 
 
 @api.route("GET", "/v1/groups", Role.VIEWER)
-def list_groups(query: Asked) -> Response[GroupPage]:
+def list_groups(query: PageQuery) -> Response[GroupPage]:
     """List the store's groups, newest first."""
     store_id, cursors, groups = api.caller().store_id, api.cursors(query), deps.group_books()
     found, place = manage_groups.list_groups(groups, store_id, query.limit, cursors.read(query.cursor))
@@ -68,12 +68,12 @@ def list_groups(query: Asked) -> Response[GroupPage]:
 
 
 @api.route("POST", "/v1/groups/preview", Role.VIEWER)
-def preview_group(body: PreviewGroup, query: Asked) -> Response[GroupMemberPage]:
+def preview_group(body: PreviewGroup, query: PageQuery) -> Response[GroupMemberPage]:
     """See who a rule matches now, with their figures. It changes nothing, so whoever may read may ask."""
-    books, groups, cursors, at = deps.books(), deps.group_books(), api.cursors(query, body), now()
+    books, cursors, at = deps.books(), api.cursors(query, body), now()
     settings = read_settings(books, api.caller().store_id).settings()
     rule, place = body.rule.rule(settings.currency), cursors.read(query.cursor)
-    found, place = read_members.list_matching(books, groups, settings, rule, query.limit, place, at)
+    found, place = read_members.list_matching(books, settings, rule, query.limit, place, at)
     return answer(group_views.member_page(found, cursors.make(place), settings.currency, at))
 
 
@@ -102,7 +102,7 @@ def delete_group(group_id: GivenId) -> Response[None]:
 
 
 @api.route("GET", "/v1/groups/<group_id>/members", Role.VIEWER)
-def list_members(group_id: GivenId, query: Asked) -> Response[GroupMemberPage | str]:
+def list_members(group_id: GivenId, query: PageQuery) -> Response[GroupMemberPage | str]:
     """List who is in a group, of one by rule who it matches now; as CSV for who accepts text/csv."""
     books, groups, cursors, at = deps.books(), deps.group_books(), api.cursors(query), now()
     rows, place = query.rows if api.wants_csv else query.limit, cursors.read(query.cursor)
@@ -119,8 +119,8 @@ def list_members(group_id: GivenId, query: Asked) -> Response[GroupMemberPage | 
 @api.route("POST", "/v1/groups/<group_id>/members", Role.OPERATOR, takes_csv=True, defers=True)
 def add_many(group_id: GivenId, body: AddMembers = AddMembers()) -> Response[AddedMembers]:
     """Add customers to a group by hand, by their ids or by a file; over 1,000 rows become an import."""
-    asked, request, books = body.asked(api.csv()), api.request(body), deps.books()
-    return add_asked(books, deps.group_books(), api.caller(), group_id, asked, request, now())
+    rows, request, books = body.rows(api.csv()), api.request(body), deps.books()
+    return add_or_import(books, deps.group_books(), api.caller(), group_id, rows, request, now())
 
 
 @api.route("PUT", "/v1/groups/<group_id>/members/<customer_id>", Role.OPERATOR, creates=True)
@@ -140,39 +140,39 @@ def remove_member(group_id: GivenId, customer_id: CustomerId) -> Response[None]:
 
 
 @api.route("GET", "/v1/groups/<group_id>/imports/<import_id>", Role.VIEWER)
-def read_import(group_id: GivenId, import_id: GivenId, query: Asked) -> Response[MembersImport]:
+def read_import(group_id: GivenId, import_id: GivenId, query: PageQuery) -> Response[MembersImport]:
     """Read how far an import of members is, and the rows that added nobody."""
     store_id, cursors, place = api.caller().store_id, api.cursors(query), api.cursors(query).read(query.cursor)
     found = import_members.read_import(deps.group_books(), store_id, group_id, import_id, query.limit, place)
-    made, left, place = found
-    return answer(group_views.members_import(made, left, cursors.make(place)))
+    import_, left, place = found
+    return answer(group_views.members_import(import_, left, cursors.make(place)))
 
 
 @api.route("POST", "/v1/groups/<group_id>/cashback", Role.OPERATOR, status=202, needs_key=True)
 def start_job(group_id: GivenId, body: StartGroupJob) -> Response[GroupJob]:
     """Credit or debit every member of a group, or set what each has; a job does it and tells how far it is."""
-    who, request, made = api.caller(), api.request(body), deps.job_books()
-    settings, asked = open_store(made.books.stores, who.store_id).settings(), jobs.asked(who, request, now())
-    job, replayed = start_group_job.start_group_job(made, settings, group_id, jobs.instruction(body), asked, who.role)
-    return answer(jobs.accepted(job, settings.currency), 202, replayed=replayed)
+    who, request, work = api.caller(), api.request(body), deps.job_books()
+    settings, asked = open_store(work.books.stores, who.store_id).settings(), job_request(who, request, now())
+    job, replayed = start_group_job.start_group_job(work, settings, group_id, instruction(body), asked, who.role)
+    return answer(group_job_views.accepted(job, settings.currency), 202, replayed=replayed)
 
 
 @api.route("GET", "/v1/group-jobs", Role.VIEWER)
-def list_jobs(query: Asked) -> Response[GroupJobPage]:
+def list_jobs(query: PageQuery) -> Response[GroupJobPage]:
     """List the store's group jobs, newest first."""
-    store_id, cursors, made = api.caller().store_id, api.cursors(query), deps.job_books()
+    store_id, cursors, work = api.caller().store_id, api.cursors(query), deps.job_books()
     place = cursors.read(query.cursor)
-    shown, place = manage_group_jobs.list_group_jobs(made, store_id, query.limit, place)
-    currency = read_settings(made.books, store_id).currency
-    return answer(jobs.page(shown, cursors.make(place), currency, now()))
+    shown, place = manage_group_jobs.list_group_jobs(work, store_id, query.limit, place)
+    currency = read_settings(work.books, store_id).currency
+    return answer(group_job_views.page(shown, cursors.make(place), currency, now()))
 
 
 @api.route("GET", "/v1/group-jobs/<job_id>", Role.VIEWER)
 def read_job(job_id: GivenId) -> Response[GroupJob]:
     """Read how far a group job is, and what it came to."""
-    store_id, made = api.caller().store_id, deps.job_books()
-    shown = manage_group_jobs.read_group_job(made, store_id, job_id)
-    return answer(jobs.shown(shown, read_settings(made.books, store_id).currency, now()))
+    store_id, work = api.caller().store_id, deps.job_books()
+    shown = manage_group_jobs.read_group_job(work, store_id, job_id)
+    return answer(group_job_views.shown(shown, read_settings(work.books, store_id).currency, now()))
 
 
 @api.route("GET", "/v1/group-jobs/<job_id>/results", Role.VIEWER)
@@ -180,32 +180,32 @@ def list_results(
     job_id: GivenId, query: Annotated[GroupJobResultsQuery, Query()]
 ) -> Response[GroupJobResultPage | str]:
     """List what a group job made of each member, in the order of its snapshot; as CSV for who accepts text/csv."""
-    store_id, cursors, made = api.caller().store_id, api.cursors(query), deps.job_books()
+    store_id, cursors, work = api.caller().store_id, api.cursors(query), deps.job_books()
     rows, place = query.rows if api.wants_csv else query.limit, cursors.read(query.cursor)
-    lines, place = manage_group_jobs.group_job_results(made, store_id, job_id, query.outcome, rows, place)
-    currency = read_settings(made.books, store_id).currency
+    lines, place = manage_group_jobs.group_job_results(work, store_id, job_id, query.outcome, rows, place)
+    currency = read_settings(work.books, store_id).currency
     if api.wants_csv:
-        text, shown = jobs.results_csv(lines, currency)
+        text, shown = group_job_views.results_csv(lines, currency)
         return table(text, cursors.make(last_place(lines, shown, place)), query)
-    page: Response[Any] = answer(jobs.results(lines, cursors.make(place), currency))
+    page: Response[Any] = answer(group_job_views.results(lines, cursors.make(place), currency))
     return page
 
 
 @api.route("POST", "/v1/group-jobs/<job_id>/cancel", Role.OPERATOR)
 def cancel_job(job_id: GivenId) -> Response[GroupJob]:
     """Stop a group job: what it has not begun by then, it leaves; what it has posted stays."""
-    store_id, made, at = api.caller().store_id, deps.job_books(), now()
-    shown = manage_group_jobs.cancel_group_job(made, store_id, job_id, at)
-    return answer(jobs.shown(shown, read_settings(made.books, store_id).currency, at))
+    store_id, work, at = api.caller().store_id, deps.job_books(), now()
+    shown = manage_group_jobs.cancel_group_job(work, store_id, job_id, at)
+    return answer(group_job_views.shown(shown, read_settings(work.books, store_id).currency, at))
 
 
 @api.route("POST", "/v1/group-jobs/<job_id>/undo", Role.ADMIN, status=202, needs_key=True)
 def undo_job(job_id: GivenId, body: UndoGroupJob = UndoGroupJob()) -> Response[GroupJob]:
     """Post the opposite of what a group job posted, by another job; what was spent since is refused."""
-    who, request, made = api.caller(), api.request(body), deps.job_books()
-    currency, asked = open_store(made.books.stores, who.store_id).currency, jobs.asked(who, request, now())
-    job, replayed = start_group_job.undo_group_job(made, who.store_id, job_id, body.comment, asked)
-    return answer(jobs.accepted(job, currency), 202, replayed=replayed)
+    who, request, work = api.caller(), api.request(body), deps.job_books()
+    currency, asked = open_store(work.books.stores, who.store_id).currency, job_request(who, request, now())
+    job, replayed = start_group_job.undo_group_job(work, who.store_id, job_id, body.comment, asked)
+    return answer(group_job_views.accepted(job, currency), 202, replayed=replayed)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -253,14 +253,14 @@ def defer(module: ast.Module, names: tuple[str, ...]) -> str:
     """
     offered: dict[str, tuple[str, str | None]] = {}
     for name in names:
-        statement = taken(module, name)
+        statement = take_import(module, name)
         offered[name] = origin_of(statement)
         for node in module.body:
             defer_in(node, name, statement)
     return ast.unparse(module) + "\n" + LAZY_NAMES.format(names=offered)
 
 
-def taken(module: ast.Module, name: str) -> ast.Import | ast.ImportFrom:
+def take_import(module: ast.Module, name: str) -> ast.Import | ast.ImportFrom:
     """Take a name out of the module's imports; return the import of it alone."""
     for node in module.body:
         if not isinstance(node, ast.Import | ast.ImportFrom):
@@ -303,15 +303,15 @@ def defer_in(node: ast.stmt, name: str, statement: ast.stmt) -> None:
     elif isinstance(node, ast.FunctionDef):
         if any(binds(part, name) for part in ast.walk(node)):
             raise ValueError(f"{name} is also a name of {node.name}'s own")
-        place(node.body, name, statement)
+        insert_import(node.body, name, statement)
 
 
-def place(block: list[ast.stmt], name: str, statement: ast.stmt) -> None:
+def insert_import(block: list[ast.stmt], name: str, statement: ast.stmt) -> None:
     """Put an import before the first use of its name, in the innermost block that has all uses."""
     users = [node for node in block if uses(node, name)]
     inner = [part for part in blocks(users[0]) if any(uses(node, name) for node in part)]
     if len(users) == len(inner) == 1 and uses(users[0], name) == sum(uses(node, name) for node in inner[0]):
-        place(inner[0], name, statement)
+        insert_import(inner[0], name, statement)
     else:
         block.insert(block.index(users[0]), statement)
 

@@ -35,7 +35,8 @@ from cashback.domain.audit import Act, Origin
 from cashback.domain.causes import manual
 from cashback.domain.customers import Profile
 from cashback.domain.fingerprints import fingerprint
-from cashback.domain.group_jobs import ApplyType, JobStatus, Step
+from cashback.domain.group_jobs import ApplyType, JobStatus
+from cashback.domain.group_steps import JobStep
 from cashback.domain.groups import Group
 from cashback.domain.ledger import Entry, Kind, Posted, Posting, Write, payload_hash
 from cashback.domain.money import Currency
@@ -44,8 +45,8 @@ from cashback.domain.stores import StoreDocument, StoreRecord
 from cashback.edge.deps import make_books, make_group_books, make_job_books
 from cashback.services import run_group_job
 from cashback.services.books import JobBooks
-from cashback.services.run_group_job import run_step
-from cashback.services.start_group_job import Asked, Instruction, start_group_job
+from cashback.services.run_group_job import run_job_step
+from cashback.services.start_group_job import Instruction, JobRequest, start_group_job
 from dev import local_aws
 from dev.project import LOCAL, ROOT
 from dev.template import table_definition
@@ -106,9 +107,9 @@ class Bench(Struct):
     """One store on the engine, and what its jobs work on."""
 
     client: DynamoDBClient
-    made: JobBooks
+    work: JobBooks
     settings: Settings
-    steps: list[Step]
+    steps: list[JobStep]
     enrolled: int = 0
 
     def enrol(self, count: int) -> list[str]:
@@ -125,20 +126,20 @@ class Bench(Struct):
 
     def group(self, group_id: str, members: Sequence[str]) -> None:
         """Make a group by hand."""
-        groups = self.made.groups.groups
+        groups = self.work.groups.groups
         groups.create(self.settings.store_id, Group(group_id, "Friends", NOW, ACTOR, group_id, group_id))
         for some in batched(members, 90, strict=False):
             groups.add(self.settings.store_id, group_id, list(some), "by hand", NOW)
 
     def job(self, group_id: str, name: str) -> Iterator[None]:
         """Credit every member of a group, a step of the job at a time, from the call of the API to the job's end."""
-        asked = Asked(f"job_{fingerprint(name)[:26]}", ACTOR, fingerprint(name), fingerprint(name, "body"), NOW)
+        asked = JobRequest(f"job_{fingerprint(name)[:26]}", ACTOR, fingerprint(name), fingerprint(name, "body"), NOW)
         told = Instruction(ApplyType.RELATIVE, "5.00", "Thanks for staying with us")
-        start_group_job(self.made, self.settings, group_id, told, asked, Role.ADMIN)
+        start_group_job(self.work, self.settings, group_id, told, asked, Role.ADMIN)
         while self.steps:
-            run_step(self.made, self.steps.pop(), NOW)
+            run_job_step(self.work, self.steps.pop(), NOW)
             yield
-        job = self.made.jobs.get(self.settings.store_id, asked.job_id)
+        job = self.work.jobs.get(self.settings.store_id, asked.job_id)
         if job is None or job.status is not JobStatus.DONE:
             raise RuntimeError(f"the job {name} did not end well: {job}")
         yield
@@ -152,7 +153,7 @@ class Bench(Struct):
         """Credit members with a call each, and nothing else."""
         for customer_id in members:
             entry = Entry(manual(f"bench-{customer_id}"), Kind.MANUAL, 500, ACTOR, payload_hash(Kind.MANUAL))
-            outcome = self.made.books.ledger.post(
+            outcome = self.work.books.ledger.post(
                 Posting(self.settings.store_id, customer_id, NOW, entries=(entry,), active_only=True)
             )
             if not isinstance(outcome, Posted):
@@ -190,10 +191,10 @@ def open_bench(client: DynamoDBClient) -> Bench:
     first = StoreDocument("bench", 1, Currency("USD", 2), document, NOW, NOW, ACTOR)
     opened = Act("store_created", "bench", NOW, Origin(ACTOR, "bench", "-"))
     books.stores.create(StoreRecord("bench", "Bench", NOW), first, (), opened)
-    steps: list[Step] = []
+    steps: list[JobStep] = []
     queue = cast("JobQueue", SimpleNamespace(send=steps.extend))
-    made = make_job_books(books, make_group_books(client, "State"), lambda: queue, client, "State")
-    return Bench(client, made, first.settings(), steps)
+    work = make_job_books(books, make_group_books(client, "State"), lambda: queue, client, "State")
+    return Bench(client, work, first.settings(), steps)
 
 
 class Figures(Struct, frozen=True):

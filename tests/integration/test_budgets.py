@@ -13,7 +13,7 @@ from cashback.adapters.dynamo.ledger import BATCH
 from cashback.domain.api_keys import Role
 from cashback.domain.customers import Profile
 from cashback.domain.facts import Body, Facts, Line, Refund, RefundLine
-from cashback.domain.group_jobs import ApplyType, JobStatus, OnInsufficient, Step
+from cashback.domain.group_jobs import ApplyType, JobStatus, OnInsufficient
 from cashback.domain.groups import Group
 from cashback.domain.ledger import Entry, Kind, Posting, payload_hash
 from cashback.domain.money import Currency
@@ -25,13 +25,14 @@ from cashback.services.books import Books
 from cashback.services.read_customers import balance
 from cashback.services.record_order import record_order
 from cashback.services.review_order import approve_order
-from cashback.services.run_group_job import run_step
-from cashback.services.start_group_job import Asked, Instruction, start_group_job
+from cashback.services.run_group_job import run_job_step
+from cashback.services.start_group_job import Instruction, JobRequest, start_group_job
 from tests.integration.conftest import Tables
 from tests.integration.metering import Meter
 
 if TYPE_CHECKING:
     from cashback.adapters.job_queue import JobQueue
+    from cashback.domain.group_steps import JobStep
 
 NOW = "2026-03-01T09:30:00.000000Z"
 USD = Currency("USD", 2)
@@ -249,19 +250,19 @@ def test_a_member_of_a_group_job_costs_at_most_5_and_a_half_write_units_all_incl
     shop.books.ledger.post_batch(
         [Posting(store_id, one, NOW, entries=(entry,)) for one, entry in zip(members, entries, strict=True)]
     )
-    sent: list[Step] = []
+    sent: list[JobStep] = []
     queue = cast("JobQueue", SimpleNamespace(send=sent.extend))
     groups = make_group_books(shop.meter.client, shop.state_table)
-    made = make_job_books(shop.books, groups, lambda: queue, shop.meter.client, shop.state_table)
+    work = make_job_books(shop.books, groups, lambda: queue, shop.meter.client, shop.state_table)
     groups.groups.create(store_id, Group("grp_1", "Friends", NOW, "ann (key:1)", "r", "b"))
     groups.groups.add(store_id, "grp_1", members, "by hand", NOW)
     told = Instruction(ApplyType(apply_type), amount, "Thanks for staying", OnInsufficient(on_insufficient))
-    asked = Asked(f"job_{'0' * 26}", "ann (key:1)", "0" * 64, "0" * 64, NOW)
+    asked = JobRequest(f"job_{'0' * 26}", "ann (key:1)", "0" * 64, "0" * 64, NOW)
     with shop.meter.on() as cost:
-        start_group_job(made, shop.settings, "grp_1", told, asked, Role.ADMIN)
+        start_group_job(work, shop.settings, "grp_1", told, asked, Role.ADMIN)
         while sent:
-            run_step(made, sent.pop(0), NOW)
-    job = made.jobs.get(store_id, asked.job_id)
+            run_job_step(work, sent.pop(0), NOW)
+    job = work.jobs.get(store_id, asked.job_id)
     assert job is not None
     assert (job.status, job.total) == (JobStatus.DONE, len(members))
     assert cost.writes / len(members) <= 5.5, cost.writes / len(members)

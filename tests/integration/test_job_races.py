@@ -17,12 +17,13 @@ from cashback.domain.api_keys import Role
 from cashback.domain.customers import Profile
 from cashback.domain.errors import Busy
 from cashback.domain.fingerprints import fingerprint
-from cashback.domain.group_jobs import ApplyType, Job, JobStatus, OnInsufficient, Step
+from cashback.domain.group_jobs import ApplyType, Job, JobStatus, OnInsufficient
+from cashback.domain.group_steps import JobStep
 from cashback.domain.groups import Group
 from cashback.domain.ledger import Entry, EntryStatus, Kind, Posted, Posting, payload_hash
 from cashback.edge.deps import make_group_books, make_job_books
-from cashback.services.run_group_job import run_step
-from cashback.services.start_group_job import Asked, Instruction, start_group_job
+from cashback.services.run_group_job import run_job_step
+from cashback.services.start_group_job import Instruction, JobRequest, start_group_job
 from tests.integration.conftest import Tables
 from tests.integration.test_budgets import NOW, make_shop
 
@@ -39,10 +40,10 @@ class Club:
         shop = make_shop(dynamodb, tables)
         self.dynamodb, self.tables = dynamodb, tables
         self.books, self.settings = shop.books, shop.settings
-        self.sent: list[Step] = []
+        self.sent: list[JobStep] = []
         queue = cast("JobQueue", SimpleNamespace(send=self.sent.extend))
         groups = make_group_books(dynamodb, tables.state)
-        self.made = make_job_books(shop.books, groups, lambda: queue, dynamodb, tables.state)
+        self.job_books = make_job_books(shop.books, groups, lambda: queue, dynamodb, tables.state)
         self.members = [f"m{n:03d}" for n in range(members)]
         for member in self.members:
             self.books.customers.create(self.store_id, Profile(member, NOW, NOW), NOW)
@@ -59,9 +60,9 @@ class Club:
         assert isinstance(self.books.ledger.post(Posting(self.store_id, member, NOW, entries=(entry,))), Posted)
 
     def start(self, key: str, amount: str, apply_type: ApplyType, insufficient: OnInsufficient) -> str:
-        asked = Asked(f"job_{fingerprint(key)[:26]}", "ann", fingerprint(key), fingerprint("b", key), NOW)
+        asked = JobRequest(f"job_{fingerprint(key)[:26]}", "ann", fingerprint(key), fingerprint("b", key), NOW)
         told = Instruction(apply_type, amount, on_insufficient=insufficient)
-        start_group_job(self.made, self.settings, "grp_1", told, asked, Role.ADMIN)
+        start_group_job(self.job_books, self.settings, "grp_1", told, asked, Role.ADMIN)
         return asked.job_id
 
     def work(self, workers: int) -> None:
@@ -72,9 +73,9 @@ class Club:
             with ThreadPoolExecutor(workers) as pool:
                 list(pool.map(self._run, twice))
 
-    def _run(self, step: Step) -> None:
+    def _run(self, step: JobStep) -> None:
         try:
-            run_step(self.made, step, NOW)
+            run_job_step(self.job_books, step, NOW)
         except Busy:
             self.sent.append(step)
 
@@ -110,7 +111,7 @@ class Club:
             events.unregister("after-call.dynamodb.TransactWriteItems", after)
 
     def job(self, job_id: str) -> Job:
-        job = self.made.jobs.get(self.store_id, job_id)
+        job = self.job_books.jobs.get(self.store_id, job_id)
         assert job is not None
         assert job.status is JobStatus.DONE, job.reason
         return job

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
+from cashback.domain import group_jobs
 from cashback.domain.errors import Busy
 from cashback.domain.group_jobs import Job, JobStatus
 from cashback.domain.groups import Rfm, Rule
+from cashback.services import run_group_job
 from tests.simulation.faults import Crash, Fault
 from tests.unit.builders import line, paid
 from tests.unit.jobs import JobShop
@@ -16,6 +18,12 @@ BALANCES = [100 * n for n in range(27)]
 """Two chunks: one that is full, and two members more."""
 
 type Story = Callable[[JobShop], Job]
+
+
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (group_jobs, run_group_job):
+        monkeypatch.setattr(module, "CHUNK", 25)
 
 
 def repeated(act: Callable[[], Job]) -> Job:
@@ -96,6 +104,7 @@ def left_by(shop: JobShop, job: Job) -> tuple[object, ...]:
 def test_the_stories_have_enough_calls_to_be_worth_interrupting(story: Story) -> None:
     shop, job, calls = told(story)
     assert 15 <= calls < 120
+    assert shop.job(job).chunks == 2
     shop.check_sums(job)
 
 

@@ -15,8 +15,8 @@ from cashback.domain.times import OLDEST
 from cashback.edge.deps import make_group_books, make_job_books
 from cashback.edge.ids import new_id
 from cashback.edge.job_worker import JobBatch
-from cashback.services.manage_group_jobs import Shown, cancel_group_job, group_job_results, read_group_job
-from cashback.services.start_group_job import Asked, Instruction, start_group_job, undo_group_job
+from cashback.services.manage_group_jobs import ShownJob, cancel_group_job, group_job_results, read_group_job
+from cashback.services.start_group_job import Instruction, JobRequest, start_group_job, undo_group_job
 from tests.simulation.clock import Clock
 from tests.simulation.dynamo import Crash
 from tests.simulation.queue import Queue, Traffic
@@ -41,7 +41,7 @@ class JobShop(Shop):
         sqs = cast("Any", SimulatedSqs([self.queue, self.dead], self.dynamo.faults))
         steps = JobQueue(sqs, self.queue.url, self.dead.url, sleep=lambda _: None)
         client = cast("Any", self.dynamo)
-        self.made = make_job_books(
+        self.job_books = make_job_books(
             self.books, make_group_books(client, "State", sleep=lambda _: None), lambda: steps, client, "State"
         )
         self._keys = itertools.count(1)
@@ -67,15 +67,15 @@ class JobShop(Shop):
     def group(self, group_id: str, members: Iterable[str] = (), rule: Rule | None = None) -> None:
         """A group by hand, or by rule."""
         made = Group(group_id, "Friends", NOW, "key:anna", "request", "body", rule=rule)
-        assert self.made.groups.groups.create(STORE, made) is None
+        assert self.job_books.groups.groups.create(STORE, made) is None
         ids = list(members)
         if ids:
-            self.made.groups.groups.add(STORE, group_id, ids, "by hand", NOW)
+            self.job_books.groups.groups.add(STORE, group_id, ids, "by hand", NOW)
 
     # ---- what an admin does
 
-    def asked(self, key: str) -> Asked:
-        return Asked(new_id("job", fingerprint(key)), "key:anna", fingerprint(key), fingerprint("body", key), NOW)
+    def asked(self, key: str) -> JobRequest:
+        return JobRequest(new_id("job", fingerprint(key)), "key:anna", fingerprint(key), fingerprint("body", key), NOW)
 
     def start(
         self, amount: str, apply_type: str = "relative", *, group_id: str = GROUP, key: str = "k", **more: Any
@@ -85,15 +85,15 @@ class JobShop(Shop):
         if "on_insufficient" in more:
             more["on_insufficient"] = OnInsufficient(more["on_insufficient"])
         told = Instruction(ApplyType(apply_type), amount, **more)
-        job, _ = start_group_job(self.made, self.settings, group_id, told, self.asked(key), role)
+        job, _ = start_group_job(self.job_books, self.settings, group_id, told, self.asked(key), role)
         return job
 
     def undo(self, job: Job, key: str = "undo") -> Job:
-        undo, _ = undo_group_job(self.made, STORE, job.job_id, None, self.asked(key))
+        undo, _ = undo_group_job(self.job_books, STORE, job.job_id, None, self.asked(key))
         return undo
 
-    def cancel(self, job: Job) -> Shown:
-        return cancel_group_job(self.made, STORE, job.job_id, NOW)
+    def cancel(self, job: Job) -> ShownJob:
+        return cancel_group_job(self.job_books, STORE, job.job_id, NOW)
 
     # ---- what the worker does
 
@@ -103,7 +103,7 @@ class JobShop(Shop):
         if event is None:
             return False
         try:
-            answer = JobBatch(self.made.queue(), self.made, clock=self.clock.now).run(event)
+            answer = JobBatch(self.job_books.queue(), self.job_books, clock=self.clock.now).run(event)
         except Crash:
             return True
         self.queue.settle(event, answer)
@@ -127,8 +127,8 @@ class JobShop(Shop):
 
     # ---- what came of it
 
-    def shown(self, job: Job) -> Shown:
-        return read_group_job(self.made, STORE, job.job_id)
+    def shown(self, job: Job) -> ShownJob:
+        return read_group_job(self.job_books, STORE, job.job_id)
 
     def job(self, job: Job) -> Job:
         return self.shown(job).job
@@ -138,7 +138,7 @@ class JobShop(Shop):
         found: dict[str, Result] = {}
         place: str | None = None
         while True:
-            lines, place = group_job_results(self.made, STORE, job.job_id, outcome, 7, place)
+            lines, place = group_job_results(self.job_books, STORE, job.job_id, outcome, 7, place)
             for line in lines:
                 assert line.result.customer_id not in found
                 found[line.result.customer_id] = line.result
@@ -178,7 +178,7 @@ class JobShop(Shop):
         progress = shown.progress
         assert shown.job.total == len(results) == progress.done
         assert progress.chunks == shown.job.chunks
-        assert self.made.jobs.progress(STORE, job.job_id) == progress
+        assert self.job_books.jobs.progress(STORE, job.job_id) == progress
         for outcome in Outcome:
             assert getattr(progress, outcome) == sum(result.outcome is outcome for result in results.values())
         moved = [amount for amounts in self.entries_of(job).values() for amount in amounts]

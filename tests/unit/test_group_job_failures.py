@@ -1,17 +1,18 @@
 """Group jobs under other hands and failures: balances that move meanwhile, messages given up, and their redrive."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from cashback.adapters import job_queue
 from cashback.domain.errors import Busy, Malformed, NotFound, StateConflict
-from cashback.domain.group_jobs import CHUNK, ChunkStep, FanOutStep, JobStatus, Outcome, SnapshotStep
-from cashback.services import run_group_job
+from cashback.domain.group_jobs import CHUNK, Job, JobStatus, Outcome
+from cashback.domain.group_steps import ChunkStep, FanOutStep, SnapshotStep
+from cashback.services import plan_group_job, run_group_job
 from cashback.services.post_shares import post_shares
-from cashback.services.run_group_job import give_up_step, run_step
-from tests.simulation.dynamo import Fault
+from cashback.services.run_group_job import give_up_job_step, run_job_step
+from tests.simulation.dynamo import Crash, Fault
 from tests.unit.builders import NOW, STORE
 from tests.unit.jobs import JobShop
 
@@ -75,7 +76,7 @@ def test_a_job_whose_member_failed_goes_on_when_its_message_comes_again() -> Non
     before_transactions(shop, lambda: shop.credit("c0000", 1), 9)
     job = shop.run("5.00", "absolute")
     shop.dynamo.faults.before_call = None
-    shop.made.queue().send([ChunkStep(STORE, job.job_id, 0)])
+    shop.job_books.queue().send([ChunkStep(STORE, job.job_id, 0)])
     shop.drain()
     assert (shop.job(job).status, shop.outcomes(job)) == (JobStatus.DONE, dict.fromkeys(shop.members, "debited"))
     assert set(shop.balances.values()) == {500}
@@ -89,7 +90,7 @@ def test_a_member_that_failed_is_not_tried_again_once_the_job_is_undone() -> Non
     shop.dynamo.faults.before_call = None
     shop.undo(job)
     shop.drain()
-    shop.made.queue().send([ChunkStep(STORE, job.job_id, 0)])
+    shop.job_books.queue().send([ChunkStep(STORE, job.job_id, 0)])
     shop.drain()
     assert shop.balances["c0001"] == 1_000
     assert list(shop.entries_of(job)) == ["c0001"]
@@ -110,9 +111,112 @@ def test_a_job_that_is_tried_again_cannot_be_undone_meanwhile(monkeypatch: pytes
         return post_shares(*arguments)
 
     monkeypatch.setattr(run_group_job, "post_shares", post)
-    run_step(shop.made, ChunkStep(STORE, job.job_id, 0), NOW)
+    run_job_step(shop.job_books, ChunkStep(STORE, job.job_id, 0), NOW)
     assert tried == ["undo"]
     assert shop.job(job).status is JobStatus.DONE
+
+
+def with_a_failure() -> tuple[JobShop, Job]:
+    """A job that is over, in which the first of two members failed."""
+    shop = JobShop([1_000, 1_000])
+    before_transactions(shop, lambda: shop.credit("c0000", 1), 9)
+    job = shop.run("5.00", "absolute")
+    shop.dynamo.faults.before_call = None
+    assert shop.outcomes(job) == {"c0000": "error", "c0001": "debited"}
+    return shop, job
+
+
+def killed(shop: JobShop, job: Job, call: int) -> None:
+    """The first chunk's message comes again; what handles it is killed after so many calls."""
+    shop.dynamo.faults.calls = 0
+    shop.dynamo.faults.script = {call: Fault.CRASH_AFTER}
+    with pytest.raises(Crash):
+        run_job_step(shop.job_books, ChunkStep(STORE, job.job_id, 0), NOW)
+    shop.dynamo.faults.script = {}
+
+
+RETRIED: Final = 13
+"""Calls that a chunk takes that is tried again, until all it did is written."""
+
+
+@pytest.mark.parametrize("call", range(1, RETRIED + 1))
+def test_a_chunk_tried_again_that_is_killed_at_any_call_leaves_its_job_complete(call: int) -> None:
+    shop, job = with_a_failure()
+    killed(shop, job, call)
+    shop.job_books.queue().send([ChunkStep(STORE, job.job_id, 0)])
+    shop.drain()
+    assert (shop.job(job).status, shop.outcomes(job)) == (JobStatus.DONE, dict.fromkeys(shop.members, "debited"))
+    shop.check_sums(job)
+
+
+@pytest.mark.parametrize("call", range(1, RETRIED + 1))
+def test_a_chunk_tried_again_and_killed_at_any_call_is_undone_wholly_or_not_at_all(call: int) -> None:
+    shop, job = with_a_failure()
+    killed(shop, job, call)
+    try:
+        undo = shop.undo(job)
+    except StateConflict:
+        assert shop.job(job).finished_at is None
+        return
+    shop.drain()
+    shop.job_books.queue().send([ChunkStep(STORE, job.job_id, 0)])
+    shop.drain()
+    assert (shop.outcomes(undo), shop.outcomes(job)["c0000"]) == ({"c0001": "credited"}, "error")
+    assert (shop.balances["c0001"], list(shop.entries_of(job))) == (1_000, ["c0001"])
+    shop.check_sums(job)
+    shop.check_sums(undo)
+
+
+@pytest.mark.parametrize("call", range(2, RETRIED + 1))
+def test_a_chunk_tried_again_of_a_job_cancelled_meanwhile_tells_what_it_posted(call: int) -> None:
+    shop, job = with_a_failure()
+    killed(shop, job, call)
+    try:
+        shop.cancel(job)
+    except StateConflict:
+        assert shop.job(job).finished_at is not None
+    shop.job_books.queue().send([ChunkStep(STORE, job.job_id, 0)])
+    shop.drain()
+    assert shop.job(job).finished_at is not None
+    shop.check_sums(job)
+
+
+def test_what_was_posted_while_its_chunk_was_given_up_is_undone_too() -> None:
+    shop = JobShop([0] * 3)
+    job = shop.start("5.00")
+    shop.work(1)
+    shop.work(1)
+    chunk = ChunkStep(STORE, job.job_id, 0)
+
+    def given_up(_: int, operation: str) -> None:
+        if operation == "TransactWriteItems":
+            shop.dynamo.faults.before_call = None
+            give_up_job_step(shop.job_books, chunk, "late", NOW)
+
+    shop.dynamo.faults.before_call = given_up
+    run_job_step(shop.job_books, chunk, NOW)
+    assert (set(shop.outcomes(job).values()), set(shop.balances.values())) == ({"error"}, {500})
+    undo = shop.undo(job)
+    shop.drain()
+    assert (set(shop.outcomes(undo).values()), set(shop.balances.values())) == ({"debited"}, {0})
+
+
+def test_what_is_tried_again_before_all_chunks_have_their_message_holds_up_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(plan_group_job, "SENT_AT_ONCE", 1)
+    shop = JobShop([1_000] * (2 * CHUNK))
+    job = shop.start("5.00", "absolute")
+    shop.work(1)
+    shop.work(1)
+    unlucky = shop.job_books.jobs.members(STORE, job.job_id, 0)[0]
+    before_transactions(shop, lambda: shop.credit(unlucky, 1), 15)
+    run_job_step(shop.job_books, ChunkStep(STORE, job.job_id, 0), NOW)
+    shop.dynamo.faults.before_call = None
+    assert (shop.outcomes(job)[unlucky], shop.job(job).sent) == ("error", 1)
+    shop.drain()
+    assert (shop.job(job).status, set(shop.balances.values())) == (JobStatus.DONE, {500})
+    shop.check_sums(job)
 
 
 def test_two_workers_with_one_chunk_credit_each_member_once() -> None:
@@ -128,7 +232,7 @@ def test_two_workers_with_one_chunk_credit_each_member_once() -> None:
 
 
 def run_nothing(shop: JobShop, job_id: str) -> None:
-    assert run_step(shop.made, ChunkStep(STORE, job_id, 0), NOW) == "posted"
+    assert run_job_step(shop.job_books, ChunkStep(STORE, job_id, 0), NOW) == "posted"
 
 
 # ---- what is given up
@@ -217,7 +321,7 @@ def test_what_is_given_up_twice_is_noted_once() -> None:
     shop.work()
     shop.work()
     for _ in range(2):
-        give_up_step(shop.made, ChunkStep(STORE, job.job_id, 0), "busy", NOW)
+        give_up_job_step(shop.job_books, ChunkStep(STORE, job.job_id, 0), "busy", NOW)
     assert shop.shown(job).progress.error == 3
     shop.drain()
     assert set(shop.balances.values()) == {500}
@@ -227,11 +331,11 @@ def test_what_is_given_up_twice_is_noted_once() -> None:
 def test_a_job_that_is_not_there_goes_to_the_dead_letters_and_fails_alone() -> None:
     shop = JobShop([0] * 3)
     job = shop.start("5.00")
-    shop.made.queue().send([ChunkStep(STORE, "job_unknown", 0)])
+    shop.job_books.queue().send([ChunkStep(STORE, "job_unknown", 0)])
     exhaust(shop)
     assert (len(shop.dead), shop.job(job).status) == (1, JobStatus.DONE)
     with pytest.raises(NotFound):
-        give_up_step(shop.made, ChunkStep(STORE, "job_unknown", 0), "x", NOW)
+        give_up_job_step(shop.job_books, ChunkStep(STORE, "job_unknown", 0), "x", NOW)
 
 
 @pytest.mark.parametrize(

@@ -8,27 +8,15 @@ import pytest
 from cashback.adapters.dynamo import group_jobs
 from cashback.domain.api_keys import Role
 from cashback.domain.errors import Forbidden, IdempotencyMismatch, Invalid, NotFound, StateConflict
-from cashback.domain.group_jobs import (
-    CHUNK,
-    PAGE,
-    ApplyType,
-    ChunkStep,
-    FanOutStep,
-    Job,
-    JobStatus,
-    Outcome,
-    Progress,
-    SnapshotStep,
-    chunks_in,
-    page_of,
-)
+from cashback.domain.group_jobs import CHUNK, PAGE, ApplyType, Job, JobStatus, Outcome, Progress, chunks_in, page_of
+from cashback.domain.group_steps import ChunkStep, FanOutStep, SnapshotStep
 from cashback.domain.groups import Rfm, Rule
 from cashback.domain.ledger import Entry, Kind, Posting, payload_hash
 from cashback.domain.queries import EntriesWanted
 from cashback.services import plan_group_job
 from cashback.services.adjust_balance import Adjustment, adjust_balance
 from cashback.services.read_customers import transactions
-from cashback.services.run_group_job import run_step
+from cashback.services.run_group_job import run_job_step
 from cashback.services.start_group_job import Instruction, start_group_job
 from tests.simulation.dynamo import Rates
 from tests.simulation.queue import Traffic
@@ -168,7 +156,7 @@ def test_the_snapshot_fills_its_pages_and_nobody_is_in_it_twice() -> None:
             break
         shop.work()
     planned = shop.job(job)
-    pages = [shop.made.jobs.members(STORE, job.job_id, page) for page in range(4)]
+    pages = [shop.job_books.jobs.members(STORE, job.job_id, page) for page in range(4)]
     assert [len(page) for page in pages] == [PAGE, PAGE, 30, 0]
     assert sorted(one for page in pages for one in page) == members
     assert (planned.total, planned.chunks) == (len(members), -(-len(members) // CHUNK))
@@ -180,8 +168,8 @@ def test_who_joins_or_leaves_after_the_snapshot_changes_nothing() -> None:
     shop.work()
     assert shop.job(job).started_at is not None
     shop.enrol("late")
-    shop.made.groups.groups.add(STORE, GROUP, ["late"], "later", NOW)
-    shop.made.groups.groups.remove(STORE, GROUP, "c0000")
+    shop.job_books.groups.groups.add(STORE, GROUP, ["late"], "later", NOW)
+    shop.job_books.groups.groups.remove(STORE, GROUP, "c0000")
     shop.drain()
     assert shop.balances == {"c0000": 100, "c0001": 100, "late": 0}
 
@@ -258,9 +246,9 @@ def test_a_group_that_is_empty_deleted_or_unknown_is_refused() -> None:
         shop.start("1.00", group_id="empty")
     with pytest.raises(NotFound):
         shop.start("1.00", group_id="unknown")
-    group = shop.made.groups.groups.get(STORE, GROUP)
+    group = shop.job_books.groups.groups.get(STORE, GROUP)
     assert group is not None
-    assert shop.made.groups.groups.delete(STORE, replace(group, rev=group.rev + 1, deleted_at=NOW))
+    assert shop.job_books.groups.groups.delete(STORE, replace(group, rev=group.rev + 1, deleted_at=NOW))
     with pytest.raises(NotFound):
         shop.start("1.00")
 
@@ -268,9 +256,9 @@ def test_a_group_that_is_empty_deleted_or_unknown_is_refused() -> None:
 def test_a_group_deleted_while_its_job_runs_changes_nothing() -> None:
     shop = JobShop([0, 0])
     job = shop.start("1.00")
-    group = shop.made.groups.groups.get(STORE, GROUP)
+    group = shop.job_books.groups.groups.get(STORE, GROUP)
     assert group is not None
-    assert shop.made.groups.groups.delete(STORE, replace(group, rev=group.rev + 1, deleted_at=NOW))
+    assert shop.job_books.groups.groups.delete(STORE, replace(group, rev=group.rev + 1, deleted_at=NOW))
     shop.drain()
     assert (shop.job(job).status, shop.job(job).group_name) == (JobStatus.DONE, "Friends")
     assert set(shop.balances.values()) == {100}
@@ -296,7 +284,7 @@ def test_the_same_call_again_finds_the_job_it_made() -> None:
     told = Instruction(first.apply_type, "2.00")
     other = shop.asked("k")
     with pytest.raises(IdempotencyMismatch):
-        start_group_job(shop.made, shop.settings, GROUP, told, replace(other, body_hash="other"), Role.ADMIN)
+        start_group_job(shop.job_books, shop.settings, GROUP, told, replace(other, body_hash="other"), Role.ADMIN)
 
 
 def test_a_call_made_again_before_anything_was_read_sends_the_first_message_again() -> None:
@@ -332,8 +320,8 @@ def test_a_chunk_delivered_again_changes_nothing_at_all() -> None:
     shop = JobShop([100] * (CHUNK + 5))
     job = shop.run("5.00")
     before = [*shop.dynamo.items("State"), *shop.dynamo.items("Ledger")]
-    shop.made.queue().send([ChunkStep(STORE, job.job_id, n) for n in (0, 1, 0)])
-    shop.made.queue().send([SnapshotStep(STORE, job.job_id, 0), FanOutStep(STORE, job.job_id, 1)])
+    shop.job_books.queue().send([ChunkStep(STORE, job.job_id, n) for n in (0, 1, 0)])
+    shop.job_books.queue().send([SnapshotStep(STORE, job.job_id, 0), FanOutStep(STORE, job.job_id, 1)])
     shop.drain()
     assert [*shop.dynamo.items("State"), *shop.dynamo.items("Ledger")] == before
 
@@ -345,9 +333,9 @@ def test_an_old_message_of_the_plan_does_not_start_a_second_chain() -> None:
     while shop.job(job).step < 2:
         shop.work()
     step = shop.job(job).step
-    assert run_step(shop.made, SnapshotStep(STORE, job.job_id, 0), NOW) == "unchanged"
+    assert run_job_step(shop.job_books, SnapshotStep(STORE, job.job_id, 0), NOW) == "unchanged"
     assert len(shop.queue) == 1
-    assert run_step(shop.made, SnapshotStep(STORE, job.job_id, step - 1), NOW) == "unchanged"
+    assert run_job_step(shop.job_books, SnapshotStep(STORE, job.job_id, step - 1), NOW) == "unchanged"
     assert len(shop.queue) == 2
 
 
@@ -357,7 +345,7 @@ def test_members_who_match_are_collected_into_one_page(monkeypatch: pytest.Monke
     monkeypatch.setattr(plan_group_job, "READ_AT_ONCE", 23)
     job = shop.run("1.00", group_id="all")
     assert (job.total, job.chunks, job.cursor.is_at_end) == (2 * CHUNK + 10, 3, True)
-    assert sorted(shop.made.jobs.members(STORE, job.job_id, 0)) == shop.members
+    assert sorted(shop.job_books.jobs.members(STORE, job.job_id, 0)) == shop.members
     assert set(shop.balances.values()) == {100}
 
 
@@ -366,7 +354,7 @@ def test_messages_that_could_not_be_sent_are_sent_again_and_no_others() -> None:
     job = shop.start("1.00")
     shop.work()
     shop.dynamo.faults.set_rates(Rates(partial=0.4))
-    shop.made.queue().send([ChunkStep(STORE, job.job_id, n) for n in range(12)])
+    shop.job_books.queue().send([ChunkStep(STORE, job.job_id, n) for n in range(12)])
     shop.dynamo.faults.calm()
     sent = [message.body for message in shop.queue.messages if '"chunk"' in message.body]
     assert shop.dynamo.faults.fired["partial"] > 0

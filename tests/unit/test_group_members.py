@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cashback.adapters.dynamo import keys
 from cashback.domain.customers import Profile
 from cashback.domain.errors import Busy, CustomerNotFound, Invalid, Malformed, NotFound
-from cashback.domain.group_imports import PAGE, ImportStatus, ImportStep, MembersImport
-from cashback.domain.groups import Group, GroupByHand, GroupByRule, Rfm, Rule
+from cashback.domain.group_imports import PAGE, ImportStatus, MembersImport
+from cashback.domain.group_steps import ImportStep
+from cashback.domain.groups import SHARDS, Group, GroupByHand, GroupByRule, Rfm, Rule
 from cashback.domain.ledger import Entry, Figures, Kind, Posted, Posting
 from cashback.domain.member_rows import Column, Fault, Report, Row, Rows, read_rows, rows_of_ids
 from cashback.edge.deps import make_group_books
@@ -66,8 +68,8 @@ class Club(Shop):
         return walk(lambda place: list_members(self.books, self.groups, self.settings, self.group, limit, place, NOW))
 
     def matching(self, rule: Rule, limit: int = 100) -> list[list[str]]:
-        books, groups, settings = self.books, self.groups, self.settings
-        return walk(lambda place: list_matching(books, groups, settings, rule, limit, place, NOW))
+        books, settings = self.books, self.settings
+        return walk(lambda place: list_matching(books, settings, rule, limit, place, NOW))
 
     def stored(self) -> list[str]:
         """Who is a member by what the table holds."""
@@ -75,7 +77,7 @@ class Club(Shop):
         return sorted(sk.removeprefix("MEMBER#") for sk in sks if sk.startswith("MEMBER#"))
 
 
-def walk(page: Callable[[str | None], tuple[Sequence[read_members.Listed], str | None]]) -> list[list[str]]:
+def walk(page: Callable[[str | None], tuple[Sequence[read_members.ListedMember], str | None]]) -> list[list[str]]:
     pages: list[list[str]] = []
     place: str | None = None
     while True:
@@ -319,7 +321,7 @@ def test_an_empty_group_and_a_rule_that_matches_nobody_have_one_empty_page() -> 
 def test_figures_are_those_of_the_account_and_the_tier_of_what_was_spent() -> None:
     club = Club(2, tiers=TIERS)
     club.buy("c1", 2, 5_000, 60)
-    (figures,) = members_of(club.books, club.groups, club.settings, ["c1"], with_tags=True)
+    (figures,) = members_of(club.books, club.settings, ["c1"], with_tags=True)
     assert (figures.orders_count, figures.total_spent, figures.last_order_at) == (2, 5_000, at(60))
     assert (figures.tier, figures.tags, figures.available) == ("Gold", ("t1",), 1)
     assert club.matching(Rule(tiers=("Gold",))) == [["c1"]]
@@ -330,15 +332,15 @@ def test_members_come_in_the_order_asked_for_without_those_who_are_gone() -> Non
     club = Club(250)
     erase(club, "c3")
     ids = [f"c{n}" for n in reversed(range(250))]
-    found = [one.customer_id for one in members_of(club.books, club.groups, club.settings, [*ids, "nobody"])]
+    found = [one.customer_id for one in members_of(club.books, club.settings, [*ids, "nobody"])]
     assert found == [one for one in ids if one != "c3"]
 
 
 def test_one_who_is_gone_is_not_described() -> None:
     club = Club(2)
     erase(club, "c0")
-    assert describe(club.books, club.groups, club.settings, "c0") is None
-    shown = describe(club.books, club.groups, club.settings, "c1")
+    assert describe(club.books, club.settings, "c0") is None
+    shown = describe(club.books, club.settings, "c1")
     assert shown is not None
     assert shown.profile is not None
     assert shown.profile.tags == ("t1",)
@@ -364,11 +366,11 @@ def test_scores_rank_among_all_customers_who_ordered() -> None:
 
 def test_thresholds_and_the_moment_travel_from_page_to_page() -> None:
     club = ranked()
-    books, groups, settings, rule = club.books, club.groups, club.settings, Rule(rfm=Rfm(m=(4, 5)))
-    first, place = list_matching(books, groups, settings, rule, 2, None, NOW)
+    books, settings, rule = club.books, club.settings, Rule(rfm=Rfm(m=(4, 5)))
+    first, place = list_matching(books, settings, rule, 2, None, NOW)
     for n in range(5):
         club.buy(f"c{n}", 1, 900_000, 500 + n)
-    rest, place = list_matching(books, groups, settings, rule, 100, place, at(86_000))
+    rest, place = list_matching(books, settings, rule, 100, place, at(86_000))
     assert place is None
     found = {one.member.customer_id for one in (*first, *rest)}
     assert found >= {"c6", "c7", "c8", "c9"}
@@ -627,6 +629,10 @@ def test_rows_and_reports_are_forgotten_after_a_month() -> None:
     items = [item for item in club.dynamo.items("State") if item["sk"]["S"].startswith("IMPORT#")]
     assert len(items) == 1 + 3 + 2
     assert {int(item["expires_at_epoch"]["N"]) for item in items} == {1772366400 + 30 * 86_400}
+
+
+def test_every_partition_that_keys_spread_over_is_read() -> None:
+    assert SHARDS == keys.SHARDS
 
 
 def test_profiles_are_read_in_the_order_asked_for() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cashback.domain.customers import Profile
-from cashback.domain.group_imports import ImportStep
+from cashback.domain.group_steps import ImportStep
 from cashback.domain.ledger import Entry, Figures, Kind, Posting
 from cashback.edge import csv_pages, deps, http
 from cashback.services import read_members
@@ -454,6 +454,38 @@ def test_a_thousand_rows_are_added_at_once(deployment: Deployment, admin: str) -
     group_id = make(deployment, admin)
     added = send_csv(deployment, group_id, "customer_id\n" + "c0\n" * 1_000).expect(200)
     assert (added["rows"], added["added"], added["duplicates"], added["import_id"]) == (1_000, 1, 999, None)
+
+
+def test_a_key_of_few_rows_is_not_taken_for_many_nor_the_other_way_round(deployment: Deployment, admin: str) -> None:
+    path = f"{GROUPS}/{make(deployment, admin)}/members"
+    few, many = {"customer_ids": ["c0"]}, {"customer_ids": ["c1"] * 1_001}
+    for key, first, other, status in (("a", few, many, 200), ("b", many, few, 202)):
+        deployment.call("POST", path, first, key=admin, idempotency_key=key).expect(status)
+        before = deployment.everything()
+        refused = deployment.call("POST", path, other, key=admin, idempotency_key=key)
+        assert (refused.status, refused.code) == (409, "idempotency_mismatch")
+        assert deployment.everything() == before
+        deployment.call("POST", path, first, key=admin, idempotency_key=key).expect(status)
+
+
+def test_of_two_files_under_one_key_at_once_the_second_leaves_the_rows_of_the_first(
+    deployment: Deployment, admin: str
+) -> None:
+    group_id = make(deployment, admin)
+    begun: list[Reply] = []
+
+    def first(_: int, operation: str) -> None:
+        if operation not in {"GetItem", "Query"}:
+            deployment.dynamo.faults.before_call = None
+            begun.append(send_csv(deployment, group_id, "customer_id\n" + "c0\n" * 1_001, idempotency_key="k"))
+
+    deployment.dynamo.faults.before_call = first
+    other = send_csv(deployment, group_id, "customer_id\n" + "c1\n" * 1_001, idempotency_key="k")
+    assert (other.status, other.code) == (409, "idempotency_mismatch")
+    step: ImportStep | None = ImportStep("demo", group_id, begun[0].expect(202)["import_id"], 0)
+    while step is not None:
+        step = import_members_page(deps.books(), deps.group_books(), step, NOW)
+    assert members(deployment, admin, group_id) == ["c0"]
 
 
 def test_an_import_that_is_not_there_is_404(deployment: Deployment, admin: str) -> None:

@@ -6,8 +6,9 @@ from typing import Any, cast
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.due import DueKind, DueThing, hour_of
-from cashback.domain.group_imports import ImportStatus, ImportStep, MembersImport
+from cashback.domain.group_imports import ImportStatus, MembersImport
 from cashback.domain.group_jobs import Job, JobStatus
+from cashback.domain.group_steps import ImportStep
 from cashback.domain.member_rows import Column, rows_of_ids
 from cashback.domain.times import Instant, instant, moment
 from cashback.services.close_store import close_store
@@ -23,7 +24,7 @@ def after(minutes: int) -> Instant:
 
 def due(shop: JobShop, now: Instant) -> list[DueThing]:
     """What the sweeper finds of the hours since NOW."""
-    index = DueIndex(StateTable(shop.made.jobs.table.client, "State"))
+    index = DueIndex(StateTable(shop.job_books.jobs.table.client, "State"))
     return [thing for hour in sorted({hour_of(NOW), hour_of(now)}) for thing in index.due(hour, now)]
 
 
@@ -32,7 +33,7 @@ def sweep(shop: JobShop, now: Instant) -> list[str]:
 
 
 def settled(shop: JobShop, thing: DueThing, now: Instant) -> str:
-    return settle_due(shop.books, cast("Any", None), lambda: shop.made, thing, now)
+    return settle_due(shop.books, cast("Any", None), lambda: shop.job_books, thing, now)
 
 
 def lost(shop: JobShop) -> None:
@@ -42,7 +43,7 @@ def lost(shop: JobShop) -> None:
 def begun_import(shop: JobShop, group_id: str) -> MembersImport:
     rows = rows_of_ids([*shop.members, *(f"unknown-{n}" for n in range(1_000))])
     made = MembersImport("imp_1", group_id, Column.CUSTOMER_ID, len(rows.rows), NOW, "key:anna", "body").watched(NOW)
-    begun, _, _ = start_import(shop.made.groups, STORE, made, rows.rows)
+    begun, _, _ = start_import(shop.job_books.groups, STORE, made, rows.rows)
     return begun
 
 
@@ -95,7 +96,7 @@ def test_an_import_whose_message_was_lost_is_set_going_by_the_sweeper() -> None:
     begun = begun_import(shop, "grp_imported")
     assert sweep(shop, after(31)) == ["resumed"]
     shop.drain()
-    ended = shop.made.groups.imports.get(STORE, "grp_imported", begun.import_id)
+    ended = shop.job_books.groups.imports.get(STORE, "grp_imported", begun.import_id)
     assert ended is not None
     assert (ended.status, ended.added, ended.left) == (ImportStatus.DONE, 2, 1_000)
     assert due(shop, after(120)) == []
@@ -107,12 +108,12 @@ def test_in_a_closed_store_a_job_posts_nothing_and_an_import_adds_nobody() -> No
     assert shop.work()
     shop.group("grp_imported")
     begun = begun_import(shop, "grp_imported")
-    shop.made.queue().send([ImportStep(STORE, "grp_imported", begun.import_id, 0)])
+    shop.job_books.queue().send([ImportStep(STORE, "grp_imported", begun.import_id, 0)])
     close_store(shop.books, STORE, "gone", ORIGIN, NOW)
     shop.drain()
     assert shop.balances == {"c0000": 100, "c0001": 100}
     assert (shop.job(job).status, shop.job(job).reason) == (JobStatus.FAILED, "store_closed")
-    ended = shop.made.groups.imports.get(STORE, "grp_imported", begun.import_id)
+    ended = shop.job_books.groups.imports.get(STORE, "grp_imported", begun.import_id)
     assert ended is not None
     assert (ended.status, ended.reason, ended.added) == (ImportStatus.FAILED, "store_closed", 0)
     assert [thing for thing in due(shop, after(120)) if thing.kind != DueKind.STORE] == []

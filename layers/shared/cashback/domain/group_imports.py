@@ -87,12 +87,3 @@ class MembersImport(Struct, frozen=True):
     def watched(self, now: Instant) -> "MembersImport":
         """Return the import as one that is looked at again, should it stand where it does."""
         return replace(self, due_at=stalled_at(now), seen_page=self.next_page)
-
-
-class ImportStep(Struct, frozen=True, tag="import"):
-    """The message: work through one page of an import."""
-
-    store_id: str
-    group_id: str
-    import_id: str
-    page: int

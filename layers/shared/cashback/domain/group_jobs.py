@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from cashback.domain import causes
 from cashback.domain.due import stalled_at
-from cashback.domain.groups import Histogram, Rule, Thresholds
+from cashback.domain.group_steps import FanOutStep, PlanStep, SnapshotStep
+from cashback.domain.groups import SHARDS, Histogram, Rule, Thresholds
 from cashback.domain.ledger import Entry, Kind, payload_hash
 from cashback.domain.times import Instant, moment
 
@@ -23,9 +24,6 @@ CHUNK: Final = 100
 PAGE: Final = 500
 """Members of a page of the snapshot; every page but the last is full, so that a chunk's place follows from its
 number."""
-
-SHARDS: Final = 16
-"""Partitions of a group's members, of the directory of customers, and of a job's chunks and its progress."""
 
 
 class JobStatus(StrEnum):
@@ -126,10 +124,12 @@ class Progress(Struct, frozen=True):
 
 
 class Chunk(Struct, frozen=True):
-    """A chunk that was begun. ``results`` are there once it is done; ``rev`` counts its writes."""
+    """A chunk that was begun. ``results`` are there once it is done; while what failed of it is tried again they are
+    ``retried`` instead, and count in no progress. ``rev`` counts its writes."""
 
     rev: int
     results: tuple[Result, ...] | None = None
+    retried: tuple[Result, ...] | None = None
 
 
 class Cursor(Struct, frozen=True):
@@ -275,9 +275,11 @@ class Job(Struct, frozen=True):
         return replace(self, status=status, reason=reason, finished_at=now, result=result)
 
     def reopened(self) -> "Job":
-        """Return a job that failed as it is while what failed is tried again. That it had ended shows that each chunk
-        had its message, also where the one that sent them could not note it any more."""
-        return replace(self, status=JobStatus.RUNNING, reason=None, sent=self.chunks, finished_at=None, result=None)
+        """Return a job in which something failed as it is while that is tried again. That it had ended shows that each
+        chunk had its message, also where the one that sent them could not note it any more; else some may have none
+        yet."""
+        sent = self.sent if self.finished_at is None else self.chunks
+        return replace(self, status=JobStatus.RUNNING, reason=None, sent=sent, finished_at=None, result=None)
 
     def watched(self, now: Instant) -> "Job":
         """Return the job as one that is looked at again, should it stand where it does."""
@@ -295,34 +297,6 @@ class Job(Struct, frozen=True):
             return 0.0
         seconds = (moment(self.finished_at or now) - moment(self.started_at)).total_seconds()
         return round(progress.done / seconds, 1) if seconds > 0 else 0.0
-
-
-class SnapshotStep(Struct, frozen=True, tag="snapshot"):
-    """A message: read further members. ``step`` is that of the job it was sent for."""
-
-    store_id: str
-    job_id: str
-    step: int
-
-
-class FanOutStep(Struct, frozen=True, tag="fan_out"):
-    """A message: send messages for further chunks. ``step`` is that of the job it was sent for."""
-
-    store_id: str
-    job_id: str
-    step: int
-
-
-class ChunkStep(Struct, frozen=True, tag="chunk"):
-    """A message: post one chunk."""
-
-    store_id: str
-    job_id: str
-    number: int
-
-
-type PlanStep = SnapshotStep | FanOutStep
-type Step = SnapshotStep | FanOutStep | ChunkStep
 
 
 def next_step(store_id: str, job: Job) -> PlanStep | None:

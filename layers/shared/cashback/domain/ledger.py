@@ -114,6 +114,11 @@ class Account(Struct, frozen=True):
     merged_into: str | None = None
     merged_hops: int = 0
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it is somebody's: neither erased nor merged into another."""
+        return self.erased_at is None and self.merged_into is None
+
 
 class Figures(Struct, frozen=True):
     """Changes of the account that are not money: counted in the same write as the posting they belong to.

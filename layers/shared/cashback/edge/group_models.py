@@ -28,7 +28,7 @@ class ScoresAsked(Request):
     f: _Scores = Field(default_factory=list)
     m: _Scores = Field(default_factory=list)
 
-    def asked(self) -> Rfm | None:
+    def rfm(self) -> Rfm | None:
         """Return what is asked for, None where it is nothing.
 
         :raises Invalid: ``out_of_range``.
@@ -72,7 +72,7 @@ class Criteria(Request):
             _amount(self.max_average, "max_average", currency),
             _bounded(self.inactive_days, "inactive_days", _MOST_DAYS),
             _bounded(self.active_days, "active_days", _MOST_DAYS),
-            self.rfm.asked() if self.rfm else None,
+            self.rfm.rfm() if self.rfm else None,
             tuple(dict.fromkeys(self.tiers)),
             tuple(dict.fromkeys(self.tags)),
         )
@@ -122,7 +122,7 @@ class AddMembers(Request):
 
     customer_ids: Annotated[list[StoredId], Field(min_length=1, max_length=MOST_ROWS)] = UNSENT
 
-    def asked(self, file: str | None) -> Rows:
+    def rows(self, file: str | None) -> Rows:
         """Return whom to add: those of the file, where one was sent.
 
         :raises Invalid: ``required``, or what is wrong with the file.

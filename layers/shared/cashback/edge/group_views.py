@@ -12,7 +12,7 @@ from cashback.domain.times import Instant
 from cashback.edge import group_models as models
 from cashback.edge.csv_pages import cell, csv_page
 from cashback.edge.views import amount, maybe
-from cashback.services.read_members import Listed
+from cashback.services.read_members import ListedMember
 
 COLUMNS: Final = (
     "customer_id",
@@ -62,7 +62,7 @@ def group_page(known: Iterable[groups.Group], next_cursor: str | None, currency:
     return models.GroupPage(items=[group(one, currency) for one in known], next_cursor=next_cursor)
 
 
-def member(listed: Listed, currency: Currency, now: Instant) -> models.GroupMember:
+def member(listed: ListedMember, currency: Currency, now: Instant) -> models.GroupMember:
     """Return a customer with their figures."""
     figures, profile, scores = listed.member, listed.profile, listed.scores
     return models.GroupMember(
@@ -84,13 +84,13 @@ def member(listed: Listed, currency: Currency, now: Instant) -> models.GroupMemb
 
 
 def member_page(
-    listed: Iterable[Listed], next_cursor: str | None, currency: Currency, now: Instant
+    listed: Iterable[ListedMember], next_cursor: str | None, currency: Currency, now: Instant
 ) -> models.GroupMemberPage:
     """Return a page of customers."""
     return models.GroupMemberPage(items=[member(one, currency, now) for one in listed], next_cursor=next_cursor)
 
 
-def members_csv(listed: Iterable[Listed], currency: Currency, now: Instant) -> tuple[str, int]:
+def members_csv(listed: Iterable[ListedMember], currency: Currency, now: Instant) -> tuple[str, int]:
     """Return customers as CSV, and how many of them fit; texts that a spreadsheet would calculate are defused."""
     return csv_page(COLUMNS, (_csv_row(member(one, currency, now)) for one in listed))
 
@@ -109,38 +109,38 @@ def added(report: Report) -> models.AddedMembers:
     )
 
 
-def begun(made: MembersImport) -> models.AddedMembers:
+def begun(import_: MembersImport) -> models.AddedMembers:
     """Return an import that goes on."""
     return models.AddedMembers(
-        status=made.status,
-        status_label=_LABELS[made.status],
-        import_id=made.import_id,
-        rows=made.rows,
-        added=made.added,
-        already=made.already,
-        duplicates=made.duplicates,
+        status=import_.status,
+        status_label=_LABELS[import_.status],
+        import_id=import_.import_id,
+        rows=import_.rows,
+        added=import_.added,
+        already=import_.already,
+        duplicates=import_.duplicates,
         unknown=[],
     )
 
 
-def members_import(made: MembersImport, left: Iterable[Left], next_cursor: str | None) -> models.MembersImport:
+def members_import(import_: MembersImport, left: Iterable[Left], next_cursor: str | None) -> models.MembersImport:
     """Return an import with some of the rows that added nobody."""
     return models.MembersImport(
-        import_id=made.import_id,
-        group_id=made.group_id,
-        status=made.status,
-        status_label=_LABELS[made.status],
-        reason=made.reason,
-        rows=made.rows,
-        done=made.done,
-        percent=made.done * 100 // made.rows,
-        added=made.added,
-        already=made.already,
-        duplicates=made.duplicates,
-        unknown=made.left,
-        created_at=made.created_at,
-        created_by=made.created_by,
-        ended_at=made.ended_at,
+        import_id=import_.import_id,
+        group_id=import_.group_id,
+        status=import_.status,
+        status_label=_LABELS[import_.status],
+        reason=import_.reason,
+        rows=import_.rows,
+        done=import_.done,
+        percent=import_.done * 100 // import_.rows,
+        added=import_.added,
+        already=import_.already,
+        duplicates=import_.duplicates,
+        unknown=import_.left,
+        created_at=import_.created_at,
+        created_by=import_.created_by,
+        ended_at=import_.ended_at,
         items=_left(left),
         next_cursor=next_cursor,
     )

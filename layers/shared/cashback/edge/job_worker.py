@@ -6,9 +6,7 @@ from typing import Any, ClassVar
 
 from cashback.adapters.job_queue import decode
 from cashback.domain.errors import DomainError, reason_of
-from cashback.domain.group_imports import ImportStep
-from cashback.domain.group_jobs import ChunkStep
-from cashback.domain.group_steps import GroupStep
+from cashback.domain.group_steps import ChunkStep, GroupStep, ImportStep
 from cashback.domain.times import instant
 from cashback.edge.batch import MessageBatch, is_last
 from cashback.edge.clock import utc
@@ -20,7 +18,7 @@ from cashback.services.run_group_step import give_up_group_step, run_group_step
 class JobBatch(MessageBatch):
     """One invocation."""
 
-    made: JobBooks
+    work: JobBooks
     clock: Callable[[], datetime] = utc
 
     noun: ClassVar[str] = "step"
@@ -30,7 +28,7 @@ class JobBatch(MessageBatch):
         step = decode(record["body"])
         ids = {"store": step.store_id, **_place(step)}
         try:
-            outcome = run_group_step(self.made, step, instant(self.clock()))
+            outcome = run_group_step(self.work, step, instant(self.clock()))
         except Exception as error:  # raised again below: the job must show the failure, whatever it was
             if is_last(error, receives):
                 self._give_up(step, error, ids)
@@ -40,7 +38,7 @@ class JobBatch(MessageBatch):
     def _give_up(self, step: GroupStep, error: Exception, ids: dict[str, str]) -> None:
         """Let the job show that one of its messages goes to the dead letters, if it can be told."""
         try:
-            give_up_group_step(self.made, step, reason_of(error), instant(self.clock()))
+            give_up_group_step(self.work, step, reason_of(error), instant(self.clock()))
         except DomainError as unreachable:
             log("failure_not_noted", **ids, code=unreachable.code)
 

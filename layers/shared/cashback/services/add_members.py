@@ -12,7 +12,7 @@ from cashback.domain.settings import Settings
 from cashback.domain.times import Instant
 from cashback.services.books import Books, GroupBooks
 from cashback.services.manage_groups import read_group
-from cashback.services.read_members import Listed, describe
+from cashback.services.read_members import ListedMember, describe
 
 _CONTACT: Final = {Column.EMAIL: "email:", Column.PHONE: "phone:"}
 
@@ -61,7 +61,7 @@ def add_rows(
     :raises NotFound: the group is not there, or no longer; what was added before it went stays.
     :raises Busy: the tables are contended or out of reach; the same call is safe to repeat.
     """
-    found = _found(books, groups, store_id, column, list(rows))
+    found = _found(books, store_id, column, list(rows))
     wanted = [one.customer_id for one in found if one.customer_id is not None]
     standing = groups.groups.add(store_id, group_id, wanted, origin, now)
     added = already = duplicates = 0
@@ -82,7 +82,7 @@ def add_rows(
 
 def put_member(
     books: Books, groups: GroupBooks, settings: Settings, group_id: str, customer_id: str, origin: str, now: Instant
-) -> tuple[Listed, bool]:
+) -> tuple[ListedMember, bool]:
     """Make one customer a member, a merged one as who they are now. Return them, and whether they were none before.
 
     :raises NotFound: no such group in this store, or no such customer, or an erased one.
@@ -91,7 +91,7 @@ def put_member(
     """
     group_by_hand(groups, settings.store_id, group_id)
     live = _live(books, settings.store_id, customer_id)
-    listed = describe(books, groups, settings, live) if live else None
+    listed = describe(books, settings, live) if live else None
     if live is None or listed is None:
         raise CustomerNotFound
     return listed, groups.groups.add(settings.store_id, group_id, [live], origin, now)[live] == origin
@@ -120,14 +120,14 @@ def _is_earlier(standing: str, origin: str) -> bool:
     return bool(mark) and standing != origin and standing.partition("/")[0] == act
 
 
-def _found(books: Books, groups: GroupBooks, store_id: str, column: Column, rows: list[Row]) -> list[_Found]:
+def _found(books: Books, store_id: str, column: Column, rows: list[Row]) -> list[_Found]:
     """Return whom each row names."""
     if column is Column.CUSTOMER_ID:
         named = {row.key: frozenset({row.key}) for row in rows if row.fault is None}
     else:
         named = {row.key: frozenset[str]() for row in rows if row.fault is None}
         named = {mac: books.contacts.findable(store_id, mac) for mac in named}
-    live = _all_live(books, groups, store_id, sorted({one for holders in named.values() for one in holders}))
+    live = _all_live(books, store_id, sorted({one for holders in named.values() for one in holders}))
     return [_who(row, named, live) for row in rows]
 
 
@@ -140,10 +140,10 @@ def _who(row: Row, named: Mapping[str, frozenset[str]], live: Mapping[str, str])
     return _Found(row, fault=Fault.AMBIGUOUS if holders else Fault.NOT_FOUND)
 
 
-def _all_live(books: Books, groups: GroupBooks, store_id: str, customer_ids: list[str]) -> dict[str, str]:
+def _all_live(books: Books, store_id: str, customer_ids: list[str]) -> dict[str, str]:
     """Return who each customer is now, without those who are unknown or erased."""
-    accounts = groups.groups.accounts(store_id, customer_ids)
-    live = {one: one for one, account in accounts.items() if account.merged_into is None and account.erased_at is None}
+    accounts = books.ledger.accounts(store_id, customer_ids)
+    live = {one: one for one, account in accounts.items() if account.is_live}
     for one, account in accounts.items():
         if account.merged_into is not None and (kept := _live(books, store_id, one)) is not None:
             live[one] = kept

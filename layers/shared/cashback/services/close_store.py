@@ -110,7 +110,7 @@ def _erased(books: Books, store_id: str, closing: Closing, now: Instant) -> tupl
             silence_order(books, store_id, order)
         return False, closing.part + (place is None), place
     listed, place = books.customers.listed(store_id, closing.part, AT_ONCE, closing.place)
-    profiles = books.customers.get_many(store_id, listed)
+    profiles = books.customers.get_many(store_id, list(listed))
     failed: DomainError | None = None
     for profile in profiles:
         try:

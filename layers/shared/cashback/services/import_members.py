@@ -1,7 +1,8 @@
 """Imports of members: begun by a call, worked through page by page by messages, and told of while they run."""
 
 from cashback.domain.errors import IdempotencyMismatch, NotFound
-from cashback.domain.group_imports import ImportStatus, ImportStep, MembersImport
+from cashback.domain.group_imports import ImportStatus, MembersImport
+from cashback.domain.group_steps import ImportStep
 from cashback.domain.member_rows import Left, Report, Row
 from cashback.domain.times import Instant
 from cashback.services.add_members import add_rows, page_origin
@@ -9,7 +10,7 @@ from cashback.services.books import Books, GroupBooks
 
 
 def start_import(
-    groups: GroupBooks, store_id: str, made: MembersImport, rows: tuple[Row, ...]
+    groups: GroupBooks, store_id: str, import_: MembersImport, rows: tuple[Row, ...]
 ) -> tuple[MembersImport, ImportStep | None, bool]:
     """Keep an import. Return it, the message to send, and whether this very call had made it before.
 
@@ -19,10 +20,10 @@ def start_import(
     :raises IdempotencyMismatch: the same Idempotency-Key with another body.
     :raises Busy: the tables are out of reach; the same call is safe to repeat.
     """
-    standing = groups.imports.create(store_id, made, rows)
+    standing = groups.imports.create(store_id, import_, rows)
     if standing is None:
-        return made, _step(store_id, made), False
-    if standing.body_hash != made.body_hash:
+        return import_, _step(store_id, import_), False
+    if standing.body_hash != import_.body_hash:
         raise IdempotencyMismatch
     return standing, _step(store_id, standing), True
 
@@ -33,9 +34,9 @@ def give_up_import(groups: GroupBooks, step: ImportStep, reason: str, now: Insta
 
     :raises Busy: out of reach; then nothing is noted.
     """
-    made = groups.imports.get(step.store_id, step.group_id, step.import_id)
-    if made is not None and made.status is ImportStatus.RUNNING and made.next_page == step.page:
-        groups.imports.advance(step.store_id, made.failed(reason, now), (), step.page)
+    import_ = groups.imports.get(step.store_id, step.group_id, step.import_id)
+    if import_ is not None and import_.status is ImportStatus.RUNNING and import_.next_page == step.page:
+        groups.imports.advance(step.store_id, import_.failed(reason, now), (), step.page)
 
 
 def import_members_page(books: Books, groups: GroupBooks, step: ImportStep, now: Instant) -> ImportStep | None:
@@ -46,19 +47,19 @@ def import_members_page(books: Books, groups: GroupBooks, step: ImportStep, now:
 
     :raises Busy: the tables are contended or out of reach; the message may come again.
     """
-    made = groups.imports.get(step.store_id, step.group_id, step.import_id)
-    if made is None or made.status is not ImportStatus.RUNNING:
+    import_ = groups.imports.get(step.store_id, step.group_id, step.import_id)
+    if import_ is None or import_.status is not ImportStatus.RUNNING:
         return None
-    if made.next_page != step.page:
-        return _step(step.store_id, made)
-    rows = groups.imports.rows(step.store_id, made, step.page)
-    origin = page_origin(made.import_id, step.page)
+    if import_.next_page != step.page:
+        return _step(step.store_id, import_)
+    rows = groups.imports.rows(step.store_id, import_, step.page)
+    origin = page_origin(import_.import_id, step.page)
     try:
-        report = add_rows(books, groups, step.store_id, step.group_id, made.column, rows, origin, now)
+        report = add_rows(books, groups, step.store_id, step.group_id, import_.column, rows, origin, now)
     except NotFound:
-        report, after = Report(), made.failed("group_deleted", now)
+        report, after = Report(), import_.failed("group_deleted", now)
     else:
-        after = made.after(report, now)
+        after = import_.after(report, now)
     if groups.imports.advance(step.store_id, after, report.left, step.page):
         return _step(step.store_id, after)
     standing = groups.imports.get(step.store_id, step.group_id, step.import_id)
@@ -72,16 +73,16 @@ def read_import(
 
     :raises NotFound: no such import in this store, or one of over a month ago.
     """
-    made = groups.imports.get(store_id, group_id, import_id)
-    if made is None:
+    import_ = groups.imports.get(store_id, group_id, import_id)
+    if import_ is None:
         raise NotFound
     page, _, place = (position or "0#0").partition("#")
-    left, after = groups.imports.left(store_id, made, limit, (int(page), int(place)))
-    return made, left, None if after is None else f"{after[0]}#{after[1]}"
+    left, after = groups.imports.left(store_id, import_, limit, (int(page), int(place)))
+    return import_, left, None if after is None else f"{after[0]}#{after[1]}"
 
 
-def _step(store_id: str, made: MembersImport) -> ImportStep | None:
+def _step(store_id: str, import_: MembersImport) -> ImportStep | None:
     """Return the message of the next page, None where there is none."""
-    if made.status is not ImportStatus.RUNNING:
+    if import_.status is not ImportStatus.RUNNING:
         return None
-    return ImportStep(store_id, made.group_id, made.import_id, made.next_page)
+    return ImportStep(store_id, import_.group_id, import_.import_id, import_.next_page)

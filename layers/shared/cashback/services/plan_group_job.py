@@ -8,17 +8,8 @@ from copy import replace
 from typing import Final
 
 from cashback.domain.errors import Busy, NotFound
-from cashback.domain.group_jobs import (
-    PAGE,
-    ChunkStep,
-    Cursor,
-    Job,
-    JobStatus,
-    PlanStep,
-    SnapshotStep,
-    next_step,
-    pages_with,
-)
+from cashback.domain.group_jobs import PAGE, Cursor, Job, JobStatus, next_step, pages_with
+from cashback.domain.group_steps import ChunkStep, PlanStep, SnapshotStep
 from cashback.domain.groups import Histogram, Rule, matches
 from cashback.domain.settings import Settings
 from cashback.domain.times import Instant
@@ -35,85 +26,89 @@ SENT_AT_ONCE: Final = 500
 _TRIES: Final = 5
 
 
-def plan(made: JobBooks, step: PlanStep, now: Instant) -> str:
+def plan(work: JobBooks, step: PlanStep, now: Instant) -> str:
     """Take a job on by one step, and send the message of the next one. Return in one word what became of it.
 
     :raises NotFound: there is no such job.
     :raises Busy: contended or out of reach; the message may be handled again.
     """
-    job = existing_job(made, step.store_id, step.job_id)
+    job = existing_job(work, step.store_id, step.job_id)
     for _ in range(_TRIES):
         if job.step != step.step or job.finished_at is not None:
             if job.step == step.step + 1:
-                _send_next(made, step.store_id, job)
+                send_next(work, step.store_id, job)
             return "unchanged"
         if job.status is JobStatus.FAILED:
             job = job.watched(now)
         if isinstance(step, SnapshotStep):
-            moved, pages = _read_on(made, step.store_id, job, now)
+            moved, pages = _read_on(work, step.store_id, job, now)
         else:
-            moved, pages = _send_on(made, step.store_id, job), {}
+            moved, pages = _send_on(work, step.store_id, job), {}
         moved = replace(moved, step=job.step + 1, rev=job.rev + 1, reason=None)
-        standing = made.jobs.save(step.store_id, moved, *made.jobs.pages(step.store_id, job.job_id, pages))
+        standing = work.jobs.save(step.store_id, moved, *work.jobs.pages(step.store_id, job.job_id, pages))
         if standing is None:
-            _send_next(made, step.store_id, moved)
+            send_next(work, step.store_id, moved)
             return moved.status
         job = standing
     raise Busy("the job keeps changing")
 
 
-def existing_job(made: JobBooks, store_id: str, job_id: str) -> Job:
+def existing_job(work: JobBooks, store_id: str, job_id: str) -> Job:
     """Return a job.
 
     :raises NotFound: no such job in this store.
     """
-    job = made.jobs.get(store_id, job_id)
+    job = work.jobs.get(store_id, job_id)
     if job is None:
         raise NotFound
     return job
 
 
-def _send_next(made: JobBooks, store_id: str, job: Job) -> None:
+def send_next(work: JobBooks, store_id: str, job: Job) -> None:
+    """Send the message that takes a job on to its chunks, where one is to be sent.
+
+    :raises Busy: it is not known to be queued; sending it again does no harm.
+    """
     step = next_step(store_id, job)
     if step is not None:
-        made.queue().send([step])
+        work.queue().send([step])
 
 
-def _send_on(made: JobBooks, store_id: str, job: Job) -> Job:
+def _send_on(work: JobBooks, store_id: str, job: Job) -> Job:
     """Send the messages of further chunks. Those of a cancelled job are sent too: each member gets an outcome."""
     until = min(job.sent + SENT_AT_ONCE, job.chunks)
-    made.queue().send([ChunkStep(store_id, job.job_id, number) for number in range(job.sent, until)])
+    work.queue().send([ChunkStep(store_id, job.job_id, number) for number in range(job.sent, until)])
     status = JobStatus.CANCELLED if job.status is JobStatus.CANCELLED else JobStatus.RUNNING
     return replace(job, sent=until, status=status)
 
 
-def _read_on(made: JobBooks, store_id: str, job: Job, now: Instant) -> tuple[Job, dict[int, list[str]]]:
+def _read_on(work: JobBooks, store_id: str, job: Job, now: Instant) -> tuple[Job, dict[int, list[str]]]:
     """Read further members; return the job with them, and the pages of the snapshot that change."""
     job = replace(job, status=JobStatus.SNAPSHOTTING)
     if job.rule is None:
-        ids, cursor = _by_hand(made, store_id, job)
+        ids, cursor = _by_hand(work, store_id, job)
     else:
-        ids, cursor = _by_rule(made, read_settings(made.books, store_id).settings(), job, job.rule)
+        ids, cursor = _by_rule(work, read_settings(work.books, store_id).settings(), job, job.rule)
     page, first = job.total // PAGE, job.total % PAGE
-    there = made.jobs.members(store_id, job.job_id, page) if first and ids else []
+    there = work.jobs.members(store_id, job.job_id, page) if first and ids else []
     pages = pages_with(job.total, there, ids)
     total = page * PAGE + sum(map(len, pages.values())) if pages else job.total
     job = replace(job, cursor=cursor, total=total)
     return (job.begun(now) if cursor.is_at_end else job), pages
 
 
-def _by_hand(made: JobBooks, store_id: str, job: Job) -> tuple[list[str], Cursor]:
+def _by_hand(work: JobBooks, store_id: str, job: Job) -> tuple[list[str], Cursor]:
     ids: list[str] = []
     cursor = job.cursor
     while len(ids) < PAGE and not cursor.is_at_end:
         room = PAGE - len(ids)
-        some, after = made.groups.groups.members(store_id, job.group_id, cursor.shard, cursor.after, room)
+        some, after = work.groups.groups.members(store_id, job.group_id, cursor.shard, room, cursor.after)
         ids += some
         cursor = _onwards(cursor, after)
     return ids, cursor
 
 
-def _by_rule(made: JobBooks, settings: Settings, job: Job, rule: Rule) -> tuple[list[str], Cursor]:
+def _by_rule(work: JobBooks, settings: Settings, job: Job, rule: Rule) -> tuple[list[str], Cursor]:
     """Read further customers: those who match, or, while scores have no thresholds yet, nobody."""
     cursor = job.cursor
     if rule.rfm is not None and cursor.thresholds is None and cursor.histogram is None:
@@ -121,9 +116,10 @@ def _by_rule(made: JobBooks, settings: Settings, job: Job, rule: Rule) -> tuple[
     ids: list[str] = []
     read = 0
     while read < READ_AT_ONCE and not cursor.is_at_end:
-        some, after = made.groups.groups.directory(settings.store_id, cursor.shard, cursor.after, READ_AT_ONCE - read)
+        room = READ_AT_ONCE - read
+        some, after = work.books.customers.listed(settings.store_id, cursor.shard, room, cursor.after)
         read += len(some)
-        members = members_of(made.books, made.groups, settings, some, with_tags=bool(rule.tags)) if some else []
+        members = members_of(work.books, settings, list(some), with_tags=bool(rule.tags))
         if cursor.histogram is not None:
             histogram = cursor.histogram.merged(Histogram.of(members, job.created_at))
             cursor = replace(cursor, histogram=histogram)

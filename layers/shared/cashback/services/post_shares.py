@@ -38,7 +38,8 @@ def post_shares(books: Books, store_id: str, job: Job, shares: Sequence[Share], 
             for share, outcome in zip(shares, books.ledger.post_batch(postings), strict=True)
         ]
     accounts = books.ledger.accounts(store_id, [share.customer_id for share in shares])
-    together = [share for share in shares if _is_live(accounts.get(share.customer_id))]
+    live = {customer_id for customer_id, account in accounts.items() if account.is_live}
+    together = [share for share in shares if share.customer_id in live]
     postings = [_pinned(store_id, job, share, accounts[share.customer_id], now) for share in together]
     outcomes = dict(zip([share.customer_id for share in together], books.ledger.post_batch(postings), strict=True))
     return [
@@ -69,10 +70,6 @@ def _pinned(store_id: str, job: Job, share: Share, account: Account, now: Instan
     entry = job.entry(share, job.wanted(share, account.available), account.available)
     posting = Posting(store_id, share.customer_id, now, entries=(entry,), active_only=True)
     return replace(posting, version=account.version)
-
-
-def _is_live(account: Account | None) -> bool:
-    return account is not None and account.merged_into is None and account.erased_at is None
 
 
 def _decided_alone(

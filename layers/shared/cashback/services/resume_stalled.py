@@ -7,8 +7,9 @@ A message too many does no harm, and one that waits its turn in a long queue is 
 from copy import replace
 from typing import TYPE_CHECKING
 
-from cashback.domain.group_imports import ImportStatus, ImportStep
+from cashback.domain.group_imports import ImportStatus
 from cashback.domain.group_jobs import next_step
+from cashback.domain.group_steps import ImportStep
 from cashback.domain.times import Instant
 
 if TYPE_CHECKING:
@@ -19,33 +20,33 @@ RESUMED = "resumed"
 UNCHANGED = "unchanged"
 
 
-def resume_job(made: "JobBooks", store_id: str, job_id: str, now: Instant) -> str:
+def resume_job(work: "JobBooks", store_id: str, job_id: str, now: Instant) -> str:
     """Look at a job that is due. Return ``resumed`` where it stood as at the look before and its message was sent,
     ``moving`` where it moved since, ``unchanged`` where nothing is awaited, or not yet.
 
     :raises Busy: out of reach; the next sweep looks again.
     """
-    job = made.jobs.get(store_id, job_id)
+    job = work.jobs.get(store_id, job_id)
     if job is None or not job.is_awaited or job.due_at is None or job.due_at > now:
         return UNCHANGED
     step = next_step(store_id, job) if job.step == job.seen_step else None
     if step is not None:
-        made.queue().send([step])
-    made.jobs.save(store_id, replace(job.watched(now), rev=job.rev + 1))
+        work.queue().send([step])
+    work.jobs.save(store_id, replace(job.watched(now), rev=job.rev + 1))
     return MOVING if step is None else RESUMED
 
 
-def resume_import(made: "JobBooks", store_id: str, item_id: str, now: Instant) -> str:
+def resume_import(work: "JobBooks", store_id: str, item_id: str, now: Instant) -> str:
     """Look at an import that is due, as ``resume_job`` looks at a job.
 
     :raises Busy: out of reach; the next sweep looks again.
     """
     group_id, _, import_id = item_id.partition("/")
-    found = made.groups.imports.get(store_id, group_id, import_id)
+    found = work.groups.imports.get(store_id, group_id, import_id)
     if found is None or found.status is not ImportStatus.RUNNING or found.due_at is None or found.due_at > now:
         return UNCHANGED
     stands = found.next_page == found.seen_page
     if stands:
-        made.queue().send([ImportStep(store_id, group_id, import_id, found.next_page)])
-    made.groups.imports.watch(store_id, found, now)
+        work.queue().send([ImportStep(store_id, group_id, import_id, found.next_page)])
+    work.groups.imports.watch(store_id, found, now)
     return RESUMED if stands else MOVING

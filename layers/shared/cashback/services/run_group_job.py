@@ -7,21 +7,18 @@ from typing import Final, assert_never
 from cashback.domain.errors import Busy
 from cashback.domain.group_jobs import (
     CHUNK,
-    SHARDS,
     Chunk,
-    ChunkStep,
-    FanOutStep,
     Job,
     JobStatus,
     Outcome,
     Progress,
     Result,
     Share,
-    SnapshotStep,
-    Step,
     chunks_in,
     page_of,
 )
+from cashback.domain.group_steps import ChunkStep, FanOutStep, JobStep, SnapshotStep
+from cashback.domain.groups import SHARDS
 from cashback.domain.times import Instant
 from cashback.services.books import JobBooks
 from cashback.services.plan_group_job import existing_job, plan
@@ -30,7 +27,7 @@ from cashback.services.post_shares import post_shares, preview_shares, standing_
 _TRIES: Final = 5
 
 
-def run_step(made: JobBooks, step: Step, now: Instant) -> str:
+def run_job_step(work: JobBooks, step: JobStep, now: Instant) -> str:
     """Do what a message says. Return in one word what became of it; done again, it changes nothing.
 
     :raises NotFound: there is no such job.
@@ -38,117 +35,138 @@ def run_step(made: JobBooks, step: Step, now: Instant) -> str:
     """
     match step:
         case SnapshotStep() | FanOutStep():
-            return plan(made, step, now)
+            return plan(work, step, now)
         case ChunkStep():
-            return _run_chunk(made, step, now)
+            return _run_chunk(work, step, now)
         case unheard:
             assert_never(unheard)
 
 
-def give_up_step(made: JobBooks, step: Step, reason: str, now: Instant) -> None:
+def give_up_job_step(work: JobBooks, step: JobStep, reason: str, now: Instant) -> None:
     """Note that a message goes to the dead letters: the job shows it, and what is done of a chunk is told from its
     entries. The message may be sent again once the cause is mended, and the job goes on where it was.
 
     :raises Busy: out of reach; then nothing is noted.
     """
-    job = existing_job(made, step.store_id, step.job_id)
+    job = existing_job(work, step.store_id, step.job_id)
     if not isinstance(step, ChunkStep):
         if job.finished_at is None and job.step == step.step and job.status is not JobStatus.CANCELLED:
-            made.jobs.save(step.store_id, replace(job, status=JobStatus.FAILED, reason=reason, rev=job.rev + 1))
+            work.jobs.save(step.store_id, replace(job, status=JobStatus.FAILED, reason=reason, rev=job.rev + 1))
         return
-    chunk = made.jobs.chunk(step.store_id, step.job_id, step.number)
+    chunk = work.jobs.chunk(step.store_id, step.job_id, step.number)
     if chunk is not None and chunk.results is not None:
         return
-    results = standing_results(made.books, step.store_id, job, _shares(made, step, job), reason)
-    _finish(made, step, job, chunk, results, now)
+    results = standing_results(work.books, step.store_id, job, _shares(work, step, job), reason)
+    _finish(work, step, job, chunk, results, now)
 
 
-def _run_chunk(made: JobBooks, step: ChunkStep, now: Instant) -> str:
+def _run_chunk(work: JobBooks, step: ChunkStep, now: Instant) -> str:
     """Post one chunk. Its mark comes first, its results and the progress last, together: whoever finds the mark alone
     posts again, which moves nothing twice."""
-    job = existing_job(made, step.store_id, step.job_id)
+    job = existing_job(work, step.store_id, step.job_id)
     if job.status is JobStatus.CANCELLED:
-        chunk = made.jobs.chunk(step.store_id, step.job_id, step.number)
+        chunk = work.jobs.chunk(step.store_id, step.job_id, step.number)
         if chunk is None:
-            results = [Result(share.customer_id, Outcome.CANCELLED) for share in _shares(made, step, job)]
-            _finish(made, step, job, None, results, now)
+            results = [Result(share.customer_id, Outcome.CANCELLED) for share in _shares(work, step, job)]
+            _finish(work, step, job, None, results, now)
             return "cancelled"
     else:
-        chunk = made.jobs.begin(step.store_id, step.job_id, step.number)
+        chunk = work.jobs.begin(step.store_id, step.job_id, step.number)
     if chunk.results is not None:
-        again = _begun_again(made, step, chunk, chunk.results)
-        if again is None:
-            _close(made, step, job, now)
-            return "unchanged"
-        chunk = again
-    shares = _shares(made, step, job)
+        chunk = _begun_again(work, step, chunk, chunk.results)
+    if chunk.results is not None or (chunk.retried is not None and not _reopened(work, step, chunk, chunk.retried)):
+        _close(work, step, job, now)
+        return "unchanged"
+    shares = _shares(work, step, job)
     if job.dry_run:
-        results = preview_shares(made.books, step.store_id, job, shares)
+        results = preview_shares(work.books, step.store_id, job, shares)
     else:
-        results = post_shares(made.books, step.store_id, job, shares, now)
-    _finish(made, step, job, chunk, results, now)
+        results = post_shares(work.books, step.store_id, job, shares, now)
+    _finish(work, step, job, chunk, results, now)
     return "posted"
 
 
-def _begun_again(made: JobBooks, step: ChunkStep, chunk: Chunk, results: Sequence[Result]) -> Chunk | None:
-    """Begin a chunk again in which something failed. None where nothing did, or where it is too late: the job is
-    cancelled, or undone.
-
-    The results go first, so that the job cannot end; then the job is written, so that whoever saw it complete before
-    cannot end it either. Only then may be posted: an undo needs a job that has ended.
-    """
-    came_to = Progress.of(results)
-    if not came_to.error:
-        return None
-    again = made.jobs.begin_again(step.store_id, step.job_id, step.number, chunk, came_to)
+def _begun_again(work: JobBooks, step: ChunkStep, chunk: Chunk, results: Sequence[Result]) -> Chunk:
+    """Begin a chunk again in which something failed; return it as it stands then. One in which nothing did stays."""
+    if not Progress.of(results).error:
+        return chunk
+    again = work.jobs.begin_again(step.store_id, step.job_id, step.number, chunk, results)
     if again is None:
         raise Busy("the chunk is begun by somebody else")
-    job = existing_job(made, step.store_id, step.job_id)
+    return again
+
+
+def _reopened(work: JobBooks, step: ChunkStep, chunk: Chunk, results: Sequence[Result]) -> bool:
+    """Reopen the job of a chunk that is begun again, or was by a run that was cut off. False where it is too late: the
+    job is cancelled, or undone; the results then stand as before.
+
+    They went first, so that the job cannot end; now the job is written, so that whoever saw it complete before cannot
+    end it either. Only then may be posted: an undo needs a job that has ended.
+    """
+    job = existing_job(work, step.store_id, step.job_id)
     for _ in range(_TRIES):
         if job.status is JobStatus.CANCELLED or job.undone_by is not None:
-            made.jobs.finish(step.store_id, step.job_id, step.number, again, results, came_to)
-            return None
-        standing = made.jobs.save(step.store_id, replace(job.reopened(), rev=job.rev + 1))
-        if standing is None:
-            return again
-        job = standing
+            standing = results if job.finished_at is not None else _as_they_stand(work, step.store_id, job, results)
+            work.jobs.finish(step.store_id, step.job_id, step.number, chunk, standing, Progress.of(standing))
+            return False
+        moved = work.jobs.save(step.store_id, replace(job.reopened(), rev=job.rev + 1))
+        if moved is None:
+            return True
+        job = moved
     raise Busy("the job keeps changing")
 
 
-def _shares(made: JobBooks, step: ChunkStep, job: Job) -> list[Share]:
+def _as_they_stand(work: JobBooks, store_id: str, job: Job, results: Sequence[Result]) -> list[Result]:
+    """Return results as they are by now: what failed may have been posted by a run that was cut off, or late."""
+    return [
+        result if result.outcome is not Outcome.ERROR else _as_it_stands(work, store_id, job, result)
+        for result in results
+    ]
+
+
+def _as_it_stands(work: JobBooks, store_id: str, job: Job, result: Result) -> Result:
+    shares = [job.share_of(result.customer_id)]
+    (standing,) = standing_results(work.books, store_id, job, shares, result.reason or "")
+    return standing
+
+
+def _shares(work: JobBooks, step: ChunkStep, job: Job) -> list[Share]:
     """Return what a chunk is to do: for its part of the snapshot or, in an undo, against what the same chunk of the
     undone job posted."""
     if job.undoes is not None:
-        undone = made.jobs.chunk(step.store_id, job.undoes, step.number)
-        results = undone.results if undone is not None else None
-        return [Share(result.customer_id, -result.amount) for result in results or () if result.amount]
+        undone = work.jobs.chunk(step.store_id, job.undoes, step.number)
+        # Set aside by a redrive that comes too late, they will stand again.
+        results: Sequence[Result] = ((undone.results or undone.retried) if undone is not None else None) or ()
+        if any(result.outcome is Outcome.ERROR for result in results):
+            results = _as_they_stand(work, step.store_id, existing_job(work, step.store_id, job.undoes), results)
+        return [Share(result.customer_id, -result.amount) for result in results if result.amount]
     page, first = page_of(step.number)
-    members = made.jobs.members(step.store_id, step.job_id, page)[first : first + CHUNK]
+    members = work.jobs.members(step.store_id, step.job_id, page)[first : first + CHUNK]
     return [job.share_of(customer_id) for customer_id in members]
 
 
 def _finish(
-    made: JobBooks, step: ChunkStep, job: Job, chunk: Chunk | None, results: Sequence[Result], now: Instant
+    work: JobBooks, step: ChunkStep, job: Job, chunk: Chunk | None, results: Sequence[Result], now: Instant
 ) -> None:
     """Keep what became of a chunk, unless somebody else has."""
-    made.jobs.finish(step.store_id, step.job_id, step.number, chunk, results, Progress.of(results))
-    _close(made, step, job, now)
+    work.jobs.finish(step.store_id, step.job_id, step.number, chunk, results, Progress.of(results))
+    _close(work, step, job, now)
 
 
-def _close(made: JobBooks, step: ChunkStep, job: Job, now: Instant) -> None:
+def _close(work: JobBooks, step: ChunkStep, job: Job, now: Instant) -> None:
     """End the job if this was the last of its chunks: all partitions are looked at once this chunk's own is full.
 
     Whoever ends the last one sees all others ended, because it looks after it has ended its own.
     """
     shard = step.number % SHARDS
-    mine = made.jobs.progress_in(step.store_id, step.job_id, shard)
+    mine = work.jobs.progress_in(step.store_id, step.job_id, shard)
     if mine.chunks < chunks_in(shard, job.chunks):
         return
     for _ in range(_TRIES):
-        job = existing_job(made, step.store_id, step.job_id)
-        progress = made.jobs.progress(step.store_id, step.job_id)
+        job = existing_job(work, step.store_id, step.job_id)
+        progress = work.jobs.progress(step.store_id, step.job_id)
         if job.finished_at is not None or progress.chunks < job.chunks:
             return
-        if made.jobs.save(step.store_id, replace(job.closed(progress, now), rev=job.rev + 1)) is None:
+        if work.jobs.save(step.store_id, replace(job.closed(progress, now), rev=job.rev + 1)) is None:
             return
     raise Busy("the job keeps changing")

@@ -2,18 +2,17 @@
 
 from typing import Final
 
-from cashback.domain.group_imports import ImportStep
-from cashback.domain.group_steps import GroupStep
+from cashback.domain.group_steps import GroupStep, ImportStep
 from cashback.domain.times import Instant
 from cashback.services.books import JobBooks
 from cashback.services.import_members import give_up_import, import_members_page
 from cashback.services.read_store import read_settings
-from cashback.services.run_group_job import give_up_step, run_step
+from cashback.services.run_group_job import give_up_job_step, run_job_step
 
 CLOSED: Final = "store_closed"
 
 
-def run_group_step(made: JobBooks, step: GroupStep, now: Instant) -> str:
+def run_group_step(work: JobBooks, step: GroupStep, now: Instant) -> str:
     """Do what a message says. Return in one word what became of it; done again, it changes nothing.
 
     In a closed store nothing is posted and nobody is added any more: each step ends as one that is given up.
@@ -21,25 +20,25 @@ def run_group_step(made: JobBooks, step: GroupStep, now: Instant) -> str:
     :raises NotFound: there is no such store or job.
     :raises Busy: contended or out of reach; the message may be handled again.
     """
-    if read_settings(made.books, step.store_id).closed_at is not None:
-        give_up_group_step(made, step, CLOSED, now)
+    if read_settings(work.books, step.store_id).closed_at is not None:
+        give_up_group_step(work, step, CLOSED, now)
         return CLOSED
     if not isinstance(step, ImportStep):
-        return run_step(made, step, now)
-    following = import_members_page(made.books, made.groups, step, now)
+        return run_job_step(work, step, now)
+    following = import_members_page(work.books, work.groups, step, now)
     if following is None:
         return "ended"
-    made.queue().send([following])
+    work.queue().send([following])
     return "moved"
 
 
-def give_up_group_step(made: JobBooks, step: GroupStep, reason: str, now: Instant) -> None:
+def give_up_group_step(work: JobBooks, step: GroupStep, reason: str, now: Instant) -> None:
     """Note that a message is given up: its job or import shows it.
 
     :raises NotFound: there is no such job.
     :raises Busy: out of reach; then nothing is noted.
     """
     if isinstance(step, ImportStep):
-        give_up_import(made.groups, step, reason, now)
+        give_up_import(work.groups, step, reason, now)
     else:
-        give_up_step(made, step, reason, now)
+        give_up_job_step(work, step, reason, now)

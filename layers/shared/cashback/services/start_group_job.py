@@ -6,16 +6,18 @@ from typing import Final
 from msgspec import Struct
 
 from cashback.domain.api_keys import Role
-from cashback.domain.errors import Busy, Forbidden, IdempotencyMismatch, Invalid, NotFound, StateConflict
-from cashback.domain.group_jobs import ApplyType, Job, JobStatus, OnInsufficient, Progress, next_step
+from cashback.domain.errors import Busy, Forbidden, IdempotencyMismatch, Invalid, StateConflict
+from cashback.domain.group_jobs import ApplyType, Job, JobStatus, OnInsufficient, Progress
 from cashback.domain.settings import Settings
 from cashback.domain.times import Instant
 from cashback.services.books import JobBooks
+from cashback.services.manage_groups import read_group
+from cashback.services.plan_group_job import existing_job, send_next
 
 _TRIES: Final = 5
 
 
-class Asked(Struct, frozen=True):
+class JobRequest(Struct, frozen=True):
     """Who asks for a job, and what makes their call the same as another: repeated, it finds the job it made."""
 
     job_id: str
@@ -36,7 +38,7 @@ class Instruction(Struct, frozen=True):
 
 
 def start_group_job(
-    made: JobBooks, settings: Settings, group_id: str, told: Instruction, asked: Asked, role: Role
+    work: JobBooks, settings: Settings, group_id: str, instruction: Instruction, request: JobRequest, role: Role
 ) -> tuple[Job, bool]:
     """Create a job for the members of a group and set it going. Return it as accepted, and whether this very call had
     made it before.
@@ -49,40 +51,40 @@ def start_group_job(
     :raises IdempotencyMismatch: the same key with another body.
     :raises Busy: out of reach; the same call is safe to repeat.
     """
-    amount = _amount(settings, told)
-    found = _found(made, settings.store_id, asked)
+    amount = _amount(settings, instruction)
+    found = _found(work, settings.store_id, request)
     if found is not None:
         return found, True
     limit = None if role is Role.ADMIN else settings.adjust_limit
-    if limit is not None and (told.apply_type is ApplyType.ABSOLUTE or abs(amount) > limit):
+    if limit is not None and (instruction.apply_type is ApplyType.ABSOLUTE or abs(amount) > limit):
         raise Forbidden("the amount may be larger than this role may adjust by")
-    group = made.groups.groups.get(settings.store_id, group_id)
-    if group is None or group.deleted_at is not None:
-        raise NotFound
+    group = read_group(work.groups, settings.store_id, group_id)
     if group.rule is None and group.members == 0:
         raise Invalid("group_id", "group_empty", "the group has no members")
     job = Job(
-        job_id=asked.job_id,
+        job_id=request.job_id,
         group_id=group_id,
         group_name=group.name,
-        apply_type=told.apply_type,
+        apply_type=instruction.apply_type,
         amount=amount,
-        actor=asked.actor,
-        created_at=asked.at,
-        request_hash=asked.request_hash,
-        body_hash=asked.body_hash,
-        comment=told.comment,
-        on_insufficient=told.on_insufficient,
-        dry_run=told.dry_run,
+        actor=request.actor,
+        created_at=request.at,
+        request_hash=request.request_hash,
+        body_hash=request.body_hash,
+        comment=instruction.comment,
+        on_insufficient=instruction.on_insufficient,
+        dry_run=instruction.dry_run,
         rule=group.rule,
-    ).watched(asked.at)
-    if not made.jobs.create(settings.store_id, job):
-        return _standing(made, settings.store_id, asked), True
-    _set_going(made, settings.store_id, job)
+    ).watched(request.at)
+    if not work.jobs.create(settings.store_id, job):
+        return _standing(work, settings.store_id, request), True
+    send_next(work, settings.store_id, job)
     return job, False
 
 
-def undo_group_job(made: JobBooks, store_id: str, job_id: str, comment: str | None, asked: Asked) -> tuple[Job, bool]:
+def undo_group_job(
+    work: JobBooks, store_id: str, job_id: str, comment: str | None, request: JobRequest
+) -> tuple[Job, bool]:
     """Create the job that posts the opposite of what another one posted, and set it going; what was spent since is
     refused. Return it as accepted, and whether this very call had made it before.
 
@@ -92,51 +94,50 @@ def undo_group_job(made: JobBooks, store_id: str, job_id: str, comment: str | No
     :raises Busy: the job keeps changing, or is out of reach; the same call is safe to repeat.
     """
     for _ in range(_TRIES):
-        undone = made.jobs.get(store_id, job_id)
-        if undone is None:
-            raise NotFound
-        found = _found(made, store_id, asked)
+        undone = existing_job(work, store_id, job_id)
+        found = _found(work, store_id, request)
         if found is not None:
             return found, True
-        job = _opposite(undone, comment, asked)
+        job = _opposite(undone, comment, request)
         marked = replace(undone, undone_by=job.job_id, rev=undone.rev + 1)
-        if made.jobs.create(store_id, job, made.jobs.write(store_id, marked)):
-            _set_going(made, store_id, job)
+        if work.jobs.create(store_id, job, work.jobs.write(store_id, marked)):
+            send_next(work, store_id, job)
             return job.accepted(), False
     raise Busy("the job keeps changing")
 
 
-def _amount(settings: Settings, told: Instruction) -> int:
-    amount = settings.currency.parse(told.amount)
-    if told.apply_type is ApplyType.RELATIVE and amount == 0:
+def _amount(settings: Settings, instruction: Instruction) -> int:
+    amount = settings.currency.parse(instruction.amount)
+    if instruction.apply_type is ApplyType.RELATIVE and amount == 0:
         raise Invalid("amount", "amount_zero", "an amount of 0 would change nothing")
-    if told.apply_type is ApplyType.ABSOLUTE and told.amount.startswith("-"):
+    if instruction.apply_type is ApplyType.ABSOLUTE and instruction.amount.startswith("-"):
         raise Invalid("amount", "amount_negative", "nobody can be left with less than nothing")
     return amount
 
 
-def _opposite(undone: Job, comment: str | None, asked: Asked) -> Job:
+def _opposite(undone: Job, comment: str | None, request: JobRequest) -> Job:
     if not undone.is_undoable:
         raise StateConflict(_why_not(undone))
     moved = undone.result or Progress()
     job = Job(
-        job_id=asked.job_id,
+        job_id=request.job_id,
         group_id=undone.group_id,
         group_name=undone.group_name,
         apply_type=ApplyType.RELATIVE,
         amount=0,
-        actor=asked.actor,
-        created_at=asked.at,
-        request_hash=asked.request_hash,
-        body_hash=asked.body_hash,
+        actor=request.actor,
+        created_at=request.at,
+        request_hash=request.request_hash,
+        body_hash=request.body_hash,
         comment=comment,
         undoes=undone.job_id,
         status=JobStatus.RUNNING,
         total=moved.credited + moved.debited,
         chunks=undone.chunks,
-        started_at=asked.at,
-    ).watched(asked.at)
-    return job if job.total else replace(job, chunks=0).closed(Progress(), asked.at)
+        started_at=request.at,
+    ).watched(request.at)
+    # What failed may have been posted late, which is found as each chunk is undone.
+    return job if job.total or moved.error else replace(job, chunks=0).closed(Progress(), request.at)
 
 
 def _why_not(job: Job) -> str:
@@ -149,26 +150,20 @@ def _why_not(job: Job) -> str:
     )
 
 
-def _found(made: JobBooks, store_id: str, asked: Asked) -> Job | None:
+def _found(work: JobBooks, store_id: str, request: JobRequest) -> Job | None:
     """Return the job that this very call made before; its first message may have been lost with the first answer."""
-    job = made.jobs.get(store_id, asked.job_id)
+    job = work.jobs.get(store_id, request.job_id)
     if job is None:
         return None
-    if job.body_hash != asked.body_hash:
+    if job.body_hash != request.body_hash:
         raise IdempotencyMismatch
     if job.step == 0:
-        _set_going(made, store_id, job)
+        send_next(work, store_id, job)
     return job.accepted()
 
 
-def _standing(made: JobBooks, store_id: str, asked: Asked) -> Job:
-    job = _found(made, store_id, asked)
+def _standing(work: JobBooks, store_id: str, request: JobRequest) -> Job:
+    job = _found(work, store_id, request)
     if job is None:
         raise Busy("the job is not there")
     return job
-
-
-def _set_going(made: JobBooks, store_id: str, job: Job) -> None:
-    step = next_step(store_id, job)
-    if step is not None:
-        made.queue().send([step])

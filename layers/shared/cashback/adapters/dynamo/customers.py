@@ -2,9 +2,8 @@
 
 import heapq
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import batched, islice
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from msgspec import Struct
 
@@ -16,8 +15,6 @@ from cashback.domain.ledger import Write
 from cashback.domain.times import Instant
 
 _FIELDS = Profile.__struct_fields__
-_READ_AT_ONCE: Final = 100
-"""Items of one BatchGetItem."""
 
 
 class Customers(Struct, frozen=True):
@@ -35,23 +32,21 @@ class Customers(Struct, frozen=True):
         """In how many parts customers are listed."""
         return keys.SHARDS
 
-    def listed(self, store_id: str, shard: int, limit: int, after: str | None) -> tuple[list[str], str | None]:
-        """Return up to ``limit`` ids of the customers of one of the ``SHARDS`` parts, and where to go on, None at its
-        end. Read through the index, which may lag a second; erased and merged customers are among them."""
+    def listed(self, store_id: str, shard: int, limit: int, after: str | None) -> tuple[dict[str, str], str | None]:
+        """Return up to ``limit`` ids of the customers of one of the 16 parts, oldest first, each with the place to go
+        on after it, and where to go on, None at the end. Read through the index, which may lag a second; erased and
+        merged customers are among them."""
         values = {":pk": keys.customers_listed_in(store_id, shard), ":after": after or "0"}
         condition = "listing_pk = :pk AND listing_sk > :after"
-        found: list[str] = []
-        for item in self.table.query(condition, values, IndexName="listing", Limit=limit + 1):
-            if len(found) == limit:
-                return found, after
-            after = str(item["listing_sk"])
-            found.append(keys.listed_id(after))
-        return found, None
+        found = self.table.query(condition, values, IndexName="listing", Limit=limit + 1)
+        places = [str(item["listing_sk"]) for item in islice(found, limit + 1)]
+        there = {keys.listed_id(place): place for place in places[:limit]}
+        return there, places[limit - 1] if len(places) > limit else None
 
     def get_many(self, store_id: str, customer_ids: Sequence[str]) -> list[Profile]:
-        """Return those of up to 100 profiles that exist, in the order asked for (consistent)."""
+        """Return those of any number of profiles that exist, in the order asked for (consistent)."""
         wanted = [keys.profile(store_id, customer_id) for customer_id in customer_ids]
-        found = self.table.get_many(wanted) if wanted else {}
+        found = self.table.get_many(wanted)
         return [_profile_of(found[key]) for key in wanted if key in found]
 
     def page(self, store_id: str, limit: int, before: str | None) -> tuple[list[Profile], str | None]:
@@ -128,12 +123,7 @@ class Customers(Struct, frozen=True):
 
     def comments(self, store_id: str, customer_id: str, causes: Iterable[str]) -> dict[str, str]:
         """Return what persons said of these entries of a customer, by cause; nothing of those that are silent."""
-        found: dict[str, str] = {}
-        for some in batched(causes, _READ_AT_ONCE, strict=False):
-            wanted = {keys.note(store_id, customer_id, cause): cause for cause in some}
-            items = self.table.get_many(list(wanted))
-            found |= {wanted[key]: item["comment"] for key, item in items.items() if "comment" in item}
-        return found
+        return self._comments({keys.note(store_id, customer_id, cause): cause for cause in causes})
 
     def blank_notes(self, store_id: str, customer_id: str, at: Instant) -> None:
         """Take the text out of every note beside the customer's entries."""
@@ -144,13 +134,13 @@ class Customers(Struct, frozen=True):
                 self.table.commit(self.table.put({"pk": pk, "sk": item["sk"], "erased_at": at}))
 
     def job_comments(self, store_id: str, job_ids: Iterable[str]) -> dict[str, str]:
-        """Return what was said of those of any number of group jobs that were spoken of, by id (consistent)."""
-        comments: dict[str, str] = {}
-        for some in batched(job_ids, _READ_AT_ONCE, strict=False):
-            places = {keys.job(store_id, job_id): job_id for job_id in some}
-            items = self.table.get_many(list(places))
-            comments |= {places[key]: item["comment"] for key, item in items.items() if "comment" in item}
-        return comments
+        """Return what was said of these group jobs, by id; nothing of those that are silent."""
+        return self._comments({keys.job(store_id, job_id): job_id for job_id in job_ids})
+
+    def _comments(self, wanted: Mapping[keys.Key, str]) -> dict[str, str]:
+        """Return the comments of items, by what each stands for (consistent)."""
+        items = self.table.get_many(wanted)
+        return {wanted[key]: item["comment"] for key, item in items.items() if "comment" in item}
 
     def _places(self, partition: str, limit: int, before: str | None) -> Iterator[str]:
         """Yield places from the newest on, reading the index a page at a time."""

@@ -32,17 +32,17 @@ class GroupImports(Struct, frozen=True):
         item = self.table.get(keys.group_import(store_id, group_id, import_id))
         return None if item is None else _import_of(item)
 
-    def create(self, store_id: str, made: MembersImport, rows: tuple[Row, ...]) -> MembersImport | None:
+    def create(self, store_id: str, import_: MembersImport, rows: tuple[Row, ...]) -> MembersImport | None:
         """Keep the rows, then the import: there is none without all of them. None when it was created, else the one
         that has its id already."""
-        standing = self.get(store_id, made.group_id, made.import_id)
+        standing = self.get(store_id, import_.group_id, import_.import_id)
         if standing is not None:
             return standing
-        for page in range(made.pages):
-            place = keys.import_rows(store_id, made.group_id, made.import_id, page)
-            self.table.commit(self.table.put(_page(place, made, rows[page * PAGE : (page + 1) * PAGE])))
+        for page in range(import_.pages):
+            place = keys.import_rows(store_id, import_.group_id, import_.import_id, page)
+            self.table.commit(self.table.put(_page(place, import_, rows[page * PAGE : (page + 1) * PAGE])))
         try:
-            self.table.commit(self.table.put(_item(store_id, made), "attribute_not_exists(pk)"))
+            self.table.commit(self.table.put(_item(store_id, import_), "attribute_not_exists(pk)"))
         except Lost as lost:
             item = lost.images[0]
             if item is None:
@@ -50,29 +50,31 @@ class GroupImports(Struct, frozen=True):
             return _import_of(item)
         return None
 
-    def rows(self, store_id: str, made: MembersImport, page: int) -> tuple[Row, ...]:
+    def rows(self, store_id: str, import_: MembersImport, page: int) -> tuple[Row, ...]:
         """Return a page of rows (consistent)."""
-        item = self.table.get(keys.import_rows(store_id, made.group_id, made.import_id, page))
+        item = self.table.get(keys.import_rows(store_id, import_.group_id, import_.import_id, page))
         if item is None:
             raise Busy("an import without its rows")
         return _unpacked(item, tuple[Row, ...])
 
-    def advance(self, store_id: str, made: MembersImport, left: tuple[Left, ...], page: int) -> bool:
+    def advance(self, store_id: str, import_: MembersImport, left: tuple[Left, ...], page: int) -> bool:
         """Write what an import has become once ``page`` is worked through, with the rows of it that added nobody; False
         when someone else did so first."""
-        write = self.table.put(_item(store_id, made), "next_page = :page AND due_at = :due", _standing(made, page))
-        place = keys.import_report(store_id, made.group_id, made.import_id, page)
-        report = [self.table.put(_page(place, made, left))] if left else []
+        write = self.table.put(
+            _item(store_id, import_), "next_page = :page AND due_at = :due", _standing(import_, page)
+        )
+        place = keys.import_report(store_id, import_.group_id, import_.import_id, page)
+        report = [self.table.put(_page(place, import_, left))] if left else []
         try:
             self.table.commit(write, *report)
         except Lost:
             return False
         return True
 
-    def watch(self, store_id: str, made: MembersImport, now: Instant) -> bool:
+    def watch(self, store_id: str, import_: MembersImport, now: Instant) -> bool:
         """Note when to look at an import again; False when it moved meanwhile."""
         condition = "next_page = :page AND due_at = :due"
-        write = self.table.put(_item(store_id, made.watched(now)), condition, _standing(made, made.next_page))
+        write = self.table.put(_item(store_id, import_.watched(now)), condition, _standing(import_, import_.next_page))
         try:
             self.table.commit(write)
         except Lost:
@@ -80,12 +82,12 @@ class GroupImports(Struct, frozen=True):
         return True
 
     def left(
-        self, store_id: str, made: MembersImport, limit: int, after: tuple[int, int]
+        self, store_id: str, import_: MembersImport, limit: int, after: tuple[int, int]
     ) -> tuple[list[Left], tuple[int, int] | None]:
         """Return up to ``limit`` rows that added nobody, in order, from a place (page, position) on, and the place to
         go on from (None at the end)."""
-        low = keys.import_report(store_id, made.group_id, made.import_id, after[0])
-        high = keys.import_report(store_id, made.group_id, made.import_id, made.pages)
+        low = keys.import_report(store_id, import_.group_id, import_.import_id, after[0])
+        high = keys.import_report(store_id, import_.group_id, import_.import_id, import_.pages)
         values = {":pk": low.pk, ":low": low.sk, ":high": high.sk}
         found: list[Left] = []
         for item in self.table.query("pk = :pk AND sk BETWEEN :low AND :high", values, ConsistentRead=True, Limit=2):
@@ -98,17 +100,17 @@ class GroupImports(Struct, frozen=True):
         return found, None
 
 
-def _standing(made: MembersImport, page: int) -> dict[str, Any]:
+def _standing(import_: MembersImport, page: int) -> dict[str, Any]:
     """Return what an import must stand at: the same page, and not looked at since, which would put its time back."""
-    return {":page": page, ":due": made.due_at}
+    return {":page": page, ":due": import_.due_at}
 
 
-def _item(store_id: str, made: MembersImport) -> Item:
-    pk, sk = keys.group_import(store_id, made.group_id, made.import_id)
-    values = {name: value for name in _FIELDS if (value := getattr(made, name)) is not None}
-    due_at = made.due_at if made.status is ImportStatus.RUNNING else None
-    due = DueIndex.attributes(store_id, DueKind.MEMBERS_IMPORT, f"{made.group_id}/{made.import_id}", due_at)
-    return {"pk": pk, "sk": sk, "expires_at_epoch": made.forgotten_at, **values, **due}
+def _item(store_id: str, import_: MembersImport) -> Item:
+    pk, sk = keys.group_import(store_id, import_.group_id, import_.import_id)
+    values = {name: value for name in _FIELDS if (value := getattr(import_, name)) is not None}
+    due_at = import_.due_at if import_.status is ImportStatus.RUNNING else None
+    due = DueIndex.attributes(store_id, DueKind.MEMBERS_IMPORT, f"{import_.group_id}/{import_.import_id}", due_at)
+    return {"pk": pk, "sk": sk, "expires_at_epoch": import_.forgotten_at, **values, **due}
 
 
 def _import_of(item: Item) -> MembersImport:
@@ -116,9 +118,9 @@ def _import_of(item: Item) -> MembersImport:
     return MembersImport(**{**values, "column": Column(item["column"]), "status": ImportStatus(item["status"])})
 
 
-def _page(place: keys.Key, made: MembersImport, content: tuple[Any, ...]) -> Item:
+def _page(place: keys.Key, import_: MembersImport, content: tuple[Any, ...]) -> Item:
     packed = zlib.compress(msgspec.json.encode(content), 6)
-    return {"pk": place.pk, "sk": place.sk, "expires_at_epoch": made.forgotten_at, "content": packed}
+    return {"pk": place.pk, "sk": place.sk, "expires_at_epoch": import_.forgotten_at, "content": packed}
 
 
 def _unpacked[T](item: Item, kind: type[T]) -> T:

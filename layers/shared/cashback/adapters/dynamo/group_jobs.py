@@ -5,7 +5,6 @@ Chunks and progress lie in 16 partitions, so that no job is bound by what one pa
 
 import zlib
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +16,8 @@ from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.domain.due import DueKind
 from cashback.domain.errors import Busy
-from cashback.domain.group_jobs import SHARDS, Chunk, Job, Progress, Result
+from cashback.domain.group_jobs import Chunk, Job, Progress, Result
+from cashback.domain.groups import SHARDS
 from cashback.domain.ledger import Write, transaction_id
 
 _PROGRESS: Final = {name: f"sum_{name}" for name in Progress.__struct_fields__}
@@ -61,13 +61,10 @@ class GroupJobs(Struct, frozen=True):
     def page(self, store_id: str, limit: int, before: str | None) -> tuple[list[Job], str | None]:
         """Return up to ``limit`` jobs, the newest first, and the place to go on (None at the end). The index may lag a
         second; the jobs themselves are read fresh."""
-        values = {":pk": keys.jobs_listed(store_id), ":before": before or keys.AFTER_ALL}
-        condition = "listing_pk = :pk AND listing_sk < :before"
-        found = self.table.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1)
-        places = [item["listing_sk"] for item in islice(found, limit + 1)]
-        wanted = [keys.job(store_id, keys.listed_id(place)) for place in places[:limit]]
-        items = self.table.get_many(wanted) if wanted else {}
-        return [_job_of(items[key]) for key in wanted if key in items], places[limit - 1] if places[limit:] else None
+        places, place = self.table.newest(keys.jobs_listed(store_id), limit, before)
+        wanted = [keys.job(store_id, keys.listed_id(one)) for one in places]
+        items = self.table.get_many(wanted)
+        return [_job_of(items[key]) for key in wanted if key in items], place
 
     # ---- the snapshot
 
@@ -89,9 +86,9 @@ class GroupJobs(Struct, frozen=True):
         return None if item is None else _chunk_of(item)
 
     def chunks(self, store_id: str, job_id: str, numbers: Sequence[int]) -> dict[int, Chunk]:
-        """Return those of up to 100 chunks that were begun, by number (consistent)."""
+        """Return those of any number of chunks that were begun, by number (consistent)."""
         wanted = {keys.job_chunk(store_id, job_id, number): number for number in numbers}
-        found = self.table.get_many(list(wanted)) if wanted else {}
+        found = self.table.get_many(wanted)
         return {wanted[key]: _chunk_of(item) for key, item in found.items()}
 
     def begin(self, store_id: str, job_id: str, number: int) -> Chunk:
@@ -113,11 +110,15 @@ class GroupJobs(Struct, frozen=True):
         it, in one transaction. False where someone else was first, who has done both."""
         return self._move(store_id, job_id, number, over, {"results": _packed(results)}, gained)
 
-    def begin_again(self, store_id: str, job_id: str, number: int, over: Chunk, lost: Progress) -> Chunk | None:
-        """Take the results of a chunk and what they came to back, in one transaction: the job is then not complete.
-        Return the chunk as it stands then, None where someone else was first."""
-        taken = Progress().plus(lost, -1)
-        return Chunk(over.rev + 1) if self._move(store_id, job_id, number, over, {}, taken) else None
+    def begin_again(
+        self, store_id: str, job_id: str, number: int, over: Chunk, results: Sequence[Result]
+    ) -> Chunk | None:
+        """Set the results of a chunk aside and take what they came to back, in one transaction: the job is then not
+        complete. Return the chunk as it stands then, None where someone else was first."""
+        lost = Progress().plus(Progress.of(results), -1)
+        if not self._move(store_id, job_id, number, over, {"retried": _packed(results)}, lost):
+            return None
+        return Chunk(over.rev + 1, retried=tuple(results))
 
     def _move(self, store_id: str, job_id: str, number: int, over: Chunk | None, held: Item, gained: Progress) -> bool:
         pk, sk = keys.job_chunk(store_id, job_id, number)
@@ -179,8 +180,8 @@ def _job_of(item: Item) -> Job:
 
 
 def _chunk_of(item: Item) -> Chunk:
-    results = _unpacked(item["results"], tuple[Result, ...]) if "results" in item else None
-    return Chunk(item["rev"], results)
+    held = {name: _unpacked(item[name], tuple[Result, ...]) for name in ("results", "retried") if name in item}
+    return Chunk(item["rev"], **held)
 
 
 def _progress_of(item: Item | None) -> Progress:

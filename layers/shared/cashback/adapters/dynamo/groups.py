@@ -10,19 +10,15 @@ import msgspec
 from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
-from cashback.adapters.dynamo.accounts import account_of
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.adapters.faults import backoff
 from cashback.domain.errors import Busy, NotFound
 from cashback.domain.groups import Group, Rule
-from cashback.domain.ledger import Account, Write
+from cashback.domain.ledger import Write
 from cashback.domain.times import Instant
 
 _TRIES: Final = 8
-_READ_AT_ONCE: Final = 100
-"""Items of one BatchGetItem."""
-
 _ADDED_AT_ONCE: Final = 99
 """Members that fit a transaction with the group's count."""
 
@@ -83,18 +79,14 @@ class Groups(Struct, frozen=True):
         """Return up to ``limit`` groups, the newest first, and the place to go on (None at the end).
 
         The index may lag a second; the groups themselves are read fresh."""
-        values = {":pk": keys.groups_listed(store_id), ":before": before or keys.AFTER_ALL}
-        condition = "listing_pk = :pk AND listing_sk < :before"
-        found = self.table.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1)
-        places = [item["listing_sk"] for item in islice(found, limit + 1)]
-        wanted = [keys.group(store_id, keys.listed_id(place)) for place in places[:limit]]
-        items = self.table.get_many(wanted) if wanted else {}
+        places, place = self.table.newest(keys.groups_listed(store_id), limit, before)
+        wanted = [keys.group(store_id, keys.listed_id(one)) for one in places]
+        items = self.table.get_many(wanted)
         groups = [_group_of(items[key]) for key in wanted if key in items]
-        standing = [group for group in groups if group.deleted_at is None]
-        return standing, places[limit - 1] if len(places) > limit else None
+        return [group for group in groups if group.deleted_at is None], place
 
     def members(
-        self, store_id: str, group_id: str, shard: int, after: str | None, limit: int
+        self, store_id: str, group_id: str, shard: int, limit: int, after: str | None
     ) -> tuple[list[str], str | None]:
         """Return up to ``limit`` members of one of the 16 partitions, by id, those after an id, and the id to go on
         after (None at the end); consistent."""
@@ -147,36 +139,6 @@ class Groups(Struct, frozen=True):
             return True
         raise Busy("the group is contended or out of reach")
 
-    def directory(self, store_id: str, shard: int, after: str | None, limit: int) -> tuple[list[str], str | None]:
-        """Return up to ``limit`` customers of one of the 16 partitions in which the store's are listed, oldest first,
-        those after a place, and the place to go on after (None at the end). The index may lag a second."""
-        places, place = self.directory_places(store_id, shard, after, limit)
-        return [keys.listed_id(one) for one in places], place
-
-    def directory_places(
-        self, store_id: str, shard: int, after: str | None, limit: int
-    ) -> tuple[list[str], str | None]:
-        """Return the same as places, of which ``customer_at`` tells the customer: one may go on after any of them."""
-        values = {":pk": keys.all_customers_listed(store_id)[shard], ":after": after or "0"}
-        condition = "listing_pk = :pk AND listing_sk > :after"
-        found = self.table.query(condition, values, IndexName="listing", Limit=limit + 1)
-        places = [str(item["listing_sk"]) for item in islice(found, limit + 1)]
-        return places[:limit], places[limit - 1] if len(places) > limit else None
-
-    @staticmethod
-    def customer_at(place: str) -> str:
-        """Return the customer at a place of the directory."""
-        return keys.listed_id(place)
-
-    def accounts(self, store_id: str, customer_ids: Sequence[str]) -> dict[str, Account]:
-        """Return those of any number of accounts that exist, by id (consistent)."""
-        found: dict[str, Account] = {}
-        for some in batched(dict.fromkeys(customer_ids), _READ_AT_ONCE, strict=False):
-            places = {keys.account(store_id, customer_id): customer_id for customer_id in some}
-            items = self.table.get_many(list(places))
-            found |= {places[key]: account_of(places[key], item) for key, item in items.items()}
-        return found
-
     def _added(
         self, store_id: str, group_id: str, customer_ids: Sequence[str], origin: str, now: Instant
     ) -> dict[str, str]:
@@ -184,7 +146,7 @@ class Groups(Struct, frozen=True):
         for pause in backoff(_TRIES, self.jitter):
             self.sleep(pause)
             try:
-                items = self.table.get_many(list(places))
+                items = self.table.get_many(places)
                 standing = {places[key]: str(item["origin"]) for key, item in items.items()}
                 missing = [key for key in places if key not in items]
                 if not missing:

@@ -22,7 +22,7 @@ class Orders(Struct, frozen=True):
         return None if item is None else order_of(item)
 
     def get_many(self, store_id: str, order_ids: list[str]) -> list[Order]:
-        """Return those of up to 100 orders that exist, in the order asked for."""
+        """Return those of any number of orders that exist, in the order asked for."""
         wanted = [keys.order(store_id, order_id) for order_id in order_ids]
         found = self.table.get_many(wanted)
         return [order_of(found[key]) for key in wanted if key in found]

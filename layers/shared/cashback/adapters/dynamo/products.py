@@ -1,8 +1,7 @@
 """The catalogue in the State table. A deleted product stays as a deletion, so that older news cannot bring it back."""
 
 from collections.abc import Iterator, Sequence
-from itertools import batched, islice
-from typing import Final
+from itertools import islice
 
 from msgspec import Struct
 
@@ -12,8 +11,6 @@ from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.domain.products import Product
 
 _FIELDS = Product.__struct_fields__
-_READ_AT_ONCE: Final = 100
-"""Items of one BatchGetItem."""
 
 
 class Products(Struct, frozen=True):
@@ -28,11 +25,8 @@ class Products(Struct, frozen=True):
 
     def get_many(self, store_id: str, product_ids: Sequence[str]) -> dict[str, Product]:
         """Return those of any number of products that are there and not deleted, by id (consistent)."""
-        found: dict[str, Product] = {}
-        for some in batched(dict.fromkeys(product_ids), _READ_AT_ONCE, strict=False):
-            items = self.table.get_many([keys.product(store_id, product_id) for product_id in some])
-            found |= {item["product_id"]: product_of(item) for item in items.values() if "deleted_at" not in item}
-        return found
+        items = self.table.get_many(keys.product(store_id, product_id) for product_id in product_ids)
+        return {item["product_id"]: product_of(item) for item in items.values() if "deleted_at" not in item}
 
     def record(self, store_id: str, product: Product) -> bool:
         """Write news of a product over news of a lower rank; False where as high a rank stands already."""

@@ -1,18 +1,23 @@
 """The State table: reads and conditional writes of whole items, with one reading of what can fail."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import batched, islice
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
 from cashback.adapters.dynamo.codec import Item, encode, from_item, key_attributes, to_item
-from cashback.adapters.dynamo.keys import Key
+from cashback.adapters.dynamo.keys import AFTER_ALL, Key
 from cashback.adapters.faults import RETRYABLE, unreachable_is_busy
 from cashback.domain.errors import Busy
 from cashback.domain.ledger import Write
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+
+_READ_AT_ONCE: Final = 100
+"""Items of one BatchGetItem. Source: the quotas of DynamoDB."""
 
 
 class Lost(Exception):
@@ -36,18 +41,21 @@ class StateTable(Struct, frozen=True):
             answer = self.client.get_item(TableName=self.name, Key=key_attributes(key), ConsistentRead=True)
         return from_item(answer["Item"]) if "Item" in answer else None
 
-    def get_many(self, wanted: Sequence[Key]) -> dict[Key, Item]:
-        """Return those of up to 100 items that exist (consistent)."""
+    def get_many(self, wanted: Iterable[Key]) -> dict[Key, Item]:
+        """Return those of any number of items that exist (each consistent)."""
         found: dict[Key, Item] = {}
-        left: Any = [key_attributes(key) for key in wanted]
-        while left:
-            with unreachable_is_busy():
-                answer = self.client.batch_get_item(RequestItems={self.name: {"Keys": left, "ConsistentRead": True}})
-            for attributes in answer["Responses"].get(self.name, []):
-                item = from_item(attributes)
-                found[Key(item["pk"], item["sk"])] = item
-            unread: dict[str, Any] = dict(answer.get("UnprocessedKeys", {}))
-            left = unread[self.name]["Keys"] if self.name in unread else []
+        for some in batched(dict.fromkeys(wanted), _READ_AT_ONCE, strict=False):
+            left: Any = [key_attributes(key) for key in some]
+            while left:
+                with unreachable_is_busy():
+                    answer = self.client.batch_get_item(
+                        RequestItems={self.name: {"Keys": left, "ConsistentRead": True}}
+                    )
+                for attributes in answer["Responses"].get(self.name, []):
+                    item = from_item(attributes)
+                    found[Key(item["pk"], item["sk"])] = item
+                unread: dict[str, Any] = dict(answer.get("UnprocessedKeys", {}))
+                left = unread[self.name]["Keys"] if self.name in unread else []
         return found
 
     def partition(self, pk: str) -> list[Item]:
@@ -57,6 +65,15 @@ class StateTable(Struct, frozen=True):
     def query(self, condition: str, values: Mapping[str, str], **how: Any) -> Iterator[Item]:
         """Yield the items of a query, page after page; ``how`` are further parameters of the call."""
         return query(self.client, self.name, condition, values, **how)
+
+    def newest(self, partition: str, limit: int, before: str | None) -> tuple[list[str], str | None]:
+        """Return up to ``limit`` places of a partition of index ``listing``, the newest first, those before a place,
+        and the place to go on (None at the end). The index may lag a second."""
+        values = {":pk": partition, ":before": before or AFTER_ALL}
+        condition = "listing_pk = :pk AND listing_sk < :before"
+        found = self.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1)
+        places = [item["listing_sk"] for item in islice(found, limit + 1)]
+        return places[:limit], places[limit - 1] if len(places) > limit else None
 
     def put(self, item: Item, condition: str = "", values: Mapping[str, Any] | None = None) -> Write:
         """Build a put of a whole item; ``condition`` guards what stands there now."""
