@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tests.simulation.shop import ShopOrder
     from tests.simulation.world import World
 
-SHARE = 0.15
+SHARE = 0.1
 """Of the worlds, those whose store has scenarios."""
 
 SWEPT = 300.0
