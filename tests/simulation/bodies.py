@@ -9,14 +9,13 @@ from cashback.domain.names import EVENTS, SHOPIFY
 if TYPE_CHECKING:
     from tests.simulation.shop import Line, Refund, ShopOrder
 
-_DAY = "2026-01-01T"
-_BEGAN = f"{_DAY}00:00:00Z"
 _TOPICS = {"created": "create", "paid": "paid", "completed": "fulfilled", "cancelled": "cancelled"}
 
 
 def time(minute: int) -> str:
-    """A minute of the shop's day."""
-    return f"{_DAY}{minute // 60:02d}:{minute % 60:02d}:00Z"
+    """A minute of the shop's month."""
+    day, hour = divmod(minute // 60, 24)
+    return f"2026-01-{1 + day:02d}T{hour:02d}:{minute % 60:02d}:00Z"
 
 
 def text(minor: int) -> str:
@@ -55,7 +54,7 @@ def shopify(it: ShopOrder) -> dict[str, Any]:
     """An order as Shopify sends it now."""
     return {
         "id": int(it.order_id),
-        "created_at": _BEGAN,
+        "created_at": time(it.began),
         "updated_at": time(it.minute),
         "currency": "USD",
         "financial_status": _financial_status(it),
@@ -100,7 +99,7 @@ def _shopify_refund(it: ShopOrder, refund: Refund) -> dict[str, Any]:
     return {
         "id": refund.refund_id,
         "order_id": int(it.order_id),
-        "created_at": f"{_DAY}12:00:00Z",
+        "created_at": time(refund.minute),
         "refund_line_items": lines if refund.units else [],
         "order_adjustments": [],
         "transactions": [{"kind": "refund", "status": "success", "amount": text(refund.money)}],
@@ -115,7 +114,7 @@ def woocommerce(it: ShopOrder) -> dict[str, Any]:
     return {
         "id": int(it.order_id),
         "status": _woocommerce_status(it),
-        "date_created_gmt": "2026-01-01T00:00:00",
+        "date_created_gmt": time(it.began).removesuffix("Z"),
         "date_modified_gmt": time(it.minute).removesuffix("Z"),
         "date_paid_gmt": None if it.paid_minute is None else time(it.paid_minute).removesuffix("Z"),
         "currency": "USD",
@@ -169,6 +168,7 @@ def _event_order(it: ShopOrder) -> dict[str, Any]:
     return {
         "order_id": it.order_id,
         "status": "cancelled" if it.cancelled else paid if it.paid and not it.owing else "created",
+        **({"created_at": time(it.began)} if it.began else {}),
         "updated_at": time(it.minute),
         "paid_at": None if it.paid_minute is None else time(it.paid_minute),
         "currency": "USD",

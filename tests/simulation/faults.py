@@ -158,6 +158,11 @@ class Faults:
         if self.trace is not None:
             self.trace.append(f"{index:6d} {operation} {request} -> {outcome}")
 
+    def note(self, text: str) -> None:
+        """Say in the trace what happened between two calls."""
+        if self.trace is not None:
+            self.trace.append(f"       {text}")
+
 
 def describe(request: Any) -> str:
     """A request as one short line for the trace."""

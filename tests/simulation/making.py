@@ -60,7 +60,9 @@ def deliveries(world: World) -> tuple[list[Delivery], list[Delivery]]:
     and some messages overtake others."""
     random = world.random
     stories = [life(random, order, is_brief=world.is_brief) for order in world.orders]
-    beside = lives(random, world.customers, world.emails, may_go=world.people_go) + catalogue(random, world.sold)
+    birthdays = world.automation.birthdays if world.automation else ()
+    beside = lives(random, world.customers, world.emails, may_go=world.people_go, birthdays=birthdays)
+    beside += catalogue(random, world.sold)
     late = [story.pop() for story in beside if story and random.random() < 0.2]
     stories += beside
     sent: list[Told] = []
@@ -69,7 +71,8 @@ def deliveries(world: World) -> tuple[list[Delivery], list[Delivery]]:
     for i in range(len(sent) - 1):
         if random.random() < 0.3:
             sent[i], sent[i + 1] = sent[i + 1], sent[i]
-    return [_delivery(told, n) for n, told in enumerate(sent)], [_delivery(told, n) for n, told in enumerate(late)]
+    made = [_delivery(told, n) for n, told in enumerate(sent + late)]
+    return made[: len(sent)], made[len(sent) :]
 
 
 def persons(world: World) -> list[Person]:
@@ -86,6 +89,8 @@ def persons(world: World) -> list[Person]:
         made += [Governing(random.choice(CHANGES)) for _ in range(random.randint(1, 3))]
     if random.random() < 0.1:
         made += [Governing({"cashback_enabled": False}), *[Governing({"cashback_enabled": True})] * 2]
+    if world.automation:
+        made += world.automation.persons()
     if world.sold and random.random() < 0.3:
         made.append(Cataloguing(random.choice(world.sold), random.choice(("Food", "Toys"))))
     return made

@@ -32,6 +32,7 @@ class Customer:
     customer_id: str
     source: str
     minute: int = 0
+    birthday: str | None = None
     said: list[Told] = field(default_factory=list)
 
     def say(self, email: str | None, phone: str | None, *, verified: bool) -> None:
@@ -74,17 +75,23 @@ class Customer:
             "email_verified": verified,
             "phone": phone,
             "phone_verified": verified,
+            "birthday": self.birthday,
         }
         return {"type": kind, "occurred_at": time(self.minute), "data": {"customer": customer}}
 
 
-def lives(random: Random, customers: list[str], emails: list[str], *, may_go: bool) -> list[list[Told]]:
-    """What the shop tells of its customers: who verified which e-mail, gave it up again, was merged or left."""
+def lives(
+    random: Random, customers: list[str], emails: list[str], *, may_go: bool, birthdays: tuple[str, ...] = ()
+) -> list[list[Told]]:
+    """What the shop tells of its customers: who verified which e-mail, gave it up again, was merged or left, and whose
+    birthday is when."""
     stories = []
     for customer_id in customers:
         customer = Customer(customer_id, random.choice((SHOPIFY, SHOPIFY, EVENTS)))
-        for _ in range(random.choice((1, 1, 2, 2, 3)) if emails or may_go else 0):
-            phone = f"+4915550100{customer_id}" if random.random() < 0.3 else None
+        if birthdays:
+            customer.source, customer.birthday = EVENTS, random.choice((*birthdays, None))
+        for _ in range(random.choice((1, 1, 2, 2, 3)) if emails or may_go or birthdays else 0):
+            phone = f"+4915550100{customer_id}" if random.random() < (0.8 if birthdays else 0.3) else None
             customer.say(random.choice([*emails, *emails, None]), phone, verified=random.random() < 0.75)
         if may_go and random.random() < 0.3:
             customer.say_gone()

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from random import Random
 
 
+_NOON = 12 * 60
+"""When a refund is made in a shop whose orders all began at midnight."""
+
+
 class Told(NamedTuple):
     """One webhook: ``minute`` of the shop's day is when it was sent."""
 
@@ -44,10 +48,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """Units of one line, or none, and the money that came back."""
+    """Units of one line, or none, and the money that came back at ``minute``."""
 
     refund_id: int
     money: int
+    minute: int
     line_id: int | None = None
     units: int = 0
 
@@ -55,7 +60,8 @@ class Refund:
 @dataclass(slots=True)
 class ShopOrder:
     """One order as the shop knows it; every change makes it newer. ``owing``: more was added to it than was paid.
-    ``paid_minute`` is when it was paid, where the shop says so."""
+    ``paid_minute`` is when it was paid, where the shop says so; ``began`` when it was created, and ``pace`` how many
+    minutes pass between two changes of it."""
 
     order_id: str
     source: str
@@ -63,6 +69,8 @@ class ShopOrder:
     email: str | None
     lines: list[Line]
     cashback: int = 0
+    began: int = 0
+    pace: int = 1
     minute: int = 0
     paid: bool = False
     paid_minute: int | None = None
@@ -123,7 +131,7 @@ def life(random: Random, order: ShopOrder, *, is_brief: bool) -> list[Told]:
 
 def _later(random: Random, order: ShopOrder) -> None:
     """Time goes on; seldom two changes are of one moment."""
-    order.minute += random.random() > 0.04
+    order.minute += order.pace * (random.random() > 0.04)
 
 
 def _cancelled(order: ShopOrder) -> list[Told]:
@@ -146,14 +154,15 @@ def _named(_random: Random, order: ShopOrder) -> None:
 def _refunded(random: Random, order: ShopOrder) -> None:
     """Some units of a line come back, or money alone."""
     refund_id = int(order.order_id) * 100 + len(order.said)
+    minute = order.minute if order.began else _NOON
     open_lines = [line for line in order.lines if line.left]
     if random.random() < 0.2:
-        refund = Refund(refund_id, random.randint(1, 500))
+        refund = Refund(refund_id, random.randint(1, 500), minute)
     elif open_lines:
         line = random.choice(open_lines)
         units = random.randint(1, line.left)
         line.left -= units
-        refund = Refund(refund_id, line.gross * units // line.quantity, line.line_id, units)
+        refund = Refund(refund_id, line.gross * units // line.quantity, minute, line.line_id, units)
     else:
         return
     order.refunds = [*order.refunds, refund]
@@ -190,13 +199,22 @@ def _edited(random: Random, order: ShopOrder) -> None:
     order.say("changed")
 
 
-def some_order(random: Random, order_id: int, customers: list[str], *, emails: list[str], sold: list[str]) -> ShopOrder:
+def some_order(
+    random: Random,
+    order_id: int,
+    customers: list[str],
+    *,
+    emails: list[str],
+    sold: list[str],
+    sources: tuple[int, int, int] = (75, 15, 10),
+) -> ShopOrder:
     """An order of one to four lines. ``emails`` are those that a guest may have, ``sold`` the products; both may be
-    empty: then hardly anybody is a guest, and no line says what it is."""
+    empty: then hardly anybody is a guest, and no line says what it is. ``sources`` are the shares of Shopify, our own
+    events and WooCommerce."""
     ids = [order_id * 10 + n for n in range(random.randint(1, 4))]
     lines = [_some_line(random, line_id, random.choice(sold) if sold else None) for line_id in ids]
     is_guest = random.random() < (0.6 if emails else 0.05)
-    source = random.choices((SHOPIFY, EVENTS, WOOCOMMERCE), (75, 15, 10))[0]
+    source = random.choices((SHOPIFY, EVENTS, WOOCOMMERCE), sources)[0]
     order = ShopOrder(
         str(order_id),
         source,

@@ -111,6 +111,15 @@ def test_a_cancellation_struck_at_any_call_ends_alike(fault: Fault) -> None:
         assert (stage.credited, stage.sender.sent) == ({}, []), f"call {n}"
 
 
+def test_a_task_has_its_alarm_also_where_the_sdk_repeats_a_call_whose_answer_was_lost() -> None:
+    for n in range(1, 20):
+        stage = Stage(scenario(), now=at(0))
+        stage.shop.dynamo.sdk_retries = 2
+        stage.faults.script = {n: Fault.LOST_AFTER}
+        until_it_is_done(stage.paid)
+        assert len(stage.tasks) == len(stage.scheduler.schedules) == 1, f"call {n}"
+
+
 def raced(first: Callable[[Stage], object], second: Callable[[Stage], object], n: int) -> Stage:
     """The stage after ``first``, before whose nth call ``second`` was there from its beginning to its end."""
     stage = new_stage()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,7 +20,7 @@ from cashback.adapters.dynamo.codec import from_item
 from cashback.adapters.dynamo.documents import order_of
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.queues import Queue as StoreEvents
-from cashback.adapters.queues import encode
+from cashback.adapters.queues import decode, encode
 from cashback.domain.due import hour_of
 from cashback.domain.errors import DomainError
 from cashback.domain.orders import Order, Status
@@ -28,7 +29,9 @@ from cashback.domain.times import Instant, instant
 from cashback.edge.deps import make_books
 from cashback.edge.sweeper import ENOUGH_TIME, Sweep
 from cashback.edge.worker import Batch
+from tests.simulation.automation import Automation, has_scenarios
 from tests.simulation.clock import START
+from tests.simulation.diary import Invocation
 from tests.simulation.dynamo import Clock, Crash, Faults, Rates, SimulatedDynamo, Write
 from tests.simulation.making import CLAIM_DAYS, deliveries, open_store, persons
 from tests.simulation.persons import STORE, Governing
@@ -47,16 +50,12 @@ NEXT_DAY = START + timedelta(days=1)
 """When it all is told: after every minute of the shop's day."""
 
 
-def no_alarms() -> Any:
-    raise AssertionError("no scenario starts anything in these worlds")
-
-
 class World:
     """Everything of one seed."""
 
     def __init__(self, seed: int, *, trace: list[str] | None = None) -> None:
         self.random = random = Random(seed)
-        self.clock = Clock(NEXT_DAY)
+        self.clock = Clock(START if has_scenarios(seed) else NEXT_DAY)
         self.faults = Faults(seed=seed, rates=Rates(), trace=trace)
         self.dynamo = SimulatedDynamo(
             table_specs(), clock=self.clock, faults=self.faults, sdk_retries=random.choice((0, 2))
@@ -65,11 +64,13 @@ class World:
         self.queue = Queue(
             "events", self.clock, seed=seed, visibility=180, max_receive_count=20, dead_letters=self.dead
         )
+        self.automation = Automation(self, seed) if has_scenarios(seed) else None
         self.books = make_books(
             cast("Any", self.dynamo),
             "Ledger",
             "State",
             lambda: b"the key that contacts are hashed with",
+            steps=lambda: self._automated.action_queue,
             sleep=self.clock.sleep,
             jitter=random.random,
         )
@@ -78,18 +79,22 @@ class World:
         )
         self.sold = ["501", "502", "503"][: random.randint(1, 3)] if random.random() < 0.2 else []
         self.people_go = random.random() < 0.2
-        self.is_brief = bool(self.emails or self.sold) and random.random() < 0.3
+        self.is_brief = bool(self.emails or self.sold) and random.random() < 0.3 and not self.automation
         """Told of in few words at once: nothing comes later that would mend what was overlooked."""
         self.settings = open_store(self)
         self.due = DueIndex(self.books.orders.table)
         self.api_keys = ApiKeys(self.books.orders.table)
-        if self.emails:
+        if self.emails or self.automation:
             self.due.move_bookmark(hour_of(self.now()))
         self.customers = [str(100 + n) for n in range(random.randint(2 if self.emails else 1, 3))]
         self.orders = [
-            some_order(random, 1_000 + n, self.customers, emails=self.emails, sold=self.sold)
-            for n in range(1 if self.is_brief else random.randint(1, 4))
+            some_order(random, 1_000 + n, self.customers, emails=self.emails, sold=self.sold, **self._selling())
+            for n in range(
+                self.automation.orders() if self.automation else 1 if self.is_brief else random.randint(1, 4)
+            )
         ]
+        if self.automation:
+            self.automation.spread(self.orders)
         self.deliveries, self.late = deliveries(self)
         self.persons = persons(self)
         self.answers: defaultdict[str, set[str]] = defaultdict(set)
@@ -101,9 +106,27 @@ class World:
         """Each guest's order that became somebody's, and whose contact it had been before that invocation began."""
         self.began: Instant = ""
         self.depth = 0
-        self.busy = random.choice((0.2, 0.5)) if self.is_brief else random.choice((0.0, 0.05, 0.2))
-        self.days = random.choice((0, 1)) if self.emails else 0
+        self.invocation = Invocation(0, is_worker=False)
+        self.is_calm = False
+        self.calm_at: Instant = ""
+        self.calm_from = self.ticks = 0
+        self.untold: list[tuple[float, Delivery]] = []
+        """What the shop tells at a time of its own, where time matters."""
+        often = (0.05, 0.2, 0.4) if self.automation else (0.0, 0.05, 0.2)
+        self.busy = random.choice((0.2, 0.5)) if self.is_brief else random.choice(often)
+        self.days = random.choice((0, 1)) if self.emails and not self.automation else 0
         self.dynamo.observers.append(self._watch)
+        if self.automation:
+            self.untold = self.automation.timetable(self.deliveries)
+            self.dynamo.observers.append(self.automation.diary.note)
+
+    @property
+    def _automated(self) -> Automation:
+        assert self.automation, "no scenario starts anything in these worlds"
+        return self.automation
+
+    def _selling(self) -> dict[str, Any]:
+        return {"sources": (45, 45, 10)} if self.automation else {}
 
     def _watch(self, write: Write) -> None:
         """Keep what each call committed, for the invariants that are about single postings, and since when what is."""
@@ -127,6 +150,11 @@ class World:
 
     # ---- running it
 
+    def tick(self) -> int:
+        """Number what happens, in the order in which it does: calls are numbered before others interleave with them."""
+        self.ticks += 1
+        return self.ticks
+
     def now(self) -> Instant:
         """The present; no two calls are of one moment."""
         self.clock.advance(0.001)
@@ -143,78 +171,118 @@ class World:
         self.faults.set_rates(Rates.chaos(rate) if rate else Rates())
         self.queue.traffic = Traffic(duplicate=0.1, resurrect=0.1, reorder=0.5)
         self.faults.before_call = self._interleave
+        if self.automation:
+            self._automated_chaos(self.automation)
+            return
         unsent = list(self.deliveries)
         for _ in range(len(unsent) * 2 + 8):
             while unsent and (self.is_brief or self.random.random() < 0.5):
                 self._send(unsent.pop(0))
-            self._invoke(self._actor())
+            self.invoke(self._actor())
             self.clock.advance(self.random.choice((0, 1, 31, 200)))
         for delivery in unsent:
             self._send(delivery)
+
+    def _automated_chaos(self, automation: Automation) -> None:
+        """Time goes on by itself, or to where there is something to do."""
+        automation.storm()
+        for _ in range(len(self.deliveries) * 3 + 20):
+            if automation.is_worn_out():
+                return
+            self.send_told()
+            self.invoke(self._actor())
+            at = automation.next_at() if self.random.random() < 0.4 else None
+            automation.pass_until(at or self.clock.time() + self.random.choice((0, 1, 31, 200)))
 
     def _calm(self) -> None:
         self.faults.calm()
         self.faults.before_call = None
         self.queue.calm()
+        self.is_calm, self.calm_at, self.calm_from = True, instant(self.clock.now()), self.tick()
+        if self.automation:
+            self.automation.calm()
         self._drain()
         for delivery in self.late:
             self._send(delivery)
         self._drain()
         for person in self.persons:
             person.again(self)
+        self._drain()
         if any(order.claim_until for order in self.documents().values()):
             self.clock.advance(timedelta(days=CLAIM_DAYS, hours=1))
-            self._invoke(self.sweep)
+            self.invoke(self.sweep)
 
     def _drain(self) -> None:
+        if self.automation:
+            self.automation.live_on()
+            return
         for _ in range(300):
             if not self.queue.messages:
                 return
-            self._invoke(self.work)
+            self.invoke(self.work)
             self.clock.advance(100)
+
+    def told_at(self) -> float | None:
+        """When the shop tells the next thing."""
+        return self.untold[0][0] if self.untold else None
+
+    def send_told(self) -> None:
+        """Send what the shop has told by now."""
+        while self.untold and self.untold[0][0] <= self.clock.time() + 1e-3:
+            self._send(self.untold.pop(0)[1])
 
     def _send(self, delivery: Delivery) -> None:
         self.queue.send(encode(delivery), group=delivery.store_id)
 
     def _actor(self) -> Callable[[], None]:
         drawn = self.random.random()
-        if drawn < 0.4:
+        if self.automation and drawn < 0.45:
+            return self.automation.actor()
+        if drawn < (0.65 if self.automation else 0.4):
             person = self.random.choice(self.persons)
-            return lambda: person.act(self)
+            return partial(person.act, self)
         if self.emails and drawn < 0.43:
             return self.sweep
         return self.work
 
-    def _invoke(self, actor: Callable[[], None]) -> None:
+    def invoke(self, actor: Callable[[], None]) -> None:
         """One invocation of a function, which may be killed."""
         if not self.depth:
             self.began = instant(self.clock.now())
         self.depth += 1
+        before, is_worker = self.invocation, not isinstance(actor, partial)
+        self.invocation = Invocation(self.tick(), is_worker)
         try:
             actor()
         except Crash:
             pass
         finally:
             self.depth -= 1
+            self.invocation = before
 
     def _interleave(self, _index: int, _operation: str) -> None:
         if self.depth < 3 and self.random.random() < self.busy:
-            self._invoke(self._actor())
+            self.invoke(self._actor())
 
     # ---- what runs in it
 
     def work(self) -> None:
         """One invocation of the event worker."""
+        began = self.tick()
         records = self.queue.receive(1 if self.is_brief else self.random.randint(1, 5))
         if not records:
             return
         sqs = cast("Any", SimulatedSqs([self.queue, self.dead], self.faults))
         events = StoreEvents(sqs, self.queue.url, self.dead.url)
-        batch = Batch(events, self.books, no_alarms, clock=self.clock.now)
+        alarms = lambda: self._automated.outlets.alarms  # noqa: E731
+        batch = Batch(events, self.books, alarms, clock=self.clock.now)
         failed = {failure["itemIdentifier"] for failure in batch.run({"Records": records})["batchItemFailures"]}
         for record in records:
             if record["messageId"] not in failed:
                 self.queue.delete(record["receiptHandle"])
+                if self.automation:
+                    handled = self.automation.diary.handled[decode(record["body"]).delivery_id]
+                    handled.append((began, self.tick()))
 
     def sweep(self) -> None:
         """One invocation of the sweeper; now and then the first one for a day."""

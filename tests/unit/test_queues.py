@@ -48,6 +48,10 @@ FAILURES = [
         {"Error": {"Code": "InternalFailure"}, "ResponseMetadata": {"HTTPStatusCode": 500}},  # type: ignore[typeddict-item]
         "SendMessage",
     ),
+    ClientError(
+        {"Error": {"Code": "RequestThrottled"}, "ResponseMetadata": {"HTTPStatusCode": 403}},  # type: ignore[typeddict-item]
+        "SendMessage",
+    ),
 ]
 
 

@@ -55,16 +55,22 @@ def _start(
     there = books.tasks.started(store_id, [(task, scenario) for task, scenario, _ in candidates])
     for task, scenario, occasion in candidates:
         if task.task_id in there:
-            standing = there[task.task_id]
-            if standing is not None and standing.status is TaskStatus.WAITING:
-                alarms().set(store_id, standing.task_id, Step.RUN, standing.due_at, now)
+            _wake(alarms, store_id, there[task.task_id], now)
             continue
         checked = _checked(books, store_id, task, occasion, now)
         once = {"once_per_order": scenario.once_per_order, "once_per_customer": scenario.once_per_customer}
         if books.tasks.create(store_id, checked, **once):
-            if checked.status is TaskStatus.WAITING:
-                alarms().set(store_id, checked.task_id, Step.RUN, checked.due_at, now)
+            _wake(alarms, store_id, checked, now)
             yield checked
+        else:
+            # By somebody else, or by this very call: the SDK repeats a write whose answer was lost.
+            _wake(alarms, store_id, books.tasks.get(store_id, task.task_id), now)
+
+
+def _wake(alarms: "Callable[[], AlarmClock]", store_id: str, task: Task | None, now: Instant) -> None:
+    """Set the alarm of a task, if it waits."""
+    if task is not None and task.status is TaskStatus.WAITING:
+        alarms().set(store_id, task.task_id, Step.RUN, task.due_at, now)
 
 
 def _checked(books: Books, store_id: str, task: Task, occasion: Occasion, now: Instant) -> Task:
