@@ -199,6 +199,7 @@ def test_what_was_posted_while_its_chunk_was_given_up_is_undone_too() -> None:
     undo = shop.undo(job)
     shop.drain()
     assert (set(shop.outcomes(undo).values()), set(shop.balances.values())) == ({"debited"}, {0})
+    shop.check_sums(undo)
 
 
 def test_what_is_tried_again_before_all_chunks_have_their_message_holds_up_none(

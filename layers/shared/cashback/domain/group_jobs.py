@@ -268,11 +268,13 @@ class Job(Struct, frozen=True):
         return begun if begun.chunks else begun.closed(Progress(), now)
 
     def closed(self, result: Progress, now: Instant) -> "Job":
-        """Return the job once every member has an outcome."""
+        """Return the job once every member has an outcome. An undo may have found more members than the job it undoes
+        told of: what failed of that one may have been posted late."""
         ended = JobStatus.FAILED if result.error else JobStatus.DONE
         status = JobStatus.CANCELLED if self.status is JobStatus.CANCELLED else ended
         reason = "members_failed" if status is JobStatus.FAILED else None
-        return replace(self, status=status, reason=reason, finished_at=now, result=result)
+        total = self.total if self.undoes is None else result.done
+        return replace(self, status=status, reason=reason, total=total, finished_at=now, result=result)
 
     def reopened(self) -> "Job":
         """Return a job in which something failed as it is while that is tried again. That it had ended shows that each
