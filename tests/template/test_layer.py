@@ -40,6 +40,7 @@ PUT = {**TABLE, "Item": {**KEY, "lines": {"B": b"\x00\x01"}}, "ConditionExpressi
 CALLS: dict[tuple[str, str], dict[str, Any]] = {
     ("dynamodb", "GetItem"): {**TABLE, "Key": KEY, "ConsistentRead": True},
     ("dynamodb", "PutItem"): PUT,
+    ("dynamodb", "UpdateItem"): UPDATE,
     ("dynamodb", "Query"): {
         **TABLE,
         "IndexName": "listing",
