@@ -1,4 +1,4 @@
-"""`make demo`: watch a signed Shopify order become cashback on the local stack, line by line.
+"""`make demo`: watch a signed Shopify order become cashback on the local stack, and a scenario thank for it.
 
 Everything shown was answered by the deployed stack; nothing is computed here but sums of what was answered.
 """
@@ -12,14 +12,29 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 import boto3
 
 from dev import stack
-from dev.client import Store, Urls, wait_until
+from dev.client import Store, Urls, send, wait_until
 from dev.project import ACCESS_KEY, ROOT, SECRET_KEY
 
 SHOPIFY = ROOT / "events" / "shopify"
+THANKS = {
+    "name": "Thank for the first order",
+    "status": "active",
+    "trigger": "order.paid",
+    "limits": {"order_number": {"max": 1}},
+    "once_per_customer": True,
+    "actions": {
+        "credit_cashback": {"amount": "1.00"},
+        "send_message": {
+            "channel": "sms",
+            "text": "Thank you for your first order, {{userName}}! {{amount}} are yours, {{balance}} in all.",
+        },
+    },
+}
 
 
 def main() -> None:
@@ -27,7 +42,7 @@ def main() -> None:
     stack.main(["up"])
     known = stack.read_stack_file()
     store = Store(Urls(known["api_url"], known["webhook_url"]), known["store_id"], known["api_key"], known["secrets"])
-    story = Story(store, EventQueue(known))
+    story = Story(store, EventQueue(known), f"{known['endpoint_url']}/_ministack/sns/sms-messages")
     try:
         for line in story.lines():
             print(line, flush=True)
@@ -59,11 +74,13 @@ class EventQueue:
 
 
 class Story:
-    """One order of a new customer, from the webhook to the clawback of a partial refund."""
+    """One order of a new customer, from the webhook to the clawback of a partial refund. The local AWS keeps what was
+    sent to phones at ``sms_url``."""
 
-    def __init__(self, store: Store, queue: EventQueue) -> None:
+    def __init__(self, store: Store, queue: EventQueue, sms_url: str) -> None:
         self.store = store
         self.queue = queue
+        self.sms_url = sms_url
         self.order = fresh_order()
         self.refund = refund_of(self.order)
         self.order_id = str(self.order["id"])
@@ -73,6 +90,8 @@ class Story:
         """Tell what happens, as it happens."""
         yield title("Before")
         yield from self.account()
+        thanks = self.thanks()
+        yield f"  scenario {thanks['scenario_id']} is {thanks['status']}: {thanks['name']}"
 
         yield title("A paid order arrives as a signed webhook")
         yield f"  order {self.order_id}, total {self.order['total_price']} {self.order['currency']}"
@@ -89,6 +108,13 @@ class Story:
         yield title(f"It is cashback, {took:.0f} ms later")
         base = sum(Decimal(line["base"]["amount"]) for line in order["lines"] if Decimal(line["rate"]))
         yield f"  base {base} x rate {order['rate']} = award {money(order['award'])} ({order['badge']})"
+
+        yield title("It is the customer's first, so the scenario credits and sends an SMS")
+        task = self.task_once_done(thanks["scenario_id"])
+        for action, taken in task["actions"].items():
+            yield f"  {action}: {taken['status_label']}"
+        for text in self.texts():
+            yield f"  {self.order['customer']['phone']} got: {text}"
         yield from self.account()
 
         yield title("The same delivery once more changes nothing")
@@ -109,6 +135,31 @@ class Story:
         order = self.order_once("partially_reversed")
         yield f"  clawed back {money(order['taken'])} of {money(order['award'])} ({order['badge']})"
         yield from self.account()
+
+    def thanks(self) -> dict[str, Any]:
+        """The scenario that thanks for first orders; of an earlier demo, if there was one."""
+        named = self.store.api("GET", f"/v1/scenarios?{urlencode({'status': 'active', 'q': THANKS['name']})}")
+        for known in named.expect(200)["items"]:
+            return dict(known)
+        return dict(self.store.api("POST", "/v1/scenarios", THANKS).expect(201))
+
+    def task_once_done(self, scenario_id: str) -> dict[str, Any]:
+        """What the scenario did for the order, once it is done and its credit is posted."""
+
+        def look() -> dict[str, Any] | None:
+            for task in self.store.api("GET", f"/v1/scenarios/{scenario_id}/tasks").expect(200)["items"]:
+                under_way = {"queued"} & {taken["status"] for taken in task["actions"].values()}
+                if task["order_id"] == self.order_id and task["finished_at"] and not under_way:
+                    return dict(task)
+            return None
+
+        return wait_until(look, seconds=60) or {}
+
+    def texts(self) -> list[str]:
+        """What the customer's phone got."""
+        phone = self.order["customer"]["phone"]
+        answer = send("GET", f"{self.sms_url}?{urlencode({'phoneNumber': phone})}").expect(200)
+        return [message["Message"] for message in answer["sms_messages"].get(phone, [])]
 
     def order_once(self, status: str) -> dict[str, Any]:
         """The order, once everything that was sent is handled; it must then have this status."""
@@ -151,7 +202,7 @@ def fresh_order() -> dict[str, Any]:
     order: dict[str, Any] = json.loads((SHOPIFY / "order_paid.json").read_text())
     now = datetime.now(UTC).isoformat(timespec="seconds")
     order |= {"id": fresh_id(), "created_at": now, "updated_at": now, "processed_at": now}
-    order["customer"] |= {"id": fresh_id(), "updated_at": now}
+    order["customer"] |= {"id": fresh_id(), "phone": f"+4917{fresh_id() % 10**8:08d}", "updated_at": now}
     return order
 
 

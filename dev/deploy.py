@@ -34,6 +34,8 @@ KEPT_IMAGES = 2
 IMAGE_VARIABLE = "CASHBACK_IMAGE"
 # Kept beside the stack, so that it is as old as the state that the emulator found at its start.
 DEPLOYED_INPUTS = "/dev/deployed-inputs"
+# Whoever sends e-mails verifies it first, as in SES.
+EMAIL_SENDER = "shop@example.com"
 # Short times, so that a revoked key and a failed message are seen again soon; nothing is throttled.
 PARAMETERS = {
     "Architecture": architecture(),
@@ -41,6 +43,7 @@ PARAMETERS = {
     "StoreEventsVisibilitySeconds": "10",
     "ScenarioActionsVisibilitySeconds": "10",
     "CreditsVisibilitySeconds": "10",
+    "EmailSender": EMAIL_SENDER,
     "ApiRequestsPerSecond": "10000",
     "WebhookRequestsPerSecond": "10000",
 }

@@ -45,6 +45,8 @@ def main() -> None:
     retry_streams_as_lambda_does()
     keep_stream_positions_out_of_restarts()
     authorise_batches_of_messages_as_aws_does()
+    name_devices_as_aws_does()
+    authorise_emails_as_aws_does()
 
     if options.parent:
         threading.Thread(target=end_with, args=(options.parent,), daemon=True).start()
@@ -80,6 +82,39 @@ def authorise_batches_of_messages_as_aws_does() -> None:
         return "sqs:SendMessage" if action == "sqs:SendMessageBatch" else action
 
     iam_actions.extract_iam_action = extract
+
+
+def authorise_emails_as_aws_does() -> None:
+    """Whoever sends an e-mail needs a right on the identity that it comes from, not on everything."""
+    from ministack.core import iam_actions
+
+    resource_of = iam_actions._ses_v2_resource_arn
+
+    def resource(method: str, path: str, body: bytes, region: str, account_id: str) -> Any:
+        if path.rstrip("/") != "/v2/email/outbound-emails":
+            return resource_of(method, path, body, region, account_id)
+        sender = iam_actions._safe_json_field(body, "FromEmailAddress")
+        return f"arn:aws:ses:{region}:{account_id}:identity/{sender}"
+
+    iam_actions._ses_v2_resource_arn = resource
+
+
+def name_devices_as_aws_does() -> None:
+    """The ARN of a device for push messages says endpoint, as roles name it, where that of its application says app."""
+    from ministack.services import sns
+
+    create = sns._create_platform_endpoint
+
+    def create_and_name(params: Any) -> tuple[int, Any, bytes]:
+        status, headers, body = create(params)
+        if status != 200:
+            return status, headers, body
+        for arn, endpoint in list(sns._platform_endpoints.items()):
+            name = arn.replace(":app/", ":endpoint/", 1)
+            sns._platform_endpoints[name] = {**sns._platform_endpoints.pop(arn, endpoint), "arn": name}
+        return status, headers, body.replace(b":app/", b":endpoint/", 1)
+
+    sns._create_platform_endpoint = create_and_name
 
 
 def answer_silent_handlers_at_once() -> None:

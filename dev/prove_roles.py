@@ -19,10 +19,21 @@ from dev import deploy, local_aws
 from dev.local_aws import LocalAws
 from dev.project import ROOT
 
-# The emulator's queue poller, its Scheduler and its destinations of failures ask no role; tests/template/test_roles.py
-# holds these.
-NOT_ASKED_FOR = frozenset({"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"})
-NOT_ASKED_UNDER = frozenset({"StartSweeps", "KeepSweepsThatFailed", "KeepSweepsThatCouldNotBeStarted"})
+# The emulator's queue poller, its Scheduler and its destinations of failures ask no role, and nobody is asked whose
+# role a schedule gets; tests/template/test_roles.py holds these.
+NOT_ASKED_FOR = frozenset({"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "iam:PassRole"})
+NOT_ASKED_UNDER = frozenset(
+    {
+        "StartSweeps",
+        "KeepSweepsThatFailed",
+        "KeepSweepsThatCouldNotBeStarted",
+        "StartHours",
+        "KeepHoursThatFailed",
+        "KeepHoursThatCouldNotBeStarted",
+        "QueueTasksThatAreDue",
+        "KeepAlarmsThatCouldNotBeDelivered",
+    }
+)
 
 
 class Grant(NamedTuple):

@@ -21,6 +21,7 @@ OPERATIONS = {
     "dynamodb": (
         "GetItem",
         "PutItem",
+        "UpdateItem",
         "Query",
         "BatchGetItem",
         "TransactWriteItems",

@@ -15,6 +15,8 @@ from dev.project import ROOT, STACK_NAME
 
 FUNCTIONS = tuple(sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py")))
 COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
+# What the roles' refusals look like in logs: workers name the class of an error, and retry what answers so.
+REFUSED = ("AccessDenied", "ClientError")
 # How the authorizer tells API Gateway to answer 401: an error by protocol, and no crash.
 REFUSAL = "Exception: Unauthorized"
 
@@ -31,6 +33,8 @@ class DeployedStack:
     store_events_dlq_url: str
     group_jobs_queue_url: str
     group_jobs_dlq_url: str
+    scenario_actions_queue_url: str
+    credits_queue_url: str
 
     def client(self, service: str) -> Any:
         """A boto3 client with every right; the functions have only their own roles'."""
@@ -73,7 +77,7 @@ class DeployedStack:
 
     def denials(self) -> list[str]:
         """What the roles refused to any function so far."""
-        return [f"{name}: {line}" for name in FUNCTIONS for line in self.lines(name, "AccessDenied")]
+        return [f"{name}: {line}" for name in FUNCTIONS for text in REFUSED for line in self.lines(name, text)]
 
     def crashes(self) -> list[str]:
         """What crashed so far: tracebacks and counted errors, but for the way in which the authorizer refuses a key."""
@@ -97,10 +101,10 @@ class DeployedStack:
         )["Datapoints"]
         return sum(float(point["Sum"]) for point in points)
 
-    def flush_worker(self, times: int) -> None:
-        """Have the worker's processes hand over lines that they logged too late for their own invocation."""
+    def flush_worker(self, times: int, function: str = "event_worker") -> None:
+        """Have a worker's processes hand over lines that they logged too late for their own invocation."""
         with ThreadPoolExecutor(times) as pool:
-            list(pool.map(lambda _: self.invoke("event_worker", {"Records": []}), range(times)))
+            list(pool.map(lambda _: self.invoke(function, {"Records": []}), range(times)))
 
     def snapshot(self, store: Store) -> dict[str, Any]:
         """Every item of a store in both tables, by key, and what its API keys open."""
@@ -144,4 +148,6 @@ def start(home: Path) -> DeployedStack:
         store_events_dlq_url=found["StoreEventsDlqUrl"],
         group_jobs_queue_url=found["GroupJobsQueueUrl"],
         group_jobs_dlq_url=found["GroupJobsDlqUrl"],
+        scenario_actions_queue_url=found["ScenarioActionsQueueUrl"],
+        credits_queue_url=found["CreditsQueueUrl"],
     )

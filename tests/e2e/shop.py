@@ -33,6 +33,7 @@ class Sale:
     lines: Sequence[tuple[int, str]] = ((2, "100.00"),)
     customer_id: int | None = field(default_factory=fresh_id)
     currency: str = "USD"
+    phone: str | None = None
     order_id: int = field(default_factory=fresh_id)
     refunds: list[dict[str, Any]] = field(default_factory=list)
 
@@ -43,7 +44,7 @@ class Sale:
 
     def body(self, at: int, status: str = "paid", **fields: Any) -> dict[str, Any]:
         """The order's body as of a minute, with its refunds so far."""
-        customer = {"id": self.customer_id, "first_name": "Ada", "updated_at": minute(0)} if self.customer_id else None
+        person = {"id": self.customer_id, "first_name": "Ada", "phone": self.phone, "updated_at": minute(0)}
         return {
             "id": self.order_id,
             "created_at": minute(0),
@@ -55,7 +56,7 @@ class Sale:
             "source_name": "web",
             "test": False,
             "taxes_included": False,
-            "customer": customer,
+            "customer": person if self.customer_id else None,
             "line_items": [
                 {"id": self.line_id(n), "quantity": quantity, "current_quantity": quantity, "price": price}
                 for n, (quantity, price) in enumerate(self.lines)
@@ -103,10 +104,11 @@ class Shop:
         return delivery
 
     def verdicts(self, delivery: str, count: int = 1) -> list[dict[str, Any]]:
-        """What the worker logged of a delivery, once it said so many things."""
+        """What the worker logged of a delivery, once it said so many things; what scenarios made of it is left out."""
 
         def look() -> list[dict[str, Any]]:
-            lines = self.stack.worker_lines(delivery)
+            said = self.stack.worker_lines(delivery)
+            lines = [line for line in said if line["event"] != "scenarios_followed"]
             return lines if len(lines) >= count else []
 
         for late in range(1, 13):

@@ -8,18 +8,26 @@ from pathlib import Path
 from dev import prove_roles
 from tests.e2e.deployed import FUNCTIONS, start
 from tests.e2e.groups import finished
+from tests.e2e.scenarios import CREDIT, ended, make, outcomes, texts_to
 from tests.e2e.shop import Sale, Shop
+
+PHONE = "+4915550104477"
 
 
 def test_the_whole_main_job_is_refused_nothing(shop: Shop) -> None:
-    first, second = shop.sell(), Sale()
+    actions = {**CREDIT, "send_message": {"channel": "sms", "text": "Thank you, {{userName}}!"}}
+    thanks = make(shop, "order.paid", actions=actions, limits={"order_number": {"max": 1}}, cancel_on=["order.created"])
+    first, second = shop.sell(phone=PHONE), Sale()
+    assert set(outcomes(ended(shop, thanks)).values()) == {("done", None)}
+    assert texts_to(shop.stack, PHONE) == ["Thank you, Ada!"]
+    shop.store.api("DELETE", f"/v1/scenarios/{thanks}").expect(204)
     shop.tell("customers/create", {"id": 7001, "email": "ada@example.com", "updated_at": "2026-02-03T10:00:00Z"})
     shop.tell("refunds/create", first.refund())
     shop.change(auto_processing=False)
     shop.tell("orders/paid", second.body(at=1))
     shop.approve(second, "10.00").expect(200)
     viewer = Shop(shop.stack, shop.with_key("viewer"))
-    assert (viewer.available(first.customer_id), viewer.available(second.customer_id)) == ("5.00", "10.00")
+    assert (viewer.available(first.customer_id), viewer.available(second.customer_id)) == ("6.00", "10.00")
     assert {viewer.order(sale)["status"] for sale in (first, second)} == {"partially_reversed", "processed"}
     for list_ in ("/v1/orders?limit=1", "/v1/orders?customer_id=7001", "/v1/store/status"):
         shop.store.api("GET", list_).expect(200)
@@ -27,7 +35,8 @@ def test_the_whole_main_job_is_refused_nothing(shop: Shop) -> None:
     shop.store.api("PUT", f"/v1/groups/{group}/members/{second.customer_id}").expect(201)
     gift = shop.store.post(f"/v1/groups/{group}/cashback", {"apply_type": "relative", "amount": "1.00"}).expect(202)
     assert finished(shop, gift)["status"] == "done"
-    shop.stack.invoke("sweeper", {})
+    for clockwork in ("sweeper", "daily"):
+        assert shop.stack.invoke(clockwork, {})["failed"] == 0
     assert shop.stack.denials() == []
     used = {name for name in FUNCTIONS if shop.stack.lines(name, "REPORT")}
     assert used == set(FUNCTIONS)

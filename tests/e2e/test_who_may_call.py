@@ -14,6 +14,7 @@ from dev.client import Answer, Platform, Store, send, wait_until
 from dev.project import ROOT
 from tests.e2e.deployed import DeployedStack
 from tests.e2e.groups import finished
+from tests.e2e.scenarios import ended, make
 from tests.e2e.shop import Sale, Shop, problem
 
 OPENAPI = json.loads((ROOT / "docs" / "openapi.json").read_text())
@@ -95,13 +96,13 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/v1/group-jobs/{job_id}/undo"): Call(404, {}, ids=MISSING),
     ("GET", "/v1/scenarios"): Call(),
     ("POST", "/v1/scenarios"): Call(422, {"name": "No"}),
-    ("GET", "/v1/scenarios/{scenario_id}"): Call(404, ids=MISSING),
+    ("GET", "/v1/scenarios/{scenario_id}"): Call(),
     ("PATCH", "/v1/scenarios/{scenario_id}"): Call(404, {"name": "Other"}, ids=MISSING),
     ("DELETE", "/v1/scenarios/{scenario_id}"): Call(404, ids=MISSING),
-    ("GET", "/v1/scenarios/{scenario_id}/stats"): Call(404, ids=MISSING),
-    ("GET", "/v1/scenarios/{scenario_id}/tasks"): Call(404, ids=MISSING),
+    ("GET", "/v1/scenarios/{scenario_id}/stats"): Call(),
+    ("GET", "/v1/scenarios/{scenario_id}/tasks"): Call(),
     ("GET", "/v1/tasks"): Call(),
-    ("GET", "/v1/tasks/{task_id}"): Call(404, ids=MISSING),
+    ("GET", "/v1/tasks/{task_id}"): Call(),
     ("POST", "/v1/tasks/{task_id}/cancel"): Call(404, {}, ids=MISSING),
     ("GET", "/v1/promo-codes"): Call(),
     ("POST", "/v1/promo-codes/{code}/redeem"): Call(404, {}, ids=MISSING),
@@ -125,14 +126,15 @@ PLATFORM = [key for key in CALLS if key[1].startswith("/platform/")]
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A store with an order, a product, a group and a key of every kind, and another store; the tests here change
-    neither."""
+    """A store with an order, a product, a group, a scenario that ran and a key of every kind, and another store; the
+    tests here change neither."""
 
     shop: Shop
     sale: Sale
     keys: Mapping[str, Store]
     foreign: Store
     group: Mapping[str, str]
+    scenario: Mapping[str, str]
 
     def call(self, operation: tuple[str, str], store: Store) -> Answer:
         method, template = operation
@@ -148,14 +150,18 @@ class House:
     def ids(self) -> dict[str, Any]:
         """The ids of what the store has."""
         sold = {"order_id": self.sale.order_id, "customer_id": self.sale.customer_id}
-        return {**sold, "product_id": PRODUCT_ID, **self.group}
+        return {**sold, "product_id": PRODUCT_ID, **self.group, **self.scenario}
 
 
 @pytest.fixture(scope="module")
 def house(stack: DeployedStack, make_store: Callable[..., Store]) -> House:
     shop = Shop(stack, make_store())
     shop.store.api("PUT", f"/v1/products/{PRODUCT_ID}", {"title": "Mug"}).expect(201)
+    offer = {"generate_promo_code": {"discount": {"percent": "10"}}}
+    scenario_id = make(shop, "order.paid", actions=offer)
     sale = shop.sell()
+    task = ended(shop, scenario_id)
+    scenario = {"scenario_id": scenario_id, "task_id": task["task_id"], "code": task["promo_code"]}
     group = {"group_id": shop.store.api("POST", "/v1/groups", {"name": "Club"}).expect(201)["group_id"]}
     path = f"/v1/groups/{group['group_id']}"
     file = b"email\n" + b"nobody@example.com\n" * 1_001
@@ -164,7 +170,7 @@ def house(stack: DeployedStack, make_store: Callable[..., Store]) -> House:
     told = {"apply_type": "relative", "amount": "1.00"}
     job = finished(shop, shop.store.post(f"{path}/cashback", told).expect(202))
     group |= {"import_id": begun["import_id"], "job_id": job["job_id"]}
-    return House(shop, sale, {role: shop.with_key(role) for role in ROLES}, make_store(), group)
+    return House(shop, sale, {role: shop.with_key(role) for role in ROLES}, make_store(), group, scenario)
 
 
 def named(operation: tuple[str, str]) -> str:
@@ -247,9 +253,9 @@ WRONG: dict[str, Callable[[House], dict[str, str]]] = {
 def test_no_route_opens_to_what_is_no_key(house: House, operation: tuple[str, str]) -> None:
     method, template = operation
     call = CALLS[operation]
-    for what, make in WRONG.items():
+    for what, wrong in WRONG.items():
         url = house.shop.store.urls.api_url + house.path(template, call)
-        assert problem(send(method, url, call.body, {**call.headers, **make(house)}), 401)["code"] == "unauthorized", (
+        assert problem(send(method, url, call.body, {**call.headers, **wrong(house)}), 401)["code"] == "unauthorized", (
             what
         )
 

@@ -1,17 +1,25 @@
 """What scenarios and their tasks cost on the engine. Budgets: 2-ledger; g guards, w watches."""
 
+from concurrent.futures import ThreadPoolExecutor
 from copy import replace
 from fractions import Fraction
-from typing import Any
+from itertools import batched
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
 from types_boto3_dynamodb import DynamoDBClient
 
+from cashback.adapters.alarm_clock import AlarmClock
+from cashback.adapters.dynamo.tables import StateTable
+from cashback.adapters.dynamo.tasks import Tasks
+from cashback.adapters.messages import Messages
+from cashback.adapters.task_queue import TaskQueue
 from cashback.domain import causes
 from cashback.domain.audit import Act, Origin
 from cashback.domain.delays import Delay, Unit
 from cashback.domain.ledger import Entry, Kind, Posted, Posting, payload_hash
+from cashback.domain.orders import News
 from cashback.domain.scenarios import (
     Actions,
     Channel,
@@ -42,11 +50,17 @@ from cashback.domain.tasks import (
     judged,
     task_id_of,
 )
+from cashback.services.books import Outlets
+from cashback.services.follow_tasks import Followed, follow_order
+from cashback.services.post_credit import post_credit
+from cashback.services.record_order import record_order
+from cashback.services.run_task import run_task
 from tests.integration.conftest import Tables
 from tests.integration.test_budgets import NOW, USD, Shop, make_shop
 
 BERLIN = ZoneInfo("Europe/Berlin")
 WATCHES = (Condition.ORDER_CREATED, Condition.ORDER_CANCELLED)
+LATER = "2026-03-01T09:45:00.000000Z"
 WITHIN = Delay(14, Unit.DAYS)
 TEXT = "Hello {{userName}}, thank you! {{amount}} are yours, and with {{promoCode}} your next order is cheaper."
 ACTIONS = Actions(PromoOffer(Discount(Fraction(10)), "THANKS-", Delay(30, Unit.DAYS)), 500, Message(Channel.SMS, TEXT))
@@ -174,10 +188,7 @@ def test_an_event_that_concerns_no_task_costs_2_read_units_to_tell(shop: Shop) -
 
 def test_the_settings_and_a_dozen_scenarios_cost_one_read_unit(shop: Shop) -> None:
     store_id, books = shop.settings.store_id, shop.books
-    document = {**DEFAULTS, "name": "Shop", "timezone": "Europe/Berlin"}
-    first = StoreDocument(store_id, 1, USD, document, NOW, NOW, "ops")
-    act = Act("store_created", store_id, NOW, Origin("ops", "request", "-"))
-    assert books.stores.create(StoreRecord(store_id, "Shop", NOW), first, (), act) is None
+    open_store(shop)
     live = LiveScenarios()
     for number in range(12):
         assert books.scenarios.save(store_id, scenario(number), live, NOW)
@@ -187,3 +198,108 @@ def test_the_settings_and_a_dozen_scenarios_cost_one_read_unit(shop: Shop) -> No
     assert found == live
     assert (cost.reads, cost.calls) == (1, ["Query"])
     assert replace(found, scenarios=()) == LiveScenarios(rev=12, count=12)
+
+
+# ---- whole use cases
+
+
+class Unsent:
+    """The queues' client, which sends nothing."""
+
+    def send_message(self, **_: Any) -> None:
+        """Forget a message."""
+
+
+def outlets_of() -> Outlets:
+    queue = TaskQueue(cast("Any", Unsent()), "queue", "dead")
+    alarms = AlarmClock(queue, lambda: None, queue_arn="", dlq_arn="", role_arn="", group="", name_prefix="cashback")
+    return Outlets(alarms, queue, Messages(lambda: None, lambda: None, ""))
+
+
+def open_store(shop: Shop) -> None:
+    """The shop's settings, as a store has them: its tasks are run by what stands there."""
+    document = {**DEFAULTS, "name": "Shop", "timezone": "Europe/Berlin"}
+    first = StoreDocument(shop.settings.store_id, 1, USD, document, NOW, NOW, "ops")
+    act = Act("store_created", first.store_id, NOW, Origin("ops", "request", "-"))
+    assert shop.books.stores.create(StoreRecord(first.store_id, "Shop", NOW), first, (), act) is None
+
+
+@pytest.mark.parametrize("watches", range(3))
+def test_running_and_crediting_costs_14_write_units_and_2_for_each_watch_and_few_reads(
+    shop: Shop, watches: int
+) -> None:
+    open_store(shop)
+    store_id, tasks = shop.settings.store_id, shop.books.tasks
+    task = replace(task_of(shop, watches), actions=Actions(credit=500))
+    assert tasks.create(store_id, task, once_per_order=False, once_per_customer=False)
+    with shop.meter.on() as cost:
+        assert run_task(shop.books, outlets_of(), store_id, task.task_id, NOW) == "executed"
+    written, read = cost.writes, cost.reads
+    with shop.meter.on() as cost:
+        assert post_credit(shop.books, store_id, task.task_id, NOW) == "posted"
+    assert written + cost.writes <= 14 + 2 * watches
+    # The task and the settings, both times; the account and the order where a condition asks for them.
+    assert (read, cost.reads) == (2 + watches, 2)
+    with shop.meter.on() as again:
+        assert run_task(shop.books, outlets_of(), store_id, task.task_id, NOW) == "unchanged"
+        assert post_credit(shop.books, store_id, task.task_id, NOW) == "unchanged"
+    assert (again.writes, again.reads) == (0, 2)
+
+
+class Collected:
+    """A client that keeps the items it is to put, to be written many at a time."""
+
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+
+    def transact_write_items(self, TransactItems: list[Any]) -> None:
+        """Keep what a transaction puts."""
+        self.items += [write["Put"]["Item"] for write in TransactItems]
+
+
+def let_wait(shop: Shop, dynamodb: DynamoDBClient, count: int) -> None:
+    """So many tasks of other customers and orders, each with all that it waits for."""
+    collected = Collected()
+    tasks = Tasks(StateTable(cast("Any", collected), shop.state_table))
+    for number in range(count):
+        own: dict[str, Any] = {"task_id": f"tsk_{number}", "customer_id": f"c{number}", "order_id": f"o{number}"}
+        other = replace(task_of(shop, 2), scenario_id=scenario().scenario_id, **own)
+        assert tasks.create(shop.settings.store_id, other, once_per_order=False, once_per_customer=False)
+
+    def write(some: tuple[Any, ...]) -> None:
+        requests: list[Any] = [{"PutRequest": {"Item": item}} for item in some]
+        assert not dynamodb.batch_write_item(RequestItems={shop.state_table: requests})["UnprocessedItems"]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, batched(collected.items, 25, strict=False)))
+
+
+def test_an_event_costs_what_it_touches_however_many_tasks_wait(dynamodb: DynamoDBClient, tables: Tables) -> None:
+    live = LiveScenarios((scenario(delay=Delay(15, Unit.MINUTES), cancel_on=WATCHES, once_per_customer=True),))
+    costs = []
+    for count in (10, 10_000):
+        shop = make_shop(dynamodb, tables)
+        let_wait(shop, dynamodb, count)
+        outlets = outlets_of()
+        shop.record(shop.paid)
+        store_id, order_id = shop.settings.store_id, "6311900471021"
+
+        def follow(shop: Shop = shop, outlets: Outlets = outlets, order_id: str = order_id) -> Followed:
+            order = shop.books.orders.get(shop.settings.store_id, order_id)
+            assert order is not None
+            return follow_order(shop.books, lambda: outlets.alarms, shop.settings, live, order, NOW)
+
+        with shop.meter.on() as starting:
+            assert follow() == Followed(started=1, cancelled=0, successful=0)
+        started = (starting.writes, starting.reads, starting.calls)
+        newer = News("6311900471022", "shopify", replace(shop.unpaid, body=replace(shop.body, created_at=LATER)))
+        record_order(shop.books, shop.settings, newer, NOW)
+        with shop.meter.on() as ending:
+            assert follow(order_id="6311900471022") == Followed(started=0, cancelled=1, successful=0)
+        costs.append((started, (ending.writes, ending.reads, ending.calls)))
+        (task,), _ = shop.books.tasks.page(store_id, [live.scenarios[0].scenario_id], [Part.CANCELLED], 9, None)
+        assert task.reason == Condition.ORDER_CREATED
+    assert costs[0] == costs[1]
+    (started, ended) = costs[0]
+    assert started[0] <= 4 + 2 * 3 + 2
+    assert ended[0] <= 5 + 2 * 2 + 2

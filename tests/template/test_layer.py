@@ -40,6 +40,7 @@ PUT = {**TABLE, "Item": {**KEY, "lines": {"B": b"\x00\x01"}}, "ConditionExpressi
 CALLS: dict[tuple[str, str], dict[str, Any]] = {
     ("dynamodb", "GetItem"): {**TABLE, "Key": KEY, "ConsistentRead": True},
     ("dynamodb", "PutItem"): PUT,
+    ("dynamodb", "UpdateItem"): UPDATE,
     ("dynamodb", "Query"): {
         **TABLE,
         "IndexName": "listing",
@@ -90,6 +91,7 @@ PUBLISHED = b"<PublishResponse><PublishResult><MessageId>m</MessageId></PublishR
 SUCCESSES: dict[tuple[str, str], dict[str, Any] | bytes] = {
     ("dynamodb", "GetItem"): {"Item": ITEM, "ConsumedCapacity": CAPACITY},
     ("dynamodb", "PutItem"): {"Attributes": ITEM},
+    ("dynamodb", "UpdateItem"): {"Attributes": ITEM},
     ("dynamodb", "Query"): {"Items": [ITEM], "Count": 1, "LastEvaluatedKey": KEY},
     ("dynamodb", "BatchGetItem"): {
         "Responses": {"State": [ITEM]},

@@ -20,8 +20,10 @@ KEY_FUNCTIONS = (
     "Sweeper",
 )
 
-MOVERS_OF_TASKS = ("EventWorker", "CustomersApi", "ScenariosApi", "ActionWorker")
-STARTERS_OF_TASKS = ("EventWorker", "CustomersApi", "Daily", "ActionWorker")
+MOVERS_OF_TASKS = ("EventWorker", "ScenariosApi", "ActionWorker")
+STARTERS_OF_TASKS = ("EventWorker", "Daily", "ActionWorker")
+ANNOUNCERS = ("CustomersApi", "OrdersApi")
+"""Who settles claims and registers customers, and leaves what that starts to the worker of tasks."""
 POLLER = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}
 
 Statement = dict[str, Any]
@@ -327,6 +329,8 @@ def test_only_the_sweeper_reads_what_is_due(function: str) -> None:
 def test_the_worker_of_tasks_moves_tasks_and_no_money() -> None:
     assert writes("ActionWorker") == {
         "MoveTasksAndMakePromoCodes": ("dynamodb:PutItem", ["S#*#T#*", "S#*#P#*"]),
+        "KeepGuardsAndWatchesOfTasks": ("dynamodb:PutItem", ["S#*#C#*", "S#*#O#*"]),
+        "NoteTheNewestOrderOfACustomer": ("dynamodb:UpdateItem", ["S#*#C#*"]),
         "EndTheWatchesOfTasks": ("dynamodb:DeleteItem", ["S#*#C#*", "S#*#O#*"]),
     }
     assert actions_on("ActionWorker", "Ledger") == set()
@@ -368,7 +372,7 @@ def test_only_those_who_start_tasks_set_alarms_and_pass_on_no_other_role(functio
     passed = [s for s in said.values() if "iam:PassRole" in as_list(s["Action"])]
     assert ("SetLaterAlarms" in said) == (function in STARTERS_OF_TASKS) == bool(passed)
     assert ("sqs:SendMessage" in actions_on(function, "ScenarioActions")) == (
-        function in {*STARTERS_OF_TASKS, "Sweeper"}
+        function in {*STARTERS_OF_TASKS, *ANNOUNCERS, "Sweeper"}
     )
     for statement in passed:
         assert statement["Resource"] == {"Fn::GetAtt": ["AlarmClockRole", "Arn"]}
