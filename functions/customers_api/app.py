@@ -126,7 +126,7 @@ def export(
     """Read everything that is held on a customer; that it was read is written into the audit."""
     who, cursors, books = api.caller(), api.cursors(query), deps.books()
     settings, after = read_settings(books, who.store_id).settings(), cursors.read(query.cursor)
-    held = export_customer(books, who.store_id, customer_id, who.origin, now())
+    held = export_customer(books, deps.group_books(), who.store_id, customer_id, who.origin, now())
     return answer(exports.exported(held, pieces(books, who.store_id, held, after), settings, cursors))
 
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, urljoin
 
 import pytest
@@ -11,11 +11,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cashback.domain.customers import Profile
+from cashback.domain.groups import Group
 from cashback.domain.ledger import Entry, HistoryLine, Kind
 from cashback.domain.money import Currency
 from cashback.domain.news import CustomersMerged
 from cashback.edge import csv_pages, exports
 from cashback.edge.csv_pages import cell
+from cashback.edge.deps import make_group_books
 from cashback.edge.exports import COLUMNS, transactions_csv
 from cashback.services.merge_customers import merge_customers
 from cashback.services.record_customer import create_customer
@@ -203,6 +205,10 @@ def furnish(deployment: Deployment, key: str) -> None:
         body = {"amount": "5.00", "comment": f"said of {customer_id}"}
         path = f"/v1/customers/{customer_id}/adjustments"
         deployment.call("POST", path, body, key=key, idempotency_key="k").expect(201)
+    groups = make_group_books(cast("Any", deployment.dynamo), "State").groups
+    for name, member in (("Friends", "c1"), ("Regulars", "old"), ("Strangers", "x")):
+        assert groups.create("demo", Group(f"grp_{member}", name, NOW, "key:anna", name, name)) is None
+        groups.add("demo", f"grp_{member}", [member], "by hand", NOW)
     late = "2099-01-01T00:00:00.000000Z"
     merge_customers(deployment.books, "demo", CustomersMerged("c1", "old", NOW), "shop", late)
 
@@ -216,6 +222,7 @@ def test_an_export_tells_everything_that_is_held(deployment: Deployment, admin: 
         {"kind": "phone", "value": "+4915550104477", "verified": False},
     ]
     assert len(told["contact_hashes"]) == 1
+    assert [(group["name"], group["added_at"]) for group in told["groups"]] == [("Friends", NOW), ("Regulars", NOW)]
     assert told["balance"]["available"]["amount"] == "40.00"
     owned = [(entry["customer_id"], entry["type"]) for entry in told["transactions"]]
     assert sorted(owned) == sorted([*[("c1", "order")] * 3, *[("old", "order")] * 3, *OTHERS])

@@ -363,3 +363,29 @@ def test_a_message_whose_sending_is_unknown_is_sent_again_with_the_step(capsys: 
     shop.dynamo.faults.script = {}
     shop.drain()
     assert (shop.job(job).status, set(shop.balances.values())) == (JobStatus.DONE, {500})
+
+
+@pytest.mark.parametrize(("amount", "apply_type"), [("5.00", "relative"), ("50", "absolute"), ("-3.00", "relative")])
+def test_a_worker_that_is_still_posting_when_the_job_is_undone_posts_nothing(
+    amount: str, apply_type: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = JobShop([1_000, 1_000])
+    job = shop.start(amount, apply_type)
+    shop.work(1)
+    shop.work(1)
+    step = ChunkStep(STORE, job.job_id, 0)
+    undone: list[Job] = []
+
+    def slow(*told: Any) -> Any:
+        monkeypatch.setattr(run_group_job, "post_shares", post_shares)
+        give_up_job_step(shop.job_books, step, "busy", NOW)
+        undone.append(shop.undo(job))
+        run_job_step(shop.job_books, ChunkStep(STORE, undone[0].job_id, 0), NOW)
+        return post_shares(*told)
+
+    monkeypatch.setattr(run_group_job, "post_shares", slow)
+    run_job_step(shop.job_books, step, NOW)
+    shop.drain()
+    assert set(shop.balances.values()) == {1_000}
+    assert shop.entries_of(job) == {}
+    assert shop.job(undone[0]).status is JobStatus.DONE

@@ -81,6 +81,14 @@ class Group(Struct, frozen=True):
     deleted_at: Instant | None = None
 
 
+class Membership(Struct, frozen=True):
+    """That a customer was added to a group by hand."""
+
+    group_id: str
+    name: str
+    added_at: Instant
+
+
 class Member(Struct, frozen=True):
     """The figures of one customer; amounts are minor units. ``tags`` are empty where nobody asked for them."""
 

@@ -185,6 +185,14 @@ class Contact(Answer):
     verified: bool
 
 
+class GroupMembership(Answer):
+    """A group that the customer was added to by hand."""
+
+    group_id: str
+    name: str
+    added_at: Instant
+
+
 class CustomerExport(Answer):
     """Everything that is held on a customer. Where it is more than fits an answer, ``next_cursor`` leads to further
     pages of transactions and orders; the rest is on each. ``contact_hashes`` are keyed, of verified contacts, also of
@@ -195,6 +203,7 @@ class CustomerExport(Answer):
     contacts: list[Contact]
     contact_hashes: list[str]
     merged_from: list[str]
+    groups: list[GroupMembership]
     transactions: list[CustomersTransaction]
     orders: list[OrderDetail]
     next_cursor: str | None

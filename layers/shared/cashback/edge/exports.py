@@ -10,7 +10,7 @@ from cashback.domain.settings import Settings
 from cashback.edge import customer_views, models, views
 from cashback.edge.csv_pages import MOST_BYTES, cell, csv_page, size_of
 from cashback.edge.cursors import Cursors
-from cashback.edge.customer_models import CustomerExport, CustomersTransaction
+from cashback.edge.customer_models import CustomerExport, CustomersTransaction, GroupMembership
 from cashback.services.export_customer import Held, Piece
 
 COLUMNS: Final = (
@@ -61,6 +61,9 @@ def exported(held: Held, pieces: Iterable[Piece], store: Settings, cursors: Curs
         contacts=customer_views.contacts(held.profile),
         contact_hashes=[*held.profile.contacts, *held.profile.given_up],
         merged_from=list(held.merged_from),
+        groups=[
+            GroupMembership(group_id=one.group_id, name=one.name, added_at=one.added_at) for one in held.memberships
+        ],
         transactions=[one for one in shown if isinstance(one, CustomersTransaction)],
         orders=[one for one in shown if isinstance(one, models.OrderDetail)],
         next_cursor=cursors.make(place) if is_cut else None,

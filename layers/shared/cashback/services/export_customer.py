@@ -7,23 +7,25 @@ from msgspec import Struct
 
 from cashback.domain.audit import Act, Origin
 from cashback.domain.customers import Profile
+from cashback.domain.groups import Membership
 from cashback.domain.ledger import Account, HistoryLine
 from cashback.domain.orders import Order
 from cashback.domain.queries import EntriesWanted, OrdersWanted
 from cashback.domain.times import Instant
 from cashback.services import read_customers
-from cashback.services.books import Books
+from cashback.services.books import Books, GroupBooks
 
 _AT_ONCE: Final = 100
 _ENTRIES, _ORDERS = "entries", "orders"
 
 
 class Held(Struct, frozen=True):
-    """Who a customer is, what they have, and who was merged into them."""
+    """Who a customer is, what they have, who was merged into them, and which groups any of these was added to."""
 
     profile: Profile
     account: Account
     merged_from: Sequence[str]
+    memberships: Sequence[Membership] = ()
 
 
 class Piece(Struct, frozen=True):
@@ -34,7 +36,9 @@ class Piece(Struct, frozen=True):
     place: str
 
 
-def export_customer(books: Books, store_id: str, customer_id: str, origin: Origin, now: Instant) -> Held:
+def export_customer(
+    books: Books, groups: GroupBooks, store_id: str, customer_id: str, origin: Origin, now: Instant
+) -> Held:
     """Return what is held but for entries and orders, with a line of the audit; those are told by ``pieces``.
 
     :raises CustomerNotFound: no such customer in this store.
@@ -42,8 +46,10 @@ def export_customer(books: Books, store_id: str, customer_id: str, origin: Origi
     profile = read_customers.profile(books, store_id, customer_id)
     account = books.ledger.account(store_id, customer_id)
     merged_from = books.history.merged_from(store_id, customer_id)
+    owners = (customer_id, *merged_from)
+    memberships = [one for owner in owners for one in groups.groups.memberships(store_id, owner)]
     books.stores.act(store_id, Act("customer_exported", customer_id, now, origin))
-    return Held(profile, account, merged_from)
+    return Held(profile, account, merged_from, memberships)
 
 
 def pieces(books: Books, store_id: str, held: Held, after: str | None) -> Iterator[Piece]:

@@ -1,6 +1,7 @@
 """Do what a group job is to do for some of its members, or say what it would come to."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from copy import replace
 
 from cashback.domain.errors import CustomerNotFound, StateConflict
@@ -22,6 +23,9 @@ from cashback.domain.times import Instant
 from cashback.services.books import Books
 
 INSUFFICIENT = "insufficient_balance"
+UNDONE = "job_undone"
+"""Why nothing is posted for a member whose chunk had failed when its job was undone."""
+
 MERGED = "merged"
 """Why a member is unchanged whose account is another member's now: the job posts to an account once."""
 
@@ -59,6 +63,14 @@ def preview_shares(books: Books, store_id: str, job: Job, shares: Sequence[Share
 def standing_results(books: Books, store_id: str, job: Job, shares: Sequence[Share], reason: str) -> list[Result]:
     """Say what a job has done for these members by now, from its entries; who has none is an error for this reason."""
     return [_standing(books, store_id, job, share, reason) for share in shares]
+
+
+def final_result(books: Books, store_id: str, job: Job, share: Share, now: Instant) -> Result:
+    """Say what a job that is being undone has done for a member, once it can do nothing more: a worker that is still
+    about to post finds that refused."""
+    with suppress(CustomerNotFound):
+        books.ledger.refuse(_posting(store_id, job, share, 0 if job.is_pinned else share.amount, now), UNDONE)
+    return _standing(books, store_id, job, share, UNDONE)
 
 
 def _posting(store_id: str, job: Job, share: Share, amount: int, now: Instant) -> Posting:

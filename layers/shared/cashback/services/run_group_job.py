@@ -22,7 +22,7 @@ from cashback.domain.groups import SHARDS
 from cashback.domain.times import Instant
 from cashback.services.books import JobBooks
 from cashback.services.plan_group_job import existing_job, plan
-from cashback.services.post_shares import post_shares, preview_shares, standing_results
+from cashback.services.post_shares import final_result, post_shares, preview_shares, standing_results
 
 _TRIES: Final = 5
 
@@ -56,7 +56,7 @@ def give_up_job_step(work: JobBooks, step: JobStep, reason: str, now: Instant) -
     chunk = work.jobs.chunk(step.store_id, step.job_id, step.number)
     if chunk is not None and chunk.results is not None:
         return
-    results = standing_results(work.books, step.store_id, job, _shares(work, step, job), reason)
+    results = standing_results(work.books, step.store_id, job, _shares(work, step, job, now), reason)
     _finish(work, step, job, chunk, results, now)
 
 
@@ -67,7 +67,7 @@ def _run_chunk(work: JobBooks, step: ChunkStep, now: Instant) -> str:
     if job.status is JobStatus.CANCELLED:
         chunk = work.jobs.chunk(step.store_id, step.job_id, step.number)
         if chunk is None:
-            results = [Result(share.customer_id, Outcome.CANCELLED) for share in _shares(work, step, job)]
+            results = [Result(share.customer_id, Outcome.CANCELLED) for share in _shares(work, step, job, now)]
             _finish(work, step, job, None, results, now)
             return "cancelled"
     else:
@@ -77,7 +77,7 @@ def _run_chunk(work: JobBooks, step: ChunkStep, now: Instant) -> str:
     if chunk.results is not None or (chunk.retried is not None and not _reopened(work, step, chunk, chunk.retried)):
         _close(work, step, job, now)
         return "unchanged"
-    shares = _shares(work, step, job)
+    shares = _shares(work, step, job, now)
     if job.dry_run:
         results = preview_shares(work.books, step.store_id, job, shares)
     else:
@@ -130,7 +130,18 @@ def _as_it_stands(work: JobBooks, store_id: str, job: Job, result: Result) -> Re
     return standing
 
 
-def _shares(work: JobBooks, step: ChunkStep, job: Job) -> list[Share]:
+def _as_they_end(work: JobBooks, store_id: str, undone: Job, results: Sequence[Result], now: Instant) -> list[Result]:
+    """Return the results of a job that is being undone, with what failed refused where it was not posted: nothing of
+    the job may be posted after its undo has looked."""
+    return [
+        result
+        if result.outcome is not Outcome.ERROR
+        else final_result(work.books, store_id, undone, undone.share_of(result.customer_id), now)
+        for result in results
+    ]
+
+
+def _shares(work: JobBooks, step: ChunkStep, job: Job, now: Instant) -> list[Share]:
     """Return what a chunk is to do: for its part of the snapshot or, in an undo, against what the same chunk of the
     undone job posted."""
     if job.undoes is not None:
@@ -138,7 +149,7 @@ def _shares(work: JobBooks, step: ChunkStep, job: Job) -> list[Share]:
         # Set aside by a redrive that comes too late, they will stand again.
         results: Sequence[Result] = ((undone.results or undone.retried) if undone is not None else None) or ()
         if any(result.outcome is Outcome.ERROR for result in results):
-            results = _as_they_stand(work, step.store_id, existing_job(work, step.store_id, job.undoes), results)
+            results = _as_they_end(work, step.store_id, existing_job(work, step.store_id, job.undoes), results, now)
         return [Share(result.customer_id, -result.amount) for result in results if result.amount]
     page, first = page_of(step.number)
     members = work.jobs.members(step.store_id, step.job_id, page)[first : first + CHUNK]

@@ -14,13 +14,15 @@ from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.adapters.faults import backoff
 from cashback.domain.errors import Busy, NotFound
-from cashback.domain.groups import Group, Rule
+from cashback.domain.groups import Group, Membership, Rule
 from cashback.domain.ledger import Write
 from cashback.domain.times import Instant
 
 _TRIES: Final = 8
 _ADDED_AT_ONCE: Final = 99
 """Members that fit a transaction with the group's count."""
+
+_GROUPS_AT_ONCE: Final = 100
 
 _IS_THERE: Final = "attribute_exists(pk) AND attribute_not_exists(deleted_at)"
 
@@ -100,6 +102,23 @@ class Groups(Struct, frozen=True):
         found = self.table.query(condition, values, ConsistentRead=True, Limit=limit + 1)
         ids = [keys.member_id(item["sk"]) for item in islice(found, limit + 1)]
         return ids[:limit], ids[limit - 1] if len(ids) > limit else None
+
+    def memberships(self, store_id: str, customer_id: str) -> list[Membership]:
+        """Return the memberships of a customer in groups made by hand, those of the newest group first (consistent, but
+        for groups of the last second)."""
+        found: list[Membership] = []
+        before: str | None = None
+        while True:
+            groups, before = self.page(store_id, _GROUPS_AT_ONCE, before)
+            places = {keys.group_member(store_id, group.group_id, customer_id): group for group in groups}
+            items = self.table.get_many(list(places))
+            found += [
+                Membership(group.group_id, group.name, items[place]["added_at"])
+                for place, group in places.items()
+                if place in items
+            ]
+            if before is None:
+                return found
 
     def add(
         self, store_id: str, group_id: str, customer_ids: Iterable[str], origin: str, now: Instant

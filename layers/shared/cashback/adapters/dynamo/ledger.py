@@ -195,6 +195,22 @@ class Ledger(Struct, frozen=True):
                 return outcome
         raise StateConflict("the balance is changing too fast to be set")
 
+    def refuse(self, posting: Posting, reason: str) -> Outcome:
+        """Record that a posting of one entry is refused for good, whatever the balance: whoever is about to post it
+        finds that. What was posted under its cause at the same account before is the answer then.
+
+        :raises CustomerNotFound: no such account.
+        :raises Busy: contended or out of reach; the same call is safe to repeat.
+        """
+        for pause in backoff(_TRIES, self.jitter):
+            self.sleep(pause)
+            account = self.live_account(posting.store_id, posting.customer_id)
+            shape = replace(posting, customer_id=account.customer_id)
+            verdict = self._reject(posting, shape, reason, account)
+            if not isinstance(verdict, _Retry | _Resend):
+                return verdict
+        raise Busy("the ledger is contended or out of reach")
+
     def merge(self, store_id: str, from_id: str, into_id: str, at: Instant, actor: str) -> Outcome:
         """Move everything of one account to another, and mark the first as merged into the second.
 
