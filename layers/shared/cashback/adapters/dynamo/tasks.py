@@ -46,13 +46,13 @@ class Tasks(Struct, frozen=True):
     def get(self, store_id: str, task_id: str) -> Task | None:
         """Return a task (consistent, one read unit)."""
         item = self.table.get(keys.task(store_id, task_id))
-        return None if item is None else _task_of(item)
+        return None if item is None else task_of(item)
 
     def get_many(self, store_id: str, task_ids: Sequence[str]) -> list[Task]:
         """Return those of any number of tasks that exist, in the order asked for (consistent)."""
         wanted = [keys.task(store_id, task_id) for task_id in dict.fromkeys(task_ids)]
         found = self._found(wanted)
-        return [_task_of(found[key]) for key in wanted if key in found]
+        return [task_of(found[key]) for key in wanted if key in found]
 
     def started(self, store_id: str, candidates: Sequence[tuple[Task, Scenario]]) -> dict[str, Task | None]:
         """Return those of the tasks that need not be created, by id: the one that exists, or None where the scenario
@@ -66,7 +66,7 @@ class Tasks(Struct, frozen=True):
         there: dict[str, Task | None] = {
             task_id: None for task_id, some in guards.items() if any(guard in found for guard in some)
         }
-        return there | {task_id: _task_of(found[key]) for task_id, key in places.items() if key in found}
+        return there | {task_id: task_of(found[key]) for task_id, key in places.items() if key in found}
 
     def create(self, store_id: str, task: Task, *, once_per_order: bool, once_per_customer: bool) -> bool:
         """Create a task in one transaction with its guards and, while it waits, with what it watches; False where it
@@ -205,5 +205,6 @@ def _item(store_id: str, task: Task) -> Item:
     }
 
 
-def _task_of(item: Item) -> Task:
+def task_of(item: Item) -> Task:
+    """Read a task back."""
     return _PACKING.unpack(item["document"])
