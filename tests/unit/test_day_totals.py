@@ -1,7 +1,5 @@
 """Totals of a day: sums that add up in any order, with the median of a histogram whose error is known."""
 
-from random import Random
-
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -2,6 +2,7 @@
 
 import json
 from copy import deepcopy, replace
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -146,7 +147,7 @@ def test_what_the_projector_writes_is_no_change_to_it() -> None:
 
 
 def test_tasks_and_codes_are_told_of() -> None:
-    offer = PromoOffer(Discount(percent="10"), "A-")
+    offer = PromoOffer(Discount(percent=Fraction(10)), "A-")
     stage = Stage(scenario(actions=Actions(credit=500, promo_code=offer), cancel_on=(Condition.ORDER_CANCELLED,)))
     told = Told(stage)
     stage.paid("A-1")
