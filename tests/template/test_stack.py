@@ -54,14 +54,14 @@ def test_tables_can_be_restored_followed_and_not_deleted_in_production(table: st
     assert translated()["Resources"][table]["UpdateReplacePolicy"] == "Retain"
 
 
-def test_history_is_a_local_index_and_lists_hold_keys_and_the_figures_of_tasks_only() -> None:
+def test_history_is_a_local_index_and_lists_hold_keys_and_what_is_counted_off_them_only() -> None:
     tables = properties("AWS::DynamoDB::Table")
     (posted,) = tables["Ledger"]["LocalSecondaryIndexes"]
     assert (posted["IndexName"], posted["Projection"]) == ("posted", {"ProjectionType": "ALL"})
     assert "GlobalSecondaryIndexes" not in tables["Ledger"]
     lists = {index["IndexName"]: index["Projection"] for index in tables["State"]["GlobalSecondaryIndexes"]}
     assert lists == {
-        "listing": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["outcome", "credit"]},
+        "listing": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["outcome", "credit", "queued_at", "moved_at"]},
         "by_customer": {"ProjectionType": "KEYS_ONLY"},
         "due": {"ProjectionType": "KEYS_ONLY"},
     }
