@@ -61,7 +61,7 @@ def test_history_is_a_local_index_and_lists_hold_keys_and_what_is_counted_off_th
     assert "GlobalSecondaryIndexes" not in tables["Ledger"]
     lists = {index["IndexName"]: index["Projection"] for index in tables["State"]["GlobalSecondaryIndexes"]}
     assert lists == {
-        "listing": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["outcome", "credit", "queued_at", "moved_at"]},
+        "listing": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["outcome", "credit", "queued_at", "moved"]},
         "by_customer": {"ProjectionType": "KEYS_ONLY"},
         "due": {"ProjectionType": "KEYS_ONLY"},
     }

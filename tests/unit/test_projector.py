@@ -133,7 +133,7 @@ def test_a_poisoned_record_fails_alone_and_the_first_one_is_named() -> None:
     told.stage.hear(paid(line("1", 10_000)))
     poison = deepcopy(told.stream.records[-1])
     poison["dynamodb"] |= {"SequenceNumber": "0", "NewImage": {"pk": {"S": f"S#{STORE}#O#X"}, "sk": {"S": "ORDER"}}}
-    poison["dynamodb"]["NewImage"] |= {"moved_at": {"S": NOW}, "status": {"S": "no such status"}}
+    poison["dynamodb"]["NewImage"] |= {"moved": {"N": "1"}, "status": {"S": "no such status"}}
     assert told.project([poison, *told.stream.records]) == [{"itemIdentifier": "0"}]
     assert told.day.orders_processed == 1
 

@@ -14,7 +14,7 @@ from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.day_totals import Levels
 from cashback.domain.orders import Order, Status
 from cashback.domain.queries import OrdersWanted
-from cashback.domain.times import Instant
+from cashback.domain.times import Instant, microseconds
 
 _WAITING: Final = (Status.PENDING, Status.HELD, Status.AWAITING_CUSTOMER)
 
@@ -50,11 +50,10 @@ class OrderLists(Struct, frozen=True):
         move out of one that is still to come into one that is over.
         """
         seen: set[str] = set()
+        begin = microseconds(since)
         while True:
             places = (item for status in Status for item in self._listed(store_id, status))
-            moved = (
-                keys.listed_id(item["listing_sk"]) for item in places if item.get("moved_at", keys.AFTER_ALL) >= since
-            )
+            moved = (keys.listed_id(item["listing_sk"]) for item in places if item.get("moved", begin) >= begin)
             fresh = [order_id for order_id in dict.fromkeys(moved) if order_id not in seen]
             if not fresh:
                 return

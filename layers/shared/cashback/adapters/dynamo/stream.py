@@ -11,7 +11,7 @@ from cashback.adapters.dynamo.codec import Item, from_item
 from cashback.domain.ledger import transaction_id
 from cashback.domain.orders import Status
 from cashback.domain.projection import Change, CodeRedeemed, EntryPosted, JobEnded, OrderMoved, TaskEnded
-from cashback.domain.times import Instant, instant
+from cashback.domain.times import Instant, instant, instant_of
 
 
 def change_of(record: Mapping[str, Any]) -> Change | None:
@@ -63,13 +63,13 @@ def _bytes(value: str | bytes) -> bytes:
 
 def _order(store_id: str, order_id: str, old: Item | None, new: Item) -> Change | None:
     before = Status(old["status"]) if old else None
-    if "moved_at" not in new or before == new["status"]:
+    if "moved" not in new or before == new["status"]:
         return None
     return OrderMoved(
         store_id=store_id,
         item_id=order_id,
         revision=str(new["rev"]),
-        at=new["moved_at"],
+        at=instant_of(new["moved"]),
         before=before,
         after=Status(new["status"]),
         customer_id=new.get("customer_id"),
