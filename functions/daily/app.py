@@ -1,4 +1,4 @@
-"""Once an hour: greets the customers of each store whose birthday it is, in the store's own morning."""
+"""Once an hour: greets the customers of each store whose birthday it is, and recounts the days that are over."""
 
 from typing import Any
 
@@ -8,4 +8,4 @@ from cashback.edge.daily import Daily
 
 def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Do what is due of the day, and end in good time."""
-    return Daily(deps.books(), deps.alarm_clock, context.get_remaining_time_in_millis).run()
+    return Daily(deps.books(), deps.alarm_clock, deps.totals(), context.get_remaining_time_in_millis).run()

@@ -16,12 +16,15 @@ from cashback.edge.store_models import (
     ChangeStore,
     CreateApiKey,
     EngineStatus,
+    Metrics,
+    MetricsQuery,
     NewApiKey,
     Settings,
 )
 from cashback.services.change_settings import change_settings
 from cashback.services.manage_api_keys import create_api_key, delete_api_key, list_api_keys
 from cashback.services.read_audit import read_audit
+from cashback.services.read_metrics import read_metrics
 from cashback.services.read_store import read_settings, read_status
 
 api = Api()
@@ -45,7 +48,15 @@ def change_store(body: ChangeStore) -> Response[ChangedSettings]:
 @api.route("GET", "/v1/store/status", Role.VIEWER)
 def read_engine() -> Response[EngineStatus]:
     """Read how the store's engine is: active, paused, or in error within the last hour."""
-    return answer(store_views.engine(read_status(deps.books(), api.caller().store_id, now())))
+    return answer(store_views.engine(read_status(deps.books(), deps.totals(), api.caller().store_id, now())))
+
+
+@api.route("GET", "/v1/metrics", Role.VIEWER)
+def read_figures(query: Annotated[MetricsQuery, Query()]) -> Response[Metrics]:
+    """Read what a day came to, or several, in the store's own calendar; without a date, today."""
+    first, last = query.ends()
+    found = read_metrics(deps.books(), deps.totals(), api.caller().store_id, first, last, now())
+    return answer(store_views.metrics(found))
 
 
 @api.route("GET", "/v1/api-keys", Role.ADMIN)

@@ -32,6 +32,7 @@ OPERATIONS = {
     "scheduler": ("CreateSchedule",),
     "sns": ("Publish",),
     "sesv2": ("SendEmail",),
+    "events": ("PutEvents",),
 }
 PARTITION = "aws"
 PROSE = frozenset({"documentation", "documentationUrl", "examples"})

@@ -107,7 +107,8 @@ class DeployedStack:
             list(pool.map(lambda _: self.invoke(function, {"Records": []}), range(times)))
 
     def snapshot(self, store: Store) -> dict[str, Any]:
-        """Every item of a store in both tables, by key, and what its API keys open."""
+        """Every item of a store in both tables, by key, and what its API keys open; but for what the projector counts,
+        which follows when it does."""
         partition, directory = f"S#{store.store_id}#", {":store": {"S": store.store_id}}
         own = {
             "FilterExpression": "begins_with(pk, :partition) OR store_id = :store OR (pk = :stores AND sk = :store)",
@@ -119,6 +120,7 @@ class DeployedStack:
             for table in (self.ledger_table, self.state_table)
             for page in scan.paginate(TableName=table, ConsistentRead=True, **own)
             for item in page["Items"]
+            if not item["pk"]["S"].endswith(("#STATS", "#BATCH"))
         }
 
     def queued(self, queue_url: str) -> int:

@@ -53,6 +53,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/v1/api-keys"): Call(422, {"name": "late", "role": "viewer", "expires_at": LONG_AGO}),
     ("DELETE", "/v1/api-keys/{api_key_id}"): Call(404, ids=MISSING),
     ("GET", "/v1/audit"): Call(),
+    ("GET", "/v1/metrics"): Call(),
     ("GET", "/v1/orders"): Call(),
     ("GET", "/v1/orders/{order_id}"): Call(),
     ("POST", "/v1/orders/{order_id}/approve"): Call(404, {"expected_amount": "1.00"}, ids=MISSING),

@@ -17,8 +17,8 @@ from cashback.domain.tasks import Step, TaskStep
 from cashback.domain.times import Instant, instant, moment
 from cashback.edge.action_worker import ActionBatch
 from cashback.edge.credit_worker import CreditBatch
-from cashback.edge.daily import ENOUGH_TIME, Daily
 from cashback.services.books import Outlets
+from cashback.services.greet_birthdays import greet_birthdays
 from tests.simulation.campaigns import Campaigning, CancellingByHand, Redeeming, some_changes, some_scenario
 from tests.simulation.clock import START
 from tests.simulation.diary import Diary
@@ -173,16 +173,19 @@ class Automation:
             _settle(self.credits, records, batch.run({"Records": records}))
 
     def greet(self) -> None:
-        """One invocation of the daily function."""
+        """What the daily function does about birthdays."""
         world, began = self.world, self.world.tick()
-        daily = Daily(world.books, lambda: self.outlets.alarms, lambda: 10 * ENOUGH_TIME, clock=world.clock.now)
         try:
-            answer = daily.run()
+            now = instant(world.clock.now())
+            done = [
+                greet_birthdays(world.books, lambda: self.outlets.alarms, store_id, now)
+                for store_id in list(world.books.stores.ids())
+            ]
         except DomainError as error:
             if not error.retryable:
                 raise
             return
-        if answer["greeted"]:
+        if "greeted" in done:
             self.diary.mornings.append((began, world.tick(), instant(world.clock.now())))
 
     # ---- time

@@ -61,6 +61,9 @@ CALLS: dict[tuple[str, str], dict[str, Any]] = {
     ("kms", "Decrypt"): {"CiphertextBlob": b"\x01\x02", "EncryptionContext": {"store": "a"}},
     ("ssm", "GetParameter"): {"Name": "/cashback/keys", "WithDecryption": True},
     ("ssm", "PutParameter"): {"Name": "/cashback/keys", "Value": "v", "Type": "SecureString"},
+    ("events", "PutEvents"): {
+        "Entries": [{"EventBusName": "b", "Source": "cashback", "DetailType": "CashbackAwarded", "Detail": "{}"}]
+    },
     ("scheduler", "CreateSchedule"): {
         "Name": "cashback-abc",
         "GroupName": "cashback-tasks",
@@ -108,6 +111,7 @@ SUCCESSES: dict[tuple[str, str], dict[str, Any] | bytes] = {
     ("kms", "Encrypt"): {"CiphertextBlob": "AAE=", "KeyId": "k"},
     ("kms", "Decrypt"): {"Plaintext": "c2VjcmV0", "KeyId": "k"},
     ("ssm", "GetParameter"): {"Parameter": {"Name": "n", "Value": "v", "LastModifiedDate": 1.5}},
+    ("events", "PutEvents"): {"FailedEntryCount": 1, "Entries": [{"EventId": "e"}, {"ErrorCode": "InternalFailure"}]},
     ("ssm", "PutParameter"): {"Version": 1, "Tier": "Standard"},
     ("scheduler", "CreateSchedule"): {"ScheduleArn": "arn:aws:scheduler:eu-central-1:1:schedule/cashback-tasks/abc"},
     ("sns", "Publish"): PUBLISHED,

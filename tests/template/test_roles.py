@@ -24,6 +24,7 @@ MOVERS_OF_TASKS = ("EventWorker", "ScenariosApi", "ActionWorker")
 STARTERS_OF_TASKS = ("EventWorker", "Daily", "ActionWorker")
 ANNOUNCERS = ("CustomersApi", "OrdersApi")
 """Who settles claims and registers customers, and leaves what that starts to the worker of tasks."""
+STREAMS = {"dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream", "dynamodb:ListStreams"}
 POLLER = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}
 
 Statement = dict[str, Any]
@@ -85,7 +86,7 @@ def writes(function: str) -> dict[str, tuple[str, list[str]]]:
             statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"],
         )
         for statement in statements(function)
-        if "State" in names(statement.get("Resource")) and not set(as_list(statement["Action"])) <= READS
+        if "State" in names(statement.get("Resource")) and not set(as_list(statement["Action"])) <= READS | STREAMS
     }
 
 
@@ -101,6 +102,11 @@ def test_the_only_managed_policy_writes_logs() -> None:
 
 
 WILDCARDS: dict[str, Statement] = {
+    # What a table's streams are asks for all of them; there is one.
+    "FindTheStreams": {
+        "Action": "dynamodb:ListStreams",
+        "Resource": [{"Fn::Sub": "${Ledger.Arn}/stream/*"}, {"Fn::Sub": "${State.Arn}/stream/*"}],
+    },
     # Schedules are named for the stack. Which group they are in is no part of what the emulator asks for.
     "SetLaterAlarms": {
         "Action": "scheduler:CreateSchedule",
@@ -143,13 +149,27 @@ def test_every_statement_says_why_and_is_bounded(name: str, statement: Statement
 
 @pytest.mark.parametrize("function", functions())
 def test_no_role_can_change_or_remove_an_entry_of_the_ledger(function: str) -> None:
-    assert actions_on(function, "Ledger") <= APPENDS
+    assert actions_on(function, "Ledger") <= APPENDS | STREAMS
 
 
 @pytest.mark.parametrize("function", functions())
-def test_nobody_scans_or_reads_a_stream(function: str) -> None:
+def test_nobody_scans_and_only_the_projector_reads_streams(function: str) -> None:
     granted = {action for statement in statements(function) for action in as_list(statement["Action"])}
-    assert not {action for action in granted if "Scan" in action or "Stream" in action or "PartiQL" in action}
+    assert not {action for action in granted if "Scan" in action or "PartiQL" in action}
+    reads = {action for action in granted if "Stream" in action or "Shard" in action or "Records" in action}
+    assert reads == (STREAMS if function == "Projector" else set())
+
+
+def test_the_projector_counts_publishes_and_touches_nothing_else() -> None:
+    assert writes("Projector") == {"CountChangesOnce": ("dynamodb:PutItem", ["S#*#STATS", "S#*#BATCH"])}
+    assert actions_on("Projector", "Ledger") == STREAMS
+    assert actions_on("Projector", "EventBus") == {"events:PutEvents"}
+    assert actions_on("Projector", "ProjectorDlq") == {"sqs:SendMessage"}
+
+
+@pytest.mark.parametrize("function", sorted(set(functions()) - {"Projector"}))
+def test_only_the_projector_publishes(function: str) -> None:
+    assert actions_on(function, "EventBus") == set()
 
 
 @pytest.mark.parametrize(
@@ -350,8 +370,11 @@ def test_the_worker_of_credits_appends_entries_moves_accounts_and_says_so_on_tas
 
 
 def test_the_hourly_function_starts_tasks_and_remembers_the_day() -> None:
-    assert writes("Daily") == {"StartTasksAndRememberTheDay": ("dynamodb:PutItem", ["S#*#T#*", "S#*#C#*", "S#*#CFG"])}
-    assert actions_on("Daily", "Ledger") == set()
+    assert writes("Daily") == {
+        "StartTasksAndRememberTheDay": ("dynamodb:PutItem", ["S#*#T#*", "S#*#C#*", "S#*#CFG"]),
+        "PutTotalsRight": ("dynamodb:PutItem", ["S#*#STATS"]),
+    }
+    assert actions_on("Daily", "Ledger") == {"dynamodb:Query"}
     assert actions_on("Daily", "DailyDlq") == {"sqs:SendMessage"}
 
 

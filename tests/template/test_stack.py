@@ -54,14 +54,14 @@ def test_tables_can_be_restored_followed_and_not_deleted_in_production(table: st
     assert translated()["Resources"][table]["UpdateReplacePolicy"] == "Retain"
 
 
-def test_history_is_a_local_index_and_lists_hold_keys_and_the_figures_of_tasks_only() -> None:
+def test_history_is_a_local_index_and_lists_hold_keys_and_what_is_counted_off_them_only() -> None:
     tables = properties("AWS::DynamoDB::Table")
     (posted,) = tables["Ledger"]["LocalSecondaryIndexes"]
     assert (posted["IndexName"], posted["Projection"]) == ("posted", {"ProjectionType": "ALL"})
     assert "GlobalSecondaryIndexes" not in tables["Ledger"]
     lists = {index["IndexName"]: index["Projection"] for index in tables["State"]["GlobalSecondaryIndexes"]}
     assert lists == {
-        "listing": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["outcome", "credit"]},
+        "listing": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["outcome", "credit", "queued_at", "moved"]},
         "by_customer": {"ProjectionType": "KEYS_ONLY"},
         "due": {"ProjectionType": "KEYS_ONLY"},
     }
@@ -98,7 +98,37 @@ def test_the_first_dead_letter_raises_an_alarm(queue: str) -> None:
     assert watched[queue]["Threshold"] == 1
 
 
-@pytest.mark.parametrize("mapping", properties("AWS::Lambda::EventSourceMapping"))
+def sources(kind: str) -> dict[str, dict[str, Any]]:
+    """The mappings of queues, or of the streams of tables."""
+    found = properties("AWS::Lambda::EventSourceMapping")
+    return {name: one for name, one in found.items() if one["EventSourceArn"]["Fn::GetAtt"][1] == kind}
+
+
+@pytest.mark.parametrize("mapping", sources("StreamArn"))
+def test_a_stream_has_one_reader_that_no_record_stops_for_ever_and_none_is_lost_unseen(mapping: str) -> None:
+    definition = sources("StreamArn")[mapping]
+    assert definition["FunctionName"] == {"Ref": "Projector"}
+    assert definition["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert definition["BisectBatchOnFunctionError"] is False
+    assert definition["MaximumRecordAgeInSeconds"] < 86_400
+    assert definition["MaximumRetryAttempts"] == {"Ref": "ProjectorRetries"}
+    assert definition["DestinationConfig"] == {"OnFailure": {"Destination": {"Fn::GetAtt": ["ProjectorDlq", "Arn"]}}}
+    assert definition["StartingPosition"] == "TRIM_HORIZON"
+
+
+def test_the_streams_of_both_tables_are_read_and_nothing_that_their_reader_writes() -> None:
+    read = {definition["EventSourceArn"]["Fn::GetAtt"][0]: definition for definition in sources("StreamArn").values()}
+    assert read.keys() == {"Ledger", "State"}
+    (pattern,) = (json.loads(one["Pattern"]) for one in read["State"]["FilterCriteria"]["Filters"])
+    assert pattern["dynamodb"]["Keys"]["sk"]["S"] == ["ORDER", "TASK", "JOB", "PROMO"]
+
+
+def test_a_stream_that_is_read_late_is_seen() -> None:
+    (alarm,) = alarms_on("IteratorAge")
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "Projector"}}]
+
+
+@pytest.mark.parametrize("mapping", sources("Arn"))
 def test_batches_fail_by_message_and_are_not_waited_for(mapping: str) -> None:
     definition = properties("AWS::Lambda::EventSourceMapping")[mapping]
     assert definition["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -243,6 +273,7 @@ def test_every_function_finds_what_it_needs_by_name(function: str) -> None:
         "ALARM_ROLE_ARN",
         "ALARM_DLQ_ARN",
         "STACK_NAME",
+        "EVENT_BUS_NAME",
         "EMAIL_SENDER",
         "SECRETS_KEY_ID",
         "KEYS_PARAMETER",
@@ -278,7 +309,7 @@ def test_api_gateway_may_invoke_each_function_for_its_own_routes_only() -> None:
         permission["FunctionName"].get("Ref") or permission["FunctionName"]["Fn::GetAtt"][0]
         for permission in permissions
     }
-    workers = {"EventWorker", "GroupJobWorker", "ActionWorker", "CreditWorker", "Daily", "Sweeper"}
+    workers = {"EventWorker", "GroupJobWorker", "ActionWorker", "CreditWorker", "Daily", "Sweeper", "Projector"}
     assert invoked == set(functions()) - workers
     webhook = properties("AWS::Lambda::Permission")["WebhookIngestPermission"]["SourceArn"]["Fn::Sub"]
     assert webhook.endswith(":${WebhookApi}/*/POST/webhooks/{store_id}/{source}")

@@ -17,6 +17,7 @@ from cashback.services.books import Books
 from tests.simulation.dynamo import SimulatedDynamo
 from tests.simulation.errors import client_error, client_exceptions
 from tests.simulation.project_tables import table_specs
+from tests.streams import FakeEvents
 
 FUNCTIONS = {
     "/v1/orders": "orders_api",
@@ -113,6 +114,7 @@ class Deployment:
     kms: FakeKms = field(default_factory=FakeKms)
     ssm: FakeSsm = field(default_factory=FakeSsm)
     sqs: FakeSqs = field(default_factory=FakeSqs)
+    events: FakeEvents = field(default_factory=FakeEvents)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -124,7 +126,8 @@ class Deployment:
         return deps.books().stores
 
     def client(self, service: str, _attempts: int = 3) -> Any:
-        return {"dynamodb": self.dynamo, "kms": self.kms, "ssm": self.ssm, "sqs": self.sqs}[service]
+        clients = {"dynamodb": self.dynamo, "kms": self.kms, "ssm": self.ssm, "sqs": self.sqs, "events": self.events}
+        return clients[service]
 
     def create_store(self, store_id: str = "demo", **more: Any) -> str:
         """Create a store; return its admin key."""

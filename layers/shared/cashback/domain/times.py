@@ -11,6 +11,9 @@ OLDEST: Final[Instant] = "0001-01-01T00:00:00.000000Z"
 """Before everything that is told with a time."""
 
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def instant(moment: datetime) -> Instant:
     """Return an aware moment as an Instant."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
@@ -31,6 +34,16 @@ def parse_instant(text: str) -> Instant:
 def moment(at: Instant) -> datetime:
     """Return the aware datetime of an Instant."""
     return datetime.fromisoformat(at)
+
+
+def microseconds(at: Instant) -> int:
+    """Return the microseconds since 1970, exactly."""
+    return (moment(at) - _EPOCH) // timedelta(microseconds=1)
+
+
+def instant_of(since_1970: int) -> Instant:
+    """Return the Instant that ``microseconds`` was given."""
+    return instant(_EPOCH + timedelta(microseconds=since_1970))
 
 
 def just_after(at: Instant) -> Instant:

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.api_keys import ApiKeys
     from cashback.adapters.dynamo.due import DueIndex
     from cashback.adapters.dynamo.promo_codes import PromoCodes
+    from cashback.adapters.dynamo.stores import Stores
     from cashback.adapters.dynamo.tables import StateTable
     from cashback.adapters.dynamo.tasks import Tasks
+    from cashback.adapters.dynamo.totals import Totals
+    from cashback.adapters.event_bus import EventBus
     from cashback.adapters.job_queue import JobQueue
     from cashback.adapters.queues import Queue
     from cashback.adapters.secrets import WebhookSecrets
@@ -48,6 +51,7 @@ class Environment(Struct, frozen=True):
     alarm_role_arn: str
     alarm_dlq_arn: str
     stack_name: str
+    event_bus_name: str
     email_sender: str
     secrets_key_id: str
     keys_parameter: str
@@ -303,6 +307,32 @@ def due() -> "DueIndex":
     from cashback.adapters.dynamo.tables import StateTable
 
     return DueIndex(StateTable(dynamodb(), environment().state_table))
+
+
+@cache
+def stores() -> "Stores":
+    """The stores' settings alone, for what needs no more of the books."""
+    from cashback.adapters.dynamo.stores import Stores
+    from cashback.adapters.dynamo.tables import StateTable
+
+    return Stores(StateTable(dynamodb(), environment().state_table))
+
+
+@cache
+def totals() -> "Totals":
+    """The totals of days."""
+    from cashback.adapters.dynamo.tables import StateTable
+    from cashback.adapters.dynamo.totals import Totals
+
+    return Totals(StateTable(dynamodb(), environment().state_table))
+
+
+@cache
+def event_bus() -> "EventBus":
+    """The bus of domain events."""
+    from cashback.adapters.event_bus import EventBus
+
+    return EventBus(_client("events"), environment().event_bus_name)
 
 
 @cache

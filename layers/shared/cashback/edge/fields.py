@@ -156,6 +156,17 @@ def _email(value: object) -> str:
     return text
 
 
+def _date(value: object) -> object:
+    """A day of the calendar, as in 2026-11-22; other ways in which ISO 8601 spells one are none of ours."""
+    if not isinstance(value, str) or re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) is None:
+        raise refuse("date_format")
+    try:
+        date.fromisoformat(value)
+    except ValueError as none:
+        raise refuse("date_format") from none
+    return value
+
+
 def _birthday(value: object) -> str:
     """A day of a year, or of every year."""
     given = _text_of(value)
@@ -228,6 +239,7 @@ HttpsUrl = Annotated[str, BeforeValidator(_https), _schema(type="string", format
 Email = Annotated[str, BeforeValidator(_email), _schema(type="string", format="email", maxLength=254)]
 Phone = Annotated[str, BeforeValidator(text(64)), _schema(type="string", minLength=1, maxLength=64)]
 """As a person writes it; only one with the code of its country can be verified, and found."""
+Date = Annotated[str, BeforeValidator(_date), _schema(type="string", format="date")]
 Birthday = Annotated[str, BeforeValidator(_birthday), _schema(type="string", pattern=f"^{_BIRTHDAY}$")]
 """``YYYY-MM-DD``, or ``--MM-DD`` where nobody knows the year."""
 PushEndpoint = Annotated[str, BeforeValidator(_endpoint), _schema(type="string", pattern=f"^{_ENDPOINT}$")]

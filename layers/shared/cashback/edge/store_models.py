@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from cashback.domain.api_keys import Role
 from cashback.domain.audit import ActsWanted
+from cashback.domain.errors import Invalid
 from cashback.domain.names import Source
 from cashback.domain.settings import AwardOn, Clawback
 from cashback.domain.times import Instant
@@ -16,6 +17,7 @@ from cashback.edge.fields import (
     UNSENT,
     AmountText,
     Comment,
+    Date,
     Email,
     Flag,
     HttpsUrl,
@@ -235,6 +237,56 @@ class EngineStatus(Answer):
     status: Literal["active", "paused", "error"]
     causes: list[EngineCause]
     queue_delay_seconds: int
+
+
+class MetricsQuery(Request):
+    """Which days: one, or those from one to another, 92 at most."""
+
+    date: Date | None = None
+    from_: Date | None = Field(default=None, alias="from")
+    to: Date | None = None
+
+    def ends(self) -> tuple[str | None, str | None]:
+        """Return the first and the last date asked for.
+
+        :raises Invalid: ``date_range``, a date beside the end of a range.
+        """
+        if self.date is None:
+            return self.from_, self.to
+        if self.from_ or self.to:
+            raise Invalid("date", "date_range")
+        return self.date, self.date
+
+
+class Figures(Answer):
+    """What happened, and where orders stand. ``pending`` and the next three are those of the end of the last day (of
+    today, now), and null where that is not known yet; the median is off by a thirty-second of it at most."""
+
+    orders_processed: int
+    cashback_issued: models.Amount
+    cashback_reversed: models.Amount
+    pending: int | None
+    oldest_pending_seconds: int | None
+    held: int | None
+    rejected: int
+    failed: int
+    awaiting_customer: int | None
+    median_decision_seconds: int | None
+    longest_decision_seconds: int | None
+
+
+class DayFigures(Figures):
+    """The figures of one day. ``closed_at`` is when they were recounted from the tables: they are final."""
+
+    date: str
+    closed_at: Instant | None
+
+
+class Metrics(Figures):
+    """The figures of all days together, ``date`` where it is one, and those of each day."""
+
+    date: str | None
+    days: list[DayFigures]
 
 
 class ApiKey(Answer):

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cashback.domain.api_keys import ApiKey
 from cashback.domain.audit import Act
+from cashback.domain.day_totals import Day, DayTotals
 from cashback.domain.stores import StoreDocument
+from cashback.domain.times import moment
 from cashback.edge import store_models as models
+from cashback.edge.models import Amount
 from cashback.edge.models import Warning as Caution
+from cashback.services.read_metrics import Metrics
 from cashback.services.read_store import Engine
 
 if TYPE_CHECKING:
@@ -46,6 +50,38 @@ def engine(state: Engine) -> models.EngineStatus:
     """Return how an engine is."""
     causes = [models.EngineCause(code=cause.code, count=cause.count, since=cause.since) for cause in state.causes]
     return models.EngineStatus(status=state.status.value, causes=causes, queue_delay_seconds=state.queue_delay_seconds)
+
+
+def metrics(found: Metrics) -> models.Metrics:
+    """Return the figures of some days, together and each."""
+    together = sum((day.totals for day in found.days), start=DayTotals())
+    last = found.days[-1]
+    days = [
+        models.DayFigures(**_figures(day.totals, day, found), date=day.date, closed_at=day.closed_at)
+        for day in found.days
+    ]
+    date = last.date if len(days) == 1 else None
+    return models.Metrics(**_figures(together, last, found), date=date, days=days)
+
+
+def _figures(totals: DayTotals, at: Day, found: Metrics) -> dict[str, Any]:
+    """The flows of ``totals``, with the levels that stood at the end of a day."""
+    levels, code = at.levels, found.currency
+    oldest = levels.oldest_pending_since if levels else None
+    waited = (moment(at.closed_at or found.as_of) - moment(oldest)).total_seconds() if oldest else None
+    return {
+        "orders_processed": totals.orders_processed,
+        "cashback_issued": Amount(amount=code.format(totals.cashback_issued), currency=code.code),
+        "cashback_reversed": Amount(amount=code.format(totals.cashback_reversed), currency=code.code),
+        "pending": levels.pending if levels else None,
+        "oldest_pending_seconds": None if waited is None else int(waited),
+        "held": levels.held if levels else None,
+        "rejected": totals.rejected,
+        "failed": totals.failed,
+        "awaiting_customer": levels.awaiting_customer if levels else None,
+        "median_decision_seconds": totals.median_decision_seconds,
+        "longest_decision_seconds": totals.longest_decision_seconds if totals.decisions else None,
+    }
 
 
 def api_key(key: ApiKey) -> models.ApiKey:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
@@ -12,6 +12,9 @@ from cashback.domain.queries import OrdersWanted
 from cashback.domain.stores import StoreDocument
 from cashback.domain.times import Instant, instant, moment
 from cashback.services.books import Books
+
+if TYPE_CHECKING:
+    from cashback.adapters.dynamo.totals import Totals
 
 FAILURES_COUNT_FOR: Final = timedelta(hours=1)
 
@@ -55,14 +58,17 @@ def read_settings(books: Books, store_id: str) -> StoreDocument:
     return books.stores.document(store_id)
 
 
-def read_status(books: Books, store_id: str, now: Instant) -> Engine:
-    """Return how the store's engine is.
+def read_status(books: Books, totals: "Totals", store_id: str, now: Instant) -> Engine:
+    """Return how the store's engine is. An order that failed counts as long as it stands so, a task or a group job for
+    the hour, whatever became of it since.
 
     :raises NotFound: no such store.
     """
     document = books.stores.document(store_id)
-    failures = sorted(_failures(books, store_id, instant(moment(now) - FAILURES_COUNT_FOR)))
-    failed = [Cause("orders_failed", len(failures), failures[0])] if failures else []
+    since = instant(moment(now) - FAILURES_COUNT_FOR)
+    orders = sorted(_failures(books, store_id, since))
+    found = {"orders_failed": orders, **totals.failures(store_id, since)}
+    failed = [Cause(code, len(times), times[0]) for code, times in found.items() if times]
     causes = (*failed, *_pauses(document))
     status = EngineStatus.ERROR if failed else EngineStatus.PAUSED if causes else EngineStatus.ACTIVE
     return Engine(status, causes, books.stores.delay(store_id, now))

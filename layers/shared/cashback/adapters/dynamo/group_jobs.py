@@ -32,7 +32,7 @@ class GroupJobs(Struct, frozen=True):
     def get(self, store_id: str, job_id: str) -> Job | None:
         """Return a job (consistent)."""
         item = self.table.get(keys.job(store_id, job_id))
-        return None if item is None else _job_of(item)
+        return None if item is None else job_of(item)
 
     def create(self, store_id: str, job: Job, *also: Write) -> bool:
         """Create a job, with ``also``; False where a condition failed."""
@@ -51,7 +51,7 @@ class GroupJobs(Struct, frozen=True):
             item = lost.images.get(0)
             if item is None:
                 raise Busy("the job is not there") from lost
-            return _job_of(item)
+            return job_of(item)
         return None
 
     def write(self, store_id: str, job: Job) -> Write:
@@ -64,7 +64,7 @@ class GroupJobs(Struct, frozen=True):
         places, place = self.table.newest(keys.jobs_listed(store_id), limit, before)
         wanted = [keys.job(store_id, keys.listed_id(one)) for one in places]
         items = self.table.get_many(wanted)
-        return [_job_of(items[key]) for key in wanted if key in items], place
+        return [job_of(items[key]) for key in wanted if key in items], place
 
     # ---- the snapshot
 
@@ -175,7 +175,8 @@ def _job_item(store_id: str, job: Job) -> Item:
     }
 
 
-def _job_of(item: Item) -> Job:
+def job_of(item: Item) -> Job:
+    """Read a job back."""
     return _unpacked(item["document"], Job)
 
 

@@ -113,6 +113,12 @@ class History(Struct, frozen=True):
         entries = self._entries("pk = :pk AND posted_at_cause < :end", values, IndexName="posted")
         return sum(entry.amount for entry in entries if entry.status is EntryStatus.POSTED)
 
+    def posted_between(self, store_id: str, customer_id: str, first: Instant, last: Instant) -> Iterator[Entry]:
+        """Yield the entries of this very customer from one instant to another, REJECTED ones too."""
+        values = {":pk": keys.customer(store_id, customer_id), ":low": first, ":high": keys.listed_until(last)}
+        condition = "pk = :pk AND posted_at_cause BETWEEN :low AND :high"
+        return self._entries(condition, values, IndexName="posted")
+
     def _walk(
         self, store_id: str, customer_id: str, wanted: EntriesWanted, limit: int, balance: int, place: str
     ) -> tuple[list[HistoryLine], str | None]:

@@ -301,6 +301,54 @@ def birthdays_done(store: str) -> Key:
     return Key(_pk(store, "CFG"), "BIRTHDAYS")
 
 
+def recount(store: str) -> Key:
+    """How far the recount of a store's days is."""
+    return Key(_pk(store, "CFG"), "RECOUNT")
+
+
+def figures(store: str) -> str:
+    """Partition of a store's day totals, and of what of its engine failed lately."""
+    return _pk(store, "STATS")
+
+
+def day_totals(store: str, date: str) -> Key:
+    """What a day of a store came to."""
+    return Key(figures(store), f"DAY#{date}")
+
+
+def day_date(sk: str) -> str:
+    """Return the date in the sort key of day totals."""
+    return sk.removeprefix("DAY#")
+
+
+def drift(store: str, date: str) -> Key:
+    """By how much the totals of a day were wrong."""
+    return Key(figures(store), f"DRIFT#{date}")
+
+
+def failure(store: str, at: str, code: str, change_id: str) -> Key:
+    """That something of a store's engine failed at a time."""
+    return Key(figures(store), f"FAILURE#{at}#{code}#{change_id}")
+
+
+def failure_told(sk: str) -> tuple[str, str]:
+    """Return when and what failed, from the sort key of a failure."""
+    _, at, code, _ = sk.split("#")
+    return at, code
+
+
+def counted(store: str, change_id: str) -> Key:
+    """That a change of the tables is counted in the day totals."""
+    return Key(_pk(store, "BATCH"), change_id)
+
+
+def written(pk: str) -> tuple[str, str, str] | None:
+    """Return the store, the kind (``C``, ``O``, ``T``, ``J``, ``P``) and the id of a partition of one thing; None for
+    every other partition."""
+    parts = pk.split("#")
+    return (unescape(parts[1]), parts[2], unescape(parts[3])) if len(parts) == 4 and parts[0] == "S" else None
+
+
 def store(store_id: str) -> Key:
     """A store in the directory."""
     return Key(STORES, store_id)

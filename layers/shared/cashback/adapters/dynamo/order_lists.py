@@ -2,14 +2,24 @@
 
 import heapq
 from collections.abc import Iterator
+from itertools import batched
+from typing import Final
 
 from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.orders import Orders
 from cashback.adapters.dynamo.tables import StateTable
+from cashback.domain.day_totals import Levels
 from cashback.domain.orders import Order, Status
 from cashback.domain.queries import OrdersWanted
+from cashback.domain.times import Instant, microseconds
+
+_WAITING: Final = (Status.PENDING, Status.HELD, Status.AWAITING_CUSTOMER)
+
+_READ_AT_ONCE: Final = 100
+"""Items of one BatchGetItem."""
 
 
 class OrderLists(Struct, frozen=True):
@@ -32,6 +42,37 @@ class OrderLists(Struct, frozen=True):
         each = [self._places(name, index, partition, wanted, before, limit) for partition in partitions]
         places = heapq.merge(*each, reverse=True)
         return self._page(store_id, places, limit, frozenset(wanted.statuses))
+
+    def moved_since(self, store_id: str, since: Instant) -> Iterator[list[Order]]:
+        """Yield the orders that changed their state since a time, some at once, each once.
+
+        The statuses are walked through again until nothing is found that was not found before, because an order may
+        move out of one that is still to come into one that is over.
+        """
+        seen: set[str] = set()
+        begin = microseconds(since)
+        while True:
+            places = (item for status in Status for item in self._listed(store_id, status))
+            moved = (keys.listed_id(item["listing_sk"]) for item in places if item.get("moved", begin) >= begin)
+            fresh = [order_id for order_id in dict.fromkeys(moved) if order_id not in seen]
+            if not fresh:
+                return
+            seen |= set(fresh)
+            for some in batched(fresh, _READ_AT_ONCE, strict=False):
+                yield self.orders.get_many(store_id, list(some))
+
+    def levels(self, store_id: str) -> Levels:
+        """Return how many orders wait for what now, read off the index alone, which may lag a second."""
+        waits: dict[Status, list[Instant | None]] = {
+            status: [item.get("queued_at") for item in self._listed(store_id, status)] for status in _WAITING
+        }
+        queued = (at for at in waits[Status.PENDING] if at is not None)
+        pending, held, awaiting = (len(waits[status]) for status in _WAITING)
+        return Levels(pending, held, awaiting, min(queued, default=None))
+
+    def _listed(self, store_id: str, status: Status) -> Iterator[Item]:
+        values = {":pk": keys.orders_by_status(store_id, status)}
+        return self.table.query("listing_pk = :pk", values, IndexName="listing")
 
     @staticmethod
     def place(order: Order) -> str:

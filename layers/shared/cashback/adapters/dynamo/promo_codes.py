@@ -50,8 +50,8 @@ class PromoCodes(Struct, frozen=True):
                 self.table.commit(self.table.put(_item(store_id, made), "attribute_not_exists(pk)"))
             except Lost as lost:
                 standing = lost.images[0]
-                if standing is not None and _promo_code_of(standing).task_id == task_id:
-                    return _promo_code_of(standing)
+                if standing is not None and promo_code_of(standing).task_id == task_id:
+                    return promo_code_of(standing)
                 continue
             return made
         raise Busy("other codes stand in its place")
@@ -59,7 +59,7 @@ class PromoCodes(Struct, frozen=True):
     def get(self, store_id: str, code: str) -> PromoCode | None:
         """Return a code (consistent)."""
         item = self.table.get(keys.promo_code(store_id, code))
-        return None if item is None else _promo_code_of(item)
+        return None if item is None else promo_code_of(item)
 
     def page(self, store_id: str, limit: int, before: str | None) -> tuple[list[PromoCode], str | None]:
         """Return up to ``limit`` codes, the newest first, those before a place, and the place to go on (None at the
@@ -70,7 +70,7 @@ class PromoCodes(Struct, frozen=True):
         places = [item["listing_sk"] for item in islice(found, limit + 1)]
         wanted = [keys.promo_code(store_id, keys.listed_id(place)) for place in places[:limit]]
         items = self.table.get_many(wanted) if wanted else {}
-        codes = [_promo_code_of(items[key]) for key in wanted if key in items]
+        codes = [promo_code_of(items[key]) for key in wanted if key in items]
         return codes, places[limit - 1] if len(places) > limit else None
 
     def save(self, store_id: str, before: PromoCode, after: PromoCode) -> bool:
@@ -89,5 +89,6 @@ def _item(store_id: str, promo: PromoCode) -> Item:
     return {"pk": pk, "sk": sk, "rev": promo.rev, "document": _PACKING.pack(promo), **listed}
 
 
-def _promo_code_of(item: Item) -> PromoCode:
+def promo_code_of(item: Item) -> PromoCode:
+    """Read a code back."""
     return _PACKING.unpack(item["document"])

@@ -1,0 +1,221 @@
+"""What one change of the tables adds to the totals of a day, and which event it is. Pure, and the same for the stream
+and for the recount.
+
+A change is one write of one item. What it adds depends on nothing but itself, so changes may be counted in any order
+and in any groups; that each is counted once is what its ``change_id`` is for.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from msgspec import Struct
+
+from cashback.domain.day_totals import DayTotals, bucket_of
+from cashback.domain.domain_events import DomainEvent
+from cashback.domain.fingerprints import fingerprint
+from cashback.domain.ledger import Entry, EntryStatus, Kind
+from cashback.domain.money import Currency
+from cashback.domain.orders import AWARDED, REVIEWED, Status
+from cashback.domain.times import Instant, moment
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from cashback.domain.orders import Order
+
+_ISSUING: Final = frozenset({Kind.ORDER, Kind.MANUAL, Kind.GROUP, Kind.SCENARIO})
+_ADJUSTING: Final = frozenset({Kind.MANUAL, Kind.GROUP, Kind.SCENARIO})
+
+_TOLD: Final = {
+    Status.PENDING: "OrderPending",
+    Status.HELD: "OrderHeld",
+    Status.REJECTED: "OrderRejected",
+    Status.FAILED: "OrderFailed",
+}
+
+type Addition = tuple[str, DayTotals]
+"""A date in the store's calendar, and what is added to its totals."""
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """One write that counts or is told of. ``revision`` tells the writes of one item apart."""
+
+    store_id: str
+    item_id: str
+    revision: str
+    at: Instant
+
+    noun: ClassVar[str] = ""
+
+    @property
+    def change_id(self) -> str:
+        """The same each time the change is delivered, and no other change's."""
+        return fingerprint(self.noun, self.store_id, self.item_id, self.revision)[:32]
+
+
+class EntryPosted(Change, frozen=True, kw_only=True):
+    """An entry of the ledger; ``item_id`` is the customer, ``revision`` the cause."""
+
+    entry: Entry
+    transaction_id: str
+
+    noun: ClassVar[str] = "entry"
+
+
+class OrderMoved(Change, frozen=True, kw_only=True):
+    """An order that changed its status; ``amount`` is what it earns, in minor units."""
+
+    before: Status | None
+    after: Status
+    customer_id: str | None = None
+    queued_at: Instant | None = None
+    amount: int = 0
+
+    noun: ClassVar[str] = "order"
+
+
+class TaskEnded(Change, frozen=True, kw_only=True):
+    """A task of a scenario that was executed, cancelled or failed."""
+
+    status: str
+    scenario_id: str
+    customer_id: str | None = None
+    order_id: str | None = None
+
+    noun: ClassVar[str] = "task"
+
+
+class JobEnded(Change, frozen=True, kw_only=True):
+    """A group job that was done, cancelled or failed. ``is_over``: every member has an outcome."""
+
+    status: str
+    group_id: str
+    is_over: bool
+    credited: int = 0
+    debited: int = 0
+
+    noun: ClassVar[str] = "job"
+
+
+class CodeRedeemed(Change, frozen=True, kw_only=True):
+    """A promo code that was redeemed; ``item_id`` is the code."""
+
+    task_id: str
+    customer_id: str | None = None
+    order_id: str | None = None
+
+    noun: ClassVar[str] = "code"
+
+
+def addition_of(change: Change, zone: "tzinfo") -> Addition | None:
+    """Return what a change adds to which day; None where it adds nothing."""
+    match change:
+        case EntryPosted(entry=entry):
+            totals = _of_entry(entry)
+        case OrderMoved(before=before, after=after, at=at, queued_at=queued_at):
+            totals = _of_move(before, after, at, queued_at)
+        case _:
+            return None
+    return (date_of(change.at, zone), totals) if totals != DayTotals() else None
+
+
+def of_entry(entry: Entry, zone: "tzinfo") -> Addition:
+    """Return what an entry adds to its day, as the recount reads it."""
+    return date_of(entry.posted_at, zone), _of_entry(entry)
+
+
+def of_order(order: "Order", zone: "tzinfo") -> Iterator[Addition]:
+    """Yield what each move of an order adds to its day, as the recount reads it off the history."""
+    for before, after in pairwise((None, *order.history)):
+        if after is not None:
+            was = before.status if before is not None else None
+            yield date_of(after.at, zone), _of_move(was, after.status, after.at, order.queued_at)
+
+
+def failure_of(change: Change) -> str | None:
+    """Return what of the store's engine failed, if that is what the change says. Orders tell of themselves."""
+    if isinstance(change, TaskEnded | JobEnded) and change.status == "failed":
+        return f"{change.noun}s_failed"
+    return None
+
+
+def event_of(change: Change, currency: Currency) -> DomainEvent | None:
+    """Return the event that a change is; None where nobody is told of it."""
+    told = _told(change, currency)
+    return None if told is None else DomainEvent(change.change_id, told[0], change.store_id, change.at, told[1])
+
+
+def date_of(at: Instant, zone: "tzinfo") -> str:
+    """Return the date of an instant in a time zone, as in ``2026-11-22``."""
+    return moment(at).astimezone(zone).date().isoformat()
+
+
+def _of_entry(entry: Entry) -> DayTotals:
+    if entry.status is not EntryStatus.POSTED:
+        return DayTotals()
+    if entry.kind is Kind.REVERSAL:
+        return DayTotals(cashback_reversed=-entry.amount)
+    return DayTotals(cashback_issued=max(0, entry.amount) if entry.kind in _ISSUING else 0)
+
+
+def _of_move(before: Status | None, after: Status, at: Instant, queued_at: Instant | None) -> DayTotals:
+    if before is after:
+        return DayTotals()
+    is_decided = before in REVIEWED and (after in AWARDED or after is Status.REJECTED) and queued_at is not None
+    seconds = int((moment(at) - moment(queued_at)).total_seconds()) if is_decided and queued_at else 0
+    return DayTotals(
+        orders_processed=int(after in AWARDED and before not in AWARDED),
+        rejected=int(after is Status.REJECTED),
+        failed=int(after is Status.FAILED),
+        decisions={bucket_of(seconds): 1} if is_decided else {},
+        longest_decision_seconds=max(0, seconds),
+    )
+
+
+def _told(change: Change, currency: Currency) -> tuple[str, dict[str, Any]] | None:
+    match change:
+        case EntryPosted():
+            return _told_of_entry(change, currency)
+        case OrderMoved(after=after) if after in _TOLD and change.before is not after:
+            about = {"customer_id": change.customer_id, "order_id": change.item_id}
+            return _TOLD[after], {**about, "amount": _money(change.amount, currency)}
+        case TaskEnded(status="executed" | "cancelled"):
+            about = {"task_id": change.item_id, "scenario_id": change.scenario_id}
+            return f"Task{change.status.capitalize()}", {
+                **about,
+                "customer_id": change.customer_id,
+                "order_id": change.order_id,
+            }
+        case JobEnded(is_over=True):
+            return "GroupJobFinished", {
+                "job_id": change.item_id,
+                "group_id": change.group_id,
+                "status": change.status,
+                "amount_credited": _money(change.credited, currency),
+                "amount_debited": _money(change.debited, currency),
+            }
+        case CodeRedeemed():
+            about = {"promo_code": change.item_id, "task_id": change.task_id}
+            return "PromoCodeRedeemed", {**about, "customer_id": change.customer_id, "order_id": change.order_id}
+    return None
+
+
+def _told_of_entry(change: EntryPosted, currency: Currency) -> tuple[str, dict[str, Any]] | None:
+    entry = change.entry
+    if entry.status is not EntryStatus.POSTED or not entry.amount:
+        return None
+    about: dict[str, Any] = {"customer_id": change.item_id, "transaction_id": change.transaction_id}
+    if entry.kind in _ADJUSTING:
+        about |= {"type": entry.kind.value, "amount": _money(entry.amount, currency)}
+        return "BalanceAdjusted", {**about, "job_id": entry.job_id, "task_id": entry.task_id}
+    about |= {"order_id": entry.order_id, "amount": _money(abs(entry.amount), currency)}
+    if entry.kind is Kind.ORDER:
+        return "CashbackAwarded", about
+    if entry.kind is Kind.REVERSAL:
+        return ("CashbackReversed" if entry.amount < 0 else "CashbackRestored"), about
+    return None
+
+
+def _money(minor: int, currency: Currency) -> dict[str, str]:
+    return {"amount": currency.format(minor), "currency": currency.code}

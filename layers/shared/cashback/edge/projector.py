@@ -1,0 +1,74 @@
+"""The loop over a batch of stream records: changes by store, and the first record that must be delivered again."""
+
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from cashback.adapters.dynamo.stream import change_of
+from cashback.domain.errors import DomainError, NotFound, reason_of
+from cashback.domain.projection import Change
+from cashback.domain.times import instant
+from cashback.edge.clock import utc
+from cashback.edge.log import log, metric
+from cashback.services.project import project
+
+if TYPE_CHECKING:
+    from cashback.adapters.dynamo.stores import Stores
+    from cashback.adapters.dynamo.totals import Totals
+    from cashback.adapters.event_bus import EventBus
+
+
+class Projection(Struct):
+    """One invocation. Each store is done for itself, whatever becomes of the others; a stream goes on from the first
+    record that failed, and those after it are repeated, which does no harm."""
+
+    stores: "Stores"
+    totals: "Totals"
+    bus: "EventBus"
+    clock: Callable[[], datetime] = utc
+
+    def run(self, event: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
+        """Project the records of a stream; answer with the one from which on they must come again, if any."""
+        failed: set[str] = set()
+        by_store: dict[str, list[tuple[str, Change]]] = {}
+        for record in event["Records"]:
+            number = record["dynamodb"]["SequenceNumber"]
+            try:
+                change = change_of(record)
+            except Exception as bug:  # noqa: BLE001 - counted and alarmed; its neighbours in the batch must go on
+                self._failed(bug, sequence=number)
+                failed.add(number)
+                continue
+            if change is not None:
+                by_store.setdefault(change.store_id, []).append((number, change))
+        for store_id, numbered in by_store.items():
+            failed |= self._project(store_id, numbered)
+        in_order = [record["dynamodb"]["SequenceNumber"] for record in event["Records"]]
+        first = [number for number in in_order if number in failed][:1]
+        return {"batchItemFailures": [{"itemIdentifier": number} for number in first]}
+
+    def _project(self, store_id: str, numbered: Sequence[tuple[str, Change]]) -> set[str]:
+        """Project the changes of one store; return the records that must come again."""
+        changes = [change for _, change in numbered]
+        try:
+            settings = self.stores.settings(store_id)
+            refused = project(self.totals, self.bus, settings, changes, instant(self.clock()))
+        except NotFound:
+            log("changes_of_no_store", level="WARN", store=store_id, changes=len(changes))
+            return set()
+        except Exception as error:  # noqa: BLE001 - counted and alarmed; the other stores must go on
+            self._failed(error, store=store_id)
+            return {number for number, _ in numbered}
+        log("projected", store=store_id, changes=len(changes), refused=len(refused))
+        if refused:
+            metric("EventsRefused", len(refused))
+        return {number for number, change in numbered if change.change_id in refused}
+
+    @staticmethod
+    def _failed(error: Exception, **ids: str) -> None:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        log("projection_failed", **ids, code=reason_of(error), at=f"{where.name}:{where.lineno}")
+        metric("ProjectionsRetried" if isinstance(error, DomainError) and error.retryable else "ProjectionsFailed")

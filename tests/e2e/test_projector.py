@@ -1,0 +1,77 @@
+"""What a webhook leads to behind the streams: totals of the day, and events on the bus."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from dev.project import ROOT, STACK_NAME
+from tests.e2e.deployed import DeployedStack
+from tests.e2e.shop import Shop
+
+SCHEMA = json.loads((ROOT / "docs/domain-events.schema.json").read_text())
+PATIENCE = 30.0
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+
+@pytest.fixture
+def heard(stack: DeployedStack, shop: Shop) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """What the bus told of the shop, by a rule of its own to a queue of its own: the envelopes so far."""
+    events, sqs = stack.client("events"), stack.client("sqs")
+    name, bus = f"heard-{shop.store.store_id}", f"{STACK_NAME}-events"
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": ["cashback"], "detail": {"store_id": [shop.store.store_id]}}
+    events.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
+    envelopes: list[dict[str, Any]] = []
+
+    def so_far() -> list[dict[str, Any]]:
+        found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        envelopes.extend(json.loads(message["Body"]) for message in found)
+        for message in found:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return envelopes
+
+    yield so_far
+    events.remove_targets(Rule=name, EventBusName=bus, Ids=["queue"])
+    events.delete_rule(Name=name, EventBusName=bus)
+    sqs.delete_queue(QueueUrl=url)
+
+
+def test_a_signed_webhook_is_counted_in_the_day_and_told_of_on_the_bus(
+    shop: Shop, heard: Callable[[], list[dict[str, Any]]]
+) -> None:
+    sale = shop.sell()
+    eventually(lambda: shop.store.api("GET", "/v1/metrics").expect(200)["orders_processed"] == 1)
+    today = shop.store.api("GET", "/v1/metrics").expect(200)
+    assert today["cashback_issued"]["amount"] == shop.order(sale)["award"]
+    assert (today["pending"], today["held"], today["failed"]) == (0, 0, 0)
+    eventually(lambda: bool(heard()))
+    (envelope,) = heard()
+    assert (envelope["source"], envelope["detail-type"]) == ("cashback", "CashbackAwarded")
+    Draft202012Validator({**SCHEMA, "$ref": "#/$defs/CashbackAwarded"}).validate(envelope["detail"])
+    assert envelope["detail"]["order_id"] == str(sale.order_id)
+    assert envelope["detail"]["amount"] == today["cashback_issued"]
+
+
+@pytest.mark.parametrize(
+    "query", ["?date=2026-2-1", "?date=2026-02-29", "?date=2026-02-01&to=2026-02-02", "?from=2026-02-01", "?day=1"]
+)
+def test_a_date_that_is_none_is_refused(shop: Shop, query: str) -> None:
+    shop.store.api("GET", f"/v1/metrics{query}").expect(422)
+
+
+def test_a_range_is_a_day_after_the_other_and_all_together(shop: Shop) -> None:
+    found = shop.store.api("GET", "/v1/metrics?from=2026-01-01&to=2026-03-31").expect(200)
+    assert len(found["days"]) == 90
+    assert (found["date"], found["orders_processed"], found["pending"]) == (None, 0, None)

@@ -1,0 +1,87 @@
+"""GET /v1/metrics, and what of the engine failed: read from what the projector counted and from the lists."""
+
+import pytest
+
+from cashback.domain.errors import Invalid
+from cashback.domain.times import instant
+from cashback.services.read_metrics import Metrics, read_metrics
+from cashback.services.read_store import EngineStatus, read_status
+from cashback.services.recount_days import recount_days
+from tests.unit.builders import NOW, STORE, line, paid
+from tests.unit.stage import Stage, scenario
+from tests.unit.test_projector import DAY, Told
+
+
+def read(told: Told, first: str | None = None, last: str | None = None) -> Metrics:
+    return read_metrics(told.stage.books, told.totals, STORE, first, last, told.stage.now)
+
+
+def test_today_has_the_levels_of_now_and_a_closed_day_those_of_its_end() -> None:
+    told = Told(Stage(auto_processing=False))
+    told.stage.hear(paid(line("1", 10_000)))
+    told.stage.clock.advance(600)
+    told.project()
+    (today,) = read(told).days
+    assert today.date == DAY
+    assert today.levels is not None
+    assert (today.levels.pending, today.levels.oldest_pending_since) == (1, NOW)
+    told.stage.clock.advance(86_400)
+    assert read(told, DAY, DAY).days[0].levels is None
+    list(recount_days(told.stage.books, told.totals, STORE, instant(told.stage.clock.now()), lambda: True))
+    told.stage.shop.reject()
+    (closed,) = read(told, DAY, DAY).days
+    assert closed.levels is not None
+    assert (closed.levels.pending, closed.closed_at is not None) == (1, True)
+
+
+def test_days_on_which_nothing_happened_are_there() -> None:
+    told = Told()
+    told.stage.hear(paid(line("1", 10_000)))
+    told.project()
+    days = read(told, "2026-02-27", "2026-03-02").days
+    assert [day.date for day in days] == ["2026-02-27", "2026-02-28", DAY, "2026-03-02"]
+    assert [day.totals.orders_processed for day in days] == [0, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [(DAY, None), (None, DAY), (DAY, "2026-02-28"), ("2026-01-01", "2026-04-03")]
+)
+def test_a_range_has_both_its_ends_in_order_and_is_a_quarter_at_most(first: str | None, last: str | None) -> None:
+    with pytest.raises(Invalid) as refused:
+        read(Told(), first, last)
+    assert refused.value.code == "date_range"
+
+
+def test_a_recount_that_has_no_time_goes_on_where_it_was() -> None:
+    told = Told()
+    for number in range(3):
+        told.stage.person(str(number))
+    told.stage.hear(paid(line("1", 10_000)))
+    told.stage.clock.advance(86_400)
+    now, rounds = told.stage.now, 0
+    while not told.totals.days(STORE, [DAY])[DAY].closed_at:
+        left = iter([True] * 5)
+        list(recount_days(told.stage.books, told.totals, STORE, now, lambda left=left: next(left, False)))  # type: ignore[misc]
+        rounds += 1
+    assert rounds > 2
+    assert told.day.cashback_issued == 500
+    assert told.day.orders_processed == 1
+
+
+def test_before_two_in_the_morning_no_day_is_recounted() -> None:
+    told = Told(Stage(now="2026-03-02T00:30:00.000000Z"))
+    assert list(recount_days(told.stage.books, told.totals, STORE, told.stage.now, lambda: True)) == []
+
+
+def test_a_task_that_failed_puts_the_engine_in_error_for_an_hour() -> None:
+    stage = Stage(scenario())
+    told = Told(stage)
+    stage.paid("A-1")
+    now = stage.now
+    told.totals.note_failure(STORE, now, "tasks_failed", "0" * 32)
+    told.totals.note_failure(STORE, now, "tasks_failed", "0" * 32)
+    engine = read_status(stage.books, told.totals, STORE, now)
+    assert engine.status is EngineStatus.ERROR
+    assert [(cause.code, cause.count, cause.since) for cause in engine.causes] == [("tasks_failed", 1, now)]
+    stage.clock.advance(3_601)
+    assert read_status(stage.books, told.totals, STORE, stage.now).status is EngineStatus.ACTIVE
