@@ -41,6 +41,7 @@ PARAMETERS = {
     "StoreEventsVisibilitySeconds": "10",
     "ScenarioActionsVisibilitySeconds": "10",
     "CreditsVisibilitySeconds": "10",
+    "NotificationsVisibilitySeconds": "10",
     "ApiRequestsPerSecond": "10000",
     "WebhookRequestsPerSecond": "10000",
 }

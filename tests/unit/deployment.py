@@ -75,6 +75,16 @@ class FakeSqs:
         return {"Successful": [{"Id": entry["Id"]} for entry in batch["Entries"]]}
 
 
+class FakeMail:
+    """Keeps the e-mails that are sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def send_email(self, **mail: Any) -> None:
+        self.sent.append(mail)
+
+
 @dataclass(frozen=True)
 class Reply:
     """What a function answered."""
@@ -113,6 +123,7 @@ class Deployment:
     kms: FakeKms = field(default_factory=FakeKms)
     ssm: FakeSsm = field(default_factory=FakeSsm)
     sqs: FakeSqs = field(default_factory=FakeSqs)
+    mail: FakeMail = field(default_factory=FakeMail)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -124,7 +135,8 @@ class Deployment:
         return deps.books().stores
 
     def client(self, service: str, _attempts: int = 3) -> Any:
-        return {"dynamodb": self.dynamo, "kms": self.kms, "ssm": self.ssm, "sqs": self.sqs}[service]
+        made = {"dynamodb": self.dynamo, "kms": self.kms, "ssm": self.ssm, "sqs": self.sqs, "sesv2": self.mail}
+        return made[service]
 
     def create_store(self, store_id: str = "demo", **more: Any) -> str:
         """Create a store; return its admin key."""

@@ -1,5 +1,7 @@
 """Birthdays: once a year, in the store's own morning."""
 
+from typing import Any, cast
+
 import pytest
 
 from cashback.domain.delays import AT_ONCE
@@ -17,6 +19,12 @@ def stage_of(now: str, *birthdays: str, timezone: str = "UTC") -> Stage:
     for number, birthday in enumerate(birthdays):
         stage.person(str(100 + number), birthday=birthday)
     return stage
+
+
+def daily_of(stage: Stage, left: int) -> Daily:
+    """One invocation, in a store that has nobody alarmed."""
+    unused = cast("Any", None)
+    return Daily(stage.books, lambda: stage.outlets.alarms, unused, lambda: left, clock=stage.clock.now)
 
 
 def greet(stage: Stage) -> str:
@@ -92,12 +100,12 @@ def test_a_store_without_such_scenarios_only_moves_its_mark_and_a_closed_one_not
 def test_the_daily_function_goes_on_after_a_store_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = stage_of("2026-05-17T10:00:00.000000Z", "1990-05-17")
     monkeypatch.setattr(type(stage.books.stores), "ids", lambda _self: iter(["nobody", STORE]))
-    daily = Daily(stage.books, lambda: stage.outlets.alarms, lambda: ENOUGH_TIME, clock=stage.clock.now)
+    daily = daily_of(stage, ENOUGH_TIME)
     with pytest.raises(Exception, match="not_found"):
         daily.run()
-    assert (daily.greeted, daily.failed, whose(stage)) == (1, 1, ["100"])
-    hurried = Daily(stage.books, lambda: stage.outlets.alarms, lambda: ENOUGH_TIME - 1, clock=stage.clock.now)
-    assert hurried.run() == {"greeted": 0, "failed": 0, "cut_short": True}
+    assert (daily.greeted, daily.failed, whose(stage)) == (1, 2, ["100"])
+    hurried = daily_of(stage, ENOUGH_TIME - 1)
+    assert hurried.run() == {"greeted": 0, "alarmed": 0, "failed": 0, "cut_short": True}
 
 
 def test_a_store_that_is_out_of_reach_is_left_for_the_next_hour(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +116,7 @@ def test_a_store_that_is_out_of_reach_is_left_for_the_next_hour(monkeypatch: pyt
 
     with monkeypatch.context() as broken:
         broken.setattr(type(stage.books.customers), "born_on", fails)
-        daily = Daily(stage.books, lambda: stage.outlets.alarms, lambda: ENOUGH_TIME, clock=stage.clock.now)
-        assert daily.run() == {"greeted": 0, "failed": 1, "cut_short": False}
+        daily = daily_of(stage, ENOUGH_TIME)
+        assert daily.run() == {"greeted": 0, "alarmed": 0, "failed": 1, "cut_short": False}
     assert greet(stage) == "greeted"
     assert whose(stage) == ["100"]

@@ -26,6 +26,7 @@ STORY = (
     "scenarios_api",
     "action_worker",
     "credit_worker",
+    "notifier",
     "daily",
     "sweeper",
 )
@@ -69,6 +70,9 @@ def test_a_sample_is_served(deployment: Deployment, monkeypatch: pytest.MonkeyPa
         assert (job.status, job.total) == (JobStatus.DONE, 0)
     if name == "orders_api":
         assert json.loads(answer["body"])["items"] == []
+    if name == "notifier":
+        (mail,) = deployment.mail.sent
+        assert "you received 10.67 USD cashback" in mail["Content"]["Simple"]["Body"]["Text"]["Data"]
     if name == "sweeper":
         assert answer == {"settled": 0, "failed": 0, "cut_short": False}
     if name == "groups_api":

@@ -1,4 +1,4 @@
-"""Once an hour: what stores do once a day, each at its own time."""
+"""Once an hour: what stores do once a day, each at its own time, and what is looked for every hour."""
 
 import traceback
 from collections.abc import Callable
@@ -13,9 +13,11 @@ from cashback.edge.clock import utc
 from cashback.edge.log import log, metric
 from cashback.services.books import Books
 from cashback.services.greet_birthdays import greet_birthdays
+from cashback.services.watch_pending import watch_pending
 
 if TYPE_CHECKING:
     from cashback.adapters.alarm_clock import AlarmClock
+    from cashback.adapters.notification_queue import NotificationQueue
 
 ENOUGH_TIME: Final = 60_000
 """Milliseconds that the function must have left to begin with one more store."""
@@ -26,14 +28,17 @@ class Daily(Struct):
 
     books: Books
     alarms: "Callable[[], AlarmClock]"
+    notifications: "Callable[[], NotificationQueue]"
     milliseconds_left: Callable[[], int]
     clock: Callable[[], datetime] = utc
     greeted: int = 0
+    alarmed: int = 0
     failed: int = 0
     hopeless: Exception | None = None
 
     def run(self) -> dict[str, int | bool]:
-        """Greet whoever has their birthday, store by store; answer with how many stores did, and how many failed.
+        """Greet whoever has their birthday, and have shops alarmed whose orders wait too long, store by store; answer
+        with how many stores greeted, how many were alarmed, and how many failed.
 
         :raises Busy: the directory is out of reach.
         :raises Exception: what made a store fail that no retry can help, once all others were tried: an alarm sees it.
@@ -43,24 +48,31 @@ class Daily(Struct):
             if self.milliseconds_left() < ENOUGH_TIME:
                 cut_short = True
                 break
-            self._greet(store_id)
-        log("day_done", greeted=self.greeted, failed=self.failed, cut_short=cut_short)
+            self._try(store_id, self._greet)
+            self._try(store_id, self._watch)
+        log("day_done", greeted=self.greeted, alarmed=self.alarmed, failed=self.failed, cut_short=cut_short)
         if self.hopeless is not None:
             raise self.hopeless
-        return {"greeted": self.greeted, "failed": self.failed, "cut_short": cut_short}
+        return {"greeted": self.greeted, "alarmed": self.alarmed, "failed": self.failed, "cut_short": cut_short}
 
     def _greet(self, store_id: str) -> None:
-        """Do one store; whatever becomes of it, the others go on."""
+        if greet_birthdays(self.books, self.alarms, store_id, instant(self.clock())) == "greeted":
+            self.greeted += 1
+            log("birthdays_greeted", store=store_id)
+
+    def _watch(self, store_id: str) -> None:
+        if watch_pending(self.books, self.notifications, store_id, instant(self.clock())):
+            self.alarmed += 1
+            log("pending_old", store=store_id)
+
+    def _try(self, store_id: str, do: Callable[[str], None]) -> None:
+        """Do something of one store; whatever becomes of it, the others go on."""
         try:
-            outcome = greet_birthdays(self.books, self.alarms, store_id, instant(self.clock()))
+            do(store_id)
         except DomainError as error:
             self._failed(store_id, error, retryable=error.retryable)
         except Exception as bug:  # noqa: BLE001 - raised again when the others were tried
             self._failed(store_id, bug, retryable=False)
-        else:
-            if outcome == "greeted":
-                self.greeted += 1
-                log("birthdays_greeted", store=store_id)
 
     def _failed(self, store_id: str, error: Exception, *, retryable: bool) -> None:
         self.failed += 1
