@@ -88,7 +88,7 @@ def is_public(address: str) -> bool:
         return False
     if isinstance(given, IPv4Address):
         return not any(given in IPv4Network(block) for block in ("192.0.0.0/24", "192.88.99.0/24"))
-    never = ("2001::/23", "2002::/16", "3fff::/20")
+    never = ("2001::/23", "3fff::/20")
     return given in IPv6Network("2000::/3") and not any(given in IPv6Network(block) for block in never)
 
 
