@@ -44,6 +44,7 @@ PARAMETERS = {
     "ScenarioActionsVisibilitySeconds": "10",
     "CreditsVisibilitySeconds": "10",
     "EmailSender": EMAIL_SENDER,
+    "NotificationsVisibilitySeconds": "10",
     "ApiRequestsPerSecond": "10000",
     "WebhookRequestsPerSecond": "10000",
 }

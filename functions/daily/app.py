@@ -1,4 +1,5 @@
-"""Once an hour: greets the customers of each store whose birthday it is, and recounts the days that are over."""
+"""Once an hour: greets the customers of each store whose birthday it is, looks which orders wait too long, and recounts
+the days that are over."""
 
 from typing import Any
 
@@ -8,4 +9,5 @@ from cashback.edge.daily import Daily
 
 def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Do what is due of the day, and end in good time."""
-    return Daily(deps.books(), deps.alarm_clock, deps.totals(), context.get_remaining_time_in_millis).run()
+    left = context.get_remaining_time_in_millis
+    return Daily(deps.books(), deps.alarm_clock, deps.notification_queue, deps.totals(), left).run()

@@ -1,8 +1,9 @@
-"""The store's settings, the state of its engine, its API keys, and the audit of all that was done to them."""
+"""The store's settings, the state of its engine, its API keys, the audit of all that was done to them, and the
+endpoints that its events are sent to."""
 
 from typing import Annotated, Any
 
-from cashback.edge import deps, store_views
+from cashback.edge import deps, store_views, webhook_views
 from cashback.edge.clock import now
 from cashback.edge.fields import Id
 from cashback.edge.http import Api, Path, Query, Response, Role, answer
@@ -21,13 +22,28 @@ from cashback.edge.store_models import (
     NewApiKey,
     Settings,
 )
+from cashback.edge.webhook_models import (
+    ChangeWebhookEndpoint,
+    CreateWebhookEndpoint,
+    WebhookDeliveriesQuery,
+    WebhookDelivery,
+    WebhookDeliveryPage,
+    WebhookEndpoint,
+    WebhookEndpointPage,
+    WebhookEndpointSecret,
+    WebhookEndpointsQuery,
+)
+from cashback.services import deliver_webhook, manage_endpoints
 from cashback.services.change_settings import change_settings
+from cashback.services.close_store import open_store
 from cashback.services.manage_api_keys import create_api_key, delete_api_key, list_api_keys
 from cashback.services.read_audit import read_audit
 from cashback.services.read_metrics import read_metrics
 from cashback.services.read_store import read_settings, read_status
 
 api = Api()
+
+GivenId = Annotated[Id, Path()]
 
 
 @api.route("GET", "/v1/store", Role.VIEWER)
@@ -77,7 +93,7 @@ def create_key(body: CreateApiKey) -> Response[NewApiKey]:
 
 
 @api.route("DELETE", "/v1/api-keys/<api_key_id>", Role.ADMIN, status=204)
-def delete_key(api_key_id: Annotated[Id, Path()]) -> Response[None]:
+def delete_key(api_key_id: GivenId) -> Response[None]:
     """Delete an API key; it goes on opening until the authorizer forgets it, in a minute."""
     who = api.caller()
     delete_api_key(deps.api_keys(), who.store_id, api_key_id, who.api_key_id, who.origin, now())
@@ -90,6 +106,68 @@ def list_acts(query: Annotated[AuditQuery, Query()]) -> Response[AuditPage]:
     store_id, cursors = api.caller().store_id, api.cursors(query)
     acts, place = read_audit(deps.books(), store_id, query.wanted(), query.limit, cursors.read(query.cursor), now())
     return answer(store_views.audit_page(acts, cursors.make(place)))
+
+
+@api.route("GET", "/v1/webhook-endpoints", Role.VIEWER)
+def list_endpoints(query: Annotated[WebhookEndpointsQuery, Query()]) -> Response[WebhookEndpointPage]:
+    """List the endpoints that the store's events are sent to, newest first."""
+    store_id, cursors, outgoing = api.caller().store_id, api.cursors(query), deps.endpoint_books()
+    known, place = manage_endpoints.list_endpoints(outgoing, store_id, query.limit, cursors.read(query.cursor))
+    return answer(webhook_views.endpoint_page(known, cursors.make(place)))
+
+
+@api.route("POST", "/v1/webhook-endpoints", Role.ADMIN, status=201)
+def create_endpoint(body: CreateWebhookEndpoint) -> Response[WebhookEndpointSecret]:
+    """Have events sent to an address, signed with a secret that is shown in this answer only."""
+    who, request = api.caller(), api.request(body)
+    store = open_store(deps.books().stores, who.store_id)
+    asked, secret = webhook_views.new_endpoint(body, request, who.actor, now())
+    made, replayed = manage_endpoints.create_endpoint(deps.endpoint_books(), store.store_id, asked, secret, who.origin)
+    return answer(webhook_views.endpoint_secret(made, None if replayed else secret), 201, replayed=replayed)
+
+
+@api.route("GET", "/v1/webhook-endpoints/<webhook_endpoint_id>", Role.VIEWER)
+def read_endpoint(webhook_endpoint_id: GivenId) -> Response[WebhookEndpoint]:
+    """Read an endpoint."""
+    known = manage_endpoints.read_endpoint(deps.endpoint_books(), api.caller().store_id, webhook_endpoint_id)
+    return answer(webhook_views.endpoint(known))
+
+
+@api.route("PATCH", "/v1/webhook-endpoints/<webhook_endpoint_id>", Role.ADMIN)
+def change_endpoint(webhook_endpoint_id: GivenId, body: ChangeWebhookEndpoint) -> Response[WebhookEndpointSecret]:
+    """Change an endpoint, switch it on or off, or give it another secret, which is shown in this answer only."""
+    who, outgoing, (given, secret) = api.caller(), deps.endpoint_books(), webhook_views.changes(body)
+    changed = manage_endpoints.change_endpoint(
+        outgoing, who.store_id, webhook_endpoint_id, given, secret, who.origin, now()
+    )
+    return answer(webhook_views.endpoint_secret(changed, secret))
+
+
+@api.route("DELETE", "/v1/webhook-endpoints/<webhook_endpoint_id>", Role.ADMIN, status=204)
+def delete_endpoint(webhook_endpoint_id: GivenId) -> Response[None]:
+    """Delete an endpoint: it hears nothing more, what is on its way to it included."""
+    who, outgoing = api.caller(), deps.endpoint_books()
+    manage_endpoints.delete_endpoint(outgoing, who.store_id, webhook_endpoint_id, who.origin, now())
+    return Response(204)
+
+
+@api.route("GET", "/v1/webhook-deliveries", Role.VIEWER)
+def list_deliveries(query: Annotated[WebhookDeliveriesQuery, Query()]) -> Response[WebhookDeliveryPage]:
+    """List what was sent to the store's endpoints within a month, and what is on its way: newest events first."""
+    store_id, cursors, status = api.caller().store_id, api.cursors(query), webhook_views.status_of(query)
+    place, outgoing = cursors.read(query.cursor), deps.endpoint_books()
+    found, place = deliver_webhook.list_deliveries(
+        outgoing, store_id, query.webhook_endpoint_id, status, query.limit, place
+    )
+    return answer(webhook_views.delivery_page(found, cursors.make(place)))
+
+
+@api.route("POST", "/v1/webhook-deliveries/<webhook_delivery_id>/replay", Role.ADMIN, status=202)
+def replay_delivery(webhook_delivery_id: GivenId) -> Response[WebhookDelivery]:
+    """Send an event to its endpoint once more, whatever became of it; the receiver knows it by its id."""
+    who, outgoing = api.caller(), deps.endpoint_books()
+    again = deliver_webhook.replay_delivery(outgoing, who.store_id, webhook_delivery_id, now())
+    return answer(webhook_views.delivery(again), 202)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

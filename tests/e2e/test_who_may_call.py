@@ -44,6 +44,8 @@ MISSING = {
     "code": "NONE",
     "group_id": "no-such-group",
     "job_id": "no-such-job",
+    "webhook_endpoint_id": "whe_none",
+    "webhook_delivery_id": "whd_none",
 }
 CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/v1/store"): Call(),
@@ -107,6 +109,13 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/v1/tasks/{task_id}/cancel"): Call(404, {}, ids=MISSING),
     ("GET", "/v1/promo-codes"): Call(),
     ("POST", "/v1/promo-codes/{code}/redeem"): Call(404, {}, ids=MISSING),
+    ("GET", "/v1/webhook-endpoints"): Call(),
+    ("POST", "/v1/webhook-endpoints"): Call(422, {"url": "https://127.0.0.1/"}),
+    ("GET", "/v1/webhook-endpoints/{webhook_endpoint_id}"): Call(),
+    ("PATCH", "/v1/webhook-endpoints/{webhook_endpoint_id}"): Call(404, {"enabled": False}, ids=MISSING),
+    ("DELETE", "/v1/webhook-endpoints/{webhook_endpoint_id}"): Call(404, ids=MISSING),
+    ("GET", "/v1/webhook-deliveries"): Call(),
+    ("POST", "/v1/webhook-deliveries/{webhook_delivery_id}/replay"): Call(404, ids=MISSING),
     ("POST", "/platform/stores"): Call(422, {"store_id": "no", "name": "No", "currency": "USD", "timezone": "UTC"}),
     ("GET", "/platform/stores/{store_id}"): Call(),
     ("POST", "/platform/stores/{store_id}/webhook-secrets"): Call(422, {"source": "magento"}),
@@ -119,6 +128,10 @@ ADMIN_ONLY = {
     ("DELETE", "/v1/customers/{customer_id}"),
     ("GET", "/v1/customers/{customer_id}/export"),
     ("POST", "/v1/group-jobs/{job_id}/undo"),
+    ("POST", "/v1/webhook-endpoints"),
+    ("PATCH", "/v1/webhook-endpoints/{webhook_endpoint_id}"),
+    ("DELETE", "/v1/webhook-endpoints/{webhook_endpoint_id}"),
+    ("POST", "/v1/webhook-deliveries/{webhook_delivery_id}/replay"),
 }
 READS = {("POST", "/v1/customers/search"), ("POST", "/v1/groups/preview")}
 V1 = [key for key in CALLS if key[1].startswith("/v1/")]
@@ -144,7 +157,7 @@ class House:
         return store.api(method, self.path(template, call), call.body, headers=headers)
 
     def path(self, template: str, call: Call) -> str:
-        known = {**self.ids, "api_key_id": "key_none", "store_id": self.shop.store.store_id}
+        known = {**MISSING, **self.ids, "store_id": self.shop.store.store_id}
         return template.format(**{**known, **call.ids})
 
     @property
@@ -171,6 +184,11 @@ def house(stack: DeployedStack, make_store: Callable[..., Store]) -> House:
     told = {"apply_type": "relative", "amount": "1.00"}
     job = finished(shop, shop.store.post(f"{path}/cashback", told).expect(202))
     group |= {"import_id": begun["import_id"], "job_id": job["job_id"]}
+    hook = shop.store.api("POST", "/v1/webhook-endpoints", {"url": "https://shop.example.com/in"}).expect(201)
+    # It hears nothing, so that what is told of the store changes nothing while the tests look.
+    path = f"/v1/webhook-endpoints/{hook['webhook_endpoint_id']}"
+    shop.store.api("PATCH", path, {"enabled": False}).expect(200)
+    group |= {"webhook_endpoint_id": hook["webhook_endpoint_id"]}
     return House(shop, sale, {role: shop.with_key(role) for role in ROLES}, make_store(), group, scenario)
 
 
@@ -300,7 +318,7 @@ def test_another_stores_id_cannot_be_written_to(house: House, operation: tuple[s
     method, template = operation
     call = CALLS[operation]
     (key_id, *_) = [key["api_key_id"] for key in house.shop.store.api("GET", "/v1/api-keys").expect(200)["items"]]
-    path = template.format(**house.ids, api_key_id=key_id)
+    path = template.format(**{**MISSING, **house.ids, "api_key_id": key_id})
     before = house.shop.stack.snapshot(house.shop.store)
     answer = house.foreign.api(method, path, call.body, headers={"idempotency-key": "mine", **call.headers})
     assert problem(answer, 404)["code"] == "not_found"

@@ -291,7 +291,13 @@ class World:
             self.clock.advance(timedelta(days=CLAIM_DAYS))
         try:
             Sweep(
-                self.books, self.due, self.api_keys, cast("Any", None), lambda: 10 * ENOUGH_TIME, clock=self.clock.now
+                self.books,
+                self.due,
+                self.api_keys,
+                cast("Any", None),
+                cast("Any", None),
+                lambda: 10 * ENOUGH_TIME,
+                clock=self.clock.now,
             ).run()
         except DomainError as error:
             if not error.retryable:

@@ -228,6 +228,7 @@ def test_the_authorizer_can_look_up_keys_and_nothing_else() -> None:
         "ScenariosApi",
         "ActionWorker",
         "CreditWorker",
+        "Notifier",
     ],
 )
 def test_whoever_needs_no_api_keys_reaches_items_of_stores_only(function: str) -> None:
@@ -261,7 +262,7 @@ def test_nobody_can_delete_anything_but_keys_secrets_contacts_members_watches_an
     }
 
 
-@pytest.mark.parametrize("function", ["SettingsApi", "PlatformApi", "ScenariosApi"])
+@pytest.mark.parametrize("function", ["SettingsApi", "PlatformApi", "ScenariosApi", "Notifier"])
 def test_whoever_sets_up_stores_and_scenarios_writes_no_account_no_order_and_no_product(function: str) -> None:
     for statement in statements(function):
         if "dynamodb:PutItem" in as_list(statement["Action"]):
@@ -284,12 +285,46 @@ def test_customers_api_appends_to_the_ledger_and_reads_keys_of_stores_only() -> 
     assert reading["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*"]}}
 
 
-def test_only_the_platform_seals_secrets_and_only_the_ingest_opens_them() -> None:
+def test_secrets_of_shops_and_of_endpoints_are_sealed_by_one_function_each_and_opened_by_another() -> None:
     may = {
         action: {function for function in functions() if action in actions_on(function, "SecretsKey")}
         for action in ("kms:Encrypt", "kms:Decrypt")
     }
-    assert may == {"kms:Encrypt": {"PlatformApi"}, "kms:Decrypt": {"WebhookIngest"}}
+    assert may == {"kms:Encrypt": {"PlatformApi", "SettingsApi"}, "kms:Decrypt": {"WebhookIngest", "Notifier"}}
+    bound = {
+        function: statement["Condition"]["ForAllValues:StringEquals"]["kms:EncryptionContextKeys"]
+        for function in may["kms:Encrypt"] | may["kms:Decrypt"]
+        for statement in statements(function)
+        if "SecretsKey" in names(statement.get("Resource"))
+    }
+    assert bound == {
+        "PlatformApi": ["store"],
+        "WebhookIngest": ["store"],
+        "SettingsApi": ["store", "webhook_endpoint"],
+        "Notifier": ["store", "webhook_endpoint"],
+    }
+
+
+def test_the_notifier_writes_deliveries_notices_and_endpoints_and_reads_no_secret_of_a_shop() -> None:
+    assert writes("Notifier") == {
+        "KeepDeliveriesNoticesAndTheHealthOfEndpoints": ("dynamodb:PutItem", ["S#*#HOOK", "S#*#DLV", "S#*#NTF"])
+    }
+    assert actions_on("Notifier", "Ledger") == set()
+    assert actions_on("Notifier", "Notifications") == {*POLLER, "sqs:SendMessage"}
+    assert actions_on("Notifier", "NotificationsDlq") == {"sqs:SendMessage"}
+    (reading,) = [s for s in statements("Notifier") if "dynamodb:GetItem" in as_list(s["Action"])]
+    patterns = reading["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    assert patterns == ["S#*#CFG", "S#*#C#*", "S#*#O#*", "S#*#HOOK", "S#*#DLV"]
+
+
+def test_only_the_bus_and_those_who_have_somebody_told_reach_the_queue_of_notifications() -> None:
+    senders = {function for function in functions() if "sqs:SendMessage" in actions_on(function, "Notifications")}
+    assert senders == {"Notifier", "SettingsApi", "Sweeper", "Daily"}
+    ((_, policy),) = resources("AWS::SQS::QueuePolicy")
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Action"] == "sqs:SendMessage"
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["NotificationsRule", "Arn"]}}}
 
 
 def test_the_reader_of_the_queue_has_what_its_poller_needs() -> None:
@@ -402,8 +437,8 @@ def test_only_those_who_start_tasks_set_alarms_and_pass_on_no_other_role(functio
         assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
 
 
-@pytest.mark.parametrize("function", sorted(set(functions()) - {"ActionWorker"}))
-def test_only_the_worker_of_tasks_sends_messages_to_people(function: str) -> None:
+@pytest.mark.parametrize("function", sorted(set(functions()) - {"ActionWorker", "Notifier"}))
+def test_only_the_worker_of_tasks_and_the_notifier_send_messages_to_people(function: str) -> None:
     assert not {"sns:Publish", "ses:SendEmail"} & {a for s in statements(function) for a in as_list(s["Action"])}
 
 

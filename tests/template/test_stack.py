@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from cashback.adapters.webhook_sender import DEADLINE
+from cashback.domain.domain_events import KINDS, SOURCE
 from cashback.edge.sweeper import ENOUGH_TIME
 from dev.project import ROOT
 from dev.template import as_written, resources, translated
@@ -139,6 +141,20 @@ def test_batches_fail_by_message_and_are_not_waited_for(mapping: str) -> None:
     assert visibility >= 6 * functions()[definition["FunctionName"]["Ref"]]["Timeout"]
 
 
+def test_the_rule_passes_on_every_kind_that_is_told_and_keeps_what_it_cannot_deliver() -> None:
+    (rule,) = properties("AWS::Events::Rule").values()
+    assert rule["EventBusName"] == {"Ref": "EventBus"}
+    assert rule["EventPattern"] == {"source": [SOURCE], "detail-type": list(KINDS)}
+    (target,) = rule["Targets"]
+    assert target["Arn"] == {"Fn::GetAtt": ["Notifications", "Arn"]}
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["NotificationsDlq", "Arn"]}}
+
+
+def test_a_batch_of_webhooks_that_all_wait_ends_in_time() -> None:
+    batch = properties("AWS::Lambda::EventSourceMapping")["NotifierSource"]["BatchSize"]
+    assert 2 * batch * DEADLINE < functions()["Notifier"]["Timeout"]
+
+
 # ---- schedules
 
 
@@ -269,6 +285,8 @@ def test_every_function_finds_what_it_needs_by_name(function: str) -> None:
         "SCENARIO_ACTIONS_DLQ_URL",
         "CREDITS_QUEUE_URL",
         "CREDITS_DLQ_URL",
+        "NOTIFICATIONS_QUEUE_URL",
+        "NOTIFICATIONS_DLQ_URL",
         "ALARM_GROUP",
         "ALARM_ROLE_ARN",
         "ALARM_DLQ_ARN",
@@ -309,7 +327,16 @@ def test_api_gateway_may_invoke_each_function_for_its_own_routes_only() -> None:
         permission["FunctionName"].get("Ref") or permission["FunctionName"]["Fn::GetAtt"][0]
         for permission in permissions
     }
-    workers = {"EventWorker", "GroupJobWorker", "ActionWorker", "CreditWorker", "Daily", "Sweeper", "Projector"}
+    workers = {
+        "EventWorker",
+        "GroupJobWorker",
+        "ActionWorker",
+        "CreditWorker",
+        "Daily",
+        "Sweeper",
+        "Projector",
+        "Notifier",
+    }
     assert invoked == set(functions()) - workers
     webhook = properties("AWS::Lambda::Permission")["WebhookIngestPermission"]["SourceArn"]["Fn::Sub"]
     assert webhook.endswith(":${WebhookApi}/*/POST/webhooks/{store_id}/{source}")

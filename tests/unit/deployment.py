@@ -76,6 +76,16 @@ class FakeSqs:
         return {"Successful": [{"Id": entry["Id"]} for entry in batch["Entries"]]}
 
 
+class FakeMail:
+    """Keeps the e-mails that are sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def send_email(self, **mail: Any) -> None:
+        self.sent.append(mail)
+
+
 @dataclass(frozen=True)
 class Reply:
     """What a function answered."""
@@ -115,6 +125,7 @@ class Deployment:
     ssm: FakeSsm = field(default_factory=FakeSsm)
     sqs: FakeSqs = field(default_factory=FakeSqs)
     events: FakeEvents = field(default_factory=FakeEvents)
+    mail: FakeMail = field(default_factory=FakeMail)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -126,7 +137,14 @@ class Deployment:
         return deps.books().stores
 
     def client(self, service: str, _attempts: int = 3) -> Any:
-        clients = {"dynamodb": self.dynamo, "kms": self.kms, "ssm": self.ssm, "sqs": self.sqs, "events": self.events}
+        clients = {
+            "dynamodb": self.dynamo,
+            "kms": self.kms,
+            "ssm": self.ssm,
+            "sqs": self.sqs,
+            "events": self.events,
+            "sesv2": self.mail,
+        }
         return clients[service]
 
     def create_store(self, store_id: str = "demo", **more: Any) -> str:

@@ -7,7 +7,16 @@ from pydantic import BaseModel
 
 from cashback.domain.ledger import Kind
 from cashback.domain.settings import DEFAULTS
-from cashback.edge import customer_models, group_job_models, group_models, models, order_models, store_models
+from cashback.edge import (
+    customer_models,
+    group_job_models,
+    group_models,
+    models,
+    order_models,
+    scenario_models,
+    store_models,
+    webhook_models,
+)
 from cashback.edge.models import TYPES, Answer, Request, TransactionType
 from cashback.edge.store_models import SettingsRequest
 from cashback.edge.views import NOTES
@@ -19,7 +28,8 @@ def family(model: type[BaseModel]) -> list[type[BaseModel]]:
 
 
 def test_every_model_is_a_request_or_an_answer() -> None:
-    modules = (models, customer_models, group_job_models, group_models, order_models, store_models)
+    shared, groups = (models, store_models, webhook_models), (group_job_models, group_models)
+    modules = (*shared, *groups, customer_models, order_models, scenario_models)
     named = [value for module in modules for value in vars(module).values()]
     found = {value for value in named if isinstance(value, type) and issubclass(value, BaseModel)}
     assert found - {BaseModel} == {*family(Request), *family(Answer)}

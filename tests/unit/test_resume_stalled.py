@@ -33,7 +33,7 @@ def sweep(shop: JobShop, now: Instant) -> list[str]:
 
 
 def settled(shop: JobShop, thing: DueThing, now: Instant) -> str:
-    return settle_due(shop.books, cast("Any", None), lambda: shop.job_books, thing, now)
+    return settle_due(shop.books, cast("Any", None), lambda: shop.job_books, cast("Any", None), thing, now)
 
 
 def lost(shop: JobShop) -> None:

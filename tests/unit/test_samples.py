@@ -27,6 +27,7 @@ STORY = (
     "action_worker",
     "credit_worker",
     "projector",
+    "notifier",
     "daily",
     "sweeper",
 )
@@ -73,6 +74,9 @@ def test_a_sample_is_served(deployment: Deployment, monkeypatch: pytest.MonkeyPa
     if name == "projector":
         (event,) = deployment.events.of("CashbackAwarded")
         assert event["amount"] == {"amount": "10.67", "currency": "USD"}
+    if name == "notifier":
+        (mail,) = deployment.mail.sent
+        assert "you received 10.67 USD cashback" in mail["Content"]["Simple"]["Body"]["Text"]["Data"]
     if name == "sweeper":
         assert answer == {"settled": 0, "failed": 0, "cut_short": False}
     if name == "groups_api":

@@ -363,18 +363,18 @@ def test_what_the_alarm_clock_lost_the_sweeper_finds() -> None:
     thing = DueThing(stage.task.due_at, STORE, DueKind.TASK, stage.task.task_id)
     stage.clock.advance(3_601)
     api_keys: Any = None
-    assert settle_due(books, api_keys, api_keys, thing, stage.now) == "ringing"
+    assert settle_due(books, api_keys, api_keys, api_keys, thing, stage.now) == "ringing"
     stage.clock.advance(120)
-    assert settle_due(books, api_keys, api_keys, thing, stage.now) == "reminded"
+    assert settle_due(books, api_keys, api_keys, api_keys, thing, stage.now) == "reminded"
     stage.act()
     assert stage.states == ["awaiting_result"]
-    assert settle_due(books, api_keys, api_keys, thing, stage.now) == "unchanged"
+    assert settle_due(books, api_keys, api_keys, api_keys, thing, stage.now) == "unchanged"
     stage.scheduler.schedules.clear()
     stage.actions.messages.clear()
     stage.clock.advance(4_000)
     assert stage.task.comes_due_at is not None
     closing = DueThing(stage.task.comes_due_at, STORE, DueKind.TASK, stage.task.task_id)
-    assert settle_due(books, api_keys, api_keys, closing, stage.now) == "reminded"
+    assert settle_due(books, api_keys, api_keys, api_keys, closing, stage.now) == "reminded"
     stage.act()
     assert stage.states == ["conditions_not_met"]
 

@@ -77,7 +77,7 @@ def test_every_setting_is_accepted_and_answered(deployment: Deployment, admin: s
         "four_eyes": True,
         "app_sources": ["Mobile"],
         "notifications": {"order_credited": {"enabled": True, "channel": "sms", "template": "Hello {amount}"}},
-        "alerts": {"email": "shop@example.com", "webhook_url": "https://shop.example.com/alerts"},
+        "alerts": {"email": "shop@example.com", "webhook_url": "https://shop.example.com/alerts", "holds_over": "5.00"},
         "pending_alarm_hours": 48,
     }
     assert set(changes) == {*SettingsRequest.model_fields, "name", "timezone", "currency"}
@@ -176,7 +176,35 @@ def test_a_change_that_changes_nothing_makes_no_version(deployment: Deployment, 
         ({"currency": "EUR"}, ("currency", "currency_fixed")),
         ({"alerts": {"webhook_url": "http://x"}}, ("alerts.webhook_url", "url_format")),
         ({"alerts": {"email": "nobody"}}, ("alerts.email", "email_format")),
-        ({"notifications": {"order_credited": {"channel": "pigeon"}}}, ("notifications", "enum")),
+        ({"alerts": {"webhook_url": "https://127.0.0.1/"}}, ("alerts.webhook_url", "url_host")),
+        ({"alerts": {"webhook_url": "https://x.example.com:8443/"}}, ("alerts.webhook_url", "url_format")),
+        ({"alerts": {"holds_over": "-1"}}, ("alerts.holds_over", "amount_negative")),
+        ({"alerts": {"holds_over": "1.005"}}, ("alerts.holds_over", "amount_precision")),
+        (
+            {"notifications": {"order_credited": {"channel": "pigeon"}}},
+            ("notifications.order_credited.channel", "enum"),
+        ),
+        ({"notifications": {"order_lost": {"channel": "sms"}}}, ("notifications", "enum")),
+        (
+            {"notifications": {"order_reversed": {"template": "Hello {{userNam}}"}}},
+            ("notifications.order_reversed.template", "placeholder_unknown"),
+        ),
+        (
+            {"notifications": {"order_credited": {"template": "Hello {{userName}"}}},
+            ("notifications.order_credited.template", "placeholder_unknown"),
+        ),
+        (
+            {"notifications": {"balance_adjusted": {"template": "{{promoCode}}"}}},
+            ("notifications.balance_adjusted.template", "promo_code_missing"),
+        ),
+        (
+            {"notifications": {"order_credited": {"template": ""}}},
+            ("notifications.order_credited.template", "length"),
+        ),
+        (
+            {"notifications": {"order_credited": {"enabled": "yes"}}},
+            ("notifications.order_credited.enabled", "type"),
+        ),
         ({"exclusions": {"skus": ["a"] * 1_001}}, ("exclusions.skus", "too_many_items")),
         ({"exclusions": {"nothing": []}}, ("exclusions", "field_unknown")),
         ({"earn_on": {"shipping": "yes"}}, ("earn_on.shipping", "type")),

@@ -52,7 +52,15 @@ class World:
         attributes = DueIndex.attributes(STORE, kind, item_id, due_at)
         self.table.commit(self.table.put({"pk": pk, "sk": sk, **attributes}))
 
-    def settle(self, _books: object, _api_keys: object, _group_work: object, thing: DueThing, now: Instant) -> str:
+    def settle(
+        self,
+        _books: object,
+        _api_keys: object,
+        _group_work: object,
+        _notifications: object,
+        thing: DueThing,
+        now: Instant,
+    ) -> str:
         assert thing.store_id == STORE
         assert thing.due_at <= now
         self.tried.append(thing.item_id)
@@ -65,10 +73,8 @@ class World:
 
     def sweep(self, now: Instant) -> dict[str, int | bool]:
         self.tried.clear()
-        left = self.milliseconds_left
-        return Sweep(
-            cast("Any", None), self.due, cast("Any", None), cast("Any", None), left, clock=lambda: moment(now)
-        ).run()
+        left, unused = self.milliseconds_left, cast("Any", None)
+        return Sweep(unused, self.due, unused, unused, unused, left, clock=lambda: moment(now)).run()
 
     def calls_of_a_sweep(self, now: Instant) -> int:
         before = self.dynamo.faults.calls
@@ -277,14 +283,16 @@ def test_a_guest_s_order_is_settled_with_the_settings_of_its_store(
 
     monkeypatch.setattr(sweep, "settle_order", settle_order)
     things = [DueThing(NOW, STORE, DueKind.GUEST, order_id) for order_id in ("A-1", "A-2")]
-    outcomes = [sweep.settle_due(deployment.books, deps.api_keys(), deps.job_books, thing, NOW) for thing in things]
+    reached = deployment.books, deps.api_keys(), deps.job_books, deps.notification_queue
+    outcomes = [sweep.settle_due(*reached, thing, NOW) for thing in things]
     assert outcomes == ["not_eligible", "unchanged"]
     assert called == [(STORE, "A-1", NOW), (STORE, "A-2", NOW)]
 
 
 def test_a_kind_that_only_newer_code_knows_is_a_failure(deployment: Deployment) -> None:
+    reached = deployment.books, deps.api_keys(), deps.job_books, deps.notification_queue
     with pytest.raises(ValueError, match="kind"):
-        sweep.settle_due(deployment.books, deps.api_keys(), deps.job_books, DueThing(NOW, STORE, "tomorrow", "1"), NOW)
+        sweep.settle_due(*reached, DueThing(NOW, STORE, "tomorrow", "1"), NOW)
 
 
 def test_the_function_settles_what_is_due_until_its_time_is_up(

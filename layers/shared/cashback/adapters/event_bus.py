@@ -10,9 +10,8 @@ from typing import Any, Final
 from msgspec import Struct
 
 from cashback.adapters.faults import FAILURES, backoff, is_transient
-from cashback.domain.domain_events import DomainEvent
+from cashback.domain.domain_events import SOURCE, DomainEvent
 
-SOURCE: Final = "cashback"
 AT_ONCE: Final = 10
 """Events of one call. Source: the quotas of EventBridge."""
 

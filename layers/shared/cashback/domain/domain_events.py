@@ -1,11 +1,43 @@
 """What the rest of the world is told of: the events on the bus, documented in docs/domain-events.schema.json."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
 from cashback.domain.times import Instant
+
+SOURCE: Final = "cashback"
+"""What the bus calls us."""
+
+CASHBACK_AWARDED: Final = "CashbackAwarded"
+CASHBACK_REVERSED: Final = "CashbackReversed"
+CASHBACK_RESTORED: Final = "CashbackRestored"
+ORDER_HELD: Final = "OrderHeld"
+ORDER_PENDING: Final = "OrderPending"
+ORDER_REJECTED: Final = "OrderRejected"
+ORDER_FAILED: Final = "OrderFailed"
+BALANCE_ADJUSTED: Final = "BalanceAdjusted"
+GROUP_JOB_FINISHED: Final = "GroupJobFinished"
+TASK_EXECUTED: Final = "TaskExecuted"
+TASK_CANCELLED: Final = "TaskCancelled"
+PROMO_CODE_REDEEMED: Final = "PromoCodeRedeemed"
+
+KINDS: Final = (
+    CASHBACK_AWARDED,
+    CASHBACK_REVERSED,
+    CASHBACK_RESTORED,
+    ORDER_HELD,
+    ORDER_PENDING,
+    ORDER_REJECTED,
+    ORDER_FAILED,
+    BALANCE_ADJUSTED,
+    GROUP_JOB_FINISHED,
+    TASK_EXECUTED,
+    TASK_CANCELLED,
+    PROMO_CODE_REDEEMED,
+)
+"""All that is published, and what an endpoint may be told of."""
 
 
 class DomainEvent(Struct, frozen=True):

@@ -31,6 +31,9 @@ class DueKind(StrEnum):
     MEMBERS_IMPORT = "members_import"
     """An import of members whose next message is awaited; its id is the group's and its own, with a slash between."""
 
+    DELIVERY = "delivery"
+    """A webhook to a shop's endpoint whose next attempt is due; its id is the delivery's."""
+
 
 class DueThing(Struct, frozen=True):
     """Something that came due. ``kind`` is a word of ``DueKind``, or of newer code."""

@@ -1,4 +1,5 @@
-"""What names may look like, as regular expressions: of stores, of what stores have, and of where webhooks come from.
+"""What names may look like, as regular expressions: of stores, of what stores have, of where webhooks come from,
+and of what customers are told of.
 
 Every layer reads them here, in every cold start, so nothing is imported and nothing compiled.
 """
@@ -28,6 +29,10 @@ DOTS: Final = frozenset({".", ".."})
 """Never an id as they stand: in a path they are steps."""
 
 Source = Literal["shopify", "woocommerce", "events"]
+
+Notified = Literal["order_credited", "order_reversed", "order_restored", "balance_adjusted"]
+NOTIFIED: Final[tuple[Notified, ...]] = ("order_credited", "order_reversed", "order_restored", "balance_adjusted")
+"""What customers may be told of."""
 
 SHOPIFY: Final = "shopify"
 WOOCOMMERCE: Final = "woocommerce"

@@ -12,7 +12,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from msgspec import Struct
 
 from cashback.domain.day_totals import DayTotals, bucket_of
-from cashback.domain.domain_events import DomainEvent
+from cashback.domain.domain_events import (
+    BALANCE_ADJUSTED,
+    CASHBACK_AWARDED,
+    CASHBACK_RESTORED,
+    CASHBACK_REVERSED,
+    GROUP_JOB_FINISHED,
+    ORDER_FAILED,
+    ORDER_HELD,
+    ORDER_PENDING,
+    ORDER_REJECTED,
+    PROMO_CODE_REDEEMED,
+    TASK_CANCELLED,
+    TASK_EXECUTED,
+    DomainEvent,
+)
 from cashback.domain.fingerprints import fingerprint
 from cashback.domain.ledger import Entry, EntryStatus, Kind
 from cashback.domain.money import Currency
@@ -27,12 +41,14 @@ if TYPE_CHECKING:
 _ISSUING: Final = frozenset({Kind.ORDER, Kind.MANUAL, Kind.GROUP, Kind.SCENARIO})
 _ADJUSTING: Final = frozenset({Kind.MANUAL, Kind.GROUP, Kind.SCENARIO})
 
-_TOLD: Final = {
-    Status.PENDING: "OrderPending",
-    Status.HELD: "OrderHeld",
-    Status.REJECTED: "OrderRejected",
-    Status.FAILED: "OrderFailed",
+_TOLD_OF_ORDERS: Final = {
+    Status.PENDING: ORDER_PENDING,
+    Status.HELD: ORDER_HELD,
+    Status.REJECTED: ORDER_REJECTED,
+    Status.FAILED: ORDER_FAILED,
 }
+
+_TOLD_OF_TASKS: Final = {"executed": TASK_EXECUTED, "cancelled": TASK_CANCELLED}
 
 type Addition = tuple[str, DayTotals]
 """A date in the store's calendar, and what is added to its totals."""
@@ -177,18 +193,18 @@ def _told(change: Change, currency: Currency) -> tuple[str, dict[str, Any]] | No
     match change:
         case EntryPosted():
             return _told_of_entry(change, currency)
-        case OrderMoved(after=after) if after in _TOLD and change.before is not after:
+        case OrderMoved(after=after) if after in _TOLD_OF_ORDERS and change.before is not after:
             about = {"customer_id": change.customer_id, "order_id": change.item_id}
-            return _TOLD[after], {**about, "amount": _money(change.amount, currency)}
-        case TaskEnded(status="executed" | "cancelled"):
+            return _TOLD_OF_ORDERS[after], {**about, "amount": _money(change.amount, currency)}
+        case TaskEnded(status=ended) if ended in _TOLD_OF_TASKS:
             about = {"task_id": change.item_id, "scenario_id": change.scenario_id}
-            return f"Task{change.status.capitalize()}", {
+            return _TOLD_OF_TASKS[ended], {
                 **about,
                 "customer_id": change.customer_id,
                 "order_id": change.order_id,
             }
         case JobEnded(is_over=True):
-            return "GroupJobFinished", {
+            return GROUP_JOB_FINISHED, {
                 "job_id": change.item_id,
                 "group_id": change.group_id,
                 "status": change.status,
@@ -197,7 +213,7 @@ def _told(change: Change, currency: Currency) -> tuple[str, dict[str, Any]] | No
             }
         case CodeRedeemed():
             about = {"promo_code": change.item_id, "task_id": change.task_id}
-            return "PromoCodeRedeemed", {**about, "customer_id": change.customer_id, "order_id": change.order_id}
+            return PROMO_CODE_REDEEMED, {**about, "customer_id": change.customer_id, "order_id": change.order_id}
     return None
 
 
@@ -208,12 +224,12 @@ def _told_of_entry(change: EntryPosted, currency: Currency) -> tuple[str, dict[s
     about: dict[str, Any] = {"customer_id": change.item_id, "transaction_id": change.transaction_id}
     if entry.kind in _ADJUSTING:
         about |= {"type": entry.kind.value, "amount": _money(entry.amount, currency)}
-        return "BalanceAdjusted", {**about, "job_id": entry.job_id, "task_id": entry.task_id}
+        return BALANCE_ADJUSTED, {**about, "job_id": entry.job_id, "task_id": entry.task_id}
     about |= {"order_id": entry.order_id, "amount": _money(abs(entry.amount), currency)}
     if entry.kind is Kind.ORDER:
-        return "CashbackAwarded", about
+        return CASHBACK_AWARDED, about
     if entry.kind is Kind.REVERSAL:
-        return ("CashbackReversed" if entry.amount < 0 else "CashbackRestored"), about
+        return (CASHBACK_REVERSED if entry.amount < 0 else CASHBACK_RESTORED), about
     return None
 
 

@@ -227,7 +227,15 @@ class _Reader(Struct, frozen=True):
         return ProductRate(named[0], rule[named[0]], parse_rate(rule["rate"], f"product_rates.{i}.rate"))
 
     def _not_negative(self, literal: object, field: str) -> int:
-        minor = self.currency.parse(literal, field)
-        if minor < 0:
-            raise Invalid(field, "amount_negative")
-        return minor
+        return not_negative(self.currency, literal, field)
+
+
+def not_negative(currency: Currency, literal: object, field: str) -> int:
+    """Read an amount, in minor units, that may be nothing but not less.
+
+    :raises Invalid: ``amount_negative``, or as ``Currency.parse``.
+    """
+    minor = currency.parse(literal, field)
+    if minor < 0:
+        raise Invalid(field, "amount_negative")
+    return minor

@@ -8,7 +8,7 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from cashback.domain.money import Currency
-from cashback.domain.settings import Settings, parse_settings
+from cashback.domain.settings import Settings, not_negative, parse_settings
 from cashback.domain.times import Instant
 
 AMOUNTS: Final = ("min_order", "max_award", "hold_over_award", "hold_over_total", "adjust_limit")
@@ -84,12 +84,21 @@ class StoreDocument(Struct, frozen=True):
 
         :raises Invalid: names the setting that is not acceptable.
         """
+        from cashback.domain.notifications import check_notifications  # noqa: PLC0415 - a cold start does not need it
+        from cashback.domain.outgoing import target_of  # noqa: PLC0415 - nor that
+
         settings, currency = self.settings(), self.currency
+        check_notifications(self.document["notifications"])
+        alerts = dict(self.document["alerts"])
+        if alerts.get("webhook_url") is not None:
+            target_of(alerts["webhook_url"], "alerts.webhook_url")
+        if alerts.get("holds_over") is not None:
+            alerts["holds_over"] = currency.format(not_negative(currency, alerts["holds_over"], "alerts.holds_over"))
         amounts = {name: getattr(settings, name) for name in AMOUNTS}
         written = {name: None if minor is None else currency.format(minor) for name, minor in amounts.items()}
         least = {tier.name: currency.format(tier.min_spent) for tier in settings.tiers}
         tiers = [{**tier, "min_spent": least[tier["name"]]} for tier in self.document["tiers"]]
-        return replace(self, document={**self.document, **written, "tiers": tiers})
+        return replace(self, document={**self.document, **written, "tiers": tiers, "alerts": alerts})
 
 
 def as_text(document: Mapping[str, Any]) -> str:

@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.totals import Totals
     from cashback.adapters.event_bus import EventBus
     from cashback.adapters.job_queue import JobQueue
+    from cashback.adapters.messages import Messages
+    from cashback.adapters.notification_queue import NotificationQueue
     from cashback.adapters.queues import Queue
     from cashback.adapters.secrets import WebhookSecrets
     from cashback.adapters.task_queue import TaskQueue
+    from cashback.adapters.webhook_sender import WebhookSender
     from cashback.domain.money import Currency
-    from cashback.services.books import Books, GroupBooks, JobBooks, Outlets, Registry
+    from cashback.services.books import Books, Desk, EndpointBooks, GroupBooks, JobBooks, Outlets, Registry
 
 
 class Environment(Struct, frozen=True):
@@ -47,6 +50,8 @@ class Environment(Struct, frozen=True):
     scenario_actions_queue_arn: str
     credits_queue_url: str
     credits_dlq_url: str
+    notifications_queue_url: str
+    notifications_dlq_url: str
     alarm_group: str
     alarm_role_arn: str
     alarm_dlq_arn: str
@@ -294,10 +299,70 @@ def alarm_clock() -> "AlarmClock":
 @cache
 def outlets() -> "Outlets":
     """What a task reaches besides the tables."""
-    from cashback.adapters.messages import Messages
     from cashback.services.books import Outlets
 
-    return Outlets(alarm_clock(), credit_queue(), Messages(sns, ses, environment().email_sender))
+    return Outlets(alarm_clock(), credit_queue(), messages())
+
+
+@cache
+def messages() -> "Messages":
+    """What sends messages to people."""
+    from cashback.adapters.messages import Messages
+
+    return Messages(sns, ses, environment().email_sender)
+
+
+@cache
+def notification_queue() -> "NotificationQueue":
+    """The queue of what is to be told, and its dead-letter queue."""
+    from cashback.adapters.notification_queue import NotificationQueue
+
+    return NotificationQueue(sqs(), environment().notifications_queue_url, environment().notifications_dlq_url)
+
+
+@cache
+def endpoint_books() -> "EndpointBooks":
+    """The shops' endpoints and what is sent to them."""
+    names = environment()
+    return make_endpoint_books(dynamodb(), names.state_table, kms(), names.secrets_key_id, notification_queue)
+
+
+def make_endpoint_books(
+    client: "DynamoDBClient",
+    state_table: str,
+    kms: "KMSClient",
+    key_id: str,
+    queue: "Callable[[], NotificationQueue]",
+) -> "EndpointBooks":
+    """Wire the endpoints."""
+    from cashback.adapters.dynamo.deliveries import Deliveries
+    from cashback.adapters.dynamo.endpoints import Endpoints
+    from cashback.adapters.dynamo.tables import StateTable
+    from cashback.adapters.endpoint_secrets import EndpointSecrets
+    from cashback.services.books import EndpointBooks
+
+    state = StateTable(client, state_table)
+    return EndpointBooks(Endpoints(state), Deliveries(state), EndpointSecrets(kms, key_id), queue)
+
+
+@cache
+def webhook_sender() -> "WebhookSender":
+    """What calls the shops' endpoints: port 443 of the open internet, wherever this runs."""
+    from cashback.adapters.webhook_sender import WebhookSender, addresses_of, trusted
+    from cashback.domain.outgoing import is_public
+
+    return WebhookSender(addresses_of, is_public, cache(trusted))
+
+
+@cache
+def desk() -> "Desk":
+    """What the notifier works on."""
+    from cashback.adapters.dynamo.notices import Notices
+    from cashback.adapters.dynamo.tables import StateTable
+    from cashback.services.books import Desk
+
+    notices = Notices(StateTable(dynamodb(), environment().state_table))
+    return Desk(books(), endpoint_books(), notices, messages(), webhook_sender)
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from cashback.domain.ledger import Kind
+from cashback.domain.names import NOTIFIED
 from cashback.domain.orders import Status
 from cashback.domain.settings import PRODUCT_ATTRIBUTES
 from cashback.domain.times import Instant
@@ -230,6 +231,9 @@ def field_names() -> frozenset[str]:
         "job_id",
         "scenario_id",
         "task_id",
+        "webhook_endpoint_id",
+        "webhook_delivery_id",
+        *NOTIFIED,
     }
     waiting: list[type[BaseModel]] = [Request]
     while waiting:

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 from cashback.domain.api_keys import Role
 from cashback.domain.audit import ActsWanted
 from cashback.domain.errors import Invalid
-from cashback.domain.names import Source
+from cashback.domain.names import Notified, Source
 from cashback.domain.settings import AwardOn, Clawback
 from cashback.domain.times import Instant
 from cashback.edge import models
@@ -84,19 +84,12 @@ class NotificationSettings(Request):
 
 
 class AlertSettings(Request):
-    """Where the shop itself hears of failed orders, holds and old pending orders."""
+    """Where the shop itself hears of failed orders, holds and old pending orders: by e-mail, and by webhook at the
+    endpoint that has this address. Of holds only above an amount of cashback, where one is named."""
 
     email: Email = UNSENT
     webhook_url: HttpsUrl = UNSENT
-
-
-def _event_name(value: object) -> object:
-    if not isinstance(value, str) or re.fullmatch(r"[a-z][a-z_]{0,39}", value, re.ASCII) is None:
-        raise refuse("enum")
-    return value
-
-
-_EventName = Annotated[str, BeforeValidator(_event_name)]
+    holds_over: AmountText = UNSENT
 
 
 class SettingsRequest(Request):
@@ -122,7 +115,7 @@ class SettingsRequest(Request):
     adjust_limit: AmountText | None = None
     four_eyes: Flag = UNSENT
     app_sources: Annotated[list[Word], Field(max_length=100)] = UNSENT
-    notifications: Annotated[dict[_EventName, NotificationSettings], Field(max_length=50)] = UNSENT
+    notifications: Annotated[dict[Notified, NotificationSettings], Field(max_length=50)] = UNSENT
     alerts: AlertSettings = UNSENT
     pending_alarm_hours: Whole = UNSENT
 

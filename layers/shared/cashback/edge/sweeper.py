@@ -18,6 +18,7 @@ from cashback.services.sweep import UNFINISHED, settle_due
 if TYPE_CHECKING:
     from cashback.adapters.dynamo.api_keys import ApiKeys
     from cashback.adapters.dynamo.due import DueIndex
+    from cashback.adapters.notification_queue import NotificationQueue
     from cashback.services.books import JobBooks
 
 FIRST_LOOK: Final = 24
@@ -43,6 +44,7 @@ class Sweep(Struct):
     due: "DueIndex"
     api_keys: "ApiKeys"
     group_work: "Callable[[], JobBooks]"
+    notifications: "Callable[[], NotificationQueue]"
     milliseconds_left: Callable[[], int]
     clock: Callable[[], datetime] = utc
     settled: int = 0
@@ -110,7 +112,8 @@ class Sweep(Struct):
         """Settle one thing; whatever becomes of it, the others go on."""
         ids = {"store": thing.store_id, "kind": thing.kind, "item": thing.item_id, "due_at": thing.due_at}
         try:
-            outcome = settle_due(self.books, self.api_keys, self.group_work, thing, instant(self.clock()))
+            now = instant(self.clock())
+            outcome = settle_due(self.books, self.api_keys, self.group_work, self.notifications, thing, now)
         except DomainError as error:
             self._failed(error, ids, retryable=error.retryable)
         except Exception as bug:  # noqa: BLE001 - raised again when the others were tried

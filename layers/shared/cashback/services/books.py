@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.audit import AuditTrail
     from cashback.adapters.dynamo.contacts import Contacts
     from cashback.adapters.dynamo.customers import Customers
+    from cashback.adapters.dynamo.deliveries import Deliveries
+    from cashback.adapters.dynamo.endpoints import Endpoints
     from cashback.adapters.dynamo.group_imports import GroupImports
     from cashback.adapters.dynamo.group_jobs import GroupJobs
     from cashback.adapters.dynamo.groups import Groups
     from cashback.adapters.dynamo.history import History
     from cashback.adapters.dynamo.ledger import Ledger
+    from cashback.adapters.dynamo.notices import Notices
     from cashback.adapters.dynamo.order_lists import OrderLists
     from cashback.adapters.dynamo.orders import Orders
     from cashback.adapters.dynamo.products import Products
@@ -27,10 +30,13 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.stores import Stores
     from cashback.adapters.dynamo.tasks import Tasks
     from cashback.adapters.dynamo.waiting import Waiting
+    from cashback.adapters.endpoint_secrets import EndpointSecrets
     from cashback.adapters.job_queue import JobQueue
     from cashback.adapters.messages import Messages
+    from cashback.adapters.notification_queue import NotificationQueue
     from cashback.adapters.secrets import WebhookSecrets
     from cashback.adapters.task_queue import TaskQueue
+    from cashback.adapters.webhook_sender import WebhookSender
 
 
 class Books(Struct, frozen=True):
@@ -88,6 +94,25 @@ class Outlets(Struct, frozen=True):
     alarms: "AlarmClock"
     credits: "TaskQueue"
     messages: "Messages"
+
+
+class EndpointBooks(Struct, frozen=True):
+    """The shops' endpoints, their secrets, and what is sent to them; the queue is asked for once there is something."""
+
+    endpoints: "Endpoints"
+    deliveries: "Deliveries"
+    secrets: "EndpointSecrets"
+    queue: "Callable[[], NotificationQueue]"
+
+
+class Desk(Struct, frozen=True):
+    """What the notifier works on, and whom it reaches. ``sender`` is asked for once a webhook goes out."""
+
+    books: Books
+    outgoing: EndpointBooks
+    notices: "Notices"
+    messages: "Messages"
+    sender: "Callable[[], WebhookSender]"
 
 
 class Registry(Struct, frozen=True):

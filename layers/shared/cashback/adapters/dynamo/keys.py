@@ -296,6 +296,31 @@ def api_key(digest: str) -> Key:
     return Key(f"K#{digest}", "KEY")
 
 
+def endpoints(store: str) -> str:
+    """Partition of the addresses that a store's events are sent to."""
+    return _pk(store, "HOOK")
+
+
+def endpoint(store: str, endpoint_id: str) -> Key:
+    """One of them."""
+    return Key(endpoints(store), escape(endpoint_id))
+
+
+def deliveries(store: str) -> str:
+    """Partition of what is sent there; the ids begin with a time."""
+    return _pk(store, "DLV")
+
+
+def delivery(store: str, delivery_id: str) -> Key:
+    """One event on its way to one address."""
+    return Key(deliveries(store), escape(delivery_id))
+
+
+def notice(store: str, event_id: str) -> Key:
+    """That somebody was, or is being, told of an event."""
+    return Key(_pk(store, "NTF"), escape(event_id))
+
+
 def birthdays_done(store: str) -> Key:
     """Until which date the birthdays of a store are done."""
     return Key(_pk(store, "CFG"), "BIRTHDAYS")

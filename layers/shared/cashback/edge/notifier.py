@@ -1,0 +1,57 @@
+"""The notifier: each message is an event to tell, a delivery to attempt, or an alert to give."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, ClassVar, assert_never
+
+from cashback.adapters.notification_queue import decode
+from cashback.domain.alerts import AlertCause
+from cashback.domain.outgoing import AlertStep, AttemptStep
+from cashback.domain.times import Instant, instant
+from cashback.domain.told_events import ToldEvent
+from cashback.edge.batch import MessageBatch
+from cashback.edge.clock import utc
+from cashback.edge.log import log, metric
+from cashback.services.books import Desk
+from cashback.services.deliver_webhook import attempt_delivery
+from cashback.services.tell_event import alert_store, tell_event
+
+
+class NotificationBatch(MessageBatch):
+    """One invocation."""
+
+    desk: Desk
+    clock: Callable[[], datetime] = utc
+
+    noun: ClassVar[str] = "notification"
+
+    def handle(self, record: Mapping[str, Any], receives: int) -> None:  # noqa: ARG002  # what the loop hands over
+        """Do what a message asks for; one line of log says what became of it."""
+        step = decode(record["body"])
+        match step:
+            case ToldEvent(event_id, kind, store_id):
+                told = tell_event(self.desk, step, self._now())
+                log("event_told", store=store_id, event_id=event_id, kind=kind, **told)
+                metric("EventsTold", kind=kind)
+            case AttemptStep(store_id, delivery_id):
+                self._attempt(store_id, delivery_id)
+            case AlertStep(store_id, cause):
+                self._alert(store_id, AlertCause(cause), {})
+            case unheard:
+                assert_never(unheard)
+
+    def _attempt(self, store_id: str, delivery_id: str) -> None:
+        outcome, disabled = attempt_delivery(self.desk, store_id, delivery_id, self._now)
+        log("webhook_attempted", store=store_id, delivery=delivery_id, outcome=outcome)
+        metric("WebhooksAttempted", outcome=outcome)
+        if disabled is not None:
+            log("endpoint_disabled", store=store_id, endpoint=disabled.endpoint_id, reason=disabled.disabled_reason)
+            metric("EndpointsDisabled", reason=disabled.disabled_reason or "")
+            self._alert(store_id, AlertCause.ENDPOINT_DISABLED, {"webhook_endpoint_id": disabled.endpoint_id})
+
+    def _alert(self, store_id: str, cause: AlertCause, subject: dict[str, str]) -> None:
+        outcomes = alert_store(self.desk, store_id, cause, subject, self._now())
+        log("shop_alerted", store=store_id, cause=str(cause), **outcomes)
+
+    def _now(self) -> Instant:
+        return instant(self.clock())

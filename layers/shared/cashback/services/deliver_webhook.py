@@ -1,0 +1,170 @@
+"""Send events to the shops' endpoints: to each endpoint once, over and over until it is taken or a day is over.
+
+An attempt is written, with the time of the next one, before it is made. So whoever is cut off, and whatever message is
+lost, the sweeper finds the delivery when that time comes; and an endpoint may be told twice, under one ``webhook-id``.
+"""
+
+import base64
+import hmac
+from contextlib import suppress
+from copy import replace
+from typing import TYPE_CHECKING, Final
+
+from cashback.domain.errors import Busy, NotFound, StateConflict
+from cashback.domain.outgoing import (
+    Attempt,
+    AttemptStep,
+    Delivery,
+    DeliveryStatus,
+    Endpoint,
+    abandoned,
+    attempted,
+    begun,
+    delivery_of,
+    heard_of,
+    replayed,
+    target_of,
+)
+from cashback.domain.times import Instant, moment
+from cashback.services.books import Desk, EndpointBooks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from cashback.domain.told_events import ToldEvent
+
+_TRIES: Final = 5
+_PREFIX: Final = "whsec_"
+
+
+def start_deliveries(
+    outgoing: EndpointBooks, event: "ToldEvent", hears: "Callable[[Endpoint], bool]", now: Instant
+) -> int:
+    """Send an event on its way to the endpoints that are to hear it; return how many those are. Started again, it
+    changes nothing.
+
+    :raises Busy: out of reach; some may be on their way.
+    """
+    listening = [endpoint for endpoint in outgoing.endpoints.all(event.store_id) if hears(endpoint)]
+    for endpoint in listening:
+        delivery = delivery_of(event, endpoint.endpoint_id, now)
+        if outgoing.deliveries.save(event.store_id, delivery):
+            _remind(outgoing, event.store_id, delivery)
+    return len(listening)
+
+
+def attempt_delivery(
+    desk: Desk, store_id: str, delivery_id: str, clock: "Callable[[], Instant]"
+) -> tuple[str, Endpoint | None]:
+    """Make the attempt of a delivery that is due. Return what became of it, and the endpoint if that was disabled.
+
+    :raises Busy: the tables or KMS are out of reach; the attempt is made when it is due again.
+    """
+    outgoing, now = desk.outgoing, clock()
+    delivery = outgoing.deliveries.get(store_id, delivery_id)
+    if delivery is None:
+        return "delivery_unknown", None
+    if delivery.next_attempt_at is None:
+        return "unchanged", None
+    if delivery.next_attempt_at > now:
+        return "early", None
+    endpoint = outgoing.endpoints.get(store_id, delivery.endpoint_id)
+    attempting = begun(delivery, now)
+    hindrance = _hindrance(desk, store_id, endpoint)
+    if attempting is None or endpoint is None or hindrance is not None:
+        reason = hindrance or "attempts_exhausted"
+        return reason if outgoing.deliveries.save(store_id, abandoned(delivery, reason)) else "overtaken", None
+    if not outgoing.deliveries.save(store_id, attempting):
+        return "overtaken", None
+    attempt = _post(desk, store_id, endpoint, attempting, now)
+    after = attempted(attempting, attempt)
+    if not outgoing.deliveries.save(store_id, after):
+        return "overtaken", None
+    outcome = attempt.error or str(attempt.response_code)
+    return outcome, _note(outgoing, store_id, endpoint.endpoint_id, replace(attempt, at=clock()))
+
+
+def replay_delivery(outgoing: EndpointBooks, store_id: str, delivery_id: str, now: Instant) -> Delivery:
+    """Make a delivery once more, whatever became of it, from its first attempt on.
+
+    :raises NotFound: no such delivery in this store.
+    :raises StateConflict: its endpoint is deleted or disabled, or it is being attempted at this moment.
+    """
+    delivery = outgoing.deliveries.get(store_id, delivery_id)
+    if delivery is None:
+        raise NotFound
+    endpoint = outgoing.endpoints.get(store_id, delivery.endpoint_id)
+    if endpoint is None or not endpoint.enabled:
+        raise StateConflict("the endpoint is disabled or deleted")
+    again = replayed(delivery, now)
+    if not outgoing.deliveries.save(store_id, again):
+        raise StateConflict("the delivery was attempted meanwhile")
+    _remind(outgoing, store_id, again)
+    return again
+
+
+def list_deliveries(
+    outgoing: EndpointBooks,
+    store_id: str,
+    endpoint_id: str | None,
+    status: DeliveryStatus | None,
+    limit: int,
+    before: str | None,
+) -> tuple[list[Delivery], str | None]:
+    """Return a page of the deliveries of a month, those of the newest events first, and where to go on (None at the
+    end)."""
+    return outgoing.deliveries.page(store_id, endpoint_id, status, limit, before)
+
+
+def signature_of(secrets: "Iterable[str]", delivery_id: str, timestamp: str, body: bytes) -> str:
+    """Return the header ``webhook-signature``: by each secret, over the id, the time and the body."""
+    message = f"{delivery_id}.{timestamp}.".encode() + body
+    keys = (base64.b64decode(secret.removeprefix(_PREFIX)) for secret in secrets)
+    signed = (base64.b64encode(hmac.digest(key, message, "sha256")).decode() for key in keys)
+    return " ".join(f"v1,{signature}" for signature in signed)
+
+
+def _remind(outgoing: EndpointBooks, store_id: str, delivery: Delivery) -> None:
+    """Have a delivery attempted now; where that cannot be said, the sweeper will."""
+    with suppress(Busy):
+        outgoing.queue().send(AttemptStep(store_id, delivery.delivery_id))
+
+
+def _hindrance(desk: Desk, store_id: str, endpoint: Endpoint | None) -> str | None:
+    """Return why nothing may be sent to an endpoint any more."""
+    if endpoint is None or endpoint.deleted_at is not None:
+        return "endpoint_deleted"
+    if not endpoint.enabled:
+        return "endpoint_disabled"
+    return "store_closed" if desk.books.stores.document(store_id).closed_at is not None else None
+
+
+def _post(desk: Desk, store_id: str, endpoint: Endpoint, delivery: Delivery, now: Instant) -> Attempt:
+    opened = desk.outgoing.secrets.open
+    secrets = [opened(store_id, endpoint.endpoint_id, sealed) for sealed in endpoint.secrets(now)]
+    body, timestamp = delivery.body.encode(), str(int(moment(now).timestamp()))
+    headers = {
+        "content-type": "application/json",
+        "user-agent": "cashback-webhooks",
+        "connection": "close",
+        "webhook-id": delivery.delivery_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": signature_of(secrets, delivery.delivery_id, timestamp, body),
+    }
+    reply = desk.sender().post(target_of(endpoint.url), headers, body)
+    return Attempt(now, reply.status, reply.error)
+
+
+def _note(outgoing: EndpointBooks, store_id: str, endpoint_id: str, attempt: Attempt) -> Endpoint | None:
+    """Keep what an attempt says of its endpoint; return it if that disabled it. Attempts at once may hide each other's
+    words for a while, which costs nothing but time."""
+    for _ in range(_TRIES):
+        endpoint = outgoing.endpoints.get(store_id, endpoint_id)
+        if endpoint is None or not endpoint.enabled:
+            return None
+        heard = heard_of(endpoint, attempt)
+        if heard == endpoint:
+            return None
+        if outgoing.endpoints.save(store_id, replace(heard, rev=endpoint.rev + 1)):
+            return None if heard.enabled else heard
+    return None
