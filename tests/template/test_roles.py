@@ -319,8 +319,8 @@ def test_the_sweeper_reads_what_is_due_and_of_no_store_more_than_it_settles() ->
     assert actions_on("Sweeper", "GroupJobs") == {"sqs:SendMessage"}
 
 
-@pytest.mark.parametrize("function", sorted(set(functions()) - {"Sweeper"}))
-def test_only_the_sweeper_reads_what_is_due(function: str) -> None:
+@pytest.mark.parametrize("function", sorted(set(functions()) - {"Sweeper", "Daily"}))
+def test_only_the_sweeper_and_what_checks_it_read_what_is_due(function: str) -> None:
     assert not [s["Sid"] for s in statements(function) if str(s.get("Resource")).find("/index/due") >= 0]
 
 
@@ -345,9 +345,14 @@ def test_the_worker_of_credits_appends_entries_moves_accounts_and_says_so_on_tas
     assert actions_on("CreditWorker", "CreditsDlq") == {"sqs:SendMessage"}
 
 
-def test_the_hourly_function_starts_tasks_and_remembers_the_day() -> None:
-    assert writes("Daily") == {"StartTasksAndRememberTheDay": ("dynamodb:PutItem", ["S#*#T#*", "S#*#C#*", "S#*#CFG"])}
-    assert actions_on("Daily", "Ledger") == set()
+def test_the_hourly_function_starts_tasks_and_reports_and_only_reads_the_ledger() -> None:
+    assert writes("Daily") == {
+        "StartTasksRememberTheDayAndReport": (
+            "dynamodb:PutItem",
+            ["S#*#T#*", "S#*#C#*", "S#*#CFG", "S#*#RECON"],
+        )
+    }
+    assert actions_on("Daily", "Ledger") == {"dynamodb:Query"}
     assert actions_on("Daily", "DailyDlq") == {"sqs:SendMessage"}
 
 

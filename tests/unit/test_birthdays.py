@@ -5,7 +5,7 @@ import pytest
 from cashback.domain.delays import AT_ONCE
 from cashback.domain.errors import Busy
 from cashback.domain.scenarios import Trigger
-from cashback.edge.daily import ENOUGH_TIME, Daily
+from cashback.edge.daily import ENOUGH_TIME
 from cashback.services.close_store import close_store
 from cashback.services.greet_birthdays import greet_birthdays
 from tests.unit.builders import ORIGIN, STORE
@@ -92,12 +92,12 @@ def test_a_store_without_such_scenarios_only_moves_its_mark_and_a_closed_one_not
 def test_the_daily_function_goes_on_after_a_store_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = stage_of("2026-05-17T10:00:00.000000Z", "1990-05-17")
     monkeypatch.setattr(type(stage.books.stores), "ids", lambda _self: iter(["nobody", STORE]))
-    daily = Daily(stage.books, lambda: stage.outlets.alarms, lambda: ENOUGH_TIME, clock=stage.clock.now)
+    daily = stage.daily()
     with pytest.raises(Exception, match="not_found"):
         daily.run()
-    assert (daily.greeted, daily.failed, whose(stage)) == (1, 1, ["100"])
-    hurried = Daily(stage.books, lambda: stage.outlets.alarms, lambda: ENOUGH_TIME - 1, clock=stage.clock.now)
-    assert hurried.run() == {"greeted": 0, "failed": 0, "cut_short": True}
+    assert (daily.greeted, daily.reconciled, daily.failed, whose(stage)) == (1, 1, 3, ["100"])
+    hurried = stage.daily(ENOUGH_TIME - 1)
+    assert hurried.run() == {"greeted": 0, "reconciled": 0, "failed": 0, "cut_short": True}
 
 
 def test_a_store_that_is_out_of_reach_is_left_for_the_next_hour(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,7 @@ def test_a_store_that_is_out_of_reach_is_left_for_the_next_hour(monkeypatch: pyt
 
     with monkeypatch.context() as broken:
         broken.setattr(type(stage.books.customers), "born_on", fails)
-        daily = Daily(stage.books, lambda: stage.outlets.alarms, lambda: ENOUGH_TIME, clock=stage.clock.now)
-        assert daily.run() == {"greeted": 0, "failed": 1, "cut_short": False}
+        daily = stage.daily()
+        assert daily.run() == {"greeted": 0, "reconciled": 1, "failed": 1, "cut_short": False}
     assert greet(stage) == "greeted"
     assert whose(stage) == ["100"]

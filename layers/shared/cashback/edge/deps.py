@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.api_keys import ApiKeys
     from cashback.adapters.dynamo.due import DueIndex
     from cashback.adapters.dynamo.promo_codes import PromoCodes
+    from cashback.adapters.dynamo.reconciliations import Reconciliations
     from cashback.adapters.dynamo.tables import StateTable
     from cashback.adapters.dynamo.tasks import Tasks
     from cashback.adapters.job_queue import JobQueue
@@ -303,6 +304,15 @@ def due() -> "DueIndex":
     from cashback.adapters.dynamo.tables import StateTable
 
     return DueIndex(StateTable(dynamodb(), environment().state_table))
+
+
+@cache
+def reconciliations() -> "Reconciliations":
+    """How far the comparisons of balances with their entries are, and what they came to."""
+    from cashback.adapters.dynamo.reconciliations import Reconciliations
+    from cashback.adapters.dynamo.tables import StateTable
+
+    return Reconciliations(StateTable(dynamodb(), environment().state_table))
 
 
 @cache

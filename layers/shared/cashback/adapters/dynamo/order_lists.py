@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Iterator
+from itertools import islice
 
 from msgspec import Struct
 
@@ -32,6 +33,13 @@ class OrderLists(Struct, frozen=True):
         each = [self._places(name, index, partition, wanted, before, limit) for partition in partitions]
         places = heapq.merge(*each, reverse=True)
         return self._page(store_id, places, limit, frozenset(wanted.statuses))
+
+    def oldest(self, store_id: str, status: Status, limit: int) -> list[Order]:
+        """Return the ``limit`` orders of a status that were created first."""
+        values = {":pk": keys.orders_by_status(store_id, status)}
+        items = self.table.query("listing_pk = :pk", values, IndexName="listing", Limit=limit)
+        places = [str(item["listing_sk"]) for item in islice(items, limit)]
+        return self._read(store_id, [(place, keys.listed_id(place)) for place in places], frozenset({status}))
 
     @staticmethod
     def place(order: Order) -> str:
