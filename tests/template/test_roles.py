@@ -92,10 +92,11 @@ def test_every_function_has_a_role_of_its_own() -> None:
     assert len(set(roles)) == len(roles)
 
 
-def test_the_only_managed_policy_writes_logs() -> None:
+def test_the_only_managed_policies_write_logs_and_traces() -> None:
     roles = [role["Properties"] for _, role in resources("AWS::IAM::Role")]
     managed = [policy for role in roles for policy in role.get("ManagedPolicyArns", [])]
-    assert all(str(policy).endswith("service-role/AWSLambdaBasicExecutionRole") for policy in managed)
+    allowed = ("service-role/AWSLambdaBasicExecutionRole", "policy/AWSXrayWriteOnlyAccess")
+    assert all(str(policy).endswith(allowed) for policy in managed)
 
 
 WILDCARDS: dict[str, Statement] = {
