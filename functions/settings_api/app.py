@@ -1,11 +1,12 @@
-"""The store's settings, the state of its engine, its API keys, and the audit of all that was done to them."""
+"""The store's settings, the state of its engine, its API keys, the audit of all that was done to them, and the API's
+own reference."""
 
 from typing import Annotated, Any
 
-from cashback.edge import deps, store_views
+from cashback.edge import deps, pages, store_views
 from cashback.edge.clock import now
 from cashback.edge.fields import Id
-from cashback.edge.http import Api, Path, Query, Response, Role, answer
+from cashback.edge.http import JSON, Api, Path, Query, Response, Role, answer
 from cashback.edge.minting import mint_asked_key
 from cashback.edge.store_models import (
     ApiKeyPage,
@@ -79,6 +80,16 @@ def list_acts(query: Annotated[AuditQuery, Query()]) -> Response[AuditPage]:
     store_id, cursors = api.caller().store_id, api.cursors(query)
     acts, place = read_audit(deps.books(), store_id, query.wanted(), query.limit, cursors.read(query.cursor), now())
     return answer(store_views.audit_page(acts, cursors.make(place)))
+
+
+api.page("/v1/openapi.json", JSON, pages.openapi)
+api.page(
+    "/v1/docs",
+    "text/html; charset=utf-8",
+    pages.reference,
+    Content_Security_Policy=pages.CONTENT_SECURITY_POLICY,
+    Referrer_Policy="no-referrer",
+)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
