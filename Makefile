@@ -25,10 +25,10 @@ demo: setup ## Bring the local stack up and watch an order become cashback
 up: setup ## Start the local stack, or bring it up to date; PORT=4599 chooses its port
 	@$(BIN)/python -m dev.stack up
 
-status: setup ## Say what is running
+status: setup ## Say what is running, and which queues have messages
 	@$(BIN)/python -m dev.stack status
 
-logs: setup ## What the functions logged in the last ten minutes
+logs: setup ## What the functions logged in the last ten minutes; FUNCTION=daily shows one alone
 	@$(BIN)/python -m dev.stack logs
 
 reconcile: setup ## Compare every balance of the local stack with the ledger; fails on any difference
