@@ -295,6 +295,14 @@ def test_the_dashboard_draws_every_figure_of_the_business_that_an_alarm_does_not
         assert drawn(metric) in ({"daily"}, {"event_worker"})
 
 
+def test_the_runbook_names_every_dead_letter_queue_every_alarm_of_our_own_and_every_parameter() -> None:
+    text = (ROOT / "docs" / "runbook.md").read_text()
+    own = {a["MetricName"] for a in properties("AWS::CloudWatch::Alarm").values() if a["Namespace"] == "Cashback"}
+    parameters = {name for name in as_written()["Parameters"] if not name.endswith("VisibilitySeconds")}
+    named = {*dead_letter_queues(), *parameters, *(own - {"DayFailed"})}
+    assert [name for name in sorted(named) if f"`{name}`" not in text] == []
+
+
 def test_widgets_of_the_dashboard_do_not_overlap() -> None:
     ((_, resource),) = resources("AWS::CloudWatch::Dashboard")
     taken: set[tuple[int, int]] = set()

@@ -101,8 +101,8 @@ def _operation(path: str, method: str, operation: Schema) -> str:
 
 def _parameter(parameter: Schema) -> tuple[str, str, str]:
     name = f"<code>{escape(parameter['name'])}</code>{'' if parameter.get('required') else ' (optional)'}"
-    about = f"{escape(parameter.get('description', ''))} {_kind(parameter['schema'])}"
-    return name, escape(parameter["in"]), about
+    about = (escape(parameter.get("description", "")), _kind(parameter["schema"]))
+    return name, escape(parameter["in"]), "<br>".join(filter(None, about))
 
 
 def _answer(answer: tuple[str, Schema]) -> tuple[str, str, str]:
