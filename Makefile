@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup up demo down reset status logs test bench lint fmt pins \
+.PHONY: help setup up demo down reset status logs reconcile test bench lint fmt pins \
 	check-format check-style check-types check-layers check-template \
 	test-template test-benchmarks test-unit test-simulation test-integration test-e2e
 
@@ -17,7 +17,7 @@ PARALLEL := -n 2
 export PYTHONDONTWRITEBYTECODE := 1
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 demo: setup ## Bring the local stack up and watch an order become cashback
 	@$(BIN)/python -m dev.demo
@@ -25,11 +25,14 @@ demo: setup ## Bring the local stack up and watch an order become cashback
 up: setup ## Start the local stack, or bring it up to date; PORT=4599 chooses its port
 	@$(BIN)/python -m dev.stack up
 
-status: setup ## Say what is running
+status: setup ## Say what is running, and which queues have messages
 	@$(BIN)/python -m dev.stack status
 
-logs: setup ## What the functions logged in the last ten minutes
+logs: setup ## What the functions logged in the last ten minutes; FUNCTION=daily shows one alone
 	@$(BIN)/python -m dev.stack logs
+
+reconcile: setup ## Compare every balance of the local stack with the ledger; fails on any difference
+	@PYTHONPATH=layers/shared $(BIN)/python -m dev.reconcile
 
 down: setup ## Stop the local stack; its data is kept
 	@$(BIN)/python -m dev.stack down

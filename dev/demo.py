@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import boto3
 
-from dev import stack
+from dev import report, stack
 from dev.client import Store, Urls, send, wait_until
 from dev.project import ACCESS_KEY, ROOT, SECRET_KEY
 
@@ -49,6 +49,7 @@ def main() -> None:
     except TimeoutError:
         sys.exit("error: the events are not handled within a minute; make logs shows what the functions said")
     print(farewell(store, story.customer_id))
+    print(f"\nThe day as a page: {report.write(store, story.order_id).as_uri()}")
 
 
 class EventQueue:
@@ -237,6 +238,9 @@ Everything keeps running
   webhooks   {store.urls.webhook_url}/webhooks/{store.store_id}/shopify
   API key    {store.api_key}
   the webhook secrets are in .local/stack.json
+
+Read
+  {api}/docs
 
 Try
   curl -H 'Authorization: Bearer {store.api_key}' {api}/customers/{customer_id}/balance

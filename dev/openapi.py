@@ -16,7 +16,7 @@ from aws_lambda_powertools.event_handler.openapi.models import Server
 from pydantic import BaseModel
 
 from cashback.edge import exports, group_job_views, group_views
-from cashback.edge.http import Api, Route
+from cashback.edge.http import Api, Page, Route
 from cashback.edge.models import Problem
 from cashback.edge.problems import PROBLEM_JSON
 from dev import openapi_webhooks
@@ -54,6 +54,9 @@ FILE: Final = (
     "UTF-8, at most 5 MiB and 100,000 rows; the header names customer_id, email or phone (in this order where there "
     "are several), other columns are left alone"
 )
+OPEN_PAGES: Final = {"application/json": "object", "text/html": "string"}
+"""What the bodies of open pages are, by their content type."""
+
 _ONLY_WITH_BODY: Final = frozenset({409, 413, 415})
 
 Schema = dict[str, Any]
@@ -69,8 +72,9 @@ def build() -> Schema:
     paths: Schema = {}
     schemas: Schema = {}
     for name in FUNCTIONS:
-        part = of_function(importlib.import_module(f"functions.{name}.app").api)
-        paths |= part["paths"]
+        api: Api = importlib.import_module(f"functions.{name}.app").api
+        part = of_function(api)
+        paths |= part["paths"] | {rule: page(one) for rule, one in api.pages.items()}
         for model, schema in part["components"]["schemas"].items():
             if schemas.setdefault(model, schema) != schema:
                 raise ValueError(f"two models are called {model}")
@@ -132,6 +136,22 @@ def of_function(api: Api) -> Schema:
         del schemas[query]
     forget_unsent(part)
     return part
+
+
+def page(one: Page) -> Schema:
+    """A page that needs no key."""
+    media = one.content_type.partition(";")[0]
+    done = {"description": one.summary, "content": {media: {"schema": {"type": OPEN_PAGES[media]}}}}
+    problems = {str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in (403, 429, 500, 503)}
+    return {
+        "get": {
+            "operationId": one.rule.strip("/").replace("/", "_").replace(".", "_"),
+            "summary": one.summary,
+            "tags": ["docs"],
+            "security": [],
+            "responses": {"200": done, **problems},
+        }
+    }
 
 
 def problem_schemas() -> Schema:

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def reset() -> None:
 
 
 def status() -> None:
-    """Say what is running."""
+    """Say what is running, and what waits in its queues."""
     aws = local_aws.remembered(HOME)
     if aws is None or not local_aws.is_running(aws):
         tell("nothing is running; make up starts it")
@@ -84,20 +85,40 @@ def status() -> None:
     else:
         stack = read_stack_file()
         tell(f"running: {stack['api_url']}/v1 (emulator: process {aws.pid})")
+        for name, waiting, in_work in queues(aws):
+            tell(f"  {name}: {waiting} waiting, {in_work} in work")
+
+
+def queues(aws: LocalAws) -> Iterator[tuple[str, str, str]]:
+    """Each queue of the stack that has messages, with how many wait and how many are being handled."""
+    sqs = aws.client("sqs")
+    wanted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    for url in sqs.list_queues().get("QueueUrls", []):
+        counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"]
+        if set(counts.values()) != {"0"}:
+            yield url.rpartition("/")[2], *(counts[name] for name in wanted)
 
 
 def logs() -> None:
-    """What the functions logged last."""
+    """What the functions logged last, in order of time; of one alone where FUNCTION names it."""
     aws = local_aws.remembered(HOME)
     if aws is None or not local_aws.is_running(aws):
         raise StepFailedError("Nothing is running; make up starts it.")
     client = aws.client("logs")
     since = int((time.time() - LOG_SECONDS) * 1000)
+    lines: list[tuple[int, str]] = []
     for group in client.describe_log_groups()["logGroups"]:
-        name = group["logGroupName"]
-        for event in client.filter_log_events(logGroupName=name, startTime=since)["events"]:
-            if not event["message"].startswith(PLATFORM_LINES):
-                tell(f"{name.rsplit('/', 1)[-1]}: {event['message'].rstrip()}")
+        name = group["logGroupName"].rsplit("/", 1)[-1]
+        if name == os.environ.get("FUNCTION", name):
+            found = client.filter_log_events(logGroupName=group["logGroupName"], startTime=since)["events"]
+            lines += [(event["timestamp"], f"{name}: {event['message'].rstrip()}") for event in found if is_ours(event)]
+    for _, line in sorted(lines, key=lambda line: line[0]):
+        tell(line)
+
+
+def is_ours(event: dict[str, Any]) -> bool:
+    """Whether a function printed this line."""
+    return not event["message"].startswith(PLATFORM_LINES)
 
 
 def running_emulator() -> LocalAws:

@@ -1,5 +1,5 @@
-"""Once an hour: greets the customers of each store whose birthday it is, looks which orders wait too long, and recounts
-the days that are over."""
+"""Once an hour: greets the customers of each store whose birthday it is, looks which orders wait too long, recounts the
+days that are over, and compares balances with the ledger in the store's own night."""
 
 from typing import Any
 
@@ -9,5 +9,12 @@ from cashback.edge.daily import Daily
 
 def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Do what is due of the day, and end in good time."""
-    left = context.get_remaining_time_in_millis
-    return Daily(deps.books(), deps.alarm_clock, deps.notification_queue, deps.totals(), left).run()
+    return Daily(
+        deps.books(),
+        deps.alarm_clock,
+        deps.notification_queue,
+        deps.totals(),
+        deps.due,
+        deps.reconciliations,
+        context.get_remaining_time_in_millis,
+    ).run()

@@ -1,12 +1,12 @@
-"""The store's settings, the state of its engine, its API keys, the audit of all that was done to them, and the
-endpoints that its events are sent to."""
+"""The store's settings, the state of its engine, its API keys, the audit of all that was done to them, the endpoints
+that its events are sent to, and the API's own reference."""
 
 from typing import Annotated, Any
 
-from cashback.edge import deps, store_views, webhook_views
+from cashback.edge import deps, pages, store_views, webhook_views
 from cashback.edge.clock import now
 from cashback.edge.fields import Id
-from cashback.edge.http import Api, Path, Query, Response, Role, answer
+from cashback.edge.http import JSON, Api, Path, Query, Response, Role, answer
 from cashback.edge.minting import mint_asked_key
 from cashback.edge.store_models import (
     ApiKeyPage,
@@ -168,6 +168,16 @@ def replay_delivery(webhook_delivery_id: GivenId) -> Response[WebhookDelivery]:
     who, outgoing = api.caller(), deps.endpoint_books()
     again = deliver_webhook.replay_delivery(outgoing, who.store_id, webhook_delivery_id, now())
     return answer(webhook_views.delivery(again), 202)
+
+
+api.page("/v1/openapi.json", JSON, pages.openapi)
+api.page(
+    "/v1/docs",
+    "text/html; charset=utf-8",
+    pages.reference,
+    Content_Security_Policy=pages.CONTENT_SECURITY_POLICY,
+    Referrer_Policy="no-referrer",
+)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

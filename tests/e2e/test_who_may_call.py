@@ -135,6 +135,8 @@ ADMIN_ONLY = {
 }
 READS = {("POST", "/v1/customers/search"), ("POST", "/v1/groups/preview")}
 V1 = [key for key in CALLS if key[1].startswith("/v1/")]
+OPEN = {("GET", "/v1/docs"): "text/html", ("GET", "/v1/openapi.json"): "application/json"}
+"""What everyone may read, with its content type."""
 PLATFORM = [key for key in CALLS if key[1].startswith("/platform/")]
 
 
@@ -207,7 +209,23 @@ def documented() -> set[tuple[str, str]]:
 
 
 def test_every_documented_route_is_tested_here() -> None:
-    assert documented() == CALLS.keys()
+    assert documented() == CALLS.keys() | OPEN.keys()
+
+
+@pytest.mark.parametrize("operation", OPEN, ids=named)
+def test_the_reference_opens_to_everyone_and_looks_at_no_key(house: House, operation: tuple[str, str]) -> None:
+    method, path = operation
+    url = house.shop.store.urls.api_url + path
+    answers = [send(method, url, None, headers) for headers in ({}, *(make(house) for make in WRONG.values()))]
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.body for answer in answers}) == 1
+    assert answers[0].headers["content-type"].startswith(OPEN[operation])
+    assert answers[0].headers["x-content-type-options"] == "nosniff"
+    if path == "/v1/docs":
+        assert answers[0].headers["content-security-policy"].startswith("default-src 'none'; ")
+        assert all(f">{documented_path}<".encode() in answers[0].body for documented_path in OPENAPI["paths"])
+    else:
+        assert answers[0].json() == OPENAPI
 
 
 def test_the_gateway_serves_what_is_documented_and_nothing_else(stack: DeployedStack) -> None:

@@ -95,10 +95,11 @@ def test_every_function_has_a_role_of_its_own() -> None:
     assert len(set(roles)) == len(roles)
 
 
-def test_the_only_managed_policy_writes_logs() -> None:
+def test_the_only_managed_policies_write_logs_and_traces() -> None:
     roles = [role["Properties"] for _, role in resources("AWS::IAM::Role")]
     managed = [policy for role in roles for policy in role.get("ManagedPolicyArns", [])]
-    assert all(str(policy).endswith("service-role/AWSLambdaBasicExecutionRole") for policy in managed)
+    allowed = ("service-role/AWSLambdaBasicExecutionRole", "policy/AWSXrayWriteOnlyAccess")
+    assert all(str(policy).endswith(allowed) for policy in managed)
 
 
 WILDCARDS: dict[str, Statement] = {
@@ -376,8 +377,8 @@ def test_the_sweeper_reads_what_is_due_and_of_no_store_more_than_it_settles() ->
     assert actions_on("Sweeper", "GroupJobs") == {"sqs:SendMessage"}
 
 
-@pytest.mark.parametrize("function", sorted(set(functions()) - {"Sweeper"}))
-def test_only_the_sweeper_reads_what_is_due(function: str) -> None:
+@pytest.mark.parametrize("function", sorted(set(functions()) - {"Sweeper", "Daily"}))
+def test_only_the_sweeper_and_what_checks_it_read_what_is_due(function: str) -> None:
     assert not [s["Sid"] for s in statements(function) if str(s.get("Resource")).find("/index/due") >= 0]
 
 
@@ -404,9 +405,12 @@ def test_the_worker_of_credits_appends_entries_moves_accounts_and_says_so_on_tas
     assert actions_on("CreditWorker", "CreditsDlq") == {"sqs:SendMessage"}
 
 
-def test_the_hourly_function_starts_tasks_and_remembers_the_day() -> None:
+def test_the_hourly_function_starts_tasks_and_reports_and_only_reads_the_ledger() -> None:
     assert writes("Daily") == {
-        "StartTasksAndRememberTheDay": ("dynamodb:PutItem", ["S#*#T#*", "S#*#C#*", "S#*#CFG"]),
+        "StartTasksRememberTheDayAndReport": (
+            "dynamodb:PutItem",
+            ["S#*#T#*", "S#*#C#*", "S#*#CFG", "S#*#RECON"],
+        ),
         "PutTotalsRight": ("dynamodb:PutItem", ["S#*#STATS"]),
     }
     assert actions_on("Daily", "Ledger") == {"dynamodb:Query"}

@@ -125,11 +125,6 @@ def test_the_streams_of_both_tables_are_read_and_nothing_that_their_reader_write
     assert pattern["dynamodb"]["Keys"]["sk"]["S"] == ["ORDER", "TASK", "JOB", "PROMO"]
 
 
-def test_a_stream_that_is_read_late_is_seen() -> None:
-    (alarm,) = alarms_on("IteratorAge")
-    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "Projector"}}]
-
-
 @pytest.mark.parametrize("mapping", sources("Arn"))
 def test_batches_fail_by_message_and_are_not_waited_for(mapping: str) -> None:
     definition = properties("AWS::Lambda::EventSourceMapping")[mapping]
@@ -230,10 +225,148 @@ def test_every_function_has_its_alarms(metric: str, unwatched: set[str]) -> None
     assert sorted(watched) == sorted(set(functions()) - unwatched)
 
 
-def test_every_alarm_goes_to_the_topic_if_there_is_one() -> None:
+def test_every_alarm_goes_to_the_one_topic_and_is_no_alarm_of_silence() -> None:
+    assert list(properties("AWS::SNS::Topic")) == ["AlarmTopic"]
     for alarm in properties("AWS::CloudWatch::Alarm").values():
-        actions = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
-        assert alarm["AlarmActions"] == actions
+        assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm["AlarmDescription"]
+
+
+def test_an_address_is_subscribed_to_the_alarms_where_one_is_given() -> None:
+    subscription = translated()["Resources"]["AlarmEmailSubscription"]
+    assert subscription["Condition"] == "HasAlarmEmail"
+    assert subscription["Properties"] == {
+        "TopicArn": {"Ref": "AlarmTopic"},
+        "Protocol": "email",
+        "Endpoint": {"Ref": "AlarmEmail"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("metric", "service"),
+    [
+        ("LedgerDrift", "daily"),
+        ("Overdue", "daily"),
+        ("ReviewsLate", "daily"),
+        ("DayFailed", "daily"),
+        ("TotalsDrift", "daily"),
+        ("OrdersFailed", "event_worker"),
+        ("RedactRequests", "event_worker"),
+    ],
+)
+def test_what_a_person_must_see_to_has_an_alarm_and_is_emitted_by_that_name(metric: str, service: str) -> None:
+    (alarm,) = alarms_on(metric)
+    assert (alarm["Namespace"], alarm["Threshold"]) == ("Cashback", 1)
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": service}]
+    module = {"daily": "daily", "event_worker": "worker"}[service]
+    assert f'metric("{metric}"' in (ROOT / "layers/shared/cashback/edge" / f"{module}.py").read_text()
+
+
+@pytest.mark.parametrize("metric", ["ReadThrottleEvents", "WriteThrottleEvents"])
+def test_both_tables_say_when_they_are_throttled(metric: str) -> None:
+    watched = {alarm["Dimensions"][0]["Value"]["Ref"] for alarm in alarms_on(metric)}
+    assert watched == set(properties("AWS::DynamoDB::Table"))
+
+
+def test_whoever_reads_a_stream_has_an_alarm_on_falling_behind() -> None:
+    mappings = properties("AWS::Lambda::EventSourceMapping").values()
+    readers = {m["FunctionName"]["Ref"] for m in mappings if m["EventSourceArn"]["Fn::GetAtt"][1] == "StreamArn"}
+    assert {alarm["Dimensions"][0]["Value"]["Ref"] for alarm in alarms_on("IteratorAge")} == readers
+
+
+# ---- what is looked at
+
+
+def dashboard() -> list[dict[str, Any]]:
+    """The widgets that draw metrics; names of the stack stand in them as ``${Name}``."""
+    ((_, resource),) = resources("AWS::CloudWatch::Dashboard")
+    widgets: list[dict[str, Any]] = json.loads(resource["Properties"]["DashboardBody"]["Fn::Sub"])["widgets"]
+    return [widget["properties"] for widget in widgets if widget["type"] == "metric"]
+
+
+def drawn(metric: str) -> set[str]:
+    """The last dimension of each line that draws a metric, wherever it is drawn."""
+    found = set()
+    for widget in dashboard():
+        name = ""
+        for line in widget["metrics"]:
+            name = line[1] if len(line) > 2 else name
+            if name == metric:
+                found.add(next(part for part in reversed(line) if isinstance(part, str)))
+    return found
+
+
+@pytest.mark.parametrize("metric", ["Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions"])
+def test_the_dashboard_draws_every_function(metric: str) -> None:
+    assert drawn(metric) == {f"${{{name}}}" for name in functions()}
+
+
+def test_the_dashboard_draws_every_queue_and_how_long_its_messages_wait() -> None:
+    queues = set(properties("AWS::SQS::Queue"))
+    names = {name: f"${{{name}.QueueName}}" for name in queues}
+    assert drawn("ApproximateNumberOfMessagesVisible") == set(names.values())
+    assert drawn("ApproximateAgeOfOldestMessage") == {names[name] for name in queues - set(dead_letter_queues())}
+
+
+def test_the_dashboard_draws_how_far_behind_the_streams_their_reader_is() -> None:
+    assert drawn("IteratorAge") == {"${Projector}"}
+
+
+def test_the_dashboard_draws_both_apis_and_both_tables() -> None:
+    for metric in ("Count", "4XXError", "5XXError", "4xx", "5xx", "Latency"):
+        assert drawn(metric) == {"live"}
+    for metric in (
+        "ConsumedReadCapacityUnits",
+        "ConsumedWriteCapacityUnits",
+        "ReadThrottleEvents",
+        "WriteThrottleEvents",
+    ):
+        assert drawn(metric) == {"${Ledger}", "${State}"}
+
+
+def test_the_dashboard_draws_every_figure_of_the_business_that_an_alarm_does_not_silence() -> None:
+    text = json.dumps(dashboard())
+    for metric in (
+        "OrdersRecorded",
+        "EventsIgnored",
+        "WebhooksRefused",
+        "ActionsDone",
+        "ScenarioCredits",
+        "DueSettled",
+        "EventsTold",
+        "WebhooksAttempted",
+        "EndpointsDisabled",
+    ):
+        assert f'MetricName=\\"{metric}\\"' in text
+    watched = [a["MetricName"] for a in properties("AWS::CloudWatch::Alarm").values() if a["Namespace"] == "Cashback"]
+    for metric in watched:
+        assert drawn(metric) in ({"daily"}, {"event_worker"}, {"projector"})
+
+
+def test_the_runbook_names_every_dead_letter_queue_every_alarm_of_our_own_and_every_parameter() -> None:
+    text = (ROOT / "docs" / "runbook.md").read_text()
+    own = {a["MetricName"] for a in properties("AWS::CloudWatch::Alarm").values() if a["Namespace"] == "Cashback"}
+    parameters = {name for name in as_written()["Parameters"] if not name.endswith("VisibilitySeconds")}
+    named = {*dead_letter_queues(), *parameters, *(own - {"DayFailed"})}
+    assert [name for name in sorted(named) if f"`{name}`" not in text] == []
+
+
+def test_widgets_of_the_dashboard_do_not_overlap() -> None:
+    ((_, resource),) = resources("AWS::CloudWatch::Dashboard")
+    taken: set[tuple[int, int]] = set()
+    for widget in json.loads(resource["Properties"]["DashboardBody"]["Fn::Sub"])["widgets"]:
+        columns = range(widget["x"], widget["x"] + widget["width"])
+        rows = range(widget["y"], widget["y"] + widget["height"])
+        cells = {(x, y) for x in columns for y in rows}
+        assert not cells & taken
+        assert max(columns) < 24
+        taken |= cells
+
+
+@pytest.mark.parametrize("function", functions())
+def test_calls_are_traced_by_lambda_itself(function: str) -> None:
+    assert functions()[function]["TracingConfig"] == {"Mode": "Active"}
 
 
 def test_both_apis_and_the_queues_are_watched() -> None:
@@ -302,19 +435,24 @@ def test_every_function_finds_what_it_needs_by_name(function: str) -> None:
 # ---- the two APIs
 
 
+PAGES = {"/v1/docs", "/v1/openapi.json"}
+"""What is the same for everyone, and says nothing of any store."""
+
+
 def operations() -> list[tuple[str, str, dict[str, Any]]]:
     return [(method, path, operation) for path, item in admin_paths().items() for method, operation in item.items()]
 
 
 @pytest.mark.parametrize(("method", "path", "operation"), operations())
 def test_every_admin_route_is_authorised(method: str, path: str, operation: dict[str, Any]) -> None:
-    expected = "AWS_IAM" if path.startswith("/platform") else "ApiKey"
+    expected = "AWS_IAM" if path.startswith("/platform") else "NONE" if path in PAGES else "ApiKey"
     assert operation["security"] == [{expected: []}]
+    assert expected != "NONE" or method == "get"
     assert method in {"get", "post", "patch", "delete", "put"}
     assert path.startswith(("/v1/", "/platform/"))
 
 
-def test_the_webhook_is_the_only_route_without_authorisation() -> None:
+def test_the_webhook_is_the_only_route_without_authorisation_that_a_store_is_behind() -> None:
     (route,) = properties("AWS::ApiGatewayV2::Route").values()
     assert (route["RouteKey"], route["AuthorizationType"]) == ("POST /webhooks/{store_id}/{source}", "NONE")
 

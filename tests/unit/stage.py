@@ -7,7 +7,10 @@ from typing import Any, Final, cast
 
 from cashback.adapters.alarm_clock import AlarmClock
 from cashback.adapters.dynamo.codec import from_item
+from cashback.adapters.dynamo.due import DueIndex
+from cashback.adapters.dynamo.reconciliations import Reconciliations
 from cashback.adapters.dynamo.tasks import Tasks
+from cashback.adapters.dynamo.totals import Totals
 from cashback.adapters.messages import Messages
 from cashback.adapters.task_queue import TaskQueue
 from cashback.domain.delays import Delay, Unit
@@ -18,6 +21,7 @@ from cashback.domain.tasks import Action, ActionStatus, Task
 from cashback.domain.times import Instant, instant, moment
 from cashback.edge.action_worker import ActionBatch
 from cashback.edge.credit_worker import CreditBatch
+from cashback.edge.daily import ENOUGH_TIME, Daily
 from cashback.services.books import Outlets
 from cashback.services.follow_tasks import follow_order, follow_registration
 from cashback.services.record_customer import record_customer
@@ -184,6 +188,21 @@ class Stage:
             if credit is not None:
                 posting = CreditBatch(self.credit_queue, self.books, clock=self.clock.now)
                 self.credits.settle(credit, posting.run(credit))
+
+    def daily(self, milliseconds_left: int = ENOUGH_TIME) -> Daily:
+        """An invocation of the hourly function that always has so much time left."""
+        table = self.books.orders.table
+        made, nobody_is_alarmed = (DueIndex(table), Reconciliations(table)), cast("Any", None)
+        return Daily(
+            self.books,
+            lambda: self.outlets.alarms,
+            lambda: nobody_is_alarmed,
+            Totals(table, sleep=lambda _: None),
+            lambda: made[0],
+            lambda: made[1],
+            lambda: milliseconds_left,
+            clock=self.clock.now,
+        )
 
     def wait(self, **by: float) -> None:
         """Let time pass, a quarter of an hour at a time, and do what comes due."""

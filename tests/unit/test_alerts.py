@@ -126,9 +126,15 @@ def test_an_old_pending_order_alarms_the_shop_once_an_hour() -> None:
     assert len(shop.sender.sent) == 2
 
 
-def test_a_young_pending_order_or_none_or_no_address_alarms_nobody() -> None:
+def test_an_old_pending_order_is_told_of_where_the_shop_wants_no_alarm() -> None:
+    shop = waiting(48)
+    assert watched(shop)
+    shop.notify()
+    assert shop.sender.sent == []
+
+
+def test_a_young_pending_order_or_none_is_not_told_of() -> None:
     assert not watched(waiting(23.9, email=EMAIL))
-    assert not watched(waiting(48))
     assert not watched(shop_with(email=EMAIL))
     decided = waiting(48, email=EMAIL)
     decided.shop.approve("A-1")

@@ -1,14 +1,11 @@
 """Birthdays: once a year, in the store's own morning."""
 
-from typing import Any, cast
-
 import pytest
 
-from cashback.adapters.dynamo.totals import Totals
 from cashback.domain.delays import AT_ONCE
 from cashback.domain.errors import Busy
 from cashback.domain.scenarios import Trigger
-from cashback.edge.daily import ENOUGH_TIME, Daily
+from cashback.edge.daily import ENOUGH_TIME
 from cashback.services.close_store import close_store
 from cashback.services.greet_birthdays import greet_birthdays
 from tests.unit.builders import ORIGIN, STORE
@@ -20,13 +17,6 @@ def stage_of(now: str, *birthdays: str, timezone: str = "UTC") -> Stage:
     for number, birthday in enumerate(birthdays):
         stage.person(str(100 + number), birthday=birthday)
     return stage
-
-
-def hour_of(stage: Stage, milliseconds: int) -> Daily:
-    """One invocation, in a store that has nobody alarmed."""
-    totals, unused = Totals(stage.books.orders.table, sleep=lambda _: None), cast("Any", None)
-    of_stage = (stage.books, lambda: stage.outlets.alarms, unused, totals)
-    return Daily(*of_stage, lambda: milliseconds, clock=stage.clock.now)
 
 
 def greet(stage: Stage) -> str:
@@ -102,12 +92,13 @@ def test_a_store_without_such_scenarios_only_moves_its_mark_and_a_closed_one_not
 def test_the_daily_function_goes_on_after_a_store_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = stage_of("2026-05-17T10:00:00.000000Z", "1990-05-17")
     monkeypatch.setattr(type(stage.books.stores), "ids", lambda _self: iter(["nobody", STORE]))
-    daily = hour_of(stage, ENOUGH_TIME)
+    daily = stage.daily()
     with pytest.raises(Exception, match="not_found"):
         daily.run()
-    assert (daily.greeted, daily.failed, whose(stage)) == (1, 3, ["100"])
-    hurried = hour_of(stage, ENOUGH_TIME - 1)
-    assert hurried.run() == {"greeted": 0, "alarmed": 0, "recounted": 0, "failed": 0, "cut_short": True}
+    assert (daily.greeted, daily.reconciled, daily.failed, whose(stage)) == (1, 1, 4, ["100"])
+    hurried = stage.daily(ENOUGH_TIME - 1)
+    nothing = {"greeted": 0, "late": 0, "recounted": 0, "reconciled": 0, "failed": 0}
+    assert hurried.run() == {**nothing, "cut_short": True}
 
 
 def test_a_store_that_is_out_of_reach_is_left_for_the_next_hour(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +109,8 @@ def test_a_store_that_is_out_of_reach_is_left_for_the_next_hour(monkeypatch: pyt
 
     with monkeypatch.context() as broken:
         broken.setattr(type(stage.books.customers), "born_on", fails)
-        daily = hour_of(stage, ENOUGH_TIME)
-        assert daily.run() == {"greeted": 0, "alarmed": 0, "recounted": 7, "failed": 1, "cut_short": False}
+        daily = stage.daily()
+        done = {"greeted": 0, "late": 0, "recounted": 7, "reconciled": 1, "failed": 1}
+        assert daily.run() == {**done, "cut_short": False}
     assert greet(stage) == "greeted"
     assert whose(stage) == ["100"]

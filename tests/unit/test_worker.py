@@ -173,3 +173,25 @@ def test_a_customer_of_our_own_events_is_erased(deployment: Deployment, capsys: 
     profile = deployment.books.customers.get("demo", "C-7")
     assert profile is not None
     assert (profile.name, profile.erased_at) == (None, "2026-09-01T12:00:00.000000Z")
+
+
+@pytest.mark.parametrize(("receives", "expected"), [(4, []), (5, [1])])
+def test_an_order_that_fails_for_good_is_counted_once_no_retry_is_left(
+    receives: int,
+    expected: list[int],
+    deployment: Deployment,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deployment.create_store()
+
+    def breaks(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("cashback.edge.worker.hear_news", breaks)
+    sent = record("shopify", body_of("shopify/order_paid"), "orders/paid")
+    sent["attributes"]["ApproximateReceiveCount"] = str(receives)
+    capsys.readouterr()
+    function("event_worker").handler({"Records": [sent]}, None)
+    printed = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+    assert [line["OrdersFailed"] for line in printed if "OrdersFailed" in line] == expected

@@ -2,15 +2,16 @@
 
 import traceback
 from collections.abc import Callable
+from copy import replace
 from datetime import datetime
 from itertools import product
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
 from cashback.domain.day_totals import Drift
 from cashback.domain.errors import DomainError, reason_of
-from cashback.domain.times import instant
+from cashback.domain.times import Instant, instant
 from cashback.edge.clock import utc
 from cashback.edge.log import log, metric
 from cashback.services.books import Books
@@ -20,52 +21,60 @@ from cashback.services.watch_pending import watch_pending
 
 if TYPE_CHECKING:
     from cashback.adapters.alarm_clock import AlarmClock
+    from cashback.adapters.dynamo.due import DueIndex
+    from cashback.adapters.dynamo.reconciliations import Reconciliations
     from cashback.adapters.dynamo.totals import Totals
     from cashback.adapters.notification_queue import NotificationQueue
+    from cashback.domain.due import DueThing
+    from cashback.domain.reconciliation import Reconciliation
 
 ENOUGH_TIME: Final = 60_000
-"""Milliseconds that the function must have left to begin with one more store."""
+"""Milliseconds that the function must have left to begin with one more store, or one more page of its customers."""
 
 
 class Daily(Struct):
-    """One invocation. A store that fails, or that the time was up for, is left for the next hour."""
+    """One invocation. A store that fails, or that the time was up for, is left for the next hour. What takes long comes
+    last, after every store had its turn at what does not."""
 
     books: Books
     alarms: "Callable[[], AlarmClock]"
     notifications: "Callable[[], NotificationQueue]"
     totals: "Totals"
+    due: "Callable[[], DueIndex]"
+    reconciliations: "Callable[[], Reconciliations]"
     milliseconds_left: Callable[[], int]
     clock: Callable[[], datetime] = utc
     greeted: int = 0
-    alarmed: int = 0
+    late: int = 0
     recounted: int = 0
+    reconciled: int = 0
     failed: int = 0
+    cut_short: bool = False
     hopeless: Exception | None = None
+    stuck: "list[DueThing] | None" = None
 
     def run(self) -> dict[str, int | bool]:
-        """Greet whoever has their birthday, have shops alarmed whose orders wait too long, then recount the days that
-        are over, store by store; answer with how many stores greeted, how many were alarmed, how many days were
-        recounted, and how many times something failed.
+        """Do everything for each store; answer with how many greeted, how many have orders that wait too long, how many
+        days were recounted, how many stores were reconciled, and how often one failed.
 
         :raises Busy: the directory is out of reach.
         :raises Exception: what made a store fail that no retry can help, once all others were tried: an alarm sees it.
         """
         store_ids = list(self.books.stores.ids())
-        cut_short = False
-        for part, store_id in product((self._greet, self._watch, self._recount), store_ids):
+        for part, store_id in product((self._greet, self._watch, self._recount, self._reconcile), store_ids):
             if not self._has_time():
-                cut_short = True
                 break
             self._try(part, store_id)
-        counts = {name: getattr(self, name) for name in ("greeted", "alarmed", "recounted", "failed")}
-        done: dict[str, int | bool] = {**counts, "cut_short": cut_short}
+        counts = ("greeted", "late", "recounted", "reconciled", "failed", "cut_short")
+        done: dict[str, int | bool] = {name: getattr(self, name) for name in counts}
         log("day_done", level="INFO", **done)
         if self.hopeless is not None:
             raise self.hopeless
         return done
 
     def _has_time(self) -> bool:
-        return self.milliseconds_left() >= ENOUGH_TIME
+        self.cut_short = self.cut_short or self.milliseconds_left() < ENOUGH_TIME
+        return not self.cut_short
 
     def _try(self, part: Callable[[str], None], store_id: str) -> None:
         """Do a part of one store's day; whatever becomes of it, the others go on."""
@@ -77,23 +86,65 @@ class Daily(Struct):
             self._failed(store_id, bug, retryable=False)
 
     def _greet(self, store_id: str) -> None:
-        if greet_birthdays(self.books, self.alarms, store_id, instant(self.clock())) == "greeted":
+        if greet_birthdays(self.books, self.alarms, store_id, self._now()) == "greeted":
             self.greeted += 1
             log("birthdays_greeted", store=store_id)
 
     def _watch(self, store_id: str) -> None:
-        if watch_pending(self.books, self.notifications, store_id, instant(self.clock())):
-            self.alarmed += 1
-            log("pending_old", store=store_id)
+        if watch_pending(self.books, self.notifications, store_id, self._now()):
+            self.late += 1
+            log("reviews_late", level="WARN", store=store_id)
+            metric("ReviewsLate")
 
     def _recount(self, store_id: str) -> None:
-        for found in recount_days(self.books, self.totals, store_id, instant(self.clock()), self._has_time):
+        for found in recount_days(self.books, self.totals, store_id, self._now(), self._has_time):
             if isinstance(found, Drift):
                 log("totals_drifted", level="WARN", store=store_id, date=found.date)
                 metric("TotalsDrift")
             else:
                 self.recounted += 1
                 log("day_recounted", store=store_id, date=found.date)
+
+    def _reconcile(self, store_id: str) -> None:
+        """Go on with the store's comparison. What it finds is told before it is remembered, so at least once."""
+        from cashback.services.reconcile import compare_next, open_comparison  # noqa: PLC0415 - at night only
+
+        made = open_comparison(self.books, self.reconciliations(), store_id, self._now())
+        if isinstance(made, str):
+            return
+        while made.finished_at is None and self._has_time():
+            made, page = compare_next(self.books, store_id, made, self._now())
+            for one in page.differences:
+                told: dict[str, Any] = {one.subject.value: one.item_id, "figure": one.figure, "stands": one.stands}
+                log("ledger_drift", level="ERROR", store=store_id, expected=one.expected, **told)
+            if made.finished_at is not None:
+                made = self._finished(store_id, made)
+            self.reconciliations().save(store_id, made)
+
+    def _finished(self, store_id: str, made: "Reconciliation") -> "Reconciliation":
+        """Tell what a finished comparison came to, and return it with what is overdue."""
+        from cashback.domain.reconciliation import overdue_of  # noqa: PLC0415 - at night only
+
+        made = replace(made, overdue=overdue_of(self._overdue(), store_id))
+        for one in made.overdue:
+            log("overdue", level="ERROR", store=store_id, kind=one.kind, id=one.item_id, due=one.due_at)
+        counts: dict[str, Any] = {"orders": made.orders, "moving": made.moving, "found": made.found}
+        log("reconciled", store=store_id, customers=made.customers, overdue=len(made.overdue), **counts)
+        metric("LedgerDrift", made.found)
+        metric("Overdue", len(made.overdue))
+        self.reconciled += 1
+        return made
+
+    def _overdue(self) -> "list[DueThing]":
+        """What is stuck, of all stores: looked for once, when the first store asks."""
+        from cashback.services.reconcile import overdue  # noqa: PLC0415 - at night only
+
+        if self.stuck is None:
+            self.stuck = list(overdue(self.due(), self._now()))
+        return self.stuck
+
+    def _now(self) -> Instant:
+        return instant(self.clock())
 
     def _failed(self, store_id: str, error: Exception, *, retryable: bool) -> None:
         self.failed += 1

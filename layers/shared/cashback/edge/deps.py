@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.api_keys import ApiKeys
     from cashback.adapters.dynamo.due import DueIndex
     from cashback.adapters.dynamo.promo_codes import PromoCodes
+    from cashback.adapters.dynamo.reconciliations import Reconciliations
     from cashback.adapters.dynamo.stores import Stores
     from cashback.adapters.dynamo.tables import StateTable
     from cashback.adapters.dynamo.tasks import Tasks
@@ -398,6 +399,15 @@ def event_bus() -> "EventBus":
     from cashback.adapters.event_bus import EventBus
 
     return EventBus(_client("events"), environment().event_bus_name)
+
+
+@cache
+def reconciliations() -> "Reconciliations":
+    """How far the comparisons of balances with their entries are, and what they came to."""
+    from cashback.adapters.dynamo.reconciliations import Reconciliations
+    from cashback.adapters.dynamo.tables import StateTable
+
+    return Reconciliations(StateTable(dynamodb(), environment().state_table))
 
 
 @cache

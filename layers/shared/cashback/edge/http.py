@@ -8,7 +8,7 @@ import binascii
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any, Final, get_type_hints
 from urllib.parse import quote, unquote, urlencode
 
@@ -90,11 +90,23 @@ class Route:
         return frozenset(field.alias or name for name, field in fields.items())
 
 
+@dataclass(frozen=True)
+class Page:
+    """A page that everyone may read, the same for all. ``text`` is asked for once."""
+
+    rule: str
+    summary: str
+    content_type: str
+    headers: Mapping[str, Sequence[str]]
+    text: Callable[[], str]
+
+
 class Api:
     """The routes of one function."""
 
     def __init__(self) -> None:
         self.routes: list[Route] = []
+        self.pages: dict[str, Page] = {}
         self._prepared: set[Route] = set()
         self._resolver = APIGatewayRestResolver(
             enable_validation=True,
@@ -130,8 +142,17 @@ class Api:
 
         return register
 
+    def page(self, rule: str, content_type: str, text: Callable[[], str], **headers: str) -> None:
+        """Register a page that needs no key; ``text`` says in its docstring what it is. Headers are named with
+        underscores."""
+        given = {name.replace("_", "-"): [value] for name, value in headers.items()}
+        self.pages[rule] = Page(rule, (text.__doc__ or "").strip(), content_type, given, cache(text))
+
     def resolve(self, event: Event, context: Any) -> dict[str, Any]:
         """Serve one request of API Gateway. One line of log for each that could have changed something."""
+        page = self.pages.get(event["path"]) if event["httpMethod"] == "GET" else None
+        if page is not None:
+            return _served(200, page.text(), {**page.headers, "Content-Type": page.content_type})
         try:
             admitted = self._admitted(event)
         except DomainError as error:

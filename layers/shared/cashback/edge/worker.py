@@ -147,6 +147,7 @@ class Batch(MessageBatch):
         except Exception as error:  # raised again below: the store must see the failure, whatever it was
             if is_last(error, receives):
                 record_failure(self.books, settings, news, reason_of(error), now)
+                metric("OrdersFailed")
             raise
         if order is not None:
             self._follow(settings, order, news, ids)

@@ -17,22 +17,24 @@ _PAGE: Final = 100
 
 
 def watch_pending(books: Books, queue: "Callable[[], NotificationQueue]", store_id: str, now: Instant) -> bool:
-    """Have a shop alarmed if an order of its waits for review for longer than its settings allow; tell whether one
-    does.
+    """Tell whether an order waits for review for longer than its store's settings allow, and have the shop alarmed of
+    it if it wants to be. A closed store has none that waits.
 
+    :raises NotFound: no such store.
     :raises Busy: out of reach.
     """
     document = books.stores.document(store_id)
-    if document.closed_at is not None or not document.document["alerts"]:
+    if document.closed_at is not None:
         return False
     limit = instant(moment(now) - timedelta(hours=document.document["pending_alarm_hours"]))
     if not _waits_since(books, store_id, limit):
         return False
-    # Few shops have orders that wait so long.
-    from cashback.domain.alerts import AlertCause  # noqa: PLC0415 - a cold start does not need it
-    from cashback.domain.outgoing import AlertStep  # noqa: PLC0415 - nor that
+    if document.document["alerts"]:
+        # Few shops have orders that wait so long.
+        from cashback.domain.alerts import AlertCause  # noqa: PLC0415 - a cold start does not need it
+        from cashback.domain.outgoing import AlertStep  # noqa: PLC0415 - nor that
 
-    queue().send(AlertStep(store_id, AlertCause.PENDING_OLD))
+        queue().send(AlertStep(store_id, AlertCause.PENDING_OLD))
     return True
 
 
@@ -43,7 +45,7 @@ def _waits_since(books: Books, store_id: str, limit: Instant) -> bool:
     place: str | None = None
     while True:
         orders, place = books.lists.page(store_id, wanted, _PAGE, place)
-        if any((order.queued_at or order.created_at) <= limit for order in orders):
+        if any((order.queued_at or order.created_at) < limit for order in orders):
             return True
         if place is None:
             return False

@@ -107,6 +107,10 @@ class History(Struct, frozen=True):
             found += [other for other in map(causes.merged_from, causes_there) if other not in found]
         return found[1:]
 
+    def entries(self, store_id: str, customer_id: str) -> Iterator[Entry]:
+        """Yield every entry of this very customer, rejected ones too (consistent), by cause."""
+        return self._entries("pk = :pk", {":pk": keys.customer(store_id, customer_id)})
+
     def balance_at(self, store_id: str, customer_id: str, at: Instant) -> int:
         """Return the available balance as of an instant: the sum of what was posted up to it."""
         values = {":pk": keys.customer(store_id, customer_id), ":end": keys.listed_until(at)}

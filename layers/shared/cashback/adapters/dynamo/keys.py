@@ -374,6 +374,21 @@ def written(pk: str) -> tuple[str, str, str] | None:
     return (unescape(parts[1]), parts[2], unescape(parts[3])) if len(parts) == 4 and parts[0] == "S" else None
 
 
+def reconciliation(store: str) -> Key:
+    """How far the comparison of a store's balances with their entries is."""
+    return Key(_pk(store, "CFG"), "RECONCILIATION")
+
+
+def reconciliation_reports(store: str) -> str:
+    """Partition of what those comparisons came to, by day."""
+    return _pk(store, "RECON")
+
+
+def reconciliation_report(store: str, date: str) -> Key:
+    """What the comparison of one day came to."""
+    return Key(reconciliation_reports(store), f"DAY#{date}")
+
+
 def store(store_id: str) -> Key:
     """A store in the directory."""
     return Key(STORES, store_id)

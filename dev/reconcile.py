@@ -1,0 +1,98 @@
+"""Compare every balance with the ledger's entries, now, and print what differs; the exit status is 1 if anything does.
+
+`make reconcile` does it for all stores of the local stack. Tables of AWS, restored ones too, are named:
+
+    PYTHONPATH=layers/shared python -m dev.reconcile --ledger-table NAME --state-table NAME [--since TIME]
+
+with the credentials and region of the environment. It only reads.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+import boto3
+
+from cashback.adapters.dynamo.due import DueIndex
+from cashback.adapters.dynamo.tables import StateTable
+from cashback.domain.reconciliation import Reconciliation, overdue_of
+from cashback.domain.times import OLDEST, instant, parse_instant
+from cashback.edge.deps import make_books
+from cashback.services.books import Books
+from cashback.services.reconcile import compare_next, overdue
+from dev import deploy, local_aws
+from dev.project import StepFailedError
+from dev.stack import HOME, tell
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Compare the tables that are named, of the local stack unless they are."""
+    parser = argparse.ArgumentParser(prog="dev.reconcile", description=__doc__)
+    parser.add_argument("--ledger-table")
+    parser.add_argument("--state-table")
+    parser.add_argument("--since", type=parse_instant, default=OLDEST, help="compare orders with newer entries only")
+    given = parser.parse_args(arguments)
+    if (given.ledger_table is None) != (given.state_table is None):
+        parser.error("name both tables or none")
+    try:
+        client, tables = (
+            (boto3.client("dynamodb"), (given.ledger_table, given.state_table))
+            if given.ledger_table
+            else local_tables()
+        )
+    except StepFailedError as failure:
+        sys.exit(f"error: {failure}")
+    sys.exit(0 if reconcile(client, *tables, since=given.since) else 1)
+
+
+def local_tables() -> tuple[Any, tuple[str, str]]:
+    """A client for the local stack, and the names of its tables."""
+    aws = local_aws.remembered(HOME)
+    found = deploy.outputs(aws) if aws is not None and local_aws.is_running(aws) else None
+    if aws is None or found is None:
+        raise StepFailedError("Nothing is running; make up starts it.")
+    return aws.client("dynamodb"), (found["LedgerTable"], found["StateTable"])
+
+
+def reconcile(client: Any, ledger_table: str, state_table: str, *, since: str = OLDEST) -> bool:
+    """Print a line for each store and each difference; tell whether there is none."""
+    books = make_books(client, ledger_table, state_table, no_key)
+    stuck = list(overdue(DueIndex(StateTable(client, state_table)), instant(datetime.now(UTC))))
+    clean = True
+    for store_id in books.stores.ids():
+        found = compare(books, store_id, since)
+        late = overdue_of(stuck, store_id)
+        told = f"{found.customers} customers, {found.orders} orders, {found.found} differences, {len(late)} overdue"
+        tell(f"{store_id}: {told}" + (f", {found.moving} kept moving" if found.moving else ""))
+        for line in [*amiss(found), *(f"{one.kind} {one.item_id} is due since {one.due_at}" for one in late)]:
+            tell(f"  {line}")
+        clean = clean and not found.found and not late
+    return clean
+
+
+def compare(books: Books, store_id: str, since: str) -> Reconciliation:
+    """Compare all customers of a store in one go."""
+    now = instant(datetime.now(UTC))
+    made = Reconciliation(now[:10], now, since)
+    while made.finished_at is None:
+        made, _ = compare_next(books, store_id, made, instant(datetime.now(UTC)))
+    return made
+
+
+def amiss(found: Reconciliation) -> Iterator[str]:
+    """One line a difference, in minor units."""
+    for one in found.differences:
+        yield f"{one.subject} {one.item_id}: {one.figure} is {one.stands}, its entries say {one.expected}"
+    if found.found > len(found.differences):
+        yield f"... and {found.found - len(found.differences)} more"
+
+
+def no_key() -> bytes:
+    """Nothing that is compared is hashed."""
+    raise AssertionError("a comparison hashes no contacts")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""The page that `make demo` ends with: an order's story, the day's figures and the ledger, from answers of the API.
+
+One file that is opened from disk: no script, nothing from elsewhere, every text escaped.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from html import escape
+from pathlib import Path
+from typing import Any, Final
+
+from dev.client import Store, in_path
+from dev.project import LOCAL
+
+PAGE: Final = LOCAL / "report.html"
+MOST_PAGES: Final = 10
+WIDTH, BAR, LABEL = 640, 24, 190
+CHART_HEIGHT: Final = 160
+
+STYLE: Final = (
+    ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:auto;padding:1rem}"
+    "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25rem .75rem .25rem 0;"
+    "border-bottom:1px solid #8884}.amount{text-align:right;font-variant-numeric:tabular-nums}"
+    "svg{max-width:100%;height:auto}svg text{font:14px system-ui,sans-serif;fill:currentColor}"
+    ".bar{fill:#2a7}.line{fill:none;stroke:#2a7;stroke-width:2}.axis{stroke:#8886}"
+)
+POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
+
+Answered = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the API said of a store's day, and of one order and its customer."""
+
+    store_id: str
+    day: str
+    order: Answered
+    balance: Answered
+    transactions: Sequence[Answered]
+    orders: Sequence[Answered]
+    called_back: Decimal
+
+
+def write(store: Store, order_id: str, path: Path = PAGE) -> Path:
+    """Ask the API, write the page, and return where it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page(ask(store, order_id)), encoding="utf-8")
+    return path
+
+
+def ask(store: Store, order_id: str) -> Told:
+    """Read the order, its customer's balance and history, and all orders that were created today (UTC)."""
+    day = datetime.now(UTC).date().isoformat()
+    order = store.api("GET", f"/v1/orders/{in_path(order_id)}").expect(200)
+    customer = f"/v1/customers/{in_path(order['customer_id'])}"
+    orders = day_of(store, day)
+    reversed_ = [one["order_id"] for one in orders if one["status"] in {"partially_reversed", "reversed"}]
+    details = [store.api("GET", f"/v1/orders/{in_path(one)}").expect(200) for one in reversed_]
+    return Told(
+        store.store_id,
+        day,
+        order,
+        store.api("GET", f"{customer}/balance").expect(200),
+        store.api("GET", f"{customer}/transactions").expect(200)["items"],
+        orders,
+        sum((Decimal(one["taken"]["amount"]) for one in details), Decimal()),
+    )
+
+
+def day_of(store: Store, day: str) -> list[Answered]:
+    """The orders of a day, the newest thousand of them."""
+    orders: list[Answered] = []
+    query = f"from={day}T00:00:00Z&limit=100"
+    cursor = ""
+    for _ in range(MOST_PAGES):
+        found = store.api("GET", f"/v1/orders?{query}{cursor}").expect(200)
+        orders += found["items"]
+        if found["next_cursor"] is None:
+            break
+        cursor = f"&cursor={in_path(found['next_cursor'])}"
+    return orders
+
+
+def page(told: Told) -> str:
+    """The whole page."""
+    order, currency = told.order, told.balance["available"]["currency"]
+    states = Counter(str(one["badge"]) for one in told.orders)
+    issued = sum((Decimal(one["award"]["amount"]) for one in told.orders if one["award"]), Decimal())
+    money_bars = [("Issued", issued), ("Called back", told.called_back), ("Kept", issued - told.called_back)]
+    steps = [(step["at"][:19], step["status_label"], step["reason"], step["actor"]) for step in order["history"]]
+    has = f"customer {escape(order['customer_id'])} has {amount(told.balance['available'])}"
+    lines = [
+        (one["created_at"][:19], one["type_label"], one["status_label"], amount(one["amount"]), left(one))
+        for one in told.transactions
+    ]
+    left_over = [Decimal(one["balance_after"]["amount"]) for one in reversed(told.transactions) if one["balance_after"]]
+    return "".join(
+        [
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+            f"<title>Cashback: {escape(told.store_id)}, {escape(told.day)}</title><style>{STYLE}</style></head><body>",
+            f"<h1>Store {escape(told.store_id)}, {escape(told.day)}</h1>",
+            f"<h2>Order {escape(order['order_id'])}: {escape(order['badge'])}</h2>",
+            f"<p>Award {amount(order['award'])}, called back {amount(order['taken'])}; {has}.</p>",
+            table(("When", "State", "Reason", "Who"), steps),
+            "<h2>The day</h2><h3>Orders by state</h3>",
+            bars([(name, Decimal(count), str(count)) for name, count in states.most_common()]),
+            f"<h3>Cashback, {escape(currency)}</h3>",
+            bars([(name, value, str(value)) for name, value in money_bars]),
+            "<h2>The ledger of the customer</h2>",
+            curve([Decimal(), *left_over]),
+            table(("When", "Kind", "State", "Amount", "Leaves"), lines, amounts=2),
+            "</body></html>",
+        ]
+    )
+
+
+def amount(value: Answered | None) -> str:
+    """An amount as people write it; a dash where there is none."""
+    return "-" if value is None else f"{escape(value['amount'])} {escape(value['currency'])}"
+
+
+def left(transaction: Answered) -> str:
+    """The balance that an entry left."""
+    return amount(transaction["balance_after"])
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], amounts: int = 0) -> str:
+    """A table of texts; the last ``amounts`` columns are amounts, which are escaped already."""
+    first = len(heads) - amounts
+    cells = ("".join(cell(text, is_amount=n >= first) for n, text in enumerate(row)) for row in rows)
+    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
+    return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
+
+
+def cell(text: str, *, is_amount: bool) -> str:
+    """One cell."""
+    return f'<td class="amount">{text}</td>' if is_amount else f"<td>{escape(text)}</td>"
+
+
+def bars(values: Sequence[tuple[str, Decimal, str]]) -> str:
+    """Bars from left to right, each with its name and what it stands for."""
+    most = max((value for _, value, _ in values), default=Decimal()) or Decimal(1)
+    height = BAR * max(len(values), 1)
+    drawn = "".join(
+        f'<text x="0" y="{n * BAR + 17}">{escape(name)}</text>'
+        f'<rect class="bar" x="{LABEL}" y="{n * BAR + 4}" height="{BAR - 8}" width="{length(value, most)}"/>'
+        f'<text x="{LABEL + length(value, most) + 8}" y="{n * BAR + 17}">{escape(text)}</text>'
+        for n, (name, value, text) in enumerate(values)
+    )
+    return f'<svg role="img" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">{drawn}</svg>'
+
+
+def length(value: Decimal, most: Decimal) -> int:
+    """How long the bar of a value is; nothing is shorter than nothing."""
+    return max(0, int(value / most * (WIDTH - LABEL - 80)))
+
+
+def curve(values: Sequence[Decimal]) -> str:
+    """How a balance went, entry by entry."""
+    low, high = min([*values, Decimal()]), max([*values, Decimal(1)])
+    step = WIDTH / max(len(values) - 1, 1)
+    ys = [CHART_HEIGHT - 10 - int((value - low) / (high - low) * (CHART_HEIGHT - 20)) for value in values]
+    points = " ".join(f"{n * step:.0f},{y}" for n, y in enumerate(ys))
+    zero = CHART_HEIGHT - 10 - int((0 - low) / (high - low) * (CHART_HEIGHT - 20))
+    axis = f'<line class="axis" x1="0" x2="{WIDTH}" y1="{zero}" y2="{zero}"/>'
+    line = f'<polyline class="line" points="{points}"/>'
+    size = f'viewBox="0 0 {WIDTH} {CHART_HEIGHT}" width="{WIDTH}" height="{CHART_HEIGHT}"'
+    return f'<svg role="img" {size}>{axis}{line}</svg>'

@@ -1,0 +1,290 @@
+"""Reconciliation: what is kept against what the entries say, in the store's own night, and reading only."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo.codec import encode, key_attributes
+from cashback.adapters.dynamo.due import DueIndex
+from cashback.adapters.dynamo.reconciliations import Reconciliations
+from cashback.domain.causes import manual
+from cashback.domain.due import DueKind
+from cashback.domain.ledger import Account, Entry, EntryStatus, Kind, Posting
+from cashback.domain.news import CustomersMerged
+from cashback.domain.orders import Order, Status
+from cashback.domain.reconciliation import MOST_KEPT, Subject, of_account, of_order, of_orders, orders_moved
+from cashback.edge.daily import ENOUGH_TIME
+from cashback.services import reconcile
+from cashback.services.close_store import close_store
+from cashback.services.merge_customers import merge_customers
+from cashback.services.recount_days import recount_days
+from tests.unit.builders import CUSTOMER, ORIGIN, STORE, at
+from tests.unit.stage import Stage
+
+NIGHT = "2026-05-17T02:00:00.000000Z"
+
+
+def entry(kind: Kind = Kind.MANUAL, amount: int = 0, cause: str = "adm:1", **more: Any) -> Entry:
+    return Entry(cause, kind, amount, "key:anna", "hash", posted_at=more.pop("posted_at", at(0)), **more)
+
+
+def stage_of(now: str = NIGHT, **settings: Any) -> Stage:
+    return Stage(now=now, **{"timezone": "UTC", **settings})
+
+
+def kept(stage: Stage) -> Reconciliations:
+    return Reconciliations(stage.books.orders.table)
+
+
+def spoil(stage: Stage, key: keys.Key, **figures: int) -> None:
+    """Change a figure as no code of ours does."""
+    for name, value in figures.items():
+        stage.shop.dynamo.update_item(
+            TableName="State",
+            Key=key_attributes(key),
+            UpdateExpression=f"SET {name} = :value",
+            ExpressionAttributeValues={":value": encode(value)},
+        )
+
+
+def lines(capsys: pytest.CaptureFixture[str], event: str) -> list[dict[str, Any]]:
+    return [one for one in map(json.loads, capsys.readouterr().out.splitlines()) if one.get("event") == event]
+
+
+def metrics(capsys: pytest.CaptureFixture[str], name: str) -> list[int]:
+    return [one[name] for one in map(json.loads, capsys.readouterr().out.splitlines()) if name in one]
+
+
+# ---- what is compared
+
+
+def test_every_figure_of_an_account_is_the_sum_of_its_posted_entries() -> None:
+    entries = [
+        entry(amount=1_000),
+        entry(amount=-300, reserved=300, cause="pay:1:0:hold"),
+        entry(reserved=-100, cause="pay:1:1:settle"),
+        entry(amount=100, reserved=0, voids=True, cause="pay:1:2:void"),
+        entry(Kind.REVERSAL, -200, cause="ord:1:cancel", owed=50),
+        entry(amount=-9_999, cause="adm:2", status=EntryStatus.REJECTED),
+    ]
+    whole = Account("1", 600, 200, credited=1_000, debited=200, shortfall=50, version=5)
+    assert whole.available + whole.reserved == whole.credited - whole.debited
+    assert list(of_account(whole, entries)) == []
+    for figure in ("available", "reserved", "credited", "debited", "shortfall", "version"):
+        wrong = Account(**{name: getattr(whole, name) for name in whole.__struct_fields__} | {figure: 7})
+        (found,) = of_account(wrong, entries)
+        assert (found.subject, found.item_id, found.figure, found.stands) == (Subject.CUSTOMER, "1", figure, 7)
+        assert found.expected == getattr(whole, figure)
+
+
+def test_an_order_is_what_its_entries_gave_took_and_were_owed() -> None:
+    entries = [
+        entry(Kind.ORDER, 500, "ord:A:earn"),
+        entry(Kind.RECOVERY, -30, "rec:ord:A:earn", owed=-30),
+        entry(Kind.REVERSAL, -100, "ord:A:ref:1", owed=20),
+        entry(Kind.REDEMPTION, -40, "ord:A:spend"),
+    ]
+    order = Order("A", "shopify", at(0), status=Status.PARTIALLY_REVERSED, award=500, target=130, owed=20, waived=10)
+    assert [one.figure for one in of_order(order, entries)] == ["redeemed"]
+    unpaid = Order("A", "shopify", at(0), award=499, target=130, redeemed=45, redemption_waived=5)
+    assert [(one.figure, one.stands, one.expected) for one in of_order(unpaid, entries)] == [
+        ("award", 499, 500),
+        ("taken_and_owed", 0, 120),
+    ]
+
+
+def test_an_order_that_is_not_there_says_nothing_where_its_entries_do() -> None:
+    assert [one.figure for one in of_orders([], {"A": [entry(Kind.ORDER, 500, "ord:A:earn")]})] == ["award"]
+    assert list(of_orders([], {"A": [entry(Kind.SCENARIO, 500, "scn:1")]})) == []
+
+
+def test_orders_are_compared_whose_entries_are_new_and_all_at_one_customer() -> None:
+    entries = [
+        entry(Kind.ORDER, 5, "ord:A:earn", order_id="A", posted_at=at(1)),
+        entry(Kind.REVERSAL, -5, "ord:A:cancel", order_id="A", posted_at=at(9)),
+        entry(Kind.ORDER, 5, "ord:B:earn", order_id="B", posted_at=at(1)),
+        entry(Kind.ORDER, 5, "ord:C:earn", order_id="C", posted_at=at(9), status=EntryStatus.REJECTED),
+        entry(),
+    ]
+    assert orders_moved(Account("1"), entries, at(5)) == {"A": entries[:2]}
+    assert orders_moved(Account("1", merged_into="2"), entries, at(5)) == {}
+    assert orders_moved(Account("1", merged_hops=1), entries, at(5)) == {}
+
+
+# ---- a store's night
+
+
+def test_a_store_is_compared_once_a_day_in_its_own_night(capsys: pytest.CaptureFixture[str]) -> None:
+    stage = stage_of("2026-05-16T22:30:00.000000Z", timezone="Europe/Berlin")
+    stage.paid()
+    assert stage.daily().run()["reconciled"] == 0
+    stage.clock.advance(2 * 3_600)
+    assert [stage.daily().run()["reconciled"] for _ in range(2)] == [1, 0]
+    report = kept(stage).get(STORE)
+    assert report is not None
+    assert (report.date, report.customers, report.orders, report.is_clean) == ("2026-05-17", 1, 1, True)
+    assert metrics(capsys, "LedgerDrift") == [0]
+    stage.clock.advance(86_400)
+    assert stage.daily().run()["reconciled"] == 1
+    assert [one.date for one in kept(stage).reports(STORE)] == ["2026-05-17", "2026-05-18"]
+
+
+def test_a_closed_store_is_not_compared() -> None:
+    stage = stage_of()
+    close_store(stage.books, STORE, "gone", ORIGIN, stage.now)
+    assert stage.daily().run()["reconciled"] == 0
+
+
+def test_a_difference_is_told_counted_and_kept_and_no_money_is_changed(capsys: pytest.CaptureFixture[str]) -> None:
+    stage = stage_of()
+    stage.paid()
+    available = stage.shop.accounts[CUSTOMER].available
+    spoil(stage, keys.account(STORE, CUSTOMER), available=available + 1)
+    before = stage.shop.dynamo.items("Ledger"), stage.shop.accounts
+    stage.daily().run()
+    assert (stage.shop.dynamo.items("Ledger"), stage.shop.accounts) == before
+    (report,) = kept(stage).reports(STORE)
+    (found,) = report.differences
+    assert (found.item_id, found.figure, found.stands, found.expected) == (
+        CUSTOMER,
+        "available",
+        available + 1,
+        available,
+    )
+    out = capsys.readouterr().out
+    (line,) = [one for one in map(json.loads, out.splitlines()) if one.get("event") == "ledger_drift"]
+    assert (line["level"], line["customer"], line["stands"]) == ("ERROR", CUSTOMER, available + 1)
+    assert '"LedgerDrift":1}' in out
+
+
+def test_it_goes_on_page_by_page_where_time_was_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "PAGE", 2)
+    stage = stage_of()
+    for number in range(40):
+        stage.person(str(number))
+    assert list(recount_days(stage.books, stage.daily().totals, STORE, stage.now, lambda: True))
+    runs = 0
+    for runs in range(1, 100):  # noqa: B007 - counted below
+        left = iter([ENOUGH_TIME] * 5)
+        daily = stage.daily()
+        daily.milliseconds_left = lambda left=left: next(left, 0)  # type: ignore[misc]
+        if daily.run()["reconciled"]:
+            break
+    report = kept(stage).get(STORE)
+    assert report is not None
+    assert (report.customers, report.moving, report.finished_at) == (40, 0, stage.now)
+    assert runs > 16
+
+
+def test_a_comparison_that_took_over_midnight_is_finished_first() -> None:
+    stage = stage_of()
+    stage.person()
+    made = reconcile.open_comparison(stage.books, kept(stage), STORE, stage.now)
+    assert not isinstance(made, str)
+    begun, _ = reconcile.compare_next(stage.books, STORE, made, stage.now)
+    kept(stage).save(STORE, begun)
+    stage.clock.advance(23 * 3_600)
+    assert [stage.daily().run()["reconciled"] for _ in range(2)] == [1, 0]
+    assert [one.date for one in kept(stage).reports(STORE)] == ["2026-05-17"]
+    stage.clock.advance(3_600)
+    stage.daily().run()
+    assert [one.date for one in kept(stage).reports(STORE)] == ["2026-05-17", "2026-05-18"]
+
+
+def moving(stage: Stage, monkeypatch: pytest.MonkeyPatch, times: int) -> Callable[[], int]:
+    """Post to the customer's account while it is compared, so many times."""
+    history, posted = type(stage.books.history), [0]
+    reads = history.entries
+
+    def entries(self: Any, store_id: str, customer_id: str) -> list[Entry]:
+        found = list(reads(self, store_id, customer_id))
+        if posted[0] < times:
+            posted[0] += 1
+            more = entry(amount=1, cause=manual(str(posted[0])))
+            stage.books.ledger.post(Posting(store_id, customer_id, stage.now, entries=(more,)))
+        return found
+
+    monkeypatch.setattr(history, "entries", entries)
+    return lambda: posted[0]
+
+
+@pytest.mark.parametrize(("times", "expected"), [(1, (1, 0)), (2, (1, 0)), (9, (0, 1))])
+def test_a_balance_that_moves_is_looked_at_again(
+    times: int, expected: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = stage_of()
+    stage.paid()
+    moving(stage, monkeypatch, times)
+    page = reconcile.compare_customers(stage.books, STORE, [CUSTOMER], at(0))
+    assert ((page.customers, page.moving), page.differences) == (expected, ())
+
+
+def test_merged_customers_are_each_the_sum_of_their_own_entries() -> None:
+    stage = stage_of()
+    stage.paid()
+    stage.person("200")
+    merge_customers(stage.books, STORE, CustomersMerged(CUSTOMER, "200", stage.now), ORIGIN.actor, stage.now)
+    stage.daily().run()
+    report = kept(stage).get(STORE)
+    assert report is not None
+    assert (report.customers, report.orders, report.found) == (2, 0, 0)
+
+
+def test_a_report_names_a_hundred_differences_and_counts_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = stage_of()
+    for number in range(MOST_KEPT + 5):
+        stage.person(str(number))
+        spoil(stage, keys.account(STORE, str(number)), available=1)
+    stage.daily().run()
+    (report,) = kept(stage).reports(STORE)
+    assert (report.found, len(report.differences), report.is_clean) == (MOST_KEPT + 5, MOST_KEPT, False)
+
+
+# ---- what stands still
+
+
+def make_due(stage: Stage, kind: DueKind, item_id: str, due_at: str) -> None:
+    table = stage.books.orders.table
+    pk, sk = keys.order(STORE, item_id)
+    table.commit(table.put({"pk": pk, "sk": sk, **DueIndex.attributes(STORE, kind, item_id, due_at)}))
+
+
+def test_what_came_due_long_ago_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    stage = stage_of()
+    make_due(stage, DueKind.TASK, "old", "2026-05-16T02:00:00.000000Z")
+    make_due(stage, DueKind.GROUP_JOB, "late", "2026-05-17T00:00:00.000000Z")
+    make_due(stage, DueKind.TASK, "fresh", "2026-05-17T00:00:01.000000Z")
+    make_due(stage, DueKind.STORE, "closing", "2026-05-16T02:00:00.000000Z")
+    stage.daily().run()
+    (report,) = kept(stage).reports(STORE)
+    assert [(one.kind, one.item_id) for one in report.overdue] == [("task", "old"), ("group_job", "late")]
+    assert metrics(capsys, "Overdue") == [2]
+
+
+def test_what_a_sweep_has_not_reached_for_days_is_overdue_too() -> None:
+    stage = stage_of()
+    make_due(stage, DueKind.STORE, "closing", "2026-05-14T02:00:00.000000Z")
+    index = DueIndex(stage.books.orders.table)
+    assert list(reconcile.overdue(index, stage.now)) == []
+    index.move_bookmark("2026-05-14T01")
+    assert [thing.item_id for thing in reconcile.overdue(index, stage.now)] == ["closing"]
+
+
+# ---- what waits for a person
+
+
+def test_pending_orders_that_wait_too_long_are_told_of(capsys: pytest.CaptureFixture[str]) -> None:
+    stage = stage_of(NIGHT, auto_processing=False, pending_alarm_hours=3)
+    stage.paid()
+    stage.clock.advance(3 * 3_600)
+    stage.daily().run()
+    assert metrics(capsys, "ReviewsLate") == []
+    stage.clock.advance(1)
+    stage.daily().run()
+    assert metrics(capsys, "ReviewsLate") == [1]
+    close_store(stage.books, STORE, "gone", ORIGIN, stage.now)
+    stage.daily().run()
+    assert metrics(capsys, "ReviewsLate") == []
