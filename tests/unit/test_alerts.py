@@ -129,8 +129,7 @@ def test_an_old_pending_order_alarms_the_shop_once_an_hour() -> None:
 def test_an_old_pending_order_is_told_of_where_the_shop_wants_no_alarm() -> None:
     shop = waiting(48)
     assert watched(shop)
-    shop.notify()
-    assert shop.sender.sent == []
+    assert shop.told.messages == []
 
 
 def test_a_young_pending_order_or_none_is_not_told_of() -> None:
