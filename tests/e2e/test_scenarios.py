@@ -291,12 +291,23 @@ def test_a_customer_without_a_phone_is_credited_all_the_same(shop: Shop) -> None
     assert sorted(shop.entries(buyer.customer_id)) == [("manual", "1.00"), ("order", "1.00")]
 
 
-@pytest.mark.parametrize("buyer", [None, Buyer()])
-def test_whom_nobody_knows_is_not_credited_and_nothing_fails(shop: Shop, buyer: Buyer | None) -> None:
+@pytest.mark.parametrize("erased", [False, True])
+def test_who_is_unknown_or_forgotten_is_not_credited_and_nothing_fails(shop: Shop, *, erased: bool) -> None:
+    buyer = Buyer() if erased else None
+    if buyer is not None:
+        tell(shop, Purchase(buyer).event("paid"))
+        assert shop.store.api("DELETE", f"/v1/customers/{buyer.customer_id}").status == 204
     scenario = make(shop, "order.created")
     tell(shop, Purchase(buyer).event("created"))
     task = ended(shop, scenario)
     assert (task["status"], outcomes(task)) == ("executed", {"credit_cashback": ("skipped", "customer_not_found")})
+
+
+def test_who_is_known_by_an_unpaid_order_alone_is_credited(shop: Shop) -> None:
+    scenario, buyer = make(shop, "order.created"), Buyer()
+    tell(shop, Purchase(buyer).event("created"))
+    assert outcomes(ended(shop, scenario)) == {"credit_cashback": DONE}
+    assert shop.entries(buyer.customer_id) == [("manual", "1.00")]
 
 
 def test_nothing_is_credited_while_cashback_is_off_or_the_amount_is_zero(shop: Shop) -> None:

@@ -4,6 +4,7 @@ the customers that there were, each at the time at which it was written."""
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from copy import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from cashback.adapters.dynamo.codec import from_item
 from cashback.domain.delays import Unit
 from cashback.domain.ledger import EntryStatus
 from cashback.domain.orders import News
-from cashback.domain.scenarios import LIMITED, Condition, ScenarioStatus, Trigger
+from cashback.domain.scenarios import LIMITED, Actions, Condition, Limits, ScenarioStatus, Trigger
 from cashback.domain.tasks import MOVES, Action, ActionStatus, Part, Result, Step, TaskStatus, task_id_of
 from cashback.domain.times import Instant, moment
 from cashback.services.read_scenario_stats import read_scenario_stats
@@ -143,7 +144,9 @@ class Model:
         candidates = [*stood[: len(stood) - len(late)][-1:], *late]
         for order in (one.order for one in candidates):
             recorded_at = _causes(order).get(task.cause, ("", ""))[1]
-            if recorded_at and order.customer_id == task.customer_id and _starts(scenario, recorded_at, order, task):
+            is_theirs = order.customer_id == task.customer_id
+            is_theirs = is_theirs or self._is_same(order.customer_id, task.customer_id, first.at)
+            if recorded_at and is_theirs and _starts(scenario, recorded_at, order, task):
                 return True
         return False
 
@@ -348,7 +351,8 @@ class Model:
         if task_id_of(STORE, scenario.scenario_id, cause) in self.tasks:
             return
         guards = [keys.once_per_order(STORE, order_id, scenario.scenario_id)] if order_id else []
-        guards += [keys.once_per_customer(STORE, customer_id, scenario.scenario_id)] if customer_id else []
+        owner = customer_id and self.diary.owner(customer_id, self.world.ticks)
+        guards += [keys.once_per_customer(STORE, one, scenario.scenario_id) for one in (customer_id, owner) if one]
         if scenario.once_per_customer and customer_id is None:
             return
         if not any(self.world.dynamo.item("State", *guard) for guard in guards):
@@ -471,11 +475,12 @@ class Model:
                     yield f"4: {person.scenario.scenario_id} was answered, and is not so"
 
     def _catalogue(self) -> Iterator[str]:
-        """Deliveries know every scenario as it is saved, but for those that concern none."""
+        """Deliveries know every scenario as it is saved, but for those that concern none, and for what stopped ones
+        would do."""
         live = self.world.books.scenarios.catalogue(STORE)
         last = max((one.updated_at or one.created_at for one in self.scenarios.values()), default="")
         known = {one.scenario_id: one for one in live.scenarios}
-        saved = {key: one for key, one in self.scenarios.items() if one.concerns(last)}
+        saved = {key: _as_known(one) for key, one in self.scenarios.items() if one.concerns(last)}
         if known != saved or live.count != sum(one.deleted_at is None for one in self.scenarios.values()):
             yield f"the catalogue holds {sorted(known)} of {sorted(saved)}, or not as they are saved, and {live.count}"
 
@@ -495,6 +500,12 @@ class Model:
 
 def _span(delay: Delay) -> timedelta:
     return timedelta(minutes=delay.value * SPANS[delay.unit])
+
+
+def _as_known(scenario: Scenario) -> Scenario:
+    if scenario.status is ScenarioStatus.ACTIVE:
+        return scenario
+    return replace(scenario, name="", limits=Limits(), actions=Actions())
 
 
 def _starts(scenario: Scenario, recorded_at: Instant, order: Order | None, task: Task | None) -> bool:

@@ -2,6 +2,7 @@
 
 from copy import replace
 from fractions import Fraction
+from random import Random
 
 import pytest
 
@@ -12,9 +13,11 @@ from cashback.domain.errors import NotFound
 from cashback.domain.scenarios import (
     MOST_SCENARIOS,
     Actions,
+    Channel,
     Condition,
     Discount,
     LiveScenarios,
+    Message,
     PromoOffer,
     Scenario,
     ScenarioStatus,
@@ -99,7 +102,8 @@ def test_what_concerns_no_delivery_leaves_the_catalogue_with_the_next_change() -
     assert save(shop, watching)
     assert save(shop, deleted(plain))
     assert save(shop, deleted(watching))
-    assert shop.books.scenarios.catalogue(STORE).scenarios == (deleted(watching),)
+    (known,) = shop.books.scenarios.catalogue(STORE).scenarios
+    assert (known.scenario_id, known.watched) == (watching.scenario_id, watching.watched)
     assert save(shop, scenario(scenario_id="scn_3"), LATER)
     assert [one.scenario_id for one in shop.books.scenarios.catalogue(STORE).scenarios] == ["scn_3"]
 
@@ -148,3 +152,20 @@ def test_a_catalogue_that_no_item_holds_is_refused(monkeypatch: pytest.MonkeyPat
     with pytest.raises(TooManyScenarios):
         save(shop, scenario(actions=Actions(credit=1)))
     assert shop.books.scenarios.get(STORE, "scn_1") is None
+
+
+def test_scenarios_that_were_stopped_leave_room_for_others_while_their_tasks_wait() -> None:
+    shop = Shop()
+    random = Random(1)
+
+    def wordy(scenario_id: str) -> Scenario:
+        text = "".join(chr(random.randrange(0x4E00, 0x9FA5)) for _ in range(1_000))
+        actions = Actions(message=Message(Channel.SMS, text))
+        return scenario(scenario_id=scenario_id, name=text[:200], actions=actions, cancel_on=(Condition.ORDER_CREATED,))
+
+    for term in range(2):
+        made = [wordy(f"scn_{term}_{n}") for n in range(MOST_SCENARIOS)]
+        assert all(save(shop, one) for one in made)
+        assert all(save(shop, deleted(one)) for one in made)
+    live = shop.books.scenarios.catalogue(STORE)
+    assert (len(live.scenarios), live.count) == (2 * MOST_SCENARIOS, 0)

@@ -133,6 +133,26 @@ def test_once_per_customer_survives_a_merge() -> None:
     assert [task.order_id for task in stage.tasks] == ["B-1"]
 
 
+def test_once_per_customer_counts_orders_that_still_name_who_was_merged() -> None:
+    stage = Stage(scenario(once_per_customer=True))
+    stage.person("7002")
+    stage.paid("A-1")
+    merge(stage.shop, CUSTOMER, "7002")
+    stage.paid("B-1", 5, customer_id="7002")
+    stage.paid("B-2", 6, customer_id="7002")
+    assert [(task.order_id, task.customer_id) for task in stage.tasks] == [("A-1", CUSTOMER)]
+
+
+def test_once_per_customer_counts_for_whom_a_merged_one_is_now() -> None:
+    stage = Stage(scenario(once_per_customer=True))
+    stage.person("7002")
+    stage.person(CUSTOMER)
+    merge(stage.shop, CUSTOMER, "7002")
+    stage.paid("B-1", 5, customer_id="7002")
+    stage.paid("A-1", 6)
+    assert [(task.order_id, task.customer_id) for task in stage.tasks] == [("B-1", CUSTOMER)]
+
+
 def test_once_per_order_counts_the_refunds_of_one_order_once() -> None:
     stage = Stage(scenario(Trigger.ORDER_REFUNDED, once_per_order=True))
     about = body(line("1", 10_000, quantity=2, current=2))

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from cashback.adapters.dynamo.tasks import Tasks
 from cashback.domain.delays import AT_ONCE, Delay, Unit
 from cashback.domain.errors import Busy, Forbidden
 from cashback.domain.scenarios import Actions, Channel, Discount, Message, PromoOffer, Trigger
-from cashback.domain.tasks import Action, ActionOutcome, ActionStatus, TaskStatus
+from cashback.domain.tasks import Action, ActionOutcome, ActionStatus, Task, TaskStatus, acted
 from cashback.services.change_settings import change_settings
 from cashback.services.post_credit import give_up_credit, post_credit
 from cashback.services.run_task import give_up_task, run_task
@@ -142,6 +143,32 @@ def test_a_resumed_run_never_sends_what_may_have_been_sent() -> None:
     stage.act()
     assert stage.outcome(Action.MESSAGE) == (ActionStatus.UNCONFIRMED, None)
     assert (stage.states, stage.sender.sent) == (["executed"], [])
+
+
+def test_a_run_never_takes_back_that_another_one_may_have_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(scenario(actions=Actions(message=Message(Channel.SMS, "Hello")), delay=AT_ONCE))
+    stage.person(**ADA)
+    stage.paid()
+    stage.sender.refuses = "Throttled"
+    save = Tasks.save
+
+    def unanswered(tasks: Tasks, store_id: str, before: Task, after: Task) -> bool:
+        is_saved = save(tasks, store_id, before, after)
+        if before.outcomes == {}:
+            return is_saved
+        assert after.outcomes == {}
+        monkeypatch.setattr(Tasks, "save", save)
+        # It was taken back, but the SDK repeated the call, and another run marks it before this one looks.
+        marked = acted(after, Action.MESSAGE, ActionOutcome(ActionStatus.SENDING))
+        return not save(tasks, store_id, after, marked)
+
+    monkeypatch.setattr(Tasks, "save", unanswered)
+    with pytest.raises(Busy):
+        run_task(stage.books, stage.outlets, STORE, stage.task.task_id, stage.now)
+    stage.sender.refuses = None
+    stage.wait(hours=1)
+    assert stage.outcome(Action.MESSAGE) == (ActionStatus.UNCONFIRMED, None)
+    assert stage.sender.sent == []
 
 
 # ---- credits

@@ -229,8 +229,8 @@ class TooManyScenarios(StateConflict):
 
 
 class LiveScenarios(Struct, frozen=True):
-    """The scenarios of a store that deliveries must know of. ``count`` is how many are not deleted, those among them
-    that concern no delivery too."""
+    """The scenarios of a store that deliveries must know of; those that start nothing without what they would do.
+    ``count`` is how many are not deleted, those among them that concern no delivery too."""
 
     scenarios: tuple[Scenario, ...] = ()
     rev: int = 0
@@ -251,7 +251,7 @@ class LiveScenarios(Struct, frozen=True):
         if count > MOST_SCENARIOS and scenario.rev == 1:
             raise TooManyScenarios
         others = (other for other in self.scenarios if other.scenario_id != scenario.scenario_id)
-        live = tuple(one for one in (*others, scenario) if one.concerns(now))
+        live = tuple(_remembered(one) for one in (*others, scenario) if one.concerns(now))
         return replace(self, scenarios=live, rev=self.rev + 1, count=count)
 
 
@@ -338,6 +338,14 @@ def birthday_of(customer_id: str, year: int, at: Instant) -> Occasion:
 def watched(scenarios: Iterable[Scenario]) -> frozenset[Condition]:
     """Return the conditions that any of these scenarios waits for."""
     return frozenset(condition for scenario in scenarios for condition in scenario.watched)
+
+
+def _remembered(scenario: Scenario) -> Scenario:
+    """Return what deliveries must know of a scenario. One that starts nothing is known for what its tasks wait for, so
+    it takes little room for as long as they do, and there is always room to stop one."""
+    if scenario.status is ScenarioStatus.ACTIVE:
+        return scenario
+    return replace(scenario, name="", limits=Limits(), actions=Actions())
 
 
 def _of(order: Order) -> str:

@@ -280,6 +280,9 @@ class _Run(Struct):
             standing = self.books.tasks.get(self.store_id, self.task.task_id)
             if standing is None or standing.outcomes.get(Action.MESSAGE) != ActionOutcome(ActionStatus.SENDING):
                 return
+            if standing.rev > self.task.rev + 1:
+                # More than its credit moved it: this may be the mark of another run, over one that was taken back.
+                return
             self.task = standing
 
     def _profile(self) -> Profile | None:

@@ -1,10 +1,13 @@
 """Start the tasks of scenarios: each scenario once for each fact, however often the fact is told."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from copy import replace
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
 from cashback.domain.errors import CustomerNotFound
+from cashback.domain.ledger import Account
 from cashback.domain.scenarios import Condition, LiveScenarios, Occasion, Scenario, starts
 from cashback.domain.settings import Settings
 from cashback.domain.tasks import Step, Surroundings, Task, TaskStatus, cancelled, cancelled_by, task_of
@@ -57,7 +60,10 @@ def _start(
         if task.task_id in there:
             _wake(alarms, store_id, there[task.task_id], now)
             continue
-        checked = _checked(books, store_id, task, occasion, now)
+        account = _account(books, store_id, task, scenario)
+        # Guards and watches stand where the customer is now: an order may name one who was merged.
+        owned = replace(task, customer_id=account.customer_id) if account else task
+        checked = _checked(owned, account, occasion, now)
         once = {"once_per_order": scenario.once_per_order, "once_per_customer": scenario.once_per_customer}
         if books.tasks.create(store_id, checked, **once):
             _wake(alarms, store_id, checked, now)
@@ -73,20 +79,20 @@ def _wake(alarms: "Callable[[], AlarmClock]", store_id: str, task: Task | None, 
         alarms().set(store_id, task.task_id, Step.RUN, task.due_at, now)
 
 
-def _checked(books: Books, store_id: str, task: Task, occasion: Occasion, now: Instant) -> Task:
+def _account(books: Books, store_id: str, task: Task, scenario: Scenario) -> Account | None:
+    """Return the account of a new task's customer, or of whom they were merged into, where it is asked for: by what is
+    to happen once, and by what a later order cancels. None where there is none."""
+    if task.customer_id is None or not (scenario.once_per_customer or Condition.ORDER_CREATED in task.cancel_on):
+        return None
+    with suppress(CustomerNotFound):
+        return books.ledger.live_account(store_id, task.customer_id)
+    return None
+
+
+def _checked(task: Task, account: Account | None, occasion: Occasion, now: Instant) -> Task:
     """Return the task, cancelled where something later than what starts it is known already."""
-    if not task.cancel_on:
-        return task
-    condition = cancelled_by(task, _surroundings(books, store_id, task, occasion))
+    known = Surroundings(order=occasion.order)
+    if account is not None:
+        known = Surroundings(account.newest_order_id, account.newest_order_at, occasion.order)
+    condition = cancelled_by(task, known)
     return (cancelled(task, condition, now) if condition else None) or task
-
-
-def _surroundings(books: Books, store_id: str, task: Task, occasion: Occasion) -> Surroundings:
-    """Return the facts that a new task is checked against; the order is at hand, the account read where it counts."""
-    if Condition.ORDER_CREATED not in task.cancel_on or task.customer_id is None:
-        return Surroundings(order=occasion.order)
-    try:
-        account = books.ledger.live_account(store_id, task.customer_id)
-    except CustomerNotFound:
-        return Surroundings(order=occasion.order)
-    return Surroundings(account.newest_order_id, account.newest_order_at, occasion.order)
