@@ -1,6 +1,5 @@
 """Customers in the State table: the profile and the account, created together or not at all."""
 
-import heapq
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -52,10 +51,8 @@ class Customers(Struct, frozen=True):
     def page(self, store_id: str, limit: int, before: str | None) -> tuple[list[Profile], str | None]:
         """Return up to ``limit`` customers, the newest first, those before a place, and the place to go on (None at the
         end). The index may lag a second; the profiles themselves are read fresh."""
-        each = [self._places(partition, limit, before) for partition in keys.all_customers_listed(store_id)]
-        places = list(islice(heapq.merge(*each, reverse=True), limit + 1))
-        page = self.get_many(store_id, [keys.listed_id(place) for place in places[:limit]])
-        return page, places[limit - 1] if len(places) > limit else None
+        places, place = self.table.newest(keys.all_customers_listed(store_id), limit, before)
+        return self.get_many(store_id, [keys.listed_id(one) for one in places]), place
 
     def born_on(self, store_id: str, month_day: str) -> Iterator[str]:
         """Yield the ids of the customers whose birthday is on a day, as in ``02-29``. The index may lag a second."""
@@ -141,13 +138,6 @@ class Customers(Struct, frozen=True):
         """Return the comments of items, by what each stands for (consistent)."""
         items = self.table.get_many(wanted)
         return {wanted[key]: item["comment"] for key, item in items.items() if "comment" in item}
-
-    def _places(self, partition: str, limit: int, before: str | None) -> Iterator[str]:
-        """Yield places from the newest on, reading the index a page at a time."""
-        values = {":pk": partition, ":before": before or keys.AFTER_ALL}
-        condition = "listing_pk = :pk AND listing_sk < :before"
-        for item in self.table.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1):
-            yield item["listing_sk"]
 
     def _commit(self, *writes: Write) -> bool:
         try:

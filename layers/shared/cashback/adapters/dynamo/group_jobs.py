@@ -61,7 +61,7 @@ class GroupJobs(Struct, frozen=True):
     def page(self, store_id: str, limit: int, before: str | None) -> tuple[list[Job], str | None]:
         """Return up to ``limit`` jobs, the newest first, and the place to go on (None at the end). The index may lag a
         second; the jobs themselves are read fresh."""
-        places, place = self.table.newest(keys.jobs_listed(store_id), limit, before)
+        places, place = self.table.newest([keys.jobs_listed(store_id)], limit, before)
         wanted = [keys.job(store_id, keys.listed_id(one)) for one in places]
         items = self.table.get_many(wanted)
         return [job_of(items[key]) for key in wanted if key in items], place

@@ -81,7 +81,7 @@ class Groups(Struct, frozen=True):
         """Return up to ``limit`` groups, the newest first, and the place to go on (None at the end).
 
         The index may lag a second; the groups themselves are read fresh."""
-        places, place = self.table.newest(keys.groups_listed(store_id), limit, before)
+        places, place = self.table.newest([keys.groups_listed(store_id)], limit, before)
         wanted = [keys.group(store_id, keys.listed_id(one)) for one in places]
         items = self.table.get_many(wanted)
         groups = [_group_of(items[key]) for key in wanted if key in items]

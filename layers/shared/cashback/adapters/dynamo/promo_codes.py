@@ -2,7 +2,6 @@
 
 import hmac
 from collections.abc import Callable
-from itertools import islice
 from typing import Final
 
 from msgspec import Struct
@@ -64,14 +63,10 @@ class PromoCodes(Struct, frozen=True):
     def page(self, store_id: str, limit: int, before: str | None) -> tuple[list[PromoCode], str | None]:
         """Return up to ``limit`` codes, the newest first, those before a place, and the place to go on (None at the
         end). The index may lag a second; the codes themselves are read fresh."""
-        values = {":pk": keys.promo_codes_listed(store_id), ":before": before or keys.AFTER_ALL}
-        condition = "listing_pk = :pk AND listing_sk < :before"
-        found = self.table.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1)
-        places = [item["listing_sk"] for item in islice(found, limit + 1)]
-        wanted = [keys.promo_code(store_id, keys.listed_id(place)) for place in places[:limit]]
-        items = self.table.get_many(wanted) if wanted else {}
-        codes = [promo_code_of(items[key]) for key in wanted if key in items]
-        return codes, places[limit - 1] if len(places) > limit else None
+        places, place = self.table.newest([keys.promo_codes_listed(store_id)], limit, before)
+        wanted = [keys.promo_code(store_id, keys.listed_id(one)) for one in places]
+        items = self.table.get_many(wanted)
+        return [promo_code_of(items[key]) for key in wanted if key in items], place
 
     def save(self, store_id: str, before: PromoCode, after: PromoCode) -> bool:
         """Write a code over the revision ``before``; False where someone else was first."""

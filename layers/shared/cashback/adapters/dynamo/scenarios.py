@@ -1,7 +1,6 @@
 """Scenarios in the State table: each by itself, and those that deliveries must know of in one item beside the
 settings."""
 
-from itertools import islice
 from typing import Final
 
 from msgspec import Struct
@@ -53,15 +52,11 @@ class Scenarios(Struct, frozen=True):
     def page(self, store_id: str, limit: int, before: str | None) -> tuple[list[Scenario], str | None]:
         """Return up to ``limit`` scenarios, the newest first, those before a place, and the place to go on (None at the
         end); deleted ones are left out. The index may lag a second; the scenarios themselves are read fresh."""
-        values = {":pk": keys.scenarios_listed(store_id), ":before": before or keys.AFTER_ALL}
-        condition = "listing_pk = :pk AND listing_sk < :before"
-        found = self.table.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1)
-        places = [item["listing_sk"] for item in islice(found, limit + 1)]
-        wanted = [keys.scenario(store_id, keys.listed_id(place)) for place in places[:limit]]
-        items = self.table.get_many(wanted) if wanted else {}
+        places, place = self.table.newest([keys.scenarios_listed(store_id)], limit, before)
+        wanted = [keys.scenario(store_id, keys.listed_id(one)) for one in places]
+        items = self.table.get_many(wanted)
         scenarios = [_PACKING.unpack(items[key]["document"]) for key in wanted if key in items]
-        standing = [scenario for scenario in scenarios if scenario.deleted_at is None]
-        return standing, places[limit - 1] if len(places) > limit else None
+        return [scenario for scenario in scenarios if scenario.deleted_at is None], place
 
     def save(self, store_id: str, scenario: Scenario, live: LiveScenarios, now: Instant) -> bool:
         """Write the next revision of a scenario, and the catalogue that follows from ``live``, in one transaction;

@@ -1,9 +1,7 @@
 """Tasks in the State table, with what they watch and the guards of what is to happen once, in the partitions of their
 customers and orders."""
 
-import heapq
 from collections.abc import Iterator, Sequence
-from itertools import batched, groupby, islice
 from typing import Final
 
 from msgspec import Struct
@@ -18,9 +16,6 @@ from cashback.domain.ledger import Write
 from cashback.domain.scenarios import Condition, Scenario
 from cashback.domain.tasks import Part, Task, TaskFigure, TaskStatus
 from cashback.domain.times import moment
-
-_READ_AT_ONCE: Final = 100
-"""Items of one BatchGetItem."""
 
 _PACKING: Final = Packing[Task](
     Task,
@@ -51,7 +46,7 @@ class Tasks(Struct, frozen=True):
     def get_many(self, store_id: str, task_ids: Sequence[str]) -> list[Task]:
         """Return those of any number of tasks that exist, in the order asked for (consistent)."""
         wanted = [keys.task(store_id, task_id) for task_id in dict.fromkeys(task_ids)]
-        found = self._found(wanted)
+        found = self.table.get_many(wanted)
         return [task_of(found[key]) for key in wanted if key in found]
 
     def started(self, store_id: str, candidates: Sequence[tuple[Task, Scenario]]) -> dict[str, Task | None]:
@@ -62,7 +57,7 @@ class Tasks(Struct, frozen=True):
             task.task_id: _guards(store_id, task, scenario.once_per_order, scenario.once_per_customer)
             for task, scenario in candidates
         }
-        found = self._found([*places.values(), *(guard for some in guards.values() for guard in some)])
+        found = self.table.get_many([*places.values(), *(guard for some in guards.values() for guard in some)])
         there: dict[str, Task | None] = {
             task_id: None for task_id, some in guards.items() if any(guard in found for guard in some)
         }
@@ -124,12 +119,9 @@ class Tasks(Struct, frozen=True):
         The index may lag a second; the tasks themselves are read fresh, and one that moved on since is left out.
         """
         partitions = [keys.tasks_listed(store_id, scenario, part) for scenario in scenario_ids for part in parts]
-        each = [self._places(partition, limit, before) for partition in partitions]
-        merged = (place for place, _ in groupby(heapq.merge(*each, reverse=True)))
-        places = list(islice(merged, limit + 1))
-        page = self.get_many(store_id, [keys.listed_id(place) for place in places[:limit]])
-        standing = [task for task in page if task.part in parts]
-        return standing, places[limit - 1] if len(places) > limit else None
+        places, place = self.table.newest(partitions, limit, before)
+        page = self.get_many(store_id, [keys.listed_id(one) for one in places])
+        return [task for task in page if task.part in parts], place
 
     def figures(self, store_id: str, scenario_id: str) -> Iterator[TaskFigure]:
         """Yield what is counted of each task of a scenario, read off the index, which may lag a second."""
@@ -138,22 +130,9 @@ class Tasks(Struct, frozen=True):
             for item in self.table.query("listing_pk = :pk", values, IndexName="listing"):
                 yield TaskFigure(part, item.get("outcome"), item.get("credit", 0))
 
-    def _found(self, wanted: Sequence[keys.Key]) -> dict[keys.Key, Item]:
-        found: dict[keys.Key, Item] = {}
-        for some in batched(dict.fromkeys(wanted), _READ_AT_ONCE, strict=False):
-            found |= self.table.get_many(some)
-        return found
-
     def _begins(self, pk: str, prefix: str) -> Iterator[Item]:
         condition = "pk = :pk AND begins_with(sk, :prefix)"
         return self.table.query(condition, {":pk": pk, ":prefix": prefix}, ConsistentRead=True)
-
-    def _places(self, partition: str, limit: int, before: str | None) -> Iterator[str]:
-        """Yield places from the newest on, reading the index a page at a time."""
-        values = {":pk": partition, ":before": before or keys.AFTER_ALL}
-        condition = "listing_pk = :pk AND listing_sk < :before"
-        for item in self.table.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1):
-            yield item["listing_sk"]
 
     def _commit(self, *writes: Write) -> bool:
         try:
