@@ -8,7 +8,7 @@ from msgspec import Struct
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.audit import audit_line
 from cashback.adapters.dynamo.codec import Item
-from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.api_keys import ApiKey, Role, digest_of
 from cashback.domain.audit import Act
 from cashback.domain.ledger import Write
@@ -55,7 +55,7 @@ class ApiKeys(Struct, frozen=True):
 
     def add(self, ring: KeyRing, key: ApiKey, act: Act) -> bool:
         """Add a key to the ring; False when the ring was changed meanwhile."""
-        return self._commit(*self.additions(ring, key), audit_line(self.table, ring.store_id, act))
+        return self.table.try_commit(*self.additions(ring, key), audit_line(self.table, ring.store_id, act))
 
     def additions(self, ring: KeyRing, key: ApiKey) -> Sequence[Write]:
         """Build the writes that add a key, for a transaction of its store."""
@@ -76,7 +76,7 @@ class ApiKeys(Struct, frozen=True):
 
     def delete(self, ring: KeyRing, key: ApiKey, act: Act) -> bool:
         """Delete a key, which is ``key`` with the time of its end; False when the ring was changed meanwhile."""
-        return self._commit(
+        return self.table.try_commit(
             self._raised(ring),
             self.table.put(_item(ring.store_id, key), "attribute_exists(pk)"),
             self.table.delete(keys.api_key(key.digest)),
@@ -90,13 +90,6 @@ class ApiKeys(Struct, frozen=True):
         if not ring.rev:
             return self.table.put(guard, "attribute_not_exists(pk)")
         return self.table.put(guard, "rev = :rev", {":rev": ring.rev})
-
-    def _commit(self, *writes: Write) -> bool:
-        try:
-            self.table.commit(*writes)
-        except Lost:
-            return False
-        return True
 
 
 def _item(store_id: str, key: ApiKey) -> Item:

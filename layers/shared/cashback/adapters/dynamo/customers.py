@@ -74,7 +74,7 @@ class Customers(Struct, frozen=True):
             "listing_pk": keys.customers_listed(store_id, profile.customer_id),
             "listing_sk": keys.listed(now, profile.customer_id),
         }
-        return self._commit(
+        return self.table.try_commit(
             self.table.put(account, "attribute_not_exists(pk)"),
             self.table.put(_item(store_id, profile), "attribute_not_exists(pk)"),
             *also,
@@ -82,7 +82,7 @@ class Customers(Struct, frozen=True):
 
     def save(self, store_id: str, profile: Profile, *also: Write) -> bool:
         """Write the next revision of a profile, with ``also``; False when someone else was first."""
-        return self._commit(self.write(store_id, profile), *also)
+        return self.table.try_commit(self.write(store_id, profile), *also)
 
     def write(self, store_id: str, profile: Profile) -> Write:
         """Build the conditional write of a profile's next revision."""
@@ -138,13 +138,6 @@ class Customers(Struct, frozen=True):
         """Return the comments of items, by what each stands for (consistent)."""
         items = self.table.get_many(wanted)
         return {wanted[key]: item["comment"] for key, item in items.items() if "comment" in item}
-
-    def _commit(self, *writes: Write) -> bool:
-        try:
-            self.table.commit(*writes)
-        except Lost:
-            return False
-        return True
 
 
 def _item(store_id: str, profile: Profile) -> Item:

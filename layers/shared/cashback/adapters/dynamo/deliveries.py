@@ -9,7 +9,7 @@ from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.packing import Packing
-from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.due import DueKind
 from cashback.domain.outgoing import KEPT_FOR, Delivery, DeliveryStatus
 from cashback.domain.times import moment
@@ -57,11 +57,7 @@ class Deliveries(Struct, frozen=True):
     def save(self, store_id: str, delivery: Delivery) -> bool:
         """Write the next revision of a delivery; False where it is there already, or someone else moved it first."""
         guard = ("rev = :rev", {":rev": delivery.rev - 1}) if delivery.rev > 1 else ("attribute_not_exists(pk)",)
-        try:
-            self.table.commit(self.table.put(_item(store_id, delivery), *guard))
-        except Lost:
-            return False
-        return True
+        return self.table.try_commit(self.table.put(_item(store_id, delivery), *guard))
 
 
 def _item(store_id: str, delivery: Delivery) -> Item:

@@ -6,7 +6,7 @@ from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.audit import audit_line
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.packing import Packing
-from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.audit import Act
 from cashback.domain.outgoing import KEPT_FOR, Endpoint
 from cashback.domain.times import moment
@@ -33,11 +33,7 @@ class Endpoints(Struct, frozen=True):
         changed it first."""
         guard = ("rev = :rev", {":rev": endpoint.rev - 1}) if endpoint.rev > 1 else ("attribute_not_exists(pk)",)
         also = () if act is None else (audit_line(self.table, store_id, act),)
-        try:
-            self.table.commit(self.table.put(_item(store_id, endpoint), *guard), *also)
-        except Lost:
-            return False
-        return True
+        return self.table.try_commit(self.table.put(_item(store_id, endpoint), *guard), *also)
 
 
 def _item(store_id: str, endpoint: Endpoint) -> Item:

@@ -65,21 +65,13 @@ class GroupImports(Struct, frozen=True):
         )
         place = keys.import_report(store_id, import_.group_id, import_.import_id, page)
         report = [self.table.put(_page(place, import_, left))] if left else []
-        try:
-            self.table.commit(write, *report)
-        except Lost:
-            return False
-        return True
+        return self.table.try_commit(write, *report)
 
     def watch(self, store_id: str, import_: MembersImport, now: Instant) -> bool:
         """Note when to look at an import again; False when it moved meanwhile."""
         condition = "next_page = :page AND due_at = :due"
         write = self.table.put(_item(store_id, import_.watched(now)), condition, _standing(import_, import_.next_page))
-        try:
-            self.table.commit(write)
-        except Lost:
-            return False
-        return True
+        return self.table.try_commit(write)
 
     def left(
         self, store_id: str, import_: MembersImport, limit: int, after: tuple[int, int]

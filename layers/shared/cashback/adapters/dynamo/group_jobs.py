@@ -36,11 +36,7 @@ class GroupJobs(Struct, frozen=True):
 
     def create(self, store_id: str, job: Job, *also: Write) -> bool:
         """Create a job, with ``also``; False where a condition failed."""
-        try:
-            self.table.commit(self.table.put(_job_item(store_id, job), "attribute_not_exists(pk)"), *also)
-        except Lost:
-            return False
-        return True
+        return self.table.try_commit(self.table.put(_job_item(store_id, job), "attribute_not_exists(pk)"), *also)
 
     def save(self, store_id: str, job: Job, *also: Write) -> Job | None:
         """Write the next revision of a job, with ``also``. Return None, or the job that stands there where someone else
@@ -130,11 +126,9 @@ class GroupJobs(Struct, frozen=True):
             "ADD " + ", ".join(f"{name} :{name}" for name in sums),
             values={f":{name}": change for name, change in sums.items()},
         )
-        try:
-            self.table.commit(self.table.put({"pk": pk, "sk": sk, "rev": rev + 1, **held}, condition, values), raised)
-        except Lost:
-            return False
-        return True
+        return self.table.try_commit(
+            self.table.put({"pk": pk, "sk": sk, "rev": rev + 1, **held}, condition, values), raised
+        )
 
     @staticmethod
     def transaction_id(store_id: str, job: Job, result: Result) -> str | None:

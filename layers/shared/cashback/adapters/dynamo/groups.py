@@ -193,11 +193,9 @@ class Groups(Struct, frozen=True):
     def _change(self, store_id: str, group: Group, expression: str, values: dict[str, object]) -> bool:
         condition = f"{_IS_THERE} AND rev = :before"
         place = keys.group(store_id, group.group_id)
-        try:
-            self.table.commit(self.table.update(place, expression, condition, {**values, ":before": group.rev - 1}))
-        except Lost:
-            return False
-        return True
+        return self.table.try_commit(
+            self.table.update(place, expression, condition, {**values, ":before": group.rev - 1})
+        )
 
 
 _ATTRIBUTES: Final = tuple(name for name in Group.__struct_fields__ if name not in _Words.__struct_fields__)

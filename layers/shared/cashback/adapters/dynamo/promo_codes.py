@@ -70,11 +70,7 @@ class PromoCodes(Struct, frozen=True):
 
     def save(self, store_id: str, before: PromoCode, after: PromoCode) -> bool:
         """Write a code over the revision ``before``; False where someone else was first."""
-        try:
-            self.table.commit(self.table.put(_item(store_id, after), "rev = :rev", {":rev": before.rev}))
-        except Lost:
-            return False
-        return True
+        return self.table.try_commit(self.table.put(_item(store_id, after), "rev = :rev", {":rev": before.rev}))
 
 
 def _item(store_id: str, promo: PromoCode) -> Item:

@@ -9,7 +9,7 @@ from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.packing import Packing
 from cashback.adapters.dynamo.stores import document_of
-from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.errors import NotFound
 from cashback.domain.scenarios import LiveScenarios, Scenario, TooManyScenarios
 from cashback.domain.stores import StoreDocument
@@ -66,16 +66,10 @@ class Scenarios(Struct, frozen=True):
         """
         following = live.having(scenario, now)
         first = "attribute_not_exists(pk)"
-        try:
-            self.table.commit(
-                self.table.put(_item(store_id, scenario), *(_after(scenario.rev) if scenario.rev > 1 else (first,))),
-                self.table.put(
-                    _catalogue_item(store_id, following), *(_after(following.rev) if live.rev else (first,))
-                ),
-            )
-        except Lost:
-            return False
-        return True
+        return self.table.try_commit(
+            self.table.put(_item(store_id, scenario), *(_after(scenario.rev) if scenario.rev > 1 else (first,))),
+            self.table.put(_catalogue_item(store_id, following), *(_after(following.rev) if live.rev else (first,))),
+        )
 
 
 def _after(rev: int) -> tuple[str, dict[str, int]]:

@@ -111,15 +111,11 @@ class Stores(Struct, frozen=True):
         closed_at = closed.closed_at or act.at
         begun = Closing(closed_at, began_at=closed_at)
         condition = "version = :version AND attribute_not_exists(closed_at)"
-        try:
-            self.table.commit(
-                self.table.put(_item(closed, keys.settings(closed.store_id)), condition, {":version": closed.version}),
-                self.table.put(_closing_item(closed.store_id, begun), "attribute_not_exists(pk)"),
-                audit_line(self.table, closed.store_id, act),
-            )
-        except Lost:
-            return False
-        return True
+        return self.table.try_commit(
+            self.table.put(_item(closed, keys.settings(closed.store_id)), condition, {":version": closed.version}),
+            self.table.put(_closing_item(closed.store_id, begun), "attribute_not_exists(pk)"),
+            audit_line(self.table, closed.store_id, act),
+        )
 
     def closing(self, store_id: str) -> Closing | None:
         """Return how far the erasure of a store is; None where it is not closed."""
@@ -130,12 +126,8 @@ class Stores(Struct, frozen=True):
 
     def move_closing(self, store_id: str, closing: Closing, *also: Write) -> bool:
         """Write the next revision of how far an erasure is, with ``also``; False where another sweep was first."""
-        try:
-            item = _closing_item(store_id, closing)
-            self.table.commit(self.table.put(item, "rev = :rev", {":rev": closing.rev - 1}), *also)
-        except Lost:
-            return False
-        return True
+        item = _closing_item(store_id, closing)
+        return self.table.try_commit(self.table.put(item, "rev = :rev", {":rev": closing.rev - 1}), *also)
 
     def forget_secrets(self, store_id: str) -> None:
         """Delete the webhook secrets of a store: nothing signs for it any more."""

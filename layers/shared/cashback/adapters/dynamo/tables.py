@@ -134,6 +134,17 @@ class StateTable(Struct, frozen=True):
                 raise
             raise Lost(failed) from cancelled
 
+    def try_commit(self, *writes: Write) -> bool:
+        """Commit writes, all or nothing; False where a condition failed, which means that someone else was first.
+
+        :raises Busy: as ``commit``.
+        """
+        try:
+            self.commit(*writes)
+        except Lost:
+            return False
+        return True
+
     def _send(self, writes: Sequence[Write]) -> None:
         if len(writes) == 1 and "Put" in writes[0]:
             self.client.put_item(**writes[0]["Put"])

@@ -10,7 +10,7 @@ from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.packing import Packing
-from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.due import DueKind
 from cashback.domain.ledger import Write
 from cashback.domain.scenarios import Condition, Scenario
@@ -75,7 +75,7 @@ class Tasks(Struct, frozen=True):
         watches = [
             self.table.put({"pk": pk, "sk": sk, "expires_at_epoch": expiry}) for pk, sk in _watches(store_id, task)
         ]
-        return self._commit(self.table.put(_item(store_id, task), absent), *guards, *watches)
+        return self.table.try_commit(self.table.put(_item(store_id, task), absent), *guards, *watches)
 
     def write(self, store_id: str, before: Task, after: Task) -> Write:
         """Build the conditional write of a task over the revision ``before``."""
@@ -88,7 +88,7 @@ class Tasks(Struct, frozen=True):
 
     def save(self, store_id: str, before: Task, after: Task, *also: Write) -> bool:
         """Write a task over the revision ``before``, with ``also``; False where someone else was first."""
-        return self._commit(*self.changes(store_id, before, after), *also)
+        return self.table.try_commit(*self.changes(store_id, before, after), *also)
 
     def watching_customer(self, store_id: str, customer_id: str) -> list[str]:
         """Return the tasks that are to be told of an order of a customer (consistent). They may have ended."""
@@ -108,7 +108,7 @@ class Tasks(Struct, frozen=True):
         """Let what was started once for one customer be started for another no more. It can be repeated."""
         into = keys.customer(store_id, into_id)
         for item in self._begins(keys.customer(store_id, from_id), keys.ONCE):
-            self._commit(self.table.put({**item, "pk": into}, "attribute_not_exists(pk)"))
+            self.table.try_commit(self.table.put({**item, "pk": into}, "attribute_not_exists(pk)"))
 
     def page(
         self, store_id: str, scenario_ids: Sequence[str], parts: Sequence[Part], limit: int, before: str | None
@@ -133,13 +133,6 @@ class Tasks(Struct, frozen=True):
     def _begins(self, pk: str, prefix: str) -> Iterator[Item]:
         condition = "pk = :pk AND begins_with(sk, :prefix)"
         return self.table.query(condition, {":pk": pk, ":prefix": prefix}, ConsistentRead=True)
-
-    def _commit(self, *writes: Write) -> bool:
-        try:
-            self.table.commit(*writes)
-        except Lost:
-            return False
-        return True
 
 
 def _guards(store_id: str, task: Task, once_per_order: bool, once_per_customer: bool) -> list[keys.Key]:

@@ -86,11 +86,7 @@ class Totals(Struct, frozen=True):
         """Write a recounted day over the revision before it, with a report of what it drifted by if it did; False where
         someone else was first."""
         report = [self.table.put(_report(store_id, drift, day.closed_at))] if drift is not None else []
-        try:
-            self.table.commit(self.write(store_id, day), *report)
-        except Lost:
-            return False
-        return True
+        return self.table.try_commit(self.write(store_id, day), *report)
 
     def drifts(self, store_id: str, first: str, last: str) -> list[Drift]:
         """Return the reports of the days from one date to another that drifted (consistent)."""
