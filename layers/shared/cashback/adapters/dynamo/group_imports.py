@@ -3,15 +3,14 @@
 Rows hold ids or keyed hashes of contacts, and no contact itself.
 """
 
-import zlib
-from typing import Any
+from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.due import DueIndex
+from cashback.adapters.dynamo.packing import Packing
 from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.domain.due import DueKind
 from cashback.domain.errors import Busy
@@ -20,6 +19,9 @@ from cashback.domain.member_rows import Column, Left, Row
 from cashback.domain.times import Instant
 
 _FIELDS = MembersImport.__struct_fields__
+
+_ROWS: Final = Packing[tuple[Row, ...]](tuple[Row, ...])
+_LEFT: Final = Packing[tuple[Left, ...]](tuple[Left, ...])
 
 
 class GroupImports(Struct, frozen=True):
@@ -40,7 +42,7 @@ class GroupImports(Struct, frozen=True):
             return standing
         for page in range(import_.pages):
             place = keys.import_rows(store_id, import_.group_id, import_.import_id, page)
-            self.table.commit(self.table.put(_page(place, import_, rows[page * PAGE : (page + 1) * PAGE])))
+            self.table.commit(self.table.put(_page(place, import_, _ROWS.pack(rows[page * PAGE : (page + 1) * PAGE]))))
         try:
             self.table.commit(self.table.put(_item(store_id, import_), "attribute_not_exists(pk)"))
         except Lost as lost:
@@ -55,7 +57,7 @@ class GroupImports(Struct, frozen=True):
         item = self.table.get(keys.import_rows(store_id, import_.group_id, import_.import_id, page))
         if item is None:
             raise Busy("an import without its rows")
-        return _unpacked(item, tuple[Row, ...])
+        return _ROWS.unpack(item["content"])
 
     def advance(self, store_id: str, import_: MembersImport, left: tuple[Left, ...], page: int) -> bool:
         """Write what an import has become once ``page`` is worked through, with the rows of it that added nobody; False
@@ -64,7 +66,7 @@ class GroupImports(Struct, frozen=True):
             _item(store_id, import_), "next_page = :page AND due_at = :due", _standing(import_, page)
         )
         place = keys.import_report(store_id, import_.group_id, import_.import_id, page)
-        report = [self.table.put(_page(place, import_, left))] if left else []
+        report = [self.table.put(_page(place, import_, _LEFT.pack(left)))] if left else []
         return self.table.try_commit(write, *report)
 
     def watch(self, store_id: str, import_: MembersImport, now: Instant) -> bool:
@@ -85,7 +87,7 @@ class GroupImports(Struct, frozen=True):
         for item in self.table.query("pk = :pk AND sk BETWEEN :low AND :high", values, ConsistentRead=True, Limit=2):
             page = int(item["sk"].rpartition("#")[2])
             begin = after[1] if page == after[0] else 0
-            for position, one in enumerate(_unpacked(item, tuple[Left, ...])[begin:], begin):
+            for position, one in enumerate(_LEFT.unpack(item["content"])[begin:], begin):
                 if len(found) == limit:
                     return found, (page, position)
                 found.append(one)
@@ -110,10 +112,5 @@ def _import_of(item: Item) -> MembersImport:
     return MembersImport(**{**values, "column": Column(item["column"]), "status": ImportStatus(item["status"])})
 
 
-def _page(place: keys.Key, import_: MembersImport, content: tuple[Any, ...]) -> Item:
-    packed = zlib.compress(msgspec.json.encode(content), 6)
-    return {"pk": place.pk, "sk": place.sk, "expires_at_epoch": import_.forgotten_at, "content": packed}
-
-
-def _unpacked[T](item: Item, kind: type[T]) -> T:
-    return msgspec.json.decode(zlib.decompress(item["content"]), type=kind)
+def _page(place: keys.Key, import_: MembersImport, content: bytes) -> Item:
+    return {"pk": place.pk, "sk": place.sk, "expires_at_epoch": import_.forgotten_at, "content": content}

@@ -3,16 +3,15 @@
 Chunks and progress lie in 16 partitions, so that no job is bound by what one partition takes.
 """
 
-import zlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.due import DueIndex
+from cashback.adapters.dynamo.packing import Packing
 from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.domain.due import DueKind
 from cashback.domain.errors import Busy
@@ -22,6 +21,10 @@ from cashback.domain.ledger import Write, transaction_id
 
 _PROGRESS: Final = {name: f"sum_{name}" for name in Progress.__struct_fields__}
 """Attributes by field; some fields are words that expressions may not hold."""
+
+_JOB: Final = Packing[Job](Job)
+_MEMBERS: Final = Packing[Sequence[str]](list[str])
+_RESULTS: Final = Packing[Sequence[Result]](tuple[Result, ...])
 
 
 class GroupJobs(Struct, frozen=True):
@@ -67,12 +70,12 @@ class GroupJobs(Struct, frozen=True):
     def members(self, store_id: str, job_id: str, page: int) -> list[str]:
         """Return the members of a page of the snapshot (consistent); none where there is no such page yet."""
         item = self.table.get(keys.job_page(store_id, job_id, page))
-        return [] if item is None else _unpacked(item["members"], list[str])
+        return [] if item is None else list(_MEMBERS.unpack(item["members"]))
 
     def pages(self, store_id: str, job_id: str, pages: Mapping[int, Sequence[str]]) -> list[Write]:
         """Build the writes of pages; they belong into the transaction of the job's own."""
         places = {keys.job_page(store_id, job_id, page): members for page, members in pages.items()}
-        return [self.table.put({"pk": key.pk, "sk": key.sk, "members": _packed(m)}) for key, m in places.items()]
+        return [self.table.put({"pk": key.pk, "sk": key.sk, "members": _MEMBERS.pack(m)}) for key, m in places.items()]
 
     # ---- chunks
 
@@ -104,7 +107,7 @@ class GroupJobs(Struct, frozen=True):
     ) -> bool:
         """Keep the results of a chunk over what was read of it, and raise its partition's progress by what they add to
         it, in one transaction. False where someone else was first, who has done both."""
-        return self._move(store_id, job_id, number, over, {"results": _packed(results)}, gained)
+        return self._move(store_id, job_id, number, over, {"results": _RESULTS.pack(results)}, gained)
 
     def begin_again(
         self, store_id: str, job_id: str, number: int, over: Chunk, results: Sequence[Result]
@@ -112,7 +115,7 @@ class GroupJobs(Struct, frozen=True):
         """Set the results of a chunk aside and take what they came to back, in one transaction: the job is then not
         complete. Return the chunk as it stands then, None where someone else was first."""
         lost = Progress().plus(Progress.of(results), -1)
-        if not self._move(store_id, job_id, number, over, {"retried": _packed(results)}, lost):
+        if not self._move(store_id, job_id, number, over, {"retried": _RESULTS.pack(results)}, lost):
             return None
         return Chunk(over.rev + 1, retried=tuple(results))
 
@@ -164,29 +167,21 @@ def _job_item(store_id: str, job: Job) -> Item:
         "listing_sk": keys.listed(job.created_at, job.job_id),
         "rev": job.rev,
         "comment": job.comment,
-        "document": _packed(job),
+        "document": _JOB.pack(job),
         **DueIndex.attributes(store_id, DueKind.GROUP_JOB, job.job_id, job.due_at if job.is_awaited else None),
     }
 
 
 def job_of(item: Item) -> Job:
     """Read a job back."""
-    return _unpacked(item["document"], Job)
+    return _JOB.unpack(item["document"])
 
 
 def _chunk_of(item: Item) -> Chunk:
-    held = {name: _unpacked(item[name], tuple[Result, ...]) for name in ("results", "retried") if name in item}
+    held = {name: tuple(_RESULTS.unpack(item[name])) for name in ("results", "retried") if name in item}
     return Chunk(item["rev"], **held)
 
 
 def _progress_of(item: Item | None) -> Progress:
     there = item or {}
     return Progress(**{name: there[attribute] for name, attribute in _PROGRESS.items() if attribute in there})
-
-
-def _packed(value: Any) -> bytes:
-    return zlib.compress(msgspec.json.encode(value), 9)
-
-
-def _unpacked[T](packed: bytes, kind: type[T]) -> T:
-    return msgspec.json.decode(zlib.decompress(packed), type=kind)
