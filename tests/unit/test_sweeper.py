@@ -56,7 +56,7 @@ class World:
         self,
         _books: object,
         _api_keys: object,
-        _group_work: object,
+        _job_books: object,
         _notifications: object,
         thing: DueThing,
         now: Instant,
