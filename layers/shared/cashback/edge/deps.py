@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from cashback.adapters.task_queue import TaskQueue
     from cashback.adapters.webhook_sender import WebhookSender
     from cashback.domain.money import Currency
-    from cashback.services.books import Books, Desk, EndpointBooks, GroupBooks, JobBooks, Outlets, Registry
+    from cashback.services.books import Books, Desk, EndpointBooks, GroupBooks, JobBooks, Outlets, PayoutBooks, Registry
 
 
 class Environment(Struct, frozen=True):
@@ -215,6 +215,26 @@ def make_group_books(client: "DynamoDBClient", state_table: str, **timing: Any) 
 
     state = StateTable(client, state_table)
     return GroupBooks(groups=Groups(state, **timing), imports=GroupImports(state))
+
+
+@cache
+def payout_books() -> "PayoutBooks":
+    """What requests and payouts work on."""
+    return make_payout_books(books(), dynamodb(), environment().state_table, lambda: deployment_keys().hash)
+
+
+def make_payout_books(
+    books: "Books", client: "DynamoDBClient", state_table: str, hash_key: "Callable[[], bytes]"
+) -> "PayoutBooks":
+    """Wire requests and payouts to the books."""
+    from cashback.adapters.dynamo.incentive_requests import IncentiveRequests
+    from cashback.adapters.dynamo.payment_accounts import PaymentAccounts
+    from cashback.adapters.dynamo.payouts import Payouts
+    from cashback.adapters.dynamo.tables import StateTable
+    from cashback.services.books import PayoutBooks
+
+    state = StateTable(client, state_table)
+    return PayoutBooks(books, IncentiveRequests(state), Payouts(state, hash_key), PaymentAccounts(state))
 
 
 @cache

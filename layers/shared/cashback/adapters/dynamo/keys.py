@@ -246,6 +246,42 @@ def _job_part(store: str, job_id: str, shard: int) -> str:
     return f"{job(store, job_id).pk}#{shard}"
 
 
+REQUEST = "REQ#"
+
+
+def incentive_request(store: str, request_id: str) -> Key:
+    """An incentive request."""
+    return Key(_pk(store, "R", escape(request_id)), "REQUEST")
+
+
+def request_of_customer(store: str, customer_id: str, created_at: str, request_id: str) -> Key:
+    """One request, in the partition of the customer who made it."""
+    return Key(customer(store, customer_id), f"{REQUEST}{listed(created_at, request_id)}")
+
+
+def payout(store: str, payout_id: str) -> Key:
+    """A payout."""
+    return Key(_pk(store, "Y", escape(payout_id)), "PAYOUT")
+
+
+PAYOUT_AUDIT = "AUDIT#"
+
+
+def payout_audit(store: str, payout_id: str, number: int) -> Key:
+    """One line of a payout's audit."""
+    return Key(payout(store, payout_id).pk, f"{PAYOUT_AUDIT}{number:06d}")
+
+
+def payouts_referred(store: str, mac: str) -> str:
+    """Partition of the payouts that have one external reference."""
+    return _pk(store, "REF", mac)
+
+
+def payout_referred(store: str, mac: str, payout_id: str) -> Key:
+    """One of them."""
+    return Key(payouts_referred(store, mac), payout_id)
+
+
 def answer(store: str, request_hash: str) -> Key:
     """The first answer to a request about many things."""
     return Key(_pk(store, "REQUEST", escape(request_hash)), "ANSWER")
@@ -445,6 +481,16 @@ def customers_listed_in(store_id: str, shard: int) -> str:
 def birthdays(store_id: str, month_day: str) -> str:
     """Partition of index ``listing``: whose birthday is on a day, as in ``02-29``; the sort key is the escaped id."""
     return _pk(store_id, "BDAY", month_day)
+
+
+def incentive_requests_listed(store_id: str, status: str) -> str:
+    """Partition of index ``listing``: the incentive requests of one status."""
+    return _pk(store_id, "REQ", status)
+
+
+def payouts_listed(store_id: str, status: str) -> str:
+    """Partition of index ``listing``: the payouts of one status."""
+    return _pk(store_id, "PAYOUT", status)
 
 
 def products_listed(store_id: str) -> str:
