@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any, NoReturn
 
 import botocore.session
@@ -31,7 +31,7 @@ def bad_parameter(report: str) -> NoReturn:
     raise ParamValidationError(report=report)
 
 
-@lru_cache(maxsize=4)
+@cache
 def client_exceptions(service: str) -> BaseClientExceptions:
     """The `client.exceptions` of a service, from botocore's own model, built once a process."""
     model = botocore.session.get_session().get_service_model(service)

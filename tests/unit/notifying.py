@@ -11,6 +11,7 @@ from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.notices import Notices
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.adapters.notification_queue import NotificationQueue
+from cashback.adapters.seals import Seals
 from cashback.adapters.webhook_sender import Reply
 from cashback.domain.outgoing import Delivery, Endpoint, Target
 from cashback.domain.times import Instant
@@ -51,7 +52,7 @@ class Notifying(Stage):
         self.queue = NotificationQueue(sqs, self.told.url, self.dead.url)
         self.internet = FakeEndpoints()
         kms, dynamo = cast("Any", FakeKms()), cast("Any", self.shop.dynamo)
-        self.outgoing = make_endpoint_books(dynamo, "State", kms, "key", lambda: self.queue)
+        self.outgoing = make_endpoint_books(dynamo, "State", Seals(lambda: kms, "key"), lambda: self.queue)
         self.table = StateTable(dynamo, "State")
         notices, sender = Notices(self.table), cast("Any", self.internet)
         self.desk = Desk(self.books, self.outgoing, notices, self.outlets.messages, lambda: sender)

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from cashback.domain.domain_events import KINDS
-from cashback.domain.outgoing import Attempt, attempted, begun, delivery_of
+from cashback.domain.outgoing import Attempt, attempted, begun, delivery_of, sealed_for
 from cashback.domain.told_events import ToldEvent
 from cashback.edge import deps
 from cashback.edge.clock import now
@@ -58,7 +58,7 @@ def test_an_endpoint_is_made_with_a_secret_that_is_shown_once(deployment: Deploy
     assert secret not in repr(deployment.everything())
     assert audited(deployment) == ["webhook_endpoint_created"]
     (known,) = deps.endpoint_books().endpoints.all("demo")
-    assert deps.endpoint_books().secrets.open("demo", known.endpoint_id, known.sealed) == secret
+    assert deps.seals().open(known.sealed, sealed_for("demo", known.endpoint_id)) == secret
 
 
 def test_the_same_call_again_makes_no_second_endpoint_and_shows_no_secret(deployment: Deployment, admin: str) -> None:
@@ -155,7 +155,7 @@ def test_a_rotated_secret_is_shown_once_and_the_one_before_signs_along(deploymen
     assert second.startswith("whsec_")
     assert second != first["secret"]
     (known,) = deps.endpoint_books().endpoints.all("demo")
-    opened = [deps.endpoint_books().secrets.open("demo", known.endpoint_id, one) for one in known.secrets(now())]
+    opened = [deps.seals().open(one, sealed_for("demo", known.endpoint_id)) for one in known.secrets(now())]
     assert opened == [second, first["secret"]]
     assert audited(deployment)[-1] == "webhook_endpoint_secret_rotated"
     assert "secret" not in deployment.call("GET", path, key=admin).expect(200)

@@ -134,6 +134,20 @@ class InsufficientBalance(DomainError):
         self.replayed = replayed
 
 
+class PaymentAccountExists(DomainError):
+    """The customer has this payment account already."""
+
+    code = "payment_account_exists"
+    status = 409
+
+
+class TooManyPaymentAccounts(DomainError):
+    """The customer has as many payment accounts as one may have."""
+
+    code = "too_many_payment_accounts"
+    status = 409
+
+
 class CashbackDisabled(DomainError):
     """The store's cashback is switched off."""
 

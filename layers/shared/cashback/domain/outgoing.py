@@ -135,6 +135,11 @@ class Endpoint(Struct, frozen=True, omit_defaults=True):
         return (self.sealed, self.previous)
 
 
+def sealed_for(store_id: str, endpoint_id: str) -> dict[str, str]:
+    """Return the context that an endpoint's secrets are sealed in, and open in alone."""
+    return {"store": store_id, "webhook_endpoint": endpoint_id}
+
+
 def rotated(endpoint: Endpoint, sealed: bytes, now: Instant) -> Endpoint:
     """Return an endpoint with another secret; the one it had signs along for a day."""
     until = instant(moment(now) + OVERLAP)

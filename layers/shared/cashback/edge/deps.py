@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cashback.adapters.deployment_keys import DeploymentKeys
     from cashback.adapters.dynamo.api_keys import ApiKeys
     from cashback.adapters.dynamo.due import DueIndex
+    from cashback.adapters.dynamo.payment_accounts import PaymentAccounts
     from cashback.adapters.dynamo.promo_codes import PromoCodes
     from cashback.adapters.dynamo.reconciliations import Reconciliations
     from cashback.adapters.dynamo.stores import Stores
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from cashback.adapters.messages import Messages
     from cashback.adapters.notification_queue import NotificationQueue
     from cashback.adapters.queues import EventQueue
+    from cashback.adapters.seals import Seals
     from cashback.adapters.secrets import WebhookSecrets
     from cashback.adapters.task_queue import TaskQueue
     from cashback.adapters.webhook_sender import WebhookSender
@@ -146,11 +148,12 @@ def make_books(
     state_table: str,
     hash_key: "Callable[[], bytes]",
     steps: "Callable[[], TaskQueue] | None" = None,
+    make_seals: "Callable[[], Seals] | None" = None,
     **timing: Any,
 ) -> "Books":
     """Wire the tables; ``hash_key`` is asked for once there is a contact to hash, ``steps`` (that of the deployment
-    where none is named) once there is something to be done about scenarios. ``timing`` is the ledger's sleep and
-    jitter, where time is virtual."""
+    where none is named) once there is something to be done about scenarios, ``make_seals`` (likewise) once there is a
+    payment account. ``timing`` is the ledger's sleep and jitter, where time is virtual."""
     from cashback.adapters.dynamo.answers import Answers
     from cashback.adapters.dynamo.audit import AuditTrail
     from cashback.adapters.dynamo.contacts import Contacts
@@ -184,6 +187,8 @@ def make_books(
         scenarios=Scenarios(state),
         make_tasks=lambda: _tasks(state),
         make_promo_codes=lambda: _promo_codes(state, hash_key),
+        make_payment_accounts=lambda: _payment_accounts(state),
+        make_seals=make_seals or seals,
         steps=steps or task_queue,
     )
 
@@ -198,6 +203,20 @@ def _promo_codes(state: "StateTable", hash_key: "Callable[[], bytes]") -> "Promo
     from cashback.adapters.dynamo.promo_codes import PromoCodes
 
     return PromoCodes(state, hash_key)
+
+
+def _payment_accounts(state: "StateTable") -> "PaymentAccounts":
+    from cashback.adapters.dynamo.payment_accounts import PaymentAccounts
+
+    return PaymentAccounts(state)
+
+
+@cache
+def seals() -> "Seals":
+    """What encrypts with the deployment's key."""
+    from cashback.adapters.seals import Seals
+
+    return Seals(kms, environment().secrets_key_id)
 
 
 @cache
@@ -228,13 +247,12 @@ def make_payout_books(
 ) -> "PayoutBooks":
     """Wire requests and payouts to the books."""
     from cashback.adapters.dynamo.incentive_requests import IncentiveRequests
-    from cashback.adapters.dynamo.payment_accounts import PaymentAccounts
     from cashback.adapters.dynamo.payouts import Payouts
     from cashback.adapters.dynamo.tables import StateTable
     from cashback.services.books import PayoutBooks
 
     state = StateTable(client, state_table)
-    return PayoutBooks(books, IncentiveRequests(state), Payouts(state, hash_key), PaymentAccounts(state))
+    return PayoutBooks(books, IncentiveRequests(state), Payouts(state, hash_key))
 
 
 @cache
@@ -344,26 +362,23 @@ def notification_queue() -> "NotificationQueue":
 @cache
 def endpoint_books() -> "EndpointBooks":
     """The shops' endpoints and what is sent to them."""
-    names = environment()
-    return make_endpoint_books(dynamodb(), names.state_table, kms(), names.secrets_key_id, notification_queue)
+    return make_endpoint_books(dynamodb(), environment().state_table, seals(), notification_queue)
 
 
 def make_endpoint_books(
     client: "DynamoDBClient",
     state_table: str,
-    kms: "KMSClient",
-    key_id: str,
+    seals: "Seals",
     queue: "Callable[[], NotificationQueue]",
 ) -> "EndpointBooks":
     """Wire the endpoints."""
     from cashback.adapters.dynamo.deliveries import Deliveries
     from cashback.adapters.dynamo.endpoints import Endpoints
     from cashback.adapters.dynamo.tables import StateTable
-    from cashback.adapters.endpoint_secrets import EndpointSecrets
     from cashback.services.books import EndpointBooks
 
     state = StateTable(client, state_table)
-    return EndpointBooks(Endpoints(state), Deliveries(state), EndpointSecrets(kms, key_id), queue)
+    return EndpointBooks(Endpoints(state), Deliveries(state), seals, queue)
 
 
 @cache

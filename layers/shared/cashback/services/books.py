@@ -33,18 +33,18 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.stores import Stores
     from cashback.adapters.dynamo.tasks import Tasks
     from cashback.adapters.dynamo.waiting import Waiting
-    from cashback.adapters.endpoint_secrets import EndpointSecrets
     from cashback.adapters.job_queue import JobQueue
     from cashback.adapters.messages import Messages
     from cashback.adapters.notification_queue import NotificationQueue
+    from cashback.adapters.seals import Seals
     from cashback.adapters.secrets import WebhookSecrets
     from cashback.adapters.task_queue import TaskQueue
     from cashback.adapters.webhook_sender import WebhookSender
 
 
 class Books(Struct, frozen=True):
-    """The ledger and the documents that postings come from. What tasks are kept in is made once it is asked for: most
-    events start none, and a cold start does not pay for it."""
+    """The ledger and the documents that postings come from. What tasks and payment accounts are kept in is made once it
+    is asked for: most events have to do with neither, and a cold start does not pay for it."""
 
     ledger: "Ledger"
     orders: "Orders"
@@ -62,6 +62,8 @@ class Books(Struct, frozen=True):
     """The queue of what is to be done about scenarios, asked for once there is something."""
     make_tasks: "Callable[[], Tasks]"
     make_promo_codes: "Callable[[], PromoCodes]"
+    make_payment_accounts: "Callable[[], PaymentAccounts]"
+    make_seals: "Callable[[], Seals]"
 
     @property
     def tasks(self) -> "Tasks":
@@ -72,6 +74,16 @@ class Books(Struct, frozen=True):
     def promo_codes(self) -> "PromoCodes":
         """The promo codes that tasks made."""
         return self.make_promo_codes()
+
+    @property
+    def payment_accounts(self) -> "PaymentAccounts":
+        """Where customers are paid."""
+        return self.make_payment_accounts()
+
+    @property
+    def seals(self) -> "Seals":
+        """What encrypts the fields of payment accounts."""
+        return self.make_seals()
 
 
 class GroupBooks(Struct, frozen=True):
@@ -92,12 +104,11 @@ class JobBooks(Struct, frozen=True):
 
 
 class PayoutBooks(Struct, frozen=True):
-    """What requests and payouts work on: the books, their documents, and where a customer is paid to."""
+    """What requests and payouts work on: the books and their documents."""
 
     books: Books
     requests: "IncentiveRequests"
     payouts: "Payouts"
-    accounts: "PaymentAccounts"
 
 
 class Outlets(Struct, frozen=True):
@@ -113,7 +124,7 @@ class EndpointBooks(Struct, frozen=True):
 
     endpoints: "Endpoints"
     deliveries: "Deliveries"
-    secrets: "EndpointSecrets"
+    seals: "Seals"
     queue: "Callable[[], NotificationQueue]"
 
 

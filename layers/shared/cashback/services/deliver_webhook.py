@@ -23,6 +23,7 @@ from cashback.domain.outgoing import (
     delivery_of,
     heard_of,
     replayed,
+    sealed_for,
     target_of,
 )
 from cashback.domain.times import Instant, moment
@@ -140,8 +141,8 @@ def _hindrance(desk: Desk, store_id: str, endpoint: Endpoint | None) -> str | No
 
 
 def _post(desk: Desk, store_id: str, endpoint: Endpoint, delivery: Delivery, now: Instant) -> Attempt:
-    opened = desk.outgoing.secrets.open
-    secrets = [opened(store_id, endpoint.endpoint_id, sealed) for sealed in endpoint.secrets(now)]
+    context = sealed_for(store_id, endpoint.endpoint_id)
+    secrets = [desk.outgoing.seals.open(sealed, context) for sealed in endpoint.secrets(now)]
     body, timestamp = delivery.body.encode(), str(int(moment(now).timestamp()))
     headers = {
         "content-type": "application/json",

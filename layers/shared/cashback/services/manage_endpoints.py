@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from cashback.domain.audit import Act, Origin
 from cashback.domain.errors import IdempotencyMismatch, Invalid, NotFound, VersionConflict
-from cashback.domain.outgoing import MOST_ENDPOINTS, Endpoint, deleted, rotated, switched, target_of
+from cashback.domain.outgoing import MOST_ENDPOINTS, Endpoint, deleted, rotated, sealed_for, switched, target_of
 from cashback.domain.stores import as_text
 from cashback.domain.times import Instant
 from cashback.services.books import EndpointBooks
@@ -34,7 +34,7 @@ def create_endpoint(
             return made, True
         if sum(other.deleted_at is None for other in known) >= MOST_ENDPOINTS:
             raise Invalid("body", "too_many_endpoints", "delete an endpoint first")
-        sealed = outgoing.secrets.seal(store_id, endpoint.endpoint_id, secret)
+        sealed = outgoing.seals.seal(secret, sealed_for(store_id, endpoint.endpoint_id))
         after = as_text(_described(endpoint))
         act = Act("webhook_endpoint_created", endpoint.endpoint_id, endpoint.created_at, origin, after=after)
         made = replace(endpoint, sealed=sealed)
@@ -92,7 +92,7 @@ def change_endpoint(
         if "enabled" in changes:
             changed = switched(changed, enabled=changes["enabled"], now=now)
         if secret is not None:
-            changed = rotated(changed, outgoing.secrets.seal(store_id, endpoint_id, secret), now)
+            changed = rotated(changed, outgoing.seals.seal(secret, sealed_for(store_id, endpoint_id)), now)
         if changed == standing:
             return standing
         was, became = as_text(_described(standing)), as_text(_described(changed))

@@ -190,11 +190,11 @@ def _account(work: PayoutBooks, store_id: str, customer_id: str, payment_account
     """Return what a payment to a customer goes to, who may have been merged into another since."""
     live = work.books.ledger.live_account(store_id, customer_id).customer_id
     if payment_account_id is not None:
-        named = work.accounts.get(store_id, live, payment_account_id)
+        named = work.books.payment_accounts.get(store_id, live, payment_account_id)
         if named is None:
             raise NotFound
         return snapshot_of(named)
-    default = work.accounts.default(store_id, live)
+    default = work.books.payment_accounts.default(store_id, live)
     if default is None:
         raise NoPaymentAccount("the customer has no payment account")
     return snapshot_of(default)

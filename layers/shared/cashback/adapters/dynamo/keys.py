@@ -104,6 +104,27 @@ def findable(store: str, mac: str, customer_id: str) -> Key:
     return Key(findable_by(store, mac), customer_id)
 
 
+def payment_accounts(store: str, customer_id: str) -> Key:
+    """What the sort keys of a customer's payment accounts begin with, in their partition."""
+    return Key(customer(store, customer_id), "PAYACC#")
+
+
+def payment_account(store: str, customer_id: str, account_id: str) -> Key:
+    """One of them."""
+    pk, prefix = payment_accounts(store, customer_id)
+    return Key(pk, f"{prefix}{escape(account_id)}")
+
+
+def account_holders(store: str, mac: str) -> str:
+    """Partition of the customers who are paid to one account."""
+    return _pk(store, "ACC", mac)
+
+
+def account_holder(store: str, mac: str, customer_id: str) -> Key:
+    """One of them."""
+    return Key(account_holders(store, mac), customer_id)
+
+
 def order(store: str, order_id: str) -> Key:
     """One order document."""
     return Key(_pk(store, "O", escape(order_id)), "ORDER")
