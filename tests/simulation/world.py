@@ -25,7 +25,7 @@ from cashback.domain.errors import DomainError
 from cashback.domain.orders import Order, Status
 from cashback.domain.settings import Clawback
 from cashback.domain.times import Instant, instant
-from cashback.edge.deps import make_books
+from cashback.edge.deps import make_books, make_payout_books
 from cashback.edge.sweeper import ENOUGH_TIME, Sweep
 from cashback.edge.worker import EventBatch
 from tests.simulation.automation import Automation, has_scenarios
@@ -49,6 +49,16 @@ NEXT_DAY = START + timedelta(days=1)
 """When it all is told: after every minute of the shop's day."""
 
 
+class PlainSeals:
+    """Seals nothing: what is in a payment account is no matter of these worlds."""
+
+    def seal(self, text: str, _context: dict[str, str]) -> bytes:
+        return text.encode()
+
+    def open(self, sealed: bytes, _context: dict[str, str]) -> str:
+        return sealed.decode()
+
+
 class World:
     """Everything of one seed."""
 
@@ -70,9 +80,11 @@ class World:
             "State",
             lambda: b"the key that contacts are hashed with",
             steps=lambda: self._automated.action_queue,
+            make_seals=lambda: cast("Any", PlainSeals()),
             sleep=self.clock.sleep,
             jitter=random.random,
         )
+        self.payouts = make_payout_books(self.books, cast("Any", self.dynamo), "State", lambda: b"the same key")
         self.emails = (
             [f"guest{n}@example.com" for n in range(random.choice((1, 1, 2, 3)))] if random.random() < 0.3 else []
         )
