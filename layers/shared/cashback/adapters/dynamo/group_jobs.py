@@ -16,8 +16,8 @@ from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.domain.due import DueKind
 from cashback.domain.errors import Busy
 from cashback.domain.group_jobs import Chunk, Job, Progress, Result
-from cashback.domain.groups import SHARDS
 from cashback.domain.ledger import Write, transaction_id
+from cashback.domain.shards import SHARDS
 
 _PROGRESS: Final = {name: f"sum_{name}" for name in Progress.__struct_fields__}
 """Attributes by field; some fields are words that expressions may not hold."""

@@ -9,6 +9,8 @@ forgot to refuse it.
 from hashlib import sha256
 from typing import NamedTuple
 
+from cashback.domain.shards import SHARDS
+
 
 class Key(NamedTuple):
     """Partition and sort key of one item."""
@@ -21,9 +23,6 @@ STORES = "STORES"
 
 BOOKMARK = Key("DUE", "BOOKMARK")
 """The hour where a sweep begins: nothing is left in the index ``due`` before it."""
-
-SHARDS = 16
-"""Partitions over which the hash of an id spreads what would make a single one hot."""
 
 AFTER_ALL = "\U0010ffff"
 """Sorts after every key there is."""
