@@ -8,7 +8,7 @@ from cashback.domain import causes
 from cashback.domain.facts import SHIPPING
 from cashback.domain.ledger import Entry, Kind, payload_hash
 from cashback.domain.money import round_half_up
-from cashback.domain.orders import Order, entry_of
+from cashback.domain.orders import Order, order_entry
 from cashback.domain.rules import Calculation, LineAward, Lookup, calculate, earning_share
 from cashback.domain.settings import Settings
 
@@ -60,7 +60,7 @@ def earned_later(order: Order, before: Order, actor: str) -> list[Entry]:
     if more <= 0:
         return []
     same = payload_hash(Kind.ORDER, more, order.award)
-    return [entry_of(order, Kind.ORDER, causes.earned_later(order.order_id, order.rev), more, same, actor)]
+    return [order_entry(order, Kind.ORDER, causes.earned_later(order.order_id, order.rev), more, same, actor)]
 
 
 def _grown(known: LineAward | None, now: LineAward) -> LineAward:

@@ -31,7 +31,7 @@ from cashback.domain.orders import (
     Status,
     Step,
     Terms,
-    entry_of,
+    order_entry,
     stepped,
 )
 from cashback.domain.purse import Purse
@@ -81,7 +81,7 @@ def hear(order: Order | None, news: News, settings: Settings, known: Known, now:
 def approved(order: Order, amount: int, review: Review, reason: str) -> tuple[Order, Entry]:
     """The order credited with ``amount`` at a person's word, and the entry."""
     same = payload_hash(Kind.ORDER, amount, review.actor, review.request_hash)
-    entry = entry_of(order, Kind.ORDER, causes.earned(order.order_id), amount, same, review.actor)
+    entry = order_entry(order, Kind.ORDER, causes.earned(order.order_id), amount, same, review.actor)
     credited = replace(
         order,
         status=Status.PROCESSED,
@@ -217,7 +217,7 @@ def _first_state(
 
 def _award(order: Order, purse: Purse, actor: str) -> tuple[Order, list[Entry]]:
     """Credit the award; refunds that were known before it are clawed back in the same posting."""
-    entry = entry_of(order, Kind.ORDER, causes.earned(order.order_id), order.basis, payload_hash(Kind.ORDER), actor)
+    entry = order_entry(order, Kind.ORDER, causes.earned(order.order_id), order.basis, payload_hash(Kind.ORDER), actor)
     earned = purse.credit(entry)
     clawed, entries = claw(replace(order, award=order.basis), purse, actor)
     return clawed, [*earned, *entries]

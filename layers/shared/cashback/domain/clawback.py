@@ -14,7 +14,7 @@ from cashback.domain import causes
 from cashback.domain.facts import Facts, Refund
 from cashback.domain.ledger import Entry, Kind, payload_hash
 from cashback.domain.money import round_half_up
-from cashback.domain.orders import Order, Status, entry_of
+from cashback.domain.orders import Order, Status, order_entry
 from cashback.domain.purse import Claim, Purse
 
 MAX_NAMED: Final = 36
@@ -109,4 +109,4 @@ def _reversed(order: Order) -> Order:
 
 def _reversal(order: Order, cause: str, same: str, actor: str) -> Entry:
     """An entry of this order whose amount is still to be decided; ``same`` is its payload hash."""
-    return entry_of(order, Kind.REVERSAL, cause, 0, same, actor)
+    return order_entry(order, Kind.REVERSAL, cause, 0, same, actor)

@@ -288,7 +288,7 @@ class Decision(Struct, frozen=True, omit_defaults=True):
     overdraft: bool = False
 
 
-def entry_of(order: Order, kind: Kind, cause: str, amount: int, same: str, actor: str) -> Entry:
+def order_entry(order: Order, kind: Kind, cause: str, amount: int, same: str, actor: str) -> Entry:
     """The entry of a change of an order's award, with the settings that decided it; ``same`` is its payload hash."""
     return Entry(
         cause=cause,
