@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cashback.adapters.dynamo import customer_keys, order_keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import key_attributes
 from cashback.adapters.queues import encode
 from cashback.domain import causes
@@ -133,7 +133,7 @@ def test_a_guests_order_is_claimed_by_who_verified_the_email_and_by_nobody_else(
 
 
 def order_key(shop: Shop, sale: Sale) -> str:
-    pk, sk = order_keys.order(shop.store.store_id, str(sale.order_id))
+    pk, sk = keys.order(shop.store.store_id, str(sale.order_id))
     return f"{shop.stack.state_table} {pk} {sk}"
 
 
@@ -203,7 +203,7 @@ def test_an_order_whose_message_came_for_the_last_time_is_failed_and_processed_b
     status = shop.store.api("GET", "/v1/store/status").expect(200)
     assert (status["status"], [cause["code"] for cause in status["causes"]]) == ("error", ["orders_failed"])
 
-    key = key_attributes(customer_keys.entry(store_id, customer_id, taken.cause))
+    key = key_attributes(keys.entry(store_id, customer_id, taken.cause))
     shop.stack.client("dynamodb").delete_item(TableName=shop.stack.ledger_table, Key=key)
     shop.stack.ledger.post(Posting(store_id, customer_id, now, entries=(Entry("adm:back", Kind.MANUAL, -1, "t", "h"),)))
     seen = plain(shop.store.post(f"{sale.path}/process", {}).expect(200))

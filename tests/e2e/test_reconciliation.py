@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cashback.adapters.dynamo import customer_keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import key_attributes
 from cashback.adapters.dynamo.reconciliations import Reconciliations
 from cashback.adapters.dynamo.tables import StateTable
@@ -38,7 +38,7 @@ def add(stack: DeployedStack, store: Store, customer_id: str, change: int) -> No
     """Change a balance as no code of ours does."""
     stack.client("dynamodb").update_item(
         TableName=stack.state_table,
-        Key=key_attributes(customer_keys.account(store.store_id, customer_id)),
+        Key=key_attributes(keys.account(store.store_id, customer_id)),
         UpdateExpression="SET available = available + :change",
         ExpressionAttributeValues={":change": {"N": str(change)}},
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cashback.adapters.dynamo import customer_keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import key_attributes
 from cashback.adapters.queues import encode
 from cashback.domain import causes
@@ -138,7 +138,7 @@ def test_what_time_may_heal_rests_longer_than_the_queue_would_have_it(impatient:
     time.sleep(3)
     impatient.flush_worker(2)
     assert [line["receives"] for line in impatient.worker_lines(retried["message"])] == [1]
-    key = customer_keys.entry(shop.store.store_id, "7001", entry.cause)
+    key = keys.entry(shop.store.store_id, "7001", entry.cause)
     impatient.client("dynamodb").delete_item(TableName=impatient.ledger_table, Key=key_attributes(key))
 
 

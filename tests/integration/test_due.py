@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 from types_boto3_dynamodb import DynamoDBClient
 
-from cashback.adapters.dynamo import order_keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.due import DueThing
@@ -37,7 +37,7 @@ def index(request: pytest.FixtureRequest) -> Iterator[DueIndex]:
 
 
 def put(index: DueIndex, thing: DueThing, due_at: str | None) -> None:
-    pk, sk = order_keys.order(thing.store_id, thing.item_id)
+    pk, sk = keys.order(thing.store_id, thing.item_id)
     attributes = index.attributes(thing.store_id, thing.kind, thing.item_id, due_at)
     index.table.commit(index.table.put({"pk": pk, "sk": sk, "status": "x", **attributes}))
 

@@ -12,7 +12,7 @@ from types_boto3_dynamodb import DynamoDBClient
 
 from cashback.adapters.dynamo.accounts import entry_of
 from cashback.adapters.dynamo.codec import from_item, to_item
-from cashback.adapters.dynamo.customer_keys import customer
+from cashback.adapters.dynamo.keys import customer
 from cashback.domain.api_keys import Role
 from cashback.domain.customers import Profile
 from cashback.domain.errors import Busy

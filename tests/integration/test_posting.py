@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from types_boto3_dynamodb import DynamoDBClient
 
-from cashback.adapters.dynamo import customer_keys, order_keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.accounts import entry_of
 from cashback.adapters.dynamo.codec import encode, from_item, key_attributes
 from cashback.adapters.dynamo.customers import Customers
@@ -63,7 +63,7 @@ class World:
         names = list(attributes)
         self.client.update_item(
             TableName=self.state.name,
-            Key=key_attributes(customer_keys.account(self.store, customer_id)),
+            Key=key_attributes(keys.account(self.store, customer_id)),
             UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in names),
             ExpressionAttributeValues={f":{name}": encode(attributes[name]) for name in names},
         )
@@ -82,13 +82,13 @@ class World:
             TableName=self.ledger.ledger_table,
             ConsistentRead=True,
             KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": customer_keys.customer(self.store, customer_id)}},
+            ExpressionAttributeValues={":pk": {"S": keys.customer(self.store, customer_id)}},
         )
         return [entry_of(from_item(item)) for item in answer["Items"]]
 
     def document(self, rev: int, name: str = "doc") -> Any:
         """A put that stands only over revision `rev - 1`."""
-        pk, sk = order_keys.order(self.store, name)
+        pk, sk = keys.order(self.store, name)
         item = {"pk": pk, "sk": sk, "rev": rev}
         if rev == 1:
             return self.state.put(item, "attribute_not_exists(pk)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from cashback.adapters.dynamo import customer_keys, order_keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import from_item
 from cashback.domain.news import CustomerDeleted, CustomerNews, CustomersMerged, ProductNews
 from cashback.domain.orders import AMBIGUOUS_CONTACT, PRODUCT_UNKNOWN, Order, Status
@@ -49,12 +49,10 @@ def violations(
 
 def _waiting(world: World, orders: dict[str, Order]) -> Iterator[str]:
     """The items beside what is waited for stand for the orders that wait, and for no other."""
-    stand = {key for key in _state_keys(world) if "#GUEST#" in key[0] or key[1].startswith(order_keys.WAIT)}
-    wait = {
-        tuple(order_keys.guest(STORE, mac, one.order_id)) for one in orders.values() for mac in one.awaited_contacts
-    }
+    stand = {key for key in _state_keys(world) if "#GUEST#" in key[0] or key[1].startswith(keys.WAIT)}
+    wait = {tuple(keys.guest(STORE, mac, one.order_id)) for one in orders.values() for mac in one.awaited_contacts}
     wait |= {
-        tuple(order_keys.waits_for_product(STORE, product_id, one.order_id))
+        tuple(keys.waits_for_product(STORE, product_id, one.order_id))
         for one in orders.values()
         for product_id in one.awaited_products
     }
@@ -102,7 +100,7 @@ def _decidable(world: World, order: Order) -> Iterator[str]:
             world.since[key]
             for mac in contacts
             for one in owners
-            if (key := tuple(customer_keys.contact(STORE, mac, one))) in world.since
+            if (key := tuple(keys.contact(STORE, mac, one))) in world.since
         }
         if since and min(since) < last:
             yield f"28: it expired, and its contact is that of {sorted(owners)} since {min(since)}"
@@ -121,14 +119,12 @@ def _catalogue(world: World) -> Iterator[str]:
 def _contacts(world: World, profiles: dict[str, Profile], living: Callable[[str | None], str | None]) -> Iterator[str]:
     """Contacts stand for those who verified them, and profiles name just those that stand."""
     stand = {key for key in _state_keys(world) if "#CONTACT#" in key[0]}
-    named = {
-        tuple(customer_keys.contact(STORE, mac, one)) for one, profile in profiles.items() for mac in profile.contacts
-    }
+    named = {tuple(keys.contact(STORE, mac, one)) for one, profile in profiles.items() for mac in profile.contacts}
     if stand != named:
         yield f"28: the contacts {sorted(stand - named)} stand for nobody, {sorted(named - stand)} are missing"
     findable = {key for key in _state_keys(world) if "#FIND#" in key[0]}
     said = {
-        tuple(customer_keys.findable(STORE, mac, one))
+        tuple(keys.findable(STORE, mac, one))
         for one, profile in profiles.items()
         for mac in world.books.contacts.macs(STORE, profile.unverified)
     }
@@ -147,7 +143,7 @@ def _privacy(world: World, profiles: dict[str, Profile], orders: dict[str, Order
     """What names a person stands in that person's profile and nowhere else, and there only until it is erased."""
     words = {name_of(one): one for one in world.customers} | dict.fromkeys(world.emails, "") | {"+4915550100": ""}
     allowed = {
-        tuple(customer_keys.profile(STORE, one))
+        tuple(keys.profile(STORE, one))
         for one, profile in profiles.items()
         if not (profile.erased_at or profile.merged_into)
     }
@@ -158,7 +154,7 @@ def _privacy(world: World, profiles: dict[str, Profile], orders: dict[str, Order
                 for word, owner in words.items():
                     if word not in text:
                         continue
-                    if (pk, sk) not in allowed or (owner and (pk, sk) != tuple(customer_keys.profile(STORE, owner))):
+                    if (pk, sk) not in allowed or (owner and (pk, sk) != tuple(keys.profile(STORE, owner))):
                         yield f"19: {word} stands at {pk!s} {sk!s}"
     for order in orders.values():
         if any(word in repr(order) for word in words):

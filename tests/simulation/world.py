@@ -14,7 +14,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
-from cashback.adapters.dynamo import customer_keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.api_keys import ApiKeys
 from cashback.adapters.dynamo.codec import from_item
 from cashback.adapters.dynamo.documents import order_of
@@ -140,7 +140,7 @@ class World:
     def _watch_claim(self, order: Order) -> None:
         body = order.facts.body
         if body is not None and body.customer_id is None:
-            holders = {customer_keys.contact_holders(STORE, mac) for mac in body.contacts}
+            holders = {keys.contact_holders(STORE, mac) for mac in body.contacts}
             stand = self.dynamo.engine.table("State").partitions
             before = {
                 sk for (pk, sk), at in self.since.items() if pk in holders and sk in stand[pk] and at < self.began

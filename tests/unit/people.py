@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from cashback.adapters.dynamo import customer_keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import from_item
 from cashback.domain.audit import Origin
 from cashback.domain.contacts import contacts_of
@@ -62,7 +62,7 @@ def everything(shop: Shop) -> str:
 
 def note(shop: Shop, customer_id: str, cause: str, text: str) -> None:
     """A comment beside an entry, as an admin leaves it."""
-    pk, sk = customer_keys.note(STORE, customer_id, cause)
+    pk, sk = keys.note(STORE, customer_id, cause)
     shop.books.customers.table.commit(shop.books.customers.table.put({"pk": pk, "sk": sk, "comment": text}))
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cashback.adapters.dynamo import customer_keys
+from cashback.adapters.dynamo import keys
 from cashback.domain.api_keys import Role
 from cashback.domain.customers import Profile
 from cashback.domain.errors import Busy, CustomerNotFound, IdempotencyMismatch, InsufficientBalance
@@ -377,7 +377,7 @@ def test_a_note_stands_beside_the_account_under_the_cause_of_its_entry() -> None
     shop = Shop()
     tell(shop)
     asked(shop, 5, "r", comment="why")
-    place = customer_keys.note(STORE, CUSTOMER, "adm:r")
+    place = keys.note(STORE, CUSTOMER, "adm:r")
     assert (shop.dynamo.item("State", *place) or {})["comment"] == {"S": "why"}
     asked(shop, 5, "silent", comment=None)
-    assert shop.dynamo.item("State", *customer_keys.note(STORE, CUSTOMER, "adm:silent")) is None
+    assert shop.dynamo.item("State", *keys.note(STORE, CUSTOMER, "adm:silent")) is None

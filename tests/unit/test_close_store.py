@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cashback.adapters.dynamo import customer_keys, store_keys
+from cashback.adapters.dynamo import keys, store_keys
 from cashback.adapters.dynamo.codec import from_item
 from cashback.adapters.dynamo.documents import order_of
 from cashback.adapters.queues import encode
@@ -109,7 +109,7 @@ def acts(deployment: Deployment, what: str) -> list[Any]:
 
 
 def shard_of(customer_id: str) -> str:
-    return customer_keys.customers_listed("demo", customer_id)
+    return keys.customers_listed("demo", customer_id)
 
 
 def due(deployment: Deployment, now: Instant) -> list[DueThing]:

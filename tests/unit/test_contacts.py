@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cashback.adapters.dynamo import customer_keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.contacts import Contacts
 from cashback.domain.contacts import contacts_of, email_of, phone_of
 from tests.unit.builders import STORE, Shop
@@ -106,4 +106,4 @@ def test_the_customers_of_a_contact_are_found_and_those_of_another_store_are_not
     assert contacts.customers(STORE, ("m1", "m2", "m3")) == {"c1", "c2"}
     table.commit(*contacts.changes(STORE, "c1", ("m1", "m2"), ("m2",)))
     assert contacts.customers(STORE, ("m1",)) == {"c2"}
-    assert customer_keys.contact("a#b", "m", "c").pk == "S#a%23b#CONTACT#m"
+    assert keys.contact("a#b", "m", "c").pk == "S#a%23b#CONTACT#m"

@@ -4,24 +4,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cashback.adapters.dynamo import customer_keys, due_keys, keys, order_keys, scenario_keys, store_keys
+from cashback.adapters.dynamo import keys, scenario_keys, store_keys
 
 ids = st.text(alphabet=[*"ab#%/C", "\n"], min_size=1, max_size=6) | st.sampled_from(
     ["C#1", "a#C#b", "%23", "ORDER", "é"]
 )
 
 IN_STORE: list[Callable[..., keys.Key]] = [
-    customer_keys.account,
-    order_keys.order,
+    keys.account,
+    keys.order,
     store_keys.answer,
-    order_keys.product,
+    keys.product,
     scenario_keys.scenario,
     scenario_keys.task,
     scenario_keys.promo_code,
     store_keys.key_of_store,
     store_keys.webhook_secret,
 ]
-PARTITIONS: list[Callable[..., str]] = [customer_keys.customer, order_keys.orders_by_customer]
+PARTITIONS: list[Callable[..., str]] = [keys.customer, keys.orders_by_customer]
 
 
 @given(ids, ids)
@@ -39,7 +39,7 @@ def test_no_two_pairs_of_store_and_id_share_a_key(
     assert (build(*one) == build(*other)) == (one == other)
 
 
-@pytest.mark.parametrize("build", [customer_keys.account, order_keys.order, order_keys.product])
+@pytest.mark.parametrize("build", [keys.account, keys.order, keys.product])
 def test_an_id_leaves_no_separator_in_a_partition(build: Callable[[str, str], keys.Key]) -> None:
     assert build("s", "a#b%").pk.rpartition("#")[2] == "a%23b%25"
 
@@ -47,12 +47,12 @@ def test_an_id_leaves_no_separator_in_a_partition(build: Callable[[str, str], ke
 @given(ids, ids, ids)
 def test_things_of_different_kinds_never_share_a_key(store: str, one: str, other: str) -> None:
     built = [
-        customer_keys.account(store, one),
-        customer_keys.profile(store, one),
-        customer_keys.entry(store, one, f"ord:{other}:earn"),
-        customer_keys.note(store, one, f"ord:{other}:earn"),
-        order_keys.order(store, one),
-        order_keys.product(store, one),
+        keys.account(store, one),
+        keys.profile(store, one),
+        keys.entry(store, one, f"ord:{other}:earn"),
+        keys.note(store, one, f"ord:{other}:earn"),
+        keys.order(store, one),
+        keys.product(store, one),
         scenario_keys.scenario(store, one),
         scenario_keys.task(store, one),
         scenario_keys.promo_code(store, one),
@@ -71,7 +71,7 @@ def test_things_of_different_kinds_never_share_a_key(store: str, one: str, other
         store_keys.api_key(one),
         store_keys.store(store),
         store_keys.audit(store, "2026-03-01T12:00:00.000000Z", one),
-        due_keys.BOOKMARK,
+        keys.BOOKMARK,
     ]
     assert len(set(built)) == len(built)
 
@@ -80,13 +80,13 @@ def test_things_of_different_kinds_never_share_a_key(store: str, one: str, other
 def test_every_partition_of_a_store_starts_with_its_prefix(store: str, item: str) -> None:
     prefix = f"S#{keys.escape(store)}#"
     built = [
-        customer_keys.customer(store, item),
-        customer_keys.account(store, item).pk,
-        customer_keys.profile(store, item).pk,
-        customer_keys.entry(store, item, "ord:1:earn").pk,
-        customer_keys.note(store, item, "ord:1:earn").pk,
-        order_keys.order(store, item).pk,
-        order_keys.product(store, item).pk,
+        keys.customer(store, item),
+        keys.account(store, item).pk,
+        keys.profile(store, item).pk,
+        keys.entry(store, item, "ord:1:earn").pk,
+        keys.note(store, item, "ord:1:earn").pk,
+        keys.order(store, item).pk,
+        keys.product(store, item).pk,
         store_keys.answer(store, item).pk,
         store_keys.settings(store).pk,
         store_keys.delay(store).pk,
@@ -94,24 +94,24 @@ def test_every_partition_of_a_store_starts_with_its_prefix(store: str, item: str
         store_keys.keys_of_store(store),
         store_keys.key_guard(store).pk,
         store_keys.audit(store, "2026-03-01T12:00:00.000000Z", item).pk,
-        order_keys.orders_by_status(store, "pending"),
-        order_keys.orders_by_customer(store, item),
-        customer_keys.customers_listed(store, item),
-        order_keys.products_listed(store),
+        keys.orders_by_status(store, "pending"),
+        keys.orders_by_customer(store, item),
+        keys.customers_listed(store, item),
+        keys.products_listed(store),
     ]
     assert [pk for pk in built if not pk.startswith(prefix)] == []
 
 
 @given(st.tuples(ids, ids), st.tuples(ids, ids))
 def test_no_partition_of_one_store_is_inside_another(one: tuple[str, str], other: tuple[str, str]) -> None:
-    inside = customer_keys.customer(*one).startswith(f"S#{keys.escape(other[0])}#")
+    inside = keys.customer(*one).startswith(f"S#{keys.escape(other[0])}#")
     assert inside == (one[0] == other[0])
 
 
 def test_history_sorts_by_time_then_cause() -> None:
     early, late = "2026-03-01T09:00:00.000000Z", "2026-03-01T10:00:00.000000Z"
-    assert customer_keys.posted_at_cause(early, "z") < customer_keys.posted_at_cause(late, "a")
-    assert customer_keys.posted_at_cause(early, "a") < customer_keys.posted_at_cause(early, "b")
+    assert keys.posted_at_cause(early, "z") < keys.posted_at_cause(late, "a")
+    assert keys.posted_at_cause(early, "a") < keys.posted_at_cause(early, "b")
     assert keys.listed(early, "z") < keys.listed(late, "a")
 
 
@@ -127,7 +127,7 @@ def test_versions_of_settings_sort_as_numbers() -> None:
 
 
 def test_customers_are_listed_over_sixteen_partitions() -> None:
-    assert {customer_keys.customers_listed("s", str(i)) for i in range(400)} == {f"S#s#CUST#{i}" for i in range(16)}
+    assert {keys.customers_listed("s", str(i)) for i in range(400)} == {f"S#s#CUST#{i}" for i in range(16)}
 
 
 @given(ids, ids, ids)
@@ -135,24 +135,24 @@ def test_a_place_in_the_due_index_gives_back_its_thing_and_comes_before_the_end_
     store: str, kind: str, item: str
 ) -> None:
     now, later = "2026-03-01T09:00:00.000000Z", "2026-03-01T09:00:00.000001Z"
-    place = due_keys.due_place(now, store, kind, item)
-    assert due_keys.due_thing(place) == [now, store, kind, item]
-    assert place < keys.listed_until(now) < due_keys.due_place(later, store, kind, item)
+    place = keys.due_place(now, store, kind, item)
+    assert keys.due_thing(place) == [now, store, kind, item]
+    assert place < keys.listed_until(now) < keys.due_place(later, store, kind, item)
 
 
 @given(ids)
 def test_what_is_due_stands_in_one_of_the_partitions_of_its_hour_and_of_no_other(item: str) -> None:
     for at in ("2026-03-01T09:00:00.000000Z", "2026-03-01T09:59:59.999999Z"):
-        assert due_keys.due(at, item) in due_keys.due_in("2026-03-01T09")
-        assert due_keys.due(at, item) not in due_keys.due_in("2026-03-01T10")
+        assert keys.due(at, item) in keys.due_in("2026-03-01T09")
+        assert keys.due(at, item) not in keys.due_in("2026-03-01T10")
 
 
 def test_an_hour_has_sixteen_partitions_and_uses_them_all() -> None:
-    used = {due_keys.due("2026-03-01T09:00:00.000000Z", str(i)) for i in range(400)}
-    assert used == set(due_keys.due_in("2026-03-01T09"))
+    used = {keys.due("2026-03-01T09:00:00.000000Z", str(i)) for i in range(400)}
+    assert used == set(keys.due_in("2026-03-01T09"))
     assert len(used) == 16
 
 
 def test_the_longest_ids_fit_into_the_key_of_an_index() -> None:
-    place = due_keys.due_place("2026-03-01T09:00:00.000000Z", "s" * 40, "guest", "%2F" * 66)
+    place = keys.due_place("2026-03-01T09:00:00.000000Z", "s" * 40, "guest", "%2F" * 66)
     assert len(place.encode()) <= 1_024

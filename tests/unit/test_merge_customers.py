@@ -5,7 +5,7 @@ from copy import replace
 
 import pytest
 
-from cashback.adapters.dynamo import customer_keys
+from cashback.adapters.dynamo import keys
 from cashback.domain.contacts import contacts_of
 from cashback.domain.customers import MOST_CONTACTS, Profile, heir_of
 from cashback.domain.errors import Busy, StateConflict
@@ -301,7 +301,7 @@ def test_a_live_account_is_where_postings_land() -> None:
 def test_customers_merged_in_a_circle_which_no_merge_makes_are_busy_and_no_endless_loop() -> None:
     shop = Shop()
     merge(shop)
-    table, (pk, sk) = shop.books.customers.table, customer_keys.account(STORE, CUSTOMER)
+    table, (pk, sk) = shop.books.customers.table, keys.account(STORE, CUSTOMER)
     table.commit(table.put({"pk": pk, "sk": sk, "available": 0, "version": 1, "merged_into": OTHER}))
     with pytest.raises(Busy):
         shop.books.ledger.live_account(STORE, OTHER)

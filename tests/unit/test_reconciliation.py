@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cashback.adapters.dynamo import customer_keys, keys, order_keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import encode, key_attributes
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.reconciliations import Reconciliations
@@ -142,7 +142,7 @@ def test_a_difference_is_told_counted_and_kept_and_no_money_is_changed(capsys: p
     stage = stage_of()
     stage.paid()
     available = stage.shop.accounts[CUSTOMER].available
-    spoil(stage, customer_keys.account(STORE, CUSTOMER), available=available + 1)
+    spoil(stage, keys.account(STORE, CUSTOMER), available=available + 1)
     before = stage.shop.dynamo.items("Ledger"), stage.shop.accounts
     stage.daily().run()
     assert (stage.shop.dynamo.items("Ledger"), stage.shop.accounts) == before
@@ -237,7 +237,7 @@ def test_a_report_names_a_hundred_differences_and_counts_all(monkeypatch: pytest
     stage = stage_of()
     for number in range(MOST_KEPT + 5):
         stage.person(str(number))
-        spoil(stage, customer_keys.account(STORE, str(number)), available=1)
+        spoil(stage, keys.account(STORE, str(number)), available=1)
     stage.daily().run()
     (report,) = kept(stage).reports(STORE)
     assert (report.found, len(report.differences), report.is_clean) == (MOST_KEPT + 5, MOST_KEPT, False)
@@ -248,7 +248,7 @@ def test_a_report_names_a_hundred_differences_and_counts_all(monkeypatch: pytest
 
 def make_due(stage: Stage, kind: DueKind, item_id: str, due_at: str) -> None:
     table = stage.books.orders.table
-    pk, sk = order_keys.order(STORE, item_id)
+    pk, sk = keys.order(STORE, item_id)
     table.commit(table.put({"pk": pk, "sk": sk, **DueIndex.attributes(STORE, kind, item_id, due_at)}))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from cashback.adapters.dynamo import order_keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import from_item
 from cashback.adapters.dynamo.documents import order_item, order_of
 from cashback.adapters.dynamo.due import DueIndex
@@ -49,7 +49,7 @@ class World:
         self.milliseconds_left: Callable[[], int] = lambda: PLENTY
 
     def add(self, item_id: str, due_at: Instant, kind: str = DueKind.GUEST) -> None:
-        pk, sk = order_keys.order(STORE, item_id)
+        pk, sk = keys.order(STORE, item_id)
         attributes = DueIndex.attributes(STORE, kind, item_id, due_at)
         self.table.commit(self.table.put({"pk": pk, "sk": sk, **attributes}))
 
@@ -67,7 +67,7 @@ class World:
         self.tried.append(thing.item_id)
         if thing.item_id in self.failures:
             raise self.failures[thing.item_id]
-        pk, sk = order_keys.order(STORE, thing.item_id)
+        pk, sk = keys.order(STORE, thing.item_id)
         self.table.commit(self.table.put({"pk": pk, "sk": sk}))
         self.settled.append(thing.item_id)
         return "settled"
@@ -331,7 +331,7 @@ def test_an_order_is_due_while_it_waits_for_a_customer_and_no_longer(world: Worl
         assert order_of(item) == order
         world.table.commit(world.table.put(item))
         assert list(world.due.due(hour_of(NOW), NOW)) == due
-        stored = from_item(world.dynamo.item("State", *order_keys.order(STORE, "A-1")) or {})
+        stored = from_item(world.dynamo.item("State", *keys.order(STORE, "A-1")) or {})
         assert ("due_pk" in stored, "due_sk" in stored) == (bool(due), bool(due))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cashback.adapters.dynamo import customer_keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Attributes, Item, encode, key_attributes, to_item
 from cashback.domain.ledger import Account, Entry, EntryStatus, Kind, Posting
 from cashback.domain.times import Instant
@@ -16,8 +16,8 @@ def entry_item(store_id: str, customer_id: str, entry: Entry) -> Item:
     """Return an entry as it is stored; fields without a value are left out."""
     values = {name: getattr(entry, name) for name in _ENTRY_FIELDS if name != "cause"}
     kept = {name: value for name, value in values.items() if value is not None and (value or name not in _IF_ANY)}
-    pk, sk = customer_keys.entry(store_id, customer_id, entry.cause)
-    return {"pk": pk, "sk": sk, "posted_at_cause": customer_keys.posted_at_cause(entry.posted_at, entry.cause), **kept}
+    pk, sk = keys.entry(store_id, customer_id, entry.cause)
+    return {"pk": pk, "sk": sk, "posted_at_cause": keys.posted_at_cause(entry.posted_at, entry.cause), **kept}
 
 
 def entry_of(item: Item) -> Entry:
@@ -43,7 +43,7 @@ def put_entry(table: str, store_id: str, customer_id: str, entry: Entry) -> dict
 
 def put_note(table: str, posting: Posting, comment: str) -> dict[str, Any]:
     """The parameters of writing what a person said of a posting's one entry, beside the account it lands at."""
-    pk, sk = customer_keys.note(posting.store_id, posting.customer_id, posting.entries[0].cause)
+    pk, sk = keys.note(posting.store_id, posting.customer_id, posting.entries[0].cause)
     return {"TableName": table, "Item": to_item({"pk": pk, "sk": sk, "comment": comment})}
 
 
@@ -105,7 +105,7 @@ def update_account(table: str, posting: Posting) -> dict[str, Any]:
         values[":began_at"] = encode(posting.figures.began_at)
     return {
         "TableName": table,
-        "Key": key_attributes(customer_keys.account(posting.store_id, posting.customer_id)),
+        "Key": key_attributes(keys.account(posting.store_id, posting.customer_id)),
         "UpdateExpression": (f"SET {', '.join(sets)} " if sets else "") + "ADD " + ", ".join(adds),
         "ConditionExpression": " AND ".join(conditions),
         "ExpressionAttributeValues": values,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import customer_keys, keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.customers import Profile
 from cashback.domain.ledger import Write
@@ -29,19 +29,19 @@ class Contacts(Struct, frozen=True):
 
     def customers(self, store_id: str, macs: Iterable[str]) -> frozenset[str]:
         """Return the customers who have one of these contacts (consistent)."""
-        found = (self.table.partition(customer_keys.contact_holders(store_id, mac)) for mac in sorted(macs))
+        found = (self.table.partition(keys.contact_holders(store_id, mac)) for mac in sorted(macs))
         return frozenset(str(item["sk"]) for items in found for item in items)
 
     def findable(self, store_id: str, mac: str) -> frozenset[str]:
         """Return the customers who have this contact or say so, verified or not (consistent)."""
-        said = self.table.partition(customer_keys.findable_by(store_id, mac))
+        said = self.table.partition(keys.findable_by(store_id, mac))
         return self.customers(store_id, [mac]) | {str(item["sk"]) for item in said}
 
     def changes(self, store_id: str, customer_id: str, before: Iterable[str], after: Iterable[str]) -> list[Write]:
         """Build the writes that make a customer's verified contacts ``after`` where they were ``before``."""
         had, has = frozenset(before), frozenset(after)
-        places = [customer_keys.contact(store_id, mac, customer_id) for mac in sorted(has - had)]
-        gone = [customer_keys.contact(store_id, mac, customer_id) for mac in sorted(had - has)]
+        places = [keys.contact(store_id, mac, customer_id) for mac in sorted(has - had)]
+        gone = [keys.contact(store_id, mac, customer_id) for mac in sorted(had - has)]
         return self._moves(places, gone)
 
     def follow(self, store_id: str, before: Profile | None, after: Profile) -> list[Write]:
@@ -49,8 +49,8 @@ class Contacts(Struct, frozen=True):
         customer_id = after.customer_id
         said = self.macs(store_id, before.unverified) if before else frozenset()
         says = self.macs(store_id, after.unverified)
-        places = [customer_keys.findable(store_id, mac, customer_id) for mac in sorted(says - said)]
-        gone = [customer_keys.findable(store_id, mac, customer_id) for mac in sorted(said - says)]
+        places = [keys.findable(store_id, mac, customer_id) for mac in sorted(says - said)]
+        gone = [keys.findable(store_id, mac, customer_id) for mac in sorted(said - says)]
         verified = self.changes(store_id, customer_id, before.contacts if before else (), after.contacts)
         return [*verified, *self._moves(places, gone)]
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys, order_keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.packing import Packing
@@ -67,16 +67,16 @@ def order_item(store_id: str, order: Order) -> Item:
 
     :raises OrderTooLarge: it would not fit.
     """
-    pk, sk = order_keys.order(store_id, order.order_id)
+    pk, sk = keys.order(store_id, order.order_id)
     place = keys.listed(order.created_at, order.order_id)
     item: Item = {
         "pk": pk,
         "sk": sk,
-        "listing_pk": order_keys.orders_by_status(store_id, order.status),
+        "listing_pk": keys.orders_by_status(store_id, order.status),
         "listing_sk": place,
     }
     if order.customer_id is not None:
-        item |= {"customer_pk": order_keys.orders_by_customer(store_id, order.customer_id), "customer_sk": place}
+        item |= {"customer_pk": keys.orders_by_customer(store_id, order.customer_id), "customer_sk": place}
     item |= DueIndex.attributes(store_id, DueKind.GUEST, order.order_id, order.claim_until)
     if order.history:
         item["moved"] = microseconds(order.history[-1].at)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import due_keys, keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.due import DueThing, Hour
@@ -27,25 +27,25 @@ class DueIndex(Struct, frozen=True):
         """Return what makes an item due at a time; nothing for one that is not due, or no longer."""
         if due_at is None:
             return {}
-        place = due_keys.due_place(due_at, store_id, kind, item_id)
-        return {"due_pk": due_keys.due(due_at, item_id), "due_sk": place}
+        place = keys.due_place(due_at, store_id, kind, item_id)
+        return {"due_pk": keys.due(due_at, item_id), "due_sk": place}
 
     def due(self, hour: Hour, now: Instant) -> Iterator[DueThing]:
         """Yield the things of an hour that are due by now. The index may lag: one that is settled may still be there.
 
         :raises Busy: out of reach.
         """
-        for partition in due_keys.due_in(hour):
+        for partition in keys.due_in(hour):
             values = {":pk": partition, ":until": keys.listed_until(now)}
             for item in self.table.query("due_pk = :pk AND due_sk < :until", values, IndexName="due"):
-                yield DueThing(*due_keys.due_thing(item["due_sk"]))
+                yield DueThing(*keys.due_thing(item["due_sk"]))
 
     def bookmark(self) -> Hour | None:
         """Return the hour before which nothing is left; None where nobody swept yet.
 
         :raises Busy: out of reach.
         """
-        item = self.table.get(due_keys.BOOKMARK)
+        item = self.table.get(keys.BOOKMARK)
         return None if item is None else str(item["hour"])
 
     def move_bookmark(self, hour: Hour) -> None:
@@ -54,5 +54,5 @@ class DueIndex(Struct, frozen=True):
 
         :raises Busy: out of reach; whether it is moved is unknown.
         """
-        pk, sk = due_keys.BOOKMARK
+        pk, sk = keys.BOOKMARK
         self.table.commit(self.table.put({"pk": pk, "sk": sk, "hour": hour}))

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import customer_keys, group_keys, keys
+from cashback.adapters.dynamo import group_keys, keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.packing import Packing
@@ -139,7 +139,7 @@ class GroupJobs(Struct, frozen=True):
         if not result.recorded:
             return None
         return transaction_id(
-            customer_keys.customer(store_id, result.kept_id or result.customer_id), job.cause(result.customer_id)
+            keys.customer(store_id, result.kept_id or result.customer_id), job.cause(result.customer_id)
         )
 
     # ---- progress

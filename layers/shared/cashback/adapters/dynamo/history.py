@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import customer_keys, keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.accounts import entry_of
 from cashback.adapters.dynamo.ledger import Ledger
 from cashback.adapters.dynamo.tables import query
@@ -64,7 +64,7 @@ class History(Struct, frozen=True):
         except CustomerNotFound:
             return []
         lines = [
-            HistoryLine(transaction_id(customer_keys.customer(store_id, account.customer_id), entry.cause), entry, None)
+            HistoryLine(transaction_id(keys.customer(store_id, account.customer_id), entry.cause), entry, None)
             for account in path
             for prefix in causes.of_order(order_id)
             for entry in self._beginning(store_id, account.customer_id, prefix)
@@ -73,9 +73,7 @@ class History(Struct, frozen=True):
 
     def shown(self, store_id: str, customer_id: str, entry: Entry, balance_after: int) -> HistoryLine:
         """Return an entry just posted as the history shows it, with the balance that was read after it."""
-        return HistoryLine(
-            transaction_id(customer_keys.customer(store_id, customer_id), entry.cause), entry, balance_after
-        )
+        return HistoryLine(transaction_id(keys.customer(store_id, customer_id), entry.cause), entry, balance_after)
 
     def line(self, store_id: str, customer_id: str, entry: Entry) -> HistoryLine:
         """Return an entry of this very customer as the history shows it now.
@@ -111,17 +109,17 @@ class History(Struct, frozen=True):
 
     def entries(self, store_id: str, customer_id: str) -> Iterator[Entry]:
         """Yield every entry of this very customer, rejected ones too (consistent), by cause."""
-        return self._entries("pk = :pk", {":pk": customer_keys.customer(store_id, customer_id)})
+        return self._entries("pk = :pk", {":pk": keys.customer(store_id, customer_id)})
 
     def balance_at(self, store_id: str, customer_id: str, at: Instant) -> int:
         """Return the available balance as of an instant: the sum of what was posted up to it."""
-        values = {":pk": customer_keys.customer(store_id, customer_id), ":end": keys.listed_until(at)}
+        values = {":pk": keys.customer(store_id, customer_id), ":end": keys.listed_until(at)}
         entries = self._entries("pk = :pk AND posted_at_cause < :end", values, IndexName="posted")
         return sum(entry.amount for entry in entries if entry.status is EntryStatus.POSTED)
 
     def posted_between(self, store_id: str, customer_id: str, first: Instant, last: Instant) -> Iterator[Entry]:
         """Yield the entries of this very customer from one instant to another, REJECTED ones too."""
-        values = {":pk": customer_keys.customer(store_id, customer_id), ":low": first, ":high": keys.listed_until(last)}
+        values = {":pk": keys.customer(store_id, customer_id), ":low": first, ":high": keys.listed_until(last)}
         condition = "pk = :pk AND posted_at_cause BETWEEN :low AND :high"
         return self._entries(condition, values, IndexName="posted")
 
@@ -129,7 +127,7 @@ class History(Struct, frozen=True):
         self, store_id: str, customer_id: str, wanted: EntriesWanted, limit: int, balance: int, place: str
     ) -> tuple[list[HistoryLine], str | None]:
         """Walk back in time from ``place``, keeping the balance, until the page is full or the history ends."""
-        pk = customer_keys.customer(store_id, customer_id)
+        pk = keys.customer(store_id, customer_id)
         lines: list[HistoryLine] = []
         newest = {"IndexName": "posted", "ScanIndexForward": False, "Limit": _READ_AT_ONCE}
         before = place or keys.AFTER_ALL
@@ -138,7 +136,7 @@ class History(Struct, frozen=True):
                 break
             if len(lines) == limit:
                 return lines, f"{balance}@{place}"
-            place = customer_keys.posted_at_cause(entry.posted_at, entry.cause)
+            place = keys.posted_at_cause(entry.posted_at, entry.cause)
             posted = entry.status is EntryStatus.POSTED
             after, balance = balance if posted else None, balance - (entry.amount if posted else 0)
             if wanted.takes(entry):
@@ -147,7 +145,7 @@ class History(Struct, frozen=True):
         return lines, None
 
     def _beginning(self, store_id: str, customer_id: str, prefix: str) -> Iterator[Entry]:
-        values = {":pk": customer_keys.customer(store_id, customer_id), ":prefix": prefix}
+        values = {":pk": keys.customer(store_id, customer_id), ":prefix": prefix}
         return self._entries("pk = :pk AND begins_with(sk, :prefix)", values)
 
     def _entries(self, condition: str, values: Mapping[str, str], **how: Any) -> Iterator[Entry]:

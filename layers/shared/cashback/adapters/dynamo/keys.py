@@ -1,5 +1,5 @@
-"""What every key of both tables is made of. The keys themselves are in ``customer_keys``, ``order_keys``,
-``scenario_keys``, ``group_keys``, ``store_keys``, ``figure_keys`` and ``due_keys``, and nothing else builds one.
+"""What every key of both tables is made of, and the keys of customers, orders and what comes due. The others are in
+``scenario_keys``, ``group_keys``, ``store_keys`` and ``figure_keys``; nothing else builds one.
 
 Every partition key starts ``S#<store>#``, so no key of one store can name an item of another; the exceptions are the
 API keys (``K#``), the directory of stores (``STORES``), and what the sweeper reads: the index ``due`` (``D#``) and its
@@ -21,6 +21,12 @@ class Key(NamedTuple):
 
     pk: str
     sk: str
+
+
+BOOKMARK = Key("DUE", "BOOKMARK")
+"""The hour where a sweep begins: nothing is left in the index ``due`` before it."""
+
+WAIT = "WAIT#"
 
 
 def escape(part: str) -> str:
@@ -63,3 +69,147 @@ def listed_id(place: str) -> str:
 def listed_until(at: str | None) -> str:
     """Return the place after everything of an instant, or after everything there is."""
     return f"{at or ':'}#{AFTER_ALL}"
+
+
+# Customers
+
+
+def customer(store: str, customer_id: str) -> str:
+    """Partition of a customer: entries in the Ledger table, account and profile in the State table."""
+    return partition(store, "C", escape(customer_id))
+
+
+def entry(store: str, customer_id: str, cause: str) -> Key:
+    """One ledger entry; the cause is the permanent idempotency key."""
+    return Key(customer(store, customer_id), cause)
+
+
+def posted_at_cause(posted_at: str, cause: str) -> str:
+    """Sort key of the local index ``posted``: history in order of time."""
+    return f"{posted_at}#{cause}"
+
+
+def account(store: str, customer_id: str) -> Key:
+    """Balance and figures of a customer."""
+    return Key(customer(store, customer_id), "ACCOUNT")
+
+
+def profile(store: str, customer_id: str) -> Key:
+    """Who the customer is."""
+    return Key(customer(store, customer_id), "PROFILE")
+
+
+def note(store: str, customer_id: str, cause: str) -> Key:
+    """The comment of one manual posting, erasable apart from its entry."""
+    return Key(customer(store, customer_id), f"NOTE#{cause}")
+
+
+def notes(store: str, customer_id: str) -> Key:
+    """What the sort keys of a customer's notes begin with, in their partition."""
+    return Key(customer(store, customer_id), "NOTE#")
+
+
+def contact_holders(store: str, mac: str) -> str:
+    """Partition of the customers who have one verified contact."""
+    return partition(store, "CONTACT", mac)
+
+
+def contact(store: str, mac: str, customer_id: str) -> Key:
+    """One verified contact of one customer."""
+    return Key(contact_holders(store, mac), customer_id)
+
+
+def findable_by(store: str, mac: str) -> str:
+    """Partition of the customers who gave one contact that nobody has verified: to find them by, and never to claim."""
+    return partition(store, "FIND", mac)
+
+
+def findable(store: str, mac: str, customer_id: str) -> Key:
+    """One of them."""
+    return Key(findable_by(store, mac), customer_id)
+
+
+def customers_listed(store_id: str, customer_id: str) -> str:
+    """Partition of index ``listing`` for a customer: one of 16, by hash, so that no partition grows hot."""
+    return customers_listed_in(store_id, shard_by_hash(customer_id))
+
+
+def all_customers_listed(store_id: str) -> list[str]:
+    """Return all partitions of index ``listing`` for the customers of a store."""
+    return [customers_listed_in(store_id, shard) for shard in range(SHARDS)]
+
+
+def customers_listed_in(store_id: str, shard: int) -> str:
+    """One of the partitions of index ``listing`` for customers."""
+    return partition(store_id, "CUST", str(shard))
+
+
+def birthdays(store_id: str, month_day: str) -> str:
+    """Partition of index ``listing``: whose birthday is on a day, as in ``02-29``; the sort key is the escaped id."""
+    return partition(store_id, "BDAY", month_day)
+
+
+# Orders, and the products that they are decided by
+
+
+def order(store: str, order_id: str) -> Key:
+    """One order document."""
+    return Key(partition(store, "O", escape(order_id)), "ORDER")
+
+
+def guests(store: str, mac: str) -> str:
+    """Partition of the guests' orders that wait for a customer with this contact."""
+    return partition(store, "GUEST", mac)
+
+
+def guest(store: str, mac: str, order_id: str) -> Key:
+    """One of them."""
+    return Key(guests(store, mac), escape(order_id))
+
+
+def orders_by_status(store_id: str, status: str) -> str:
+    """Partition of index ``listing``: the orders of one status."""
+    return partition(store_id, "ORDER", status)
+
+
+def orders_by_customer(store_id: str, customer_id: str) -> str:
+    """Partition of index ``by_customer``."""
+    return partition(store_id, "CUST", escape(customer_id))
+
+
+def product(store: str, product_id: str) -> Key:
+    """A product of the catalogue."""
+    return Key(partition(store, "PR", escape(product_id)), "PRODUCT")
+
+
+def waits_for_product(store: str, product_id: str, order_id: str) -> Key:
+    """One order that waits for a product, beside it."""
+    return Key(product(store, product_id).pk, f"{WAIT}{escape(order_id)}")
+
+
+def products_listed(store_id: str) -> str:
+    """Partition of index ``listing``: the products of a store, whose sort key is the escaped id."""
+    return partition(store_id, "PRODUCT")
+
+
+# What comes due
+
+
+def due(at: str, shard_of: str) -> str:
+    """Partition of index ``due`` for what comes due at an instant: that of its hour, one of 16 by hash of its id."""
+    return f"D#{at[:13]}#{shard_by_hash(shard_of)}"
+
+
+def due_in(hour: str) -> list[str]:
+    """Return all partitions of index ``due`` for an hour, as in ``2026-11-22T13``."""
+    return [f"D#{hour}#{shard}" for shard in range(SHARDS)]
+
+
+def due_place(at: str, store_id: str, kind: str, item_id: str) -> str:
+    """Sort key of index ``due``: by time, and all that is needed to find the thing."""
+    return "#".join([at, escape(store_id), escape(kind), escape(item_id)])
+
+
+def due_thing(place: str) -> list[str]:
+    """Return the instant, store, kind and id in a place that ``due_place`` made."""
+    return [unescape(part) for part in place.split("#")]

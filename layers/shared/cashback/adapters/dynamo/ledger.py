@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 from msgspec import Struct
 
-from cashback.adapters.dynamo import customer_keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.accounts import account_of, entry_of, put_entry, put_note, update_account
 from cashback.adapters.dynamo.codec import from_item, key_attributes
 from cashback.adapters.dynamo.tables import StateTable, image_of
@@ -70,7 +70,7 @@ class Ledger(Struct, frozen=True):
 
         :raises CustomerNotFound: when there is none in this store.
         """
-        key = key_attributes(customer_keys.account(store_id, customer_id))
+        key = key_attributes(keys.account(store_id, customer_id))
         with unreachable_is_busy():
             item = self.client.get_item(TableName=self.state_table, Key=key, ConsistentRead=True).get("Item")
         if item is None:
@@ -99,13 +99,13 @@ class Ledger(Struct, frozen=True):
 
     def accounts(self, store_id: str, customer_ids: Sequence[str]) -> dict[str, Account]:
         """Return those of any number of accounts that exist, by customer (each consistent, one read unit each)."""
-        wanted = {customer_keys.account(store_id, customer_id): customer_id for customer_id in customer_ids}
+        wanted = {keys.account(store_id, customer_id): customer_id for customer_id in customer_ids}
         found = StateTable(self.client, self.state_table).get_many(wanted)
         return {wanted[key]: account_of(wanted[key], item) for key, item in found.items()}
 
     def entry(self, store_id: str, customer_id: str, cause: str) -> Entry | None:
         """Return what stands under a cause at this very customer (consistent); None where nothing does."""
-        key = key_attributes(customer_keys.entry(store_id, customer_id, cause))
+        key = key_attributes(keys.entry(store_id, customer_id, cause))
         with unreachable_is_busy():
             item = self.client.get_item(TableName=self.ledger_table, Key=key, ConsistentRead=True).get("Item")
         return None if item is None else entry_of(from_item(item))

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys, order_keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.orders import Orders
 from cashback.adapters.dynamo.tables import BY_CUSTOMER, LISTING, StateTable
@@ -34,10 +34,10 @@ class OrderLists(Struct, frozen=True):
         """Return up to ``limit`` orders and the place where to go on, None at the end."""
         if wanted.customer_ids is not None:
             index = BY_CUSTOMER
-            partitions = [order_keys.orders_by_customer(store_id, customer_id) for customer_id in wanted.customer_ids]
+            partitions = [keys.orders_by_customer(store_id, customer_id) for customer_id in wanted.customer_ids]
         else:
             index = LISTING
-            partitions = [order_keys.orders_by_status(store_id, status) for status in wanted.statuses]
+            partitions = [keys.orders_by_status(store_id, status) for status in wanted.statuses]
         end = before or keys.listed_until(wanted.created_to)
         if wanted.created_from is not None and wanted.created_from > end:
             return [], None
@@ -72,7 +72,7 @@ class OrderLists(Struct, frozen=True):
         return Levels(pending, held, awaiting, min(queued, default=None))
 
     def _listed(self, store_id: str, status: Status) -> Iterator[Item]:
-        values = {":pk": order_keys.orders_by_status(store_id, status)}
+        values = {":pk": keys.orders_by_status(store_id, status)}
         return self.table.query("listing_pk = :pk", values, IndexName="listing")
 
     @staticmethod

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import order_keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.documents import order_item, order_of
 from cashback.adapters.dynamo.tables import Lost, StateTable
@@ -18,12 +18,12 @@ class Orders(Struct, frozen=True):
 
     def get(self, store_id: str, order_id: str) -> Order | None:
         """Return an order (consistent, one read unit)."""
-        item = self.table.get(order_keys.order(store_id, order_id))
+        item = self.table.get(keys.order(store_id, order_id))
         return None if item is None else order_of(item)
 
     def get_many(self, store_id: str, order_ids: list[str]) -> list[Order]:
         """Return those of any number of orders that exist, in the order asked for."""
-        wanted = [order_keys.order(store_id, order_id) for order_id in order_ids]
+        wanted = [keys.order(store_id, order_id) for order_id in order_ids]
         found = self.table.get_many(wanted)
         return [order_of(found[key]) for key in wanted if key in found]
 

@@ -5,7 +5,7 @@ from itertools import islice
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys, order_keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.products import Product
@@ -20,12 +20,12 @@ class Products(Struct, frozen=True):
 
     def get(self, store_id: str, product_id: str) -> Product | None:
         """Return what stands of a product (consistent), be it its deletion; None where nothing was ever heard of it."""
-        item = self.table.get(order_keys.product(store_id, product_id))
+        item = self.table.get(keys.product(store_id, product_id))
         return None if item is None else product_of(item)
 
     def get_many(self, store_id: str, product_ids: Sequence[str]) -> dict[str, Product]:
         """Return those of any number of products that are there and not deleted, by id (consistent)."""
-        items = self.table.get_many(order_keys.product(store_id, product_id) for product_id in product_ids)
+        items = self.table.get_many(keys.product(store_id, product_id) for product_id in product_ids)
         return {item["product_id"]: product_of(item) for item in items.values() if "deleted_at" not in item}
 
     def record(self, store_id: str, product: Product) -> bool:
@@ -51,7 +51,7 @@ class Products(Struct, frozen=True):
 
     def _listed(self, store_id: str, limit: int, after: str | None) -> Iterator[str]:
         """Yield ids in their order, reading the index a page at a time."""
-        condition, values = "listing_pk = :pk", {":pk": order_keys.products_listed(store_id)}
+        condition, values = "listing_pk = :pk", {":pk": keys.products_listed(store_id)}
         if after is not None:
             condition, values = f"{condition} AND listing_sk > :after", {**values, ":after": keys.escape(after)}
         for item in self.table.query(condition, values, IndexName="listing", Limit=limit + 1):
@@ -60,14 +60,14 @@ class Products(Struct, frozen=True):
 
 def product_item(store_id: str, product: Product) -> Item:
     """Return a product as it is stored; a deletion is in no list."""
-    pk, sk = order_keys.product(store_id, product.product_id)
+    pk, sk = keys.product(store_id, product.product_id)
     said = {name: value for name in _FIELDS if (value := getattr(product, name)) not in (None, ())}
     item: Item = {"pk": pk, "sk": sk, "news_rank": product.rank, **said}
     for name in ("categories", "tags"):
         if name in said:
             item[name] = list(said[name])
     if product.deleted_at is None:
-        item |= {"listing_pk": order_keys.products_listed(store_id), "listing_sk": keys.escape(product.product_id)}
+        item |= {"listing_pk": keys.products_listed(store_id), "listing_sk": keys.escape(product.product_id)}
     return item
 
 

@@ -1,6 +1,6 @@
 """Keys of scenarios, of their tasks and what those watch, and of promo codes."""
 
-from cashback.adapters.dynamo import customer_keys, order_keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.keys import Key, escape, partition, unescape
 
 ONCE = "ONCE#"
@@ -25,22 +25,22 @@ def task(store: str, task_id: str) -> Key:
 
 def once_per_customer(store: str, customer_id: str, scenario_id: str) -> Key:
     """That a scenario was started for a customer."""
-    return Key(customer_keys.customer(store, customer_id), f"{ONCE}{escape(scenario_id)}")
+    return Key(keys.customer(store, customer_id), f"{ONCE}{escape(scenario_id)}")
 
 
 def once_per_order(store: str, order_id: str, scenario_id: str) -> Key:
     """That a scenario was started for an order."""
-    return Key(order_keys.order(store, order_id).pk, f"{ONCE}{escape(scenario_id)}")
+    return Key(keys.order(store, order_id).pk, f"{ONCE}{escape(scenario_id)}")
 
 
 def watch_of_customer(store: str, customer_id: str, event: str, task_id: str) -> Key:
     """That a task is to be told of an event of a customer."""
-    return Key(customer_keys.customer(store, customer_id), f"{WATCH}{event}#{escape(task_id)}")
+    return Key(keys.customer(store, customer_id), f"{WATCH}{event}#{escape(task_id)}")
 
 
 def watch_of_order(store: str, order_id: str, event: str, task_id: str) -> Key:
     """That a task is to be told of an event of an order."""
-    return Key(order_keys.order(store, order_id).pk, f"{WATCH}{event}#{escape(task_id)}")
+    return Key(keys.order(store, order_id).pk, f"{WATCH}{event}#{escape(task_id)}")
 
 
 def watched(sk: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import customer_keys, keys, order_keys, scenario_keys
+from cashback.adapters.dynamo import keys, scenario_keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.packing import Packing
@@ -99,15 +99,15 @@ class Tasks(Struct, frozen=True):
         """Return the tasks that are to be told of what happens to an order, and of what (consistent). They may have
         ended."""
         found: dict[str, frozenset[Condition]] = {}
-        for item in self._begins(order_keys.order(store_id, order_id).pk, scenario_keys.WATCH):
+        for item in self._begins(keys.order(store_id, order_id).pk, scenario_keys.WATCH):
             event, task_id = scenario_keys.watched(item["sk"])
             found[task_id] = found.get(task_id, frozenset()) | {Condition(event)}
         return found
 
     def copy_guards(self, store_id: str, from_id: str, into_id: str) -> None:
         """Let what was started once for one customer be started for another no more. It can be repeated."""
-        into = customer_keys.customer(store_id, into_id)
-        for item in self._begins(customer_keys.customer(store_id, from_id), scenario_keys.ONCE):
+        into = keys.customer(store_id, into_id)
+        for item in self._begins(keys.customer(store_id, from_id), scenario_keys.ONCE):
             self.table.try_commit(self.table.put({**item, "pk": into}, "attribute_not_exists(pk)"))
 
     def page(

@@ -5,7 +5,7 @@ and then look, so whichever is second finds the other."""
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys, order_keys
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.ledger import Write
 from cashback.domain.orders import Order
@@ -25,11 +25,11 @@ class Waiting(Struct, frozen=True):
 
     def for_contact(self, store_id: str, mac: str) -> list[str]:
         """Return the guests' orders that this contact would claim (consistent)."""
-        return self._orders(order_keys.guests(store_id, mac), "")
+        return self._orders(keys.guests(store_id, mac), "")
 
     def for_product(self, store_id: str, product_id: str) -> list[str]:
         """Return the orders that are held because this product is unknown (consistent)."""
-        return self._orders(order_keys.product(store_id, product_id).pk, order_keys.WAIT)
+        return self._orders(keys.product(store_id, product_id).pk, keys.WAIT)
 
     def _orders(self, pk: str, prefix: str) -> list[str]:
         condition = "pk = :pk AND begins_with(sk, :prefix)" if prefix else "pk = :pk"
@@ -38,5 +38,5 @@ class Waiting(Struct, frozen=True):
 
 
 def _places(store_id: str, order: Order) -> set[keys.Key]:
-    contacts = {order_keys.guest(store_id, mac, order.order_id) for mac in order.awaited_contacts}
-    return contacts | {order_keys.waits_for_product(store_id, one, order.order_id) for one in order.awaited_products}
+    contacts = {keys.guest(store_id, mac, order.order_id) for mac in order.awaited_contacts}
+    return contacts | {keys.waits_for_product(store_id, one, order.order_id) for one in order.awaited_products}
