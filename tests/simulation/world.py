@@ -19,8 +19,7 @@ from cashback.adapters.dynamo.api_keys import ApiKeys
 from cashback.adapters.dynamo.codec import from_item
 from cashback.adapters.dynamo.documents import order_of
 from cashback.adapters.dynamo.due import DueIndex
-from cashback.adapters.queues import Queue as StoreEvents
-from cashback.adapters.queues import decode, encode
+from cashback.adapters.queues import EventQueue, decode, encode
 from cashback.domain.due import hour_of
 from cashback.domain.errors import DomainError
 from cashback.domain.orders import Order, Status
@@ -28,7 +27,7 @@ from cashback.domain.settings import Clawback
 from cashback.domain.times import Instant, instant
 from cashback.edge.deps import make_books
 from cashback.edge.sweeper import ENOUGH_TIME, Sweep
-from cashback.edge.worker import Batch
+from cashback.edge.worker import EventBatch
 from tests.simulation.automation import Automation, has_scenarios
 from tests.simulation.clock import START
 from tests.simulation.diary import Invocation
@@ -273,9 +272,9 @@ class World:
         if not records:
             return
         sqs = cast("Any", SimulatedSqs([self.queue, self.dead], self.faults))
-        events = StoreEvents(sqs, self.queue.url, self.dead.url)
+        events = EventQueue(sqs, self.queue.url, self.dead.url)
         alarms = lambda: self._automated.outlets.alarms  # noqa: E731
-        batch = Batch(events, self.books, alarms, clock=self.clock.now)
+        batch = EventBatch(events, self.books, alarms, clock=self.clock.now)
         failed = {failure["itemIdentifier"] for failure in batch.run({"Records": records})["batchItemFailures"]}
         for record in records:
             if record["messageId"] not in failed:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cashback.adapters.job_queue import JobQueue
     from cashback.adapters.messages import Messages
     from cashback.adapters.notification_queue import NotificationQueue
-    from cashback.adapters.queues import Queue
+    from cashback.adapters.queues import EventQueue
     from cashback.adapters.secrets import WebhookSecrets
     from cashback.adapters.task_queue import TaskQueue
     from cashback.adapters.webhook_sender import WebhookSender
@@ -228,11 +228,11 @@ def secrets() -> "WebhookSecrets":
 
 
 @cache
-def queue() -> "Queue":
+def event_queue() -> "EventQueue":
     """The queue of store events and its dead-letter queue."""
-    from cashback.adapters.queues import Queue
+    from cashback.adapters.queues import EventQueue
 
-    return Queue(sqs(), environment().store_events_queue_url, environment().store_events_dlq_url)
+    return EventQueue(sqs(), environment().store_events_queue_url, environment().store_events_dlq_url)
 
 
 @cache
