@@ -11,6 +11,7 @@ from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.domain.customers import Profile
 from cashback.domain.ledger import Write
+from cashback.domain.shards import SHARDS
 from cashback.domain.times import Instant
 
 _FIELDS = Profile.__struct_fields__
@@ -29,7 +30,7 @@ class Customers(Struct, frozen=True):
     @property
     def parts(self) -> int:
         """In how many parts customers are listed."""
-        return keys.SHARDS
+        return SHARDS
 
     def listed(self, store_id: str, shard: int, limit: int, after: str | None) -> tuple[dict[str, str], str | None]:
         """Return up to ``limit`` ids of the customers of one of the 16 parts, oldest first, each with the place to go
@@ -132,7 +133,9 @@ class Customers(Struct, frozen=True):
 
     def job_comments(self, store_id: str, job_ids: Iterable[str]) -> dict[str, str]:
         """Return what was said of these group jobs, by id; nothing of those that are silent."""
-        return self._comments({keys.job(store_id, job_id): job_id for job_id in job_ids})
+        from cashback.adapters.dynamo import group_keys  # noqa: PLC0415 - a cold start does not need it
+
+        return self._comments({group_keys.job(store_id, job_id): job_id for job_id in job_ids})
 
     def _comments(self, wanted: Mapping[keys.Key, str]) -> dict[str, str]:
         """Return the comments of items, by what each stands for (consistent)."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import group_keys, keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.packing import Packing
@@ -31,7 +31,7 @@ class GroupImports(Struct, frozen=True):
 
     def get(self, store_id: str, group_id: str, import_id: str) -> MembersImport | None:
         """Return an import (consistent)."""
-        item = self.table.get(keys.group_import(store_id, group_id, import_id))
+        item = self.table.get(group_keys.group_import(store_id, group_id, import_id))
         return None if item is None else _import_of(item)
 
     def create(self, store_id: str, import_: MembersImport, rows: tuple[Row, ...]) -> MembersImport | None:
@@ -41,7 +41,7 @@ class GroupImports(Struct, frozen=True):
         if standing is not None:
             return standing
         for page in range(import_.pages):
-            place = keys.import_rows(store_id, import_.group_id, import_.import_id, page)
+            place = group_keys.import_rows(store_id, import_.group_id, import_.import_id, page)
             self.table.commit(self.table.put(_page(place, import_, _ROWS.pack(rows[page * PAGE : (page + 1) * PAGE]))))
         try:
             self.table.commit(self.table.put(_item(store_id, import_), "attribute_not_exists(pk)"))
@@ -54,7 +54,7 @@ class GroupImports(Struct, frozen=True):
 
     def rows(self, store_id: str, import_: MembersImport, page: int) -> tuple[Row, ...]:
         """Return a page of rows (consistent)."""
-        item = self.table.get(keys.import_rows(store_id, import_.group_id, import_.import_id, page))
+        item = self.table.get(group_keys.import_rows(store_id, import_.group_id, import_.import_id, page))
         if item is None:
             raise Busy("an import without its rows")
         return _ROWS.unpack(item["content"])
@@ -65,7 +65,7 @@ class GroupImports(Struct, frozen=True):
         write = self.table.put(
             _item(store_id, import_), "next_page = :page AND due_at = :due", _standing(import_, page)
         )
-        place = keys.import_report(store_id, import_.group_id, import_.import_id, page)
+        place = group_keys.import_report(store_id, import_.group_id, import_.import_id, page)
         report = [self.table.put(_page(place, import_, _LEFT.pack(left)))] if left else []
         return self.table.try_commit(write, *report)
 
@@ -80,8 +80,8 @@ class GroupImports(Struct, frozen=True):
     ) -> tuple[list[Left], tuple[int, int] | None]:
         """Return up to ``limit`` rows that added nobody, in order, from a place (page, position) on, and the place to
         go on from (None at the end)."""
-        low = keys.import_report(store_id, import_.group_id, import_.import_id, after[0])
-        high = keys.import_report(store_id, import_.group_id, import_.import_id, import_.pages)
+        low = group_keys.import_report(store_id, import_.group_id, import_.import_id, after[0])
+        high = group_keys.import_report(store_id, import_.group_id, import_.import_id, import_.pages)
         values = {":pk": low.pk, ":low": low.sk, ":high": high.sk}
         found: list[Left] = []
         for item in self.table.query("pk = :pk AND sk BETWEEN :low AND :high", values, ConsistentRead=True, Limit=2):
@@ -100,7 +100,7 @@ def _standing(import_: MembersImport, page: int) -> dict[str, Any]:
 
 
 def _item(store_id: str, import_: MembersImport) -> Item:
-    pk, sk = keys.group_import(store_id, import_.group_id, import_.import_id)
+    pk, sk = group_keys.group_import(store_id, import_.group_id, import_.import_id)
     values = {name: value for name in _FIELDS if (value := getattr(import_, name)) is not None}
     due_at = import_.due_at if import_.status is ImportStatus.RUNNING else None
     due = DueIndex.attributes(store_id, DueKind.MEMBERS_IMPORT, f"{import_.group_id}/{import_.import_id}", due_at)

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import keys, payout_keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.packing import Packing
 from cashback.adapters.dynamo.tables import StateTable
@@ -27,12 +27,12 @@ class IncentiveRequests(Struct, frozen=True):
 
     def get(self, store_id: str, request_id: str) -> IncentiveRequest | None:
         """Return a request (consistent, one read unit)."""
-        item = self.table.get(keys.incentive_request(store_id, request_id))
+        item = self.table.get(payout_keys.incentive_request(store_id, request_id))
         return None if item is None else incentive_request_of(item)
 
     def get_many(self, store_id: str, request_ids: Sequence[str]) -> list[IncentiveRequest]:
         """Return those of any number of requests that exist, in the order asked for (consistent)."""
-        wanted = [keys.incentive_request(store_id, request_id) for request_id in request_ids]
+        wanted = [payout_keys.incentive_request(store_id, request_id) for request_id in request_ids]
         found = self.table.get_many(wanted)
         return [incentive_request_of(found[key]) for key in wanted if key in found]
 
@@ -44,7 +44,7 @@ class IncentiveRequests(Struct, frozen=True):
 
     def entry_in_list(self, store_id: str, request: IncentiveRequest) -> Write:
         """Build the write that lists a new request with its customer's."""
-        pk, sk = keys.request_of_customer(
+        pk, sk = payout_keys.request_of_customer(
             store_id, request.customer_id, request.created_at, request.incentive_request_id
         )
         return self.table.put({"pk": pk, "sk": sk})
@@ -61,7 +61,7 @@ class IncentiveRequests(Struct, frozen=True):
 
         The index may lag a second; the requests themselves are read fresh, and one that moved on since is left out.
         """
-        partitions = [keys.incentive_requests_listed(store_id, status) for status in statuses]
+        partitions = [payout_keys.incentive_requests_listed(store_id, status) for status in statuses]
         places, place = self.table.newest(partitions, limit, before)
         found = self.get_many(store_id, [keys.listed_id(one) for one in places])
         return [request for request in found if request.status in statuses], place
@@ -93,24 +93,24 @@ class IncentiveRequests(Struct, frozen=True):
     def _places_of(self, store_id: str, customer_id: str, before: str | None) -> Iterator[str]:
         values = {
             ":pk": keys.customer(store_id, customer_id),
-            ":first": keys.REQUEST,
-            ":before": f"{keys.REQUEST}{before or keys.AFTER_ALL}",
+            ":first": payout_keys.REQUEST,
+            ":before": f"{payout_keys.REQUEST}{before or keys.AFTER_ALL}",
         }
         condition = "pk = :pk AND sk BETWEEN :first AND :before"
         for item in self.table.query(condition, values, ConsistentRead=True, ScanIndexForward=False):
-            place = item["sk"].removeprefix(keys.REQUEST)
+            place = item["sk"].removeprefix(payout_keys.REQUEST)
             if place != before:
                 yield place
 
 
 def _item(store_id: str, request: IncentiveRequest) -> Item:
-    pk, sk = keys.incentive_request(store_id, request.incentive_request_id)
+    pk, sk = payout_keys.incentive_request(store_id, request.incentive_request_id)
     return {
         "pk": pk,
         "sk": sk,
         "rev": request.rev,
         "document": _PACKING.pack(request),
-        "listing_pk": keys.incentive_requests_listed(store_id, request.status),
+        "listing_pk": payout_keys.incentive_requests_listed(store_id, request.status),
         "listing_sk": keys.listed(request.created_at, request.incentive_request_id),
     }
 

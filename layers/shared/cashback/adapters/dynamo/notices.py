@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import store_keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.times import Instant, moment
@@ -34,6 +34,6 @@ class Notices(Struct, frozen=True):
 
 
 def _item(store_id: str, event_id: str, outcome: str, at: Instant) -> Item:
-    pk, sk = keys.notice(store_id, event_id)
+    pk, sk = store_keys.notice(store_id, event_id)
     expires = int((moment(at) + KEPT_FOR).timestamp())
     return {"pk": pk, "sk": sk, "outcome": outcome, "at": at, "expires_at_epoch": expires}

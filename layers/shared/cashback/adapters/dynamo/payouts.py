@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import keys, payout_keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.packing import Packing
 from cashback.adapters.dynamo.tables import StateTable
@@ -32,12 +32,12 @@ class Payouts(Struct, frozen=True):
 
     def get(self, store_id: str, payout_id: str) -> Payout | None:
         """Return a payout (consistent)."""
-        item = self.table.get(keys.payout(store_id, payout_id))
+        item = self.table.get(payout_keys.payout(store_id, payout_id))
         return None if item is None else payout_of(item)
 
     def get_many(self, store_id: str, payout_ids: Sequence[str]) -> list[Payout]:
         """Return those of any number of payouts that exist, in the order asked for (consistent)."""
-        wanted = [keys.payout(store_id, payout_id) for payout_id in payout_ids]
+        wanted = [payout_keys.payout(store_id, payout_id) for payout_id in payout_ids]
         found = self.table.get_many(wanted)
         return [payout_of(found[key]) for key in wanted if key in found]
 
@@ -51,7 +51,7 @@ class Payouts(Struct, frozen=True):
         """Build what is written beside the payout itself: the line of its audit, and its reference where that is
         another than ``before``."""
         payout, was = decision.payout, before.external_reference if before else None
-        pk, sk = keys.payout_audit(store_id, payout.payout_id, decision.line.number)
+        pk, sk = payout_keys.payout_audit(store_id, payout.payout_id, decision.line.number)
         line = {"pk": pk, "sk": sk, "document": _LINES.pack(decision.line)}
         writes = [self.table.put(line, "attribute_not_exists(pk)")]
         if was != payout.external_reference:
@@ -74,7 +74,7 @@ class Payouts(Struct, frozen=True):
 
         The index may lag a second; the payouts themselves are read fresh, and one that moved on since is left out.
         """
-        partitions = [keys.payouts_listed(store_id, status) for status in statuses]
+        partitions = [payout_keys.payouts_listed(store_id, status) for status in statuses]
         places, place = self.table.newest(partitions, limit, before)
         found = self.get_many(store_id, [keys.listed_id(one) for one in places])
         return [payout for payout in found if payout.status in statuses], place
@@ -82,7 +82,8 @@ class Payouts(Struct, frozen=True):
     def referred(self, store_id: str, reference: str) -> list[str]:
         """Return the payouts that have an external reference (consistent)."""
         return [
-            item["sk"] for item in self.table.partition(keys.payouts_referred(store_id, self._mac(store_id, reference)))
+            item["sk"]
+            for item in self.table.partition(payout_keys.payouts_referred(store_id, self._mac(store_id, reference)))
         ]
 
     def history(
@@ -90,8 +91,8 @@ class Payouts(Struct, frozen=True):
     ) -> tuple[list[AuditLine], int | None]:
         """Return up to ``limit`` lines of a payout's audit, the newest first, those before a number, and the number to
         go on before (None at the end; consistent)."""
-        pk, last = keys.payout_audit(store_id, payout_id, before or 999_999)
-        values = {":pk": pk, ":first": keys.PAYOUT_AUDIT, ":last": last}
+        pk, last = payout_keys.payout_audit(store_id, payout_id, before or 999_999)
+        values = {":pk": pk, ":first": payout_keys.AUDIT, ":last": last}
         found = self.table.query(
             "pk = :pk AND sk BETWEEN :first AND :last", values, ConsistentRead=True, ScanIndexForward=False
         )
@@ -100,11 +101,11 @@ class Payouts(Struct, frozen=True):
 
     def replace_line(self, store_id: str, payout_id: str, line: AuditLine) -> Write:
         """Build the write of a line of the audit that an erasure takes the words out of."""
-        pk, sk = keys.payout_audit(store_id, payout_id, line.number)
+        pk, sk = payout_keys.payout_audit(store_id, payout_id, line.number)
         return self.table.put({"pk": pk, "sk": sk, "document": _LINES.pack(line)})
 
     def _referred(self, store_id: str, reference: str, payout_id: str) -> keys.Key:
-        return keys.payout_referred(store_id, self._mac(store_id, reference), payout_id)
+        return payout_keys.payout_referred(store_id, self._mac(store_id, reference), payout_id)
 
     def _mac(self, store_id: str, reference: str) -> str:
         text = f"{store_id}#reference#{reference}"
@@ -112,13 +113,13 @@ class Payouts(Struct, frozen=True):
 
 
 def _item(store_id: str, payout: Payout) -> Item:
-    pk, sk = keys.payout(store_id, payout.payout_id)
+    pk, sk = payout_keys.payout(store_id, payout.payout_id)
     return {
         "pk": pk,
         "sk": sk,
         "rev": payout.rev,
         "document": _PACKING.pack(payout),
-        "listing_pk": keys.payouts_listed(store_id, payout.status),
+        "listing_pk": payout_keys.payouts_listed(store_id, payout.status),
         "listing_sk": keys.listed(payout.created_at, payout.payout_id),
     }
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import keys, scenario_keys, store_keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.packing import Packing
 from cashback.adapters.dynamo.stores import document_of
@@ -32,7 +32,7 @@ class Scenarios(Struct, frozen=True):
 
         :raises NotFound: no such store.
         """
-        first, last = keys.catalogue(store_id), keys.settings(store_id)
+        first, last = scenario_keys.catalogue(store_id), store_keys.settings(store_id)
         values = {":pk": last.pk, ":first": first.sk, ":last": last.sk}
         found = self.table.query("pk = :pk AND sk BETWEEN :first AND :last", values, ConsistentRead=True)
         items = {item["sk"]: item for item in found}
@@ -42,18 +42,18 @@ class Scenarios(Struct, frozen=True):
 
     def catalogue(self, store_id: str) -> LiveScenarios:
         """Return the scenarios that deliveries must know of (consistent)."""
-        return _catalogue_of(self.table.get(keys.catalogue(store_id)))
+        return _catalogue_of(self.table.get(scenario_keys.catalogue(store_id)))
 
     def get(self, store_id: str, scenario_id: str) -> Scenario | None:
         """Return a scenario, deleted ones too (consistent)."""
-        item = self.table.get(keys.scenario(store_id, scenario_id))
+        item = self.table.get(scenario_keys.scenario(store_id, scenario_id))
         return None if item is None else _PACKING.unpack(item["document"])
 
     def page(self, store_id: str, limit: int, before: str | None) -> tuple[list[Scenario], str | None]:
         """Return up to ``limit`` scenarios, the newest first, those before a place, and the place to go on (None at the
         end); deleted ones are left out. The index may lag a second; the scenarios themselves are read fresh."""
-        places, place = self.table.newest([keys.scenarios_listed(store_id)], limit, before)
-        wanted = [keys.scenario(store_id, keys.listed_id(one)) for one in places]
+        places, place = self.table.newest([scenario_keys.scenarios_listed(store_id)], limit, before)
+        wanted = [scenario_keys.scenario(store_id, keys.listed_id(one)) for one in places]
         items = self.table.get_many(wanted)
         scenarios = [_PACKING.unpack(items[key]["document"]) for key in wanted if key in items]
         return [scenario for scenario in scenarios if scenario.deleted_at is None], place
@@ -77,16 +77,16 @@ def _after(rev: int) -> tuple[str, dict[str, int]]:
 
 
 def _item(store_id: str, scenario: Scenario) -> Item:
-    pk, sk = keys.scenario(store_id, scenario.scenario_id)
+    pk, sk = scenario_keys.scenario(store_id, scenario.scenario_id)
     item: Item = {"pk": pk, "sk": sk, "rev": scenario.rev, "document": _PACKING.pack(scenario)}
     if scenario.deleted_at is None:
         place = keys.listed(scenario.created_at, scenario.scenario_id)
-        item |= {"listing_pk": keys.scenarios_listed(store_id), "listing_sk": place}
+        item |= {"listing_pk": scenario_keys.scenarios_listed(store_id), "listing_sk": place}
     return item
 
 
 def _catalogue_item(store_id: str, live: LiveScenarios) -> Item:
-    pk, sk = keys.catalogue(store_id)
+    pk, sk = scenario_keys.catalogue(store_id)
     packed = _CATALOGUE.pack(live.scenarios)
     if len(packed) > MAX_CATALOGUE:
         raise TooManyScenarios

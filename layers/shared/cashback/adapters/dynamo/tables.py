@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import batched, groupby, islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
@@ -21,15 +21,9 @@ _READ_AT_ONCE: Final = 100
 """Items of one BatchGetItem. Source: the quotas of DynamoDB."""
 
 
-class Index(NamedTuple):
-    """An index of places: its name, and what the names of its two key attributes begin with."""
-
-    name: str
-    prefix: str
-
-
-LISTING: Final = Index("listing", "listing")
-BY_CUSTOMER: Final = Index("by_customer", "customer")
+LISTING: Final = ("listing", "listing")
+BY_CUSTOMER: Final = ("by_customer", "customer")
+"""Indexes of places: the name of each, and what the names of its two key attributes begin with."""
 
 
 class Lost(Exception):
@@ -85,20 +79,28 @@ class StateTable(Struct, frozen=True):
         return places[:limit], places[limit - 1] if len(places) > limit else None
 
     def places(
-        self, partitions: Iterable[str], at_once: int, before: str, since: str | None = None, index: Index = LISTING
+        self,
+        partitions: Iterable[str],
+        at_once: int,
+        before: str,
+        since: str | None = None,
+        index: tuple[str, str] = LISTING,
     ) -> Iterator[str]:
         """Yield the places of partitions of an index that lie before one and not before the other, the newest first and
         each once, reading ``at_once`` of each partition at a time."""
         each = [self._places(partition, at_once, before, since, index) for partition in partitions]
         return (place for place, _ in groupby(heapq.merge(*each, reverse=True)))
 
-    def _places(self, partition: str, at_once: int, before: str, since: str | None, index: Index) -> Iterator[str]:
-        values, pk, sk = {":pk": partition, ":before": before}, f"{index.prefix}_pk", f"{index.prefix}_sk"
+    def _places(
+        self, partition: str, at_once: int, before: str, since: str | None, index: tuple[str, str]
+    ) -> Iterator[str]:
+        name, prefix = index
+        values, pk, sk = {":pk": partition, ":before": before}, f"{prefix}_pk", f"{prefix}_sk"
         condition = f"{pk} = :pk AND {sk} < :before"
         if since is not None:
             # A key condition has one range only, and this one includes the end.
             values, condition = {**values, ":since": since}, f"{pk} = :pk AND {sk} BETWEEN :since AND :before"
-        found = self.query(condition, values, IndexName=index.name, ScanIndexForward=False, Limit=at_once)
+        found = self.query(condition, values, IndexName=name, ScanIndexForward=False, Limit=at_once)
         return (item[sk] for item in found if item[sk] != before)
 
     def put(self, item: Item, condition: str = "", values: Mapping[str, Any] | None = None) -> Write:
