@@ -99,7 +99,7 @@ class Withdrawal(Person):
         if self.payout_ids and world.random.random() < 0.5:
             payout_id = world.random.choice(self.payout_ids)
         with world.answering(payout_id):
-            opening = Opening(payout_id, None, _origin(world), f"key:{payout_id}", "body", world.now())
+            opening = Opening(payout_id, None, Origin("anna", "r", "-"), f"key:{payout_id}", "body", world.now())
             payout, _ = create_payout(world.payouts, STORE, self.request_id, None, opening)
             world.answers[payout_id].add(payout.payout_id)
             if payout_id not in self.payout_ids:
