@@ -155,12 +155,15 @@ class Model:
         return next((str(one["registered_at"]) for one in reversed(of) if one.get("registered_at")), "")
 
     def _alarm(self, moves: list[Moved]) -> Iterator[str]:
-        """Whoever made a task, or came upon it as it waited, has set its alarm before they were done."""
+        """Whoever made a task, or came upon it as it waited, has set its alarm before they were done. Where its
+        scenario was changed meanwhile, nobody looks for it any more but the sweeper."""
         first = moves[0]
+        changed = [saved.at for saved in self.diary.scenarios[first.task.scenario_id] if saved.at > first.by.began]
         waited = next((move.at for move in moves if move.task.status is not TaskStatus.WAITING), self.world.ticks)
         set_at = min(self.diary.alarms[first.task.task_id, Step.RUN], default=self.world.ticks)
         for began, ended in self.handled.get(first.task.order_id or "", ()):
-            if (began > first.at or began == first.by.began + 1) and ended < min(waited, set_at):
+            came_upon = began > first.at and not any(at < ended for at in changed)
+            if (came_upon or began == first.by.began + 1) and ended < min(waited, set_at):
                 yield "9: it waits, and its alarm was not set"
 
     # ---- how it went on

@@ -1,6 +1,8 @@
 """What requests and payouts do to a balance, against a model that knows no ledger."""
 
 import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import replace
 from typing import Any, cast
 
@@ -52,6 +54,18 @@ class Desk:
         self.work.books.payment_accounts.add(STORE, ACCOUNT)
         if balance:
             self.move(balance)
+
+    @contextmanager
+    def meanwhile(self, act: Callable[[], object]) -> Iterator[None]:
+        """Let something happen before the next write, once."""
+        acts = [act]
+
+        def once() -> None:
+            if acts:
+                acts.pop()()
+
+        with self.shop.before_writes(once):
+            yield
 
     def move(self, amount: int, owed: int = 0) -> None:
         """Credit or debit the customer, or let them owe something."""
@@ -259,6 +273,30 @@ def test_a_payout_needs_an_approved_request(status: RequestStatus) -> None:
         desk.decide(request_id, status)
     with pytest.raises(RequestNotApproved):
         desk.pay(request_id)
+
+
+def test_of_a_payout_and_a_cancellation_at_once_one_is_refused() -> None:
+    desk = Desk(400)
+    request_id = approved(desk, 400)
+    with desk.meanwhile(lambda: desk.decide(request_id, RequestStatus.CANCELLED)), pytest.raises(RequestNotApproved):
+        desk.pay(request_id)
+    assert desk.money == (400, 0, 0)
+
+
+def test_of_an_approval_and_a_rejection_at_once_one_is_refused() -> None:
+    desk = Desk(400)
+    request_id = desk.ask(400)
+    with desk.meanwhile(lambda: desk.decide(request_id, RequestStatus.REJECTED)), pytest.raises(StateConflict):
+        desk.decide(request_id, RequestStatus.APPROVED)
+    assert read_request(desk.work, STORE, request_id).status is RequestStatus.REJECTED
+
+
+def test_the_same_call_twice_at_once_makes_one_payout() -> None:
+    desk = Desk(400)
+    request_id = approved(desk, 400)
+    with desk.meanwhile(lambda: desk.pay(request_id, key="same")):
+        assert desk.pay(request_id, key="same") == "pay_same"
+    assert desk.money == (0, 400, 0)
 
 
 def test_a_payout_needs_an_account() -> None:

@@ -64,6 +64,9 @@ def create_payout(
         if known is not None:
             return _same(known, opening), True
         request = read_request(work, store_id, request_id)
+        if opening.payout_id in request.payout_ids:
+            # The same call, made twice at once: the other one was first.
+            continue
         check_payable(request)
         account = _account(work, store_id, request.customer_id, payment_account_id)
         username = _username(work, store_id, request.customer_id)
