@@ -58,6 +58,7 @@ def change_store(body: ChangeStore) -> Response[ChangedSettings]:
     """Change the store's settings; those left out stay as they are."""
     who, seen = api.caller(), api.seen_version()
     document, warnings = change_settings(deps.books(), who.store_id, seen, body.given(), who.origin, now())
+    warnings += manage_endpoints.unheard_alerts(deps.endpoint_books(), document)
     return answer(store_views.changed_settings(document, warnings), version=document.version)
 
 

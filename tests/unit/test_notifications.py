@@ -134,14 +134,14 @@ def test_an_imported_order_notifies_nobody(capsys: pytest.CaptureFixture[str]) -
     assert (shop.sender.sent, outcomes(capsys)) == ([], ["imported"])
 
 
-def test_nothing_of_a_person_is_in_the_log_or_in_a_notice(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_of_a_person_is_in_the_log_in_a_notice_or_in_a_delivery(capsys: pytest.CaptureFixture[str]) -> None:
     shop = shop_with()
     shop.endpoint()
     capsys.readouterr()
     shop.tell(customer_id=CUSTOMER)
     shop.notify()
     (written,) = [item for item in shop.shop.dynamo.items("State") if "#NTF" in item["pk"]["S"]]
-    told = capsys.readouterr().out + repr(written) + repr(shop.internet.posts)
+    told = capsys.readouterr().out + repr(written) + repr(shop.internet.posts) + repr(shop.delivery)
     assert "sent" in told
     for word in ("Anna", "anna@", "+49"):
         assert word not in told

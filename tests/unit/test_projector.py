@@ -19,7 +19,7 @@ from cashback.edge.deps import make_group_books, make_job_books
 from cashback.edge.projector import Projection
 from dev.project import ROOT
 from tests.streams import FakeEvents, Stream, bus_on
-from tests.unit.builders import CUSTOMER, NOW, STORE, line, paid, refund, units
+from tests.unit.builders import CUSTOMER, NOW, STORE, body, line, listing, news, paid, refund, units
 from tests.unit.stage import HOUR, Stage, scenario
 
 SCHEMA = json.loads((ROOT / "docs/domain-events.schema.json").read_text())
@@ -77,6 +77,29 @@ def test_an_award_and_its_clawback_are_counted_on_their_day_and_told_of() -> Non
     awarded, reversal = told.events.of("CashbackAwarded")[0], told.events.of("CashbackReversed")[0]
     assert awarded["amount"] == reversal["amount"] == {"amount": "5.00", "currency": "USD"}
     assert (awarded["order_id"], awarded["customer_id"]) == ("450789469", "7001")
+
+
+def test_what_a_deleted_refund_gives_back_is_told_of_and_reversed_no_more() -> None:
+    told = Told()
+    told.stage.hear(listing(line("1", 10_000), refunds=[refund("r", money=4_000)], second=1))
+    told.stage.hear(listing(line("1", 10_000), second=2))
+    told.project()
+    assert told.kinds == ["CashbackAwarded", "CashbackReversed", "CashbackRestored"]
+    (restored,) = told.events.of("CashbackRestored")
+    assert restored["amount"] == {"amount": "2.00", "currency": "USD"}
+    assert restored["order_id"] == told.events.of("CashbackReversed")[0]["order_id"]
+    assert told.day == DayTotals(orders_processed=1, cashback_issued=500)
+
+
+def test_a_task_that_its_order_cancels_is_told_of() -> None:
+    told = Told(Stage(scenario(delay=HOUR, cancel_on=(Condition.ORDER_CANCELLED,))))
+    told.stage.paid("A-1")
+    told.stage.hear(news(body(line("1", 10_000), second=1), order_id="A-1", cancelled=True))
+    told.stage.act()
+    told.project()
+    assert told.kinds.count("TaskCancelled") == 1
+    (cancelled,) = told.events.of("TaskCancelled")
+    assert (cancelled["order_id"], cancelled["task_id"]) == ("A-1", told.stage.task.task_id)
 
 
 def test_a_review_is_counted_with_its_time_and_each_stop_is_told_of() -> None:
@@ -178,6 +201,18 @@ def test_a_job_is_told_of_once_it_is_over_and_one_that_failed_is_noted_for_the_e
     (finished,) = told.events.of("GroupJobFinished")
     assert finished["amount_credited"] == {"amount": "5.00", "currency": "USD"}
     assert list(told.totals.failures(STORE, "2026-01-01T00:00:00.000000Z")) == ["jobs_failed"]
+
+
+def test_a_dry_run_that_failed_is_no_failure_of_the_engine() -> None:
+    told = Told()
+    books = told.stage.books
+    groups = make_group_books(told.stage.shop.dynamo, "State")  # type: ignore[arg-type]  # simulated
+    jobs = make_job_books(books, groups, lambda: None, told.stage.shop.dynamo, "State").jobs  # type: ignore[arg-type,return-value]
+    job = Job("job_1", "grp_1", "Regulars", ApplyType.RELATIVE, 500, "key:anna", NOW, "request", "body", dry_run=True)
+    assert jobs.create(STORE, job)
+    assert jobs.save(STORE, replace(job, status=JobStatus.FAILED, reason="internal", rev=2)) is None
+    told.project()
+    assert (told.kinds, told.totals.failures(STORE, "2026-01-01T00:00:00.000000Z")) == ([], {})
 
 
 @pytest.mark.parametrize("kind", [Kind.MERGE, Kind.RECOVERY, Kind.REDEMPTION, Kind.PAYOUT])

@@ -128,6 +128,10 @@ class Endpoint(Struct, frozen=True, omit_defaults=True):
         """Tell whether it is to be told of a kind of events."""
         return self.enabled and (not self.events or kind in self.events)
 
+    def is_at(self, url: str) -> bool:
+        """Tell whether alerts that go to an address are sent to it."""
+        return self.enabled and self.url == url
+
     def secrets(self, now: Instant) -> tuple[bytes, ...]:
         """Return the secrets, encrypted, that sign at a time: the present one first."""
         if self.previous is None or self.previous_until is None or self.previous_until <= now:

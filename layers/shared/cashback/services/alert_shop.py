@@ -33,7 +33,7 @@ def alert_shop(
     outcomes: dict[str, str] = {}
     if url:
         event = alert_event(document.store_id, cause, subject, now)
-        told = start_deliveries(desk.outgoing, event, lambda endpoint: endpoint.enabled and endpoint.url == url, now)
+        told = start_deliveries(desk.outgoing, event, lambda endpoint: endpoint.is_at(url), now)
         outcomes["webhook"] = SENT if told else ENDPOINT_MISSING
     if email:
         outcomes["email"] = _mail(desk, document, cause, subject, email, now)

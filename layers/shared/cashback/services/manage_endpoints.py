@@ -5,9 +5,9 @@ from copy import replace
 from typing import Any, Final
 
 from cashback.domain.audit import Act, Origin
-from cashback.domain.errors import IdempotencyMismatch, Invalid, NotFound, VersionConflict
+from cashback.domain.errors import Busy, IdempotencyMismatch, Invalid, NotFound, VersionConflict
 from cashback.domain.outgoing import MOST_ENDPOINTS, Endpoint, deleted, rotated, switched, target_of
-from cashback.domain.stores import as_text
+from cashback.domain.stores import StoreDocument, as_text
 from cashback.domain.times import Instant
 from cashback.services.books import EndpointBooks
 
@@ -117,6 +117,19 @@ def delete_endpoint(outgoing: EndpointBooks, store_id: str, endpoint_id: str, or
         if outgoing.endpoints.save(store_id, written, act):
             return
     raise _contended()
+
+
+def unheard_alerts(outgoing: EndpointBooks, document: StoreDocument) -> list[str]:
+    """Return a code to warn of where the settings send alerts to an address that no endpoint has. The settings are
+    changed by then, so none is returned where the tables are out of reach."""
+    url = document.document["alerts"].get("webhook_url")
+    if not url:
+        return []
+    try:
+        known = outgoing.endpoints.all(document.store_id)
+    except Busy:
+        return []
+    return [] if any(endpoint.is_at(url) for endpoint in known) else ["alerts_endpoint_missing"]
 
 
 def _described(endpoint: Endpoint) -> dict[str, Any]:
