@@ -143,12 +143,14 @@ def test_a_young_pending_order_or_none_is_not_told_of() -> None:
     assert not watched(closed)
 
 
-def test_a_closed_store_is_not_alarmed() -> None:
+def test_a_closed_store_is_not_alarmed(capsys: pytest.CaptureFixture[str]) -> None:
     shop = waiting(48, email=EMAIL)
     assert watched(shop)
     close_store(shop.books, STORE, "over", ORIGIN, shop.now)
     shop.notify()
     assert shop.sender.sent == []
+    assert shop.told.messages == shop.dead.messages == []
+    assert '"cause":"pending_old","skipped":"store_closed"' in capsys.readouterr().out
 
 
 def test_every_cause_has_words() -> None:

@@ -255,7 +255,7 @@ def test_what_is_on_its_way_to_a_deleted_endpoint_ends_there() -> None:
         replay_delivery(shop.outgoing, STORE, shop.delivery.delivery_id, shop.now)
 
 
-def test_a_closed_store_is_told_nothing() -> None:
+def test_a_closed_store_is_told_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     shop = Notifying()
     shop.endpoint()
     shop.internet.reply = LOST
@@ -265,12 +265,22 @@ def test_a_closed_store_is_told_nothing() -> None:
     shop.tell(event_id="evt-2")
     shop.notify()
     assert len(shop.deliveries) == 1
+    assert shop.told.messages == shop.dead.messages == []
+    assert '"kind":"CashbackAwarded","skipped":"store_closed"' in capsys.readouterr().out
     said = {"type": "attempt", "store_id": STORE, "delivery_id": shop.delivery.delivery_id}
     shop.clock.advance(timedelta(minutes=10))
     shop.told.send(json.dumps(said))
     shop.notify()
     assert shop.delivery.reason == "store_closed"
     assert len(shop.internet.posts) == 1
+
+
+def test_an_event_of_a_store_that_nobody_knows_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    shop = Notifying()
+    shop.tell(store_id="nobody")
+    shop.notify()
+    assert shop.told.messages == shop.dead.messages == []
+    assert '"skipped":"store_unknown"' in capsys.readouterr().out
 
 
 def test_a_delivery_is_replayed_whatever_became_of_it() -> None:

@@ -20,9 +20,9 @@ def tell_event(desk: Desk, event: ToldEvent, now: Instant) -> dict[str, str]:
     try:
         document = desk.books.stores.document(event.store_id)
     except NotFound:
-        return {"store": "store_unknown"}
+        return {"skipped": "store_unknown"}
     if document.closed_at is not None:
-        return {"store": "store_closed"}
+        return {"skipped": "store_closed"}
     outcomes = {"webhooks": str(start_deliveries(desk.outgoing, event, lambda one: one.hears(event.kind), now))}
     cause = cause_of(event, document.document["alerts"], document.currency)
     if cause is not None:
@@ -40,5 +40,5 @@ def alert_store(desk: Desk, store_id: str, cause: AlertCause, subject: dict[str,
     """
     document = desk.books.stores.document(store_id)
     if document.closed_at is not None:
-        return {"store": "store_closed"}
+        return {"skipped": "store_closed"}
     return alert_shop(desk, document, cause, subject, now)
