@@ -13,13 +13,14 @@ from cashback.adapters.dynamo.totals import Totals
 from cashback.domain.day_totals import DayTotals
 from cashback.domain.group_jobs import ApplyType, Job, JobStatus, Progress
 from cashback.domain.ledger import Entry, EntryStatus, Kind
+from cashback.domain.orders import News, Status
 from cashback.domain.promo_codes import redeemed
 from cashback.domain.scenarios import Actions, Condition, Discount, PromoOffer
 from cashback.edge.deps import make_group_books, make_job_books
 from cashback.edge.projector import Projection
 from dev.project import ROOT
 from tests.streams import FakeEvents, Stream, bus_on
-from tests.unit.builders import CUSTOMER, NOW, STORE, line, paid, refund, units
+from tests.unit.builders import CUSTOMER, JPY, NOW, STORE, line, paid, refund, units
 from tests.unit.stage import HOUR, Stage, scenario
 
 SCHEMA = json.loads((ROOT / "docs/domain-events.schema.json").read_text())
@@ -91,6 +92,23 @@ def test_a_review_is_counted_with_its_time_and_each_stop_is_told_of() -> None:
     assert told.kinds.count("OrderPending") == 2
     assert [kind for kind in told.kinds if kind != "OrderPending"] == ["OrderHeld", "OrderRejected"]
     assert (told.day.rejected, sum(told.day.decisions.values()), told.day.orders_processed) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("order", "rules"),
+    [
+        (paid(line("1", 10_000), currency=JPY), {}),
+        (paid(line("1", 10_000, product_id="p1")), {"product_rates": [{"category": "Tea", "rate": "0.2"}]}),
+    ],
+    ids=["currency_mismatch", "product_unknown"],
+)
+def test_a_hold_of_an_amount_that_nobody_knows_names_none(order: News, rules: dict[str, Any]) -> None:
+    told = Told(Stage(**rules))
+    told.stage.hear(order)
+    assert told.stage.shop.order.status is Status.HELD
+    told.project()
+    assert told.kinds == ["OrderHeld"]
+    assert "amount" not in told.events.of("OrderHeld")[0]
 
 
 def test_a_day_is_that_of_the_stores_own_calendar() -> None:

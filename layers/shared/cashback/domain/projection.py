@@ -80,13 +80,14 @@ class EntryPosted(Change, frozen=True, kw_only=True):
 
 
 class OrderMoved(Change, frozen=True, kw_only=True):
-    """An order that changed its status; ``amount`` is what it earns, in minor units."""
+    """An order that changed its status; ``amount`` is its award, or what it would earn before anything was gone, in
+    minor units, and None where that is not known."""
 
     before: Status | None
     after: Status
     customer_id: str | None = None
     queued_at: Instant | None = None
-    amount: int = 0
+    amount: int | None = None
 
     noun: ClassVar[str] = "order"
 
@@ -194,8 +195,9 @@ def _told(change: Change, currency: Currency) -> tuple[str, dict[str, Any]] | No
         case EntryPosted():
             return _told_of_entry(change, currency)
         case OrderMoved(after=after) if after in _TOLD_OF_ORDERS and change.before is not after:
-            about = {"customer_id": change.customer_id, "order_id": change.item_id}
-            return _TOLD_OF_ORDERS[after], {**about, "amount": _money(change.amount, currency)}
+            about: dict[str, Any] = {"customer_id": change.customer_id, "order_id": change.item_id}
+            amount = None if change.amount is None else _money(change.amount, currency)
+            return _TOLD_OF_ORDERS[after], {**about, "amount": amount}
         case TaskEnded(status=ended) if ended in _TOLD_OF_TASKS:
             about = {"task_id": change.item_id, "scenario_id": change.scenario_id}
             return _TOLD_OF_TASKS[ended], {
