@@ -5,9 +5,8 @@ from typing import Any, get_args
 
 import pytest
 
-from cashback.domain.domain_events import KINDS
+from cashback.domain.domain_events import KINDS, DomainEvent
 from cashback.domain.outgoing import Attempt, attempted, begun, delivery_of
-from cashback.domain.told_events import ToldEvent
 from cashback.edge import deps
 from cashback.edge.clock import now
 from cashback.edge.webhook_models import EventKind
@@ -37,7 +36,7 @@ def audited(deployment: Deployment) -> list[str]:
 def deliver(endpoint_id: str, number: int = 1, kind: str = "OrderHeld") -> str:
     at = f"2026-03-01T12:00:{number:02}.000000Z"
     detail = {"event_id": f"evt-{number}", "store_id": "demo", "occurred_at": at}
-    delivery = delivery_of(ToldEvent(f"evt-{number}", kind, "demo", at, detail), endpoint_id, now())
+    delivery = delivery_of(DomainEvent(f"evt-{number}", kind, "demo", at, detail), endpoint_id, now())
     assert deps.endpoint_books().deliveries.save("demo", delivery)
     return delivery.delivery_id
 

@@ -12,10 +12,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from cashback.domain.domain_events import DomainEvent
 from cashback.domain.errors import Invalid
 from cashback.domain.fingerprints import fingerprint
 from cashback.domain.times import Instant, instant, moment
-from cashback.domain.told_events import ToldEvent
 
 PAUSES: Final = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 30, 60, 2 * 60, 4 * 60, 8 * 60, 8 * 60 + 10))
 """Between the attempts of a delivery, which is given up a day after the first one."""
@@ -214,11 +214,11 @@ class Delivery(Struct, frozen=True, omit_defaults=True):
     rev: int = 1
 
 
-def delivery_of(event: ToldEvent, endpoint_id: str, now: Instant) -> Delivery:
+def delivery_of(event: DomainEvent, endpoint_id: str, now: Instant) -> Delivery:
     """Return the delivery of an event to an endpoint: due at once."""
     at = "".join(letter for letter in event.occurred_at if letter.isdigit())
     delivery_id = f"whd_{at}_{fingerprint(event.event_id, endpoint_id)[:26]}"
-    said = {"type": event.kind, "timestamp": event.occurred_at, "data": event.detail}
+    said = {"type": event.kind, "timestamp": event.occurred_at, "data": event.body}
     body = json.dumps(said, separators=(",", ":"))
     return Delivery(delivery_id, endpoint_id, event.event_id, event.kind, body, now, next_attempt_at=now)
 

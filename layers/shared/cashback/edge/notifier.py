@@ -6,9 +6,9 @@ from typing import Any, ClassVar, assert_never
 
 from cashback.adapters.notification_queue import decode
 from cashback.domain.alerts import AlertCause
+from cashback.domain.domain_events import DomainEvent
 from cashback.domain.outgoing import AlertStep, AttemptStep
 from cashback.domain.times import Instant, instant
-from cashback.domain.told_events import ToldEvent
 from cashback.edge.batch import MessageBatch
 from cashback.edge.clock import utc
 from cashback.edge.log import log, metric
@@ -29,7 +29,7 @@ class NotificationBatch(MessageBatch):
         """Do what a message asks for; one line of log says what became of it."""
         step = decode(record["body"])
         match step:
-            case ToldEvent(event_id, kind, store_id):
+            case DomainEvent(event_id, kind, store_id):
                 told = tell_event(self.desk, step, self._now())
                 log("event_told", store=store_id, event_id=event_id, kind=kind, **told)
                 metric("EventsTold", kind=kind)

@@ -31,14 +31,14 @@ from cashback.services.books import Desk, EndpointBooks
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from cashback.domain.told_events import ToldEvent
+    from cashback.domain.domain_events import DomainEvent
 
 _TRIES: Final = 5
 _PREFIX: Final = "whsec_"
 
 
 def start_deliveries(
-    outgoing: EndpointBooks, event: "ToldEvent", hears: "Callable[[Endpoint], bool]", now: Instant
+    outgoing: EndpointBooks, event: "DomainEvent", hears: "Callable[[Endpoint], bool]", now: Instant
 ) -> int:
     """Send an event on its way to the endpoints that are to hear it; return how many those are. Started again, it
     changes nothing.

@@ -7,7 +7,7 @@ stands in no log.
 from typing import Final
 
 from cashback.domain.customers import Profile
-from cashback.domain.domain_events import CASHBACK_REVERSED
+from cashback.domain.domain_events import CASHBACK_REVERSED, DomainEvent
 from cashback.domain.errors import Busy, CustomerNotFound, MessageRefused, MessageUnconfirmed
 from cashback.domain.ledger import MOST_HOPS
 from cashback.domain.message_texts import AMOUNT, BALANCE, NAMELESS, PROMO_CODE, USER_NAME, filled
@@ -15,7 +15,6 @@ from cashback.domain.money import Money
 from cashback.domain.notifications import notification_of
 from cashback.domain.stores import StoreDocument
 from cashback.domain.times import OLDEST, Instant
-from cashback.domain.told_events import ToldEvent
 from cashback.services.books import Books, Desk
 
 SENT: Final = "sent"
@@ -30,7 +29,7 @@ ALREADY: Final = "already"
 _NOT_SENT: Final = "not_sent"
 
 
-def notify_customer(desk: Desk, document: StoreDocument, event: ToldEvent, now: Instant) -> str:
+def notify_customer(desk: Desk, document: StoreDocument, event: DomainEvent, now: Instant) -> str:
     """Tell the customer, if the settings say so. Return in one word what became of it: ``sent``, or why not.
 
     :raises Busy: nothing was sent; the event may be told again.
@@ -81,7 +80,7 @@ def _profile(books: Books, store_id: str, customer_id: str) -> Profile | None:
     return profile
 
 
-def _values(books: Books, document: StoreDocument, event: ToldEvent, profile: Profile) -> dict[str, str]:
+def _values(books: Books, document: StoreDocument, event: DomainEvent, profile: Profile) -> dict[str, str]:
     """What the placeholders stand for; what was taken back stands without its sign."""
     try:
         available = books.ledger.live_account(event.store_id, profile.customer_id).available

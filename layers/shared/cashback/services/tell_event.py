@@ -1,16 +1,16 @@
 """Tell of an event whoever is to hear of it: the shop's endpoints, the shop, the customer."""
 
 from cashback.domain.alerts import AlertCause, cause_of
+from cashback.domain.domain_events import DomainEvent
 from cashback.domain.errors import NotFound
 from cashback.domain.times import Instant
-from cashback.domain.told_events import ToldEvent
 from cashback.services.alert_shop import alert_shop
 from cashback.services.books import Desk
 from cashback.services.deliver_webhook import start_deliveries
 from cashback.services.notify_customer import notify_customer
 
 
-def tell_event(desk: Desk, event: ToldEvent, now: Instant) -> dict[str, str]:
+def tell_event(desk: Desk, event: DomainEvent, now: Instant) -> dict[str, str]:
     """Tell of an event. Return in one word what became of each way; told again, nobody hears of it twice.
 
     The customer comes last: a message to them is the one thing that is never tried over what may have been sent.
