@@ -47,9 +47,19 @@ def test_of_one_cause_the_shop_hears_once_an_hour() -> None:
     shop.notify()
     assert len(shop.sender.sent) == len(shop.internet.posts) == 2
     shop.clock.advance(3_600)
-    shop.tell("OrderFailed", "evt-6")
+    shop.tell("OrderFailed", "evt-6", occurred_at=shop.now)
     shop.notify()
     assert len(shop.sender.sent) == len(shop.internet.posts) == 3
+
+
+def test_an_event_that_comes_again_hours_later_alarms_nobody_again() -> None:
+    shop = shop_with(email=EMAIL, webhook_url=URL)
+    shop.endpoint(url=URL, events=("OrderPending",))
+    for _ in range(3):
+        shop.tell("OrderFailed")
+        shop.notify()
+        shop.clock.advance(3_600)
+    assert len(shop.sender.sent) == len(shop.internet.posts) == 1
 
 
 @pytest.mark.parametrize(

@@ -48,14 +48,16 @@ def cause_of(event: DomainEvent, alerts: Mapping[str, Any], currency: Currency) 
     return None if is_small else AlertCause.ORDERS_HELD
 
 
-def alert_event(store_id: str, cause: AlertCause, subject: Mapping[str, str], now: Instant) -> DomainEvent:
-    """Return the alert of a cause, which is the same one for a whole hour; ``subject`` are ids of what began it."""
-    occurred_at = f"{hour_of(now)}:00:00.000000Z"
-    event_id = f"alert:{cause}:{hour_of(now)}"
+def alert_event(store_id: str, cause: AlertCause, subject: Mapping[str, str], at: Instant) -> DomainEvent:
+    """Return the alert of what happened at a time, which is the same one for a whole hour; ``subject`` are ids of what
+    began it. Told again in another hour, it is the one of its own hour."""
+    occurred_at = f"{hour_of(at)}:00:00.000000Z"
+    event_id = f"alert:{cause}:{hour_of(at)}"
     return DomainEvent(event_id, STORE_ALERT, store_id, occurred_at, {"cause": str(cause), **subject})
 
 
-def alert_text(cause: AlertCause, subject: Mapping[str, str]) -> str:
+def alert_text(alert: DomainEvent) -> str:
     """Return the text of an e-mail."""
-    lines = [TEXTS[cause], *(f"{name}: {value}" for name, value in sorted(subject.items()))]
+    subject = sorted((name, value) for name, value in alert.detail.items() if name != "cause")
+    lines = [TEXTS[AlertCause(alert.detail["cause"])], *(f"{name}: {value}" for name, value in subject)]
     return "\n".join([*lines, "Of this cause nothing more is sent within the hour."])

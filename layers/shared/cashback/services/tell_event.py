@@ -1,6 +1,6 @@
 """Tell of an event whoever is to hear of it: the shop's endpoints, the shop, the customer."""
 
-from cashback.domain.alerts import AlertCause, cause_of
+from cashback.domain.alerts import AlertCause, alert_event, cause_of
 from cashback.domain.domain_events import DomainEvent
 from cashback.domain.errors import NotFound
 from cashback.domain.times import Instant
@@ -27,7 +27,8 @@ def tell_event(desk: Desk, event: DomainEvent, now: Instant) -> dict[str, str]:
     cause = cause_of(event, document.document["alerts"], document.currency)
     if cause is not None:
         subject = {"order_id": event.order_id} if event.order_id else {}
-        alerted = alert_shop(desk, document, cause, subject, now)
+        alert = alert_event(event.store_id, cause, subject, event.occurred_at)
+        alerted = alert_shop(desk, document, alert, now)
         outcomes |= {f"alert_{way}": outcome for way, outcome in alerted.items()}
     return {**outcomes, "customer": notify_customer(desk, document, event, now)}
 
@@ -41,4 +42,4 @@ def alert_store(desk: Desk, store_id: str, cause: AlertCause, subject: dict[str,
     document = desk.books.stores.document(store_id)
     if document.closed_at is not None:
         return {"skipped": "store_closed"}
-    return alert_shop(desk, document, cause, subject, now)
+    return alert_shop(desk, document, alert_event(store_id, cause, subject, now), now)
