@@ -109,6 +109,22 @@ def test_a_disabled_endpoint_alarms_the_shop() -> None:
     assert "webhook_endpoint_id: whe_1" in text
 
 
+def test_a_disabled_endpoint_alarms_the_shop_although_the_mail_had_to_wait(capsys: pytest.CaptureFixture[str]) -> None:
+    shop = shop_with(email=EMAIL)
+    shop.endpoint()
+    shop.internet.reply = Reply(status=410)
+    for number in range(3):
+        shop.sender.refuses = "TooManyRequestsException"
+        shop.tell("OrderRejected", f"evt-{number}")
+        shop.notify()
+    shop.sender.refuses = None
+    for _ in range(3):
+        shop.clock.advance(3_600)
+        shop.notify()
+    assert len(shop.sender.sent) == 1
+    assert capsys.readouterr().out.count('"EndpointsDisabled":1') == 1
+
+
 # ---- what no event tells
 
 

@@ -41,6 +41,10 @@ MOST_REMEMBERED: Final = 20
 
 GONE: Final = 410
 
+ATTEMPTS_EXHAUSTED: Final = "attempts_exhausted"
+
+_BY_ADMIN: Final = "by_admin"
+
 _URL: Final = r"https://([A-Za-z0-9.-]{1,253})(?::443)?(|[/?][!-~]*)"
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST: Final = rf"(?:{_LABEL}\.)+[a-z](?:[a-z0-9-]{{0,61}}[a-z0-9])?"
@@ -124,6 +128,11 @@ class Endpoint(Struct, frozen=True, omit_defaults=True):
         """Tell whether anything is sent to it."""
         return self.disabled_at is None and self.deleted_at is None
 
+    @property
+    def is_given_up(self) -> bool:
+        """Tell whether it stands disabled for what it answered, and not by a person."""
+        return self.deleted_at is None and self.disabled_at is not None and self.disabled_reason != _BY_ADMIN
+
     def hears(self, kind: str) -> bool:
         """Tell whether it is to be told of a kind of events."""
         return self.enabled and (not self.events or kind in self.events)
@@ -147,7 +156,7 @@ def switched(endpoint: Endpoint, *, enabled: bool, now: Instant) -> Endpoint:
         return endpoint
     if enabled:
         return replace(endpoint, disabled_at=None, disabled_reason=None, failing_since=None, gone=0)
-    return replace(endpoint, disabled_at=now, disabled_reason="by_admin")
+    return replace(endpoint, disabled_at=now, disabled_reason=_BY_ADMIN)
 
 
 def deleted(endpoint: Endpoint, now: Instant) -> Endpoint:
@@ -243,7 +252,7 @@ def attempted(delivery: Delivery, attempt: Attempt) -> Delivery:
     if attempt.succeeded:
         return replace(after, status=DeliveryStatus.DELIVERED, next_attempt_at=None)
     if after.tries > len(PAUSES):
-        return replace(after, status=DeliveryStatus.FAILED, next_attempt_at=None, reason="attempts_exhausted")
+        return replace(after, status=DeliveryStatus.FAILED, next_attempt_at=None, reason=ATTEMPTS_EXHAUSTED)
     return after
 
 

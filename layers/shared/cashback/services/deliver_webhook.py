@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from cashback.domain.errors import Busy, NotFound, StateConflict
 from cashback.domain.outgoing import (
+    ATTEMPTS_EXHAUSTED,
     Attempt,
     AttemptStep,
     Delivery,
@@ -32,6 +33,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from cashback.domain.domain_events import DomainEvent
+
+DELIVERY_UNKNOWN: Final = "delivery_unknown"
+UNCHANGED: Final = "unchanged"
+EARLY: Final = "early"
+OVERTAKEN: Final = "overtaken"
+ENDPOINT_DELETED: Final = "endpoint_deleted"
+ENDPOINT_DISABLED: Final = "endpoint_disabled"
+STORE_CLOSED: Final = "store_closed"
+
+NOT_MADE: Final = frozenset({UNCHANGED, EARLY, OVERTAKEN, ENDPOINT_DISABLED})
+"""Outcomes where nothing was sent, so that nothing new is known of an endpoint."""
 
 _TRIES: Final = 5
 _PREFIX: Final = "whsec_"
@@ -56,30 +68,30 @@ def start_deliveries(
 def attempt_delivery(
     desk: Desk, store_id: str, delivery_id: str, clock: "Callable[[], Instant]"
 ) -> tuple[str, Endpoint | None]:
-    """Make the attempt of a delivery that is due. Return what became of it, and the endpoint if that was disabled.
+    """Make the attempt of a delivery that is due. Return what became of it, and the endpoint if that was disabled for
+    it; to a message that comes again too, because whoever was to be alarmed of that may not have been.
 
     :raises Busy: the tables or KMS are out of reach; the attempt is made when it is due again.
     """
     outgoing, now = desk.outgoing, clock()
     delivery = outgoing.deliveries.get(store_id, delivery_id)
     if delivery is None:
-        return "delivery_unknown", None
-    if delivery.next_attempt_at is None:
-        return "unchanged", None
-    if delivery.next_attempt_at > now:
-        return "early", None
+        return DELIVERY_UNKNOWN, None
     endpoint = outgoing.endpoints.get(store_id, delivery.endpoint_id)
+    given_up = endpoint if endpoint is not None and endpoint.is_given_up else None
+    if delivery.next_attempt_at is None or delivery.next_attempt_at > now:
+        return UNCHANGED if delivery.next_attempt_at is None else EARLY, given_up
     attempting = begun(delivery, now)
     hindrance = _hindrance(desk, store_id, endpoint)
     if attempting is None or endpoint is None or hindrance is not None:
-        reason = hindrance or "attempts_exhausted"
-        return reason if outgoing.deliveries.save(store_id, abandoned(delivery, reason)) else "overtaken", None
+        reason = hindrance or ATTEMPTS_EXHAUSTED
+        return reason if outgoing.deliveries.save(store_id, abandoned(delivery, reason)) else OVERTAKEN, given_up
     if not outgoing.deliveries.save(store_id, attempting):
-        return "overtaken", None
+        return OVERTAKEN, None
     attempt = _post(desk, store_id, endpoint, attempting, now)
     after = attempted(attempting, attempt)
     if not outgoing.deliveries.save(store_id, after):
-        return "overtaken", None
+        return OVERTAKEN, None
     outcome = attempt.error or str(attempt.response_code)
     return outcome, _note(outgoing, store_id, endpoint.endpoint_id, replace(attempt, at=clock()))
 
@@ -133,10 +145,10 @@ def _remind(outgoing: EndpointBooks, store_id: str, delivery: Delivery) -> None:
 def _hindrance(desk: Desk, store_id: str, endpoint: Endpoint | None) -> str | None:
     """Return why nothing may be sent to an endpoint any more."""
     if endpoint is None or endpoint.deleted_at is not None:
-        return "endpoint_deleted"
+        return ENDPOINT_DELETED
     if not endpoint.enabled:
-        return "endpoint_disabled"
-    return "store_closed" if desk.books.stores.document(store_id).closed_at is not None else None
+        return ENDPOINT_DISABLED
+    return STORE_CLOSED if desk.books.stores.document(store_id).closed_at is not None else None
 
 
 def _post(desk: Desk, store_id: str, endpoint: Endpoint, delivery: Delivery, now: Instant) -> Attempt:

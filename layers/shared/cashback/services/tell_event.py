@@ -33,8 +33,10 @@ def tell_event(desk: Desk, event: DomainEvent, now: Instant) -> dict[str, str]:
     return {**outcomes, "customer": notify_customer(desk, document, event, now)}
 
 
-def alert_store(desk: Desk, store_id: str, cause: AlertCause, subject: dict[str, str], now: Instant) -> dict[str, str]:
-    """Alarm a shop of what no event tells.
+def alert_store(
+    desk: Desk, store_id: str, cause: AlertCause, subject: dict[str, str], at: Instant, now: Instant
+) -> dict[str, str]:
+    """Alarm a shop of what no event tells and what happened at a time.
 
     :raises NotFound: no such store.
     :raises Busy: out of reach.
@@ -42,4 +44,4 @@ def alert_store(desk: Desk, store_id: str, cause: AlertCause, subject: dict[str,
     document = desk.books.stores.document(store_id)
     if document.closed_at is not None:
         return {"skipped": "store_closed"}
-    return alert_shop(desk, document, alert_event(store_id, cause, subject, now), now)
+    return alert_shop(desk, document, alert_event(store_id, cause, subject, at), now)
