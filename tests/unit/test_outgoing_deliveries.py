@@ -241,6 +241,21 @@ def test_an_endpoint_that_is_switched_on_again_starts_anew() -> None:
     assert shop.standing().enabled
 
 
+@pytest.mark.parametrize(("url", "enabled"), [("https://mended.example.com/", True), (None, False)])
+def test_another_address_is_not_held_to_what_the_one_before_failed(url: str | None, enabled: bool) -> None:
+    shop = Notifying()
+    shop.endpoint()
+    shop.internet.reply = LOST
+    shop.tell(event_id="evt-0")
+    shop.notify()
+    shop.clock.advance(timedelta(days=5))
+    change = {"url": url or shop.standing().url}
+    change_endpoint(shop.outgoing, STORE, "whe_1", change, None, ORIGIN, shop.now)
+    shop.tell(event_id="evt-1")
+    shop.notify()
+    assert shop.standing().enabled is enabled
+
+
 def test_what_is_on_its_way_to_a_deleted_endpoint_ends_there() -> None:
     shop = Notifying()
     shop.endpoint()

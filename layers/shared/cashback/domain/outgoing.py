@@ -150,6 +150,11 @@ def rotated(endpoint: Endpoint, sealed: bytes, now: Instant) -> Endpoint:
     return replace(endpoint, sealed=sealed, previous=endpoint.sealed, previous_until=until)
 
 
+def moved(endpoint: Endpoint, url: str) -> Endpoint:
+    """Return an endpoint at an address; what was held against another one is forgotten."""
+    return endpoint if url == endpoint.url else replace(endpoint, url=url, failing_since=None, gone=0)
+
+
 def switched(endpoint: Endpoint, *, enabled: bool, now: Instant) -> Endpoint:
     """Return an endpoint that an admin switched on, with nothing held against it any more, or off."""
     if enabled == endpoint.enabled:
