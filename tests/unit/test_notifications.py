@@ -12,7 +12,7 @@ from cashback.domain.settings import DEFAULTS
 from cashback.services.erase_customer import erase_customer
 from cashback.services.import_orders import import_orders
 from tests.simulation.faults import Fault
-from tests.unit.builders import CUSTOMER, ORIGIN, STORE
+from tests.unit.builders import CUSTOMER, ORIGIN, STORE, line, paid, refund, units
 from tests.unit.notifying import Notifying
 
 PERSON: dict[str, Any] = {"name": "Anna Example", "email": "anna@example.com", "phone": "+491701234567"}
@@ -114,7 +114,7 @@ def test_whoever_cannot_be_told_is_left_out_with_a_code(capsys: pytest.CaptureFi
     assert shop.sender.sent == []
 
 
-def test_an_imported_order_notifies_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_imported_order_notifies_nobody_until_the_shop_tells_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     shop = shop_with()
     body = {
         "id": "9",
@@ -132,6 +132,11 @@ def test_an_imported_order_notifies_nobody(capsys: pytest.CaptureFixture[str]) -
     shop.tell(customer_id=CUSTOMER, order_id="9")
     shop.notify()
     assert (shop.sender.sent, outcomes(capsys)) == ([], ["imported"])
+    shop.hear(paid(line("1"), refunds=[refund("r1", units("1"))], order_id="9", second=1))
+    capsys.readouterr()
+    shop.tell(event_id="evt-2", customer_id=CUSTOMER, order_id="9")
+    shop.notify()
+    assert (len(shop.sender.sent), outcomes(capsys)) == (1, ["sent"])
 
 
 def test_nothing_of_a_person_is_in_the_log_or_in_a_notice(capsys: pytest.CaptureFixture[str]) -> None:

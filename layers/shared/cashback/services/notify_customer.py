@@ -65,9 +65,10 @@ def notify_customer(desk: Desk, document: StoreDocument, event: DomainEvent, now
 
 
 def _is_imported(books: Books, store_id: str, order_id: str) -> bool:
-    """Tell whether an import told anything of an order: nobody is to hear of what is long past."""
+    """Tell whether all that is known of an order was imported: nobody is to hear of what is long past. With anything
+    that the shop told of itself, it is an order of today."""
     order = books.orders.get(store_id, order_id)
-    return order is not None and OLDEST in order.recorded.values()
+    return order is not None and set(order.recorded.values()) == {OLDEST}
 
 
 def _profile(books: Books, store_id: str, customer_id: str) -> Profile | None:
