@@ -51,6 +51,14 @@ def test_by_default_customers_hear_of_credits_in_our_words_and_of_nothing_else()
     assert shop.sender.sent == [("anna@example.com", text)]
 
 
+def test_a_clawback_that_took_nothing_from_the_balance_is_not_said_to_have(capsys: pytest.CaptureFixture[str]) -> None:
+    shop = shop_with({"order_reversed": {"enabled": True, "channel": "sms"}})
+    capsys.readouterr()
+    shop.tell("CashbackReversed", customer_id=CUSTOMER, amount={"amount": "0.00", "currency": "USD"})
+    shop.notify()
+    assert (shop.sender.sent, outcomes(capsys)) == ([], ["nothing_moved"])
+
+
 def test_each_event_is_switched_by_itself() -> None:
     shop = shop_with({name: {"enabled": True, "channel": "sms"} for name in NAMES.values()} | {"order_credited": {}})
     for number, kind in enumerate(NAMES):

@@ -20,7 +20,7 @@ from cashback.edge.deps import make_group_books, make_job_books
 from cashback.edge.projector import Projection
 from dev.project import ROOT
 from tests.streams import FakeEvents, Stream, bus_on
-from tests.unit.builders import CUSTOMER, JPY, NOW, STORE, line, paid, refund, units
+from tests.unit.builders import CUSTOMER, JPY, NOW, STORE, line, listing, paid, refund, units
 from tests.unit.stage import HOUR, Stage, scenario
 
 SCHEMA = json.loads((ROOT / "docs/domain-events.schema.json").read_text())
@@ -78,6 +78,19 @@ def test_an_award_and_its_clawback_are_counted_on_their_day_and_told_of() -> Non
     awarded, reversal = told.events.of("CashbackAwarded")[0], told.events.of("CashbackReversed")[0]
     assert awarded["amount"] == reversal["amount"] == {"amount": "5.00", "currency": "USD"}
     assert (awarded["order_id"], awarded["customer_id"]) == ("450789469", "7001")
+
+
+def test_a_clawback_that_the_balance_cannot_pay_is_told_of_and_so_is_its_end() -> None:
+    told = Told()
+    told.stage.hear(paid(line("1", 10_000)))
+    told.stage.shop.spend(500)
+    told.stage.hear(listing(line("1", 10_000), refunds=[refund("r1", units("1"))], second=1))
+    told.stage.hear(listing(line("1", 10_000), second=2))
+    told.project()
+    assert told.kinds == ["CashbackAwarded", "BalanceAdjusted", "CashbackReversed", "CashbackRestored"]
+    for kind in ("CashbackReversed", "CashbackRestored"):
+        (event,) = told.events.of(kind)
+        assert (event["amount"]["amount"], event["shortfall"]["amount"]) == ("0.00", "5.00")
 
 
 def test_a_review_is_counted_with_its_time_and_each_stop_is_told_of() -> None:

@@ -221,7 +221,7 @@ def _told(change: Change, currency: Currency) -> tuple[str, dict[str, Any]] | No
 
 def _told_of_entry(change: EntryPosted, currency: Currency) -> tuple[str, dict[str, Any]] | None:
     entry = change.entry
-    if entry.status is not EntryStatus.POSTED or not entry.amount:
+    if entry.status is not EntryStatus.POSTED or not (entry.amount or entry.owed):
         return None
     about: dict[str, Any] = {"customer_id": change.item_id, "transaction_id": change.transaction_id}
     if entry.kind in _ADJUSTING:
@@ -231,7 +231,8 @@ def _told_of_entry(change: EntryPosted, currency: Currency) -> tuple[str, dict[s
     if entry.kind is Kind.ORDER:
         return CASHBACK_AWARDED, about
     if entry.kind is Kind.REVERSAL:
-        return (CASHBACK_REVERSED if entry.amount < 0 else CASHBACK_RESTORED), about
+        about |= {"shortfall": _money(abs(entry.owed), currency)} if entry.owed else {}
+        return (CASHBACK_REVERSED if entry.amount < entry.owed else CASHBACK_RESTORED), about
     return None
 
 

@@ -19,6 +19,7 @@ from cashback.services.books import Books, Desk
 
 SENT: Final = "sent"
 OFF: Final = "off"
+NOTHING_MOVED: Final = "nothing_moved"
 NO_CUSTOMER: Final = "no_customer"
 IMPORTED: Final = "imported"
 CUSTOMER_UNKNOWN: Final = "customer_unknown"
@@ -37,6 +38,8 @@ def notify_customer(desk: Desk, document: StoreDocument, event: DomainEvent, now
     notification = notification_of(document.document["notifications"], event.kind)
     if notification is None:
         return OFF
+    if event.amount is not None and not document.currency.parse(event.amount):
+        return NOTHING_MOVED
     if event.customer_id is None:
         return NO_CUSTOMER
     if event.order_id is not None and _is_imported(desk.books, event.store_id, event.order_id):
