@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 from copy import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -267,7 +268,7 @@ def test_what_is_on_its_way_to_a_deleted_endpoint_ends_there() -> None:
     assert (shop.delivery.status, shop.delivery.reason) == (DeliveryStatus.FAILED, "endpoint_deleted")
     assert len(shop.internet.posts) == 1
     with pytest.raises(StateConflict):
-        replay_delivery(shop.outgoing, STORE, shop.delivery.delivery_id, shop.now)
+        replay_delivery(shop.outgoing, STORE, shop.delivery.delivery_id, ORIGIN, shop.now)
 
 
 def test_a_closed_store_is_told_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -303,13 +304,13 @@ def test_a_delivery_is_replayed_whatever_became_of_it() -> None:
     shop.endpoint()
     shop.tell()
     shop.notify()
-    again = replay_delivery(shop.outgoing, STORE, shop.delivery.delivery_id, shop.now)
+    again = replay_delivery(shop.outgoing, STORE, shop.delivery.delivery_id, ORIGIN, shop.now)
     assert (again.status, again.next_attempt_at) == (DeliveryStatus.PENDING, shop.now)
     shop.notify()
     assert (shop.delivery.status, shop.delivery.attempts, len(shop.delivery.last)) == (DeliveryStatus.DELIVERED, 2, 2)
     assert len({headers["webhook-id"] for _, headers, _ in shop.internet.posts}) == 1
     with pytest.raises(NotFound):
-        replay_delivery(shop.outgoing, STORE, "whd_0", shop.now)
+        replay_delivery(shop.outgoing, STORE, "whd_0", ORIGIN, shop.now)
 
 
 def test_a_replayed_delivery_has_another_day() -> None:
@@ -319,9 +320,45 @@ def test_a_replayed_delivery_has_another_day() -> None:
     shop.tell()
     shop.notify()
     shop.pass_time(hours=30)
-    replay_delivery(shop.outgoing, STORE, shop.delivery.delivery_id, shop.now)
+    replay_delivery(shop.outgoing, STORE, shop.delivery.delivery_id, ORIGIN, shop.now)
     shop.pass_time(hours=30)
     assert (shop.delivery.status, shop.delivery.attempts) == (DeliveryStatus.FAILED, 18)
+
+
+def test_a_replay_on_the_last_day_is_kept_until_it_is_over() -> None:
+    shop = Notifying()
+    shop.endpoint()
+    shop.tell()
+    shop.notify()
+    shop.internet.reply = LOST
+    shop.clock.advance(timedelta(days=29, hours=23))
+    replay_delivery(shop.outgoing, STORE, shop.delivery.delivery_id, ORIGIN, shop.now)
+    begun = shop.clock.now()
+    for _ in range(60):
+        shop.pass_time(minutes=30)
+        (item,) = (item for item in shop.shop.dynamo.items("State") if item["pk"]["S"].endswith("#DLV"))
+        assert int(item["expires_at_epoch"]["N"]) >= shop.clock.now().timestamp()
+    assert shop.delivery.last[-1].at >= instant(begun + timedelta(hours=23))
+
+
+def test_a_replay_during_an_attempt_begins_anew_and_the_answer_still_counts_for_the_endpoint() -> None:
+    shop = Notifying()
+    shop.endpoint()
+    shop.tell()
+    post = shop.internet.post
+
+    def replaying(*given: Any) -> Reply:
+        shop.internet.post = post  # type: ignore[method-assign]
+        replay_delivery(shop.outgoing, STORE, shop.delivery.delivery_id, ORIGIN, shop.now)
+        shop.told.messages.clear()
+        return LOST
+
+    shop.internet.post = replaying  # type: ignore[assignment,method-assign]
+    shop.notify()
+    assert shop.standing().failing_since == NOW
+    assert (shop.delivery.status, shop.delivery.tries) == (DeliveryStatus.PENDING, 0)
+    shop.pass_time(minutes=5)
+    assert (shop.delivery.status, shop.standing().failing_since) == (DeliveryStatus.DELIVERED, None)
 
 
 def test_after_a_rotation_both_secrets_sign_for_a_day() -> None:

@@ -253,6 +253,8 @@ def test_a_delivery_is_replayed_by_a_message_to_the_notifier(deployment: Deploym
     (sent,) = deployment.sqs.sent
     assert (sent["QueueUrl"], sent["MessageGroupId"]) == ("notifications_queue_url", "demo")
     assert json.loads(sent["MessageBody"]) == {"type": "attempt", "store_id": "demo", "delivery_id": delivery_id}
+    audited = deployment.call("GET", "/v1/audit", key=admin).expect(200)["items"][0]
+    assert (audited["what"], audited["target"]) == ("webhook_delivery_replayed", delivery_id)
     deployment.call("PATCH", f"{ENDPOINTS}/{endpoint_id}", {"enabled": False}, key=admin).expect(200)
     assert deployment.call("POST", path, key=admin).code == "state_conflict"
     assert deployment.call("POST", f"{DELIVERIES}/whd_none/replay", key=admin).status == 404

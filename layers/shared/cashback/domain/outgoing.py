@@ -6,7 +6,7 @@ Source of the format and of the schedule's shape: the Standard Webhooks specific
 import json
 import re
 from copy import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -226,6 +226,12 @@ class Delivery(Struct, frozen=True, omit_defaults=True):
     last: tuple[Attempt, ...] = ()
     reason: str | None = None
     rev: int = 1
+
+    @property
+    def kept_until(self) -> datetime:
+        """When it may be deleted: a month after it was made, and no sooner than a day after its last attempt."""
+        last = self.next_attempt_at or (self.last[-1].at if self.last else self.created_at)
+        return max(moment(self.created_at) + KEPT_FOR, moment(last) + timedelta(days=1))
 
 
 def delivery_of(event: DomainEvent, endpoint_id: str, now: Instant) -> Delivery:

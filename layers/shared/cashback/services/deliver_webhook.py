@@ -10,6 +10,7 @@ from contextlib import suppress
 from copy import replace
 from typing import TYPE_CHECKING, Final
 
+from cashback.domain.audit import Act, Origin
 from cashback.domain.errors import Busy, NotFound, StateConflict
 from cashback.domain.outgoing import (
     ATTEMPTS_EXHAUSTED,
@@ -42,7 +43,7 @@ ENDPOINT_DELETED: Final = "endpoint_deleted"
 ENDPOINT_DISABLED: Final = "endpoint_disabled"
 STORE_CLOSED: Final = "store_closed"
 
-NOT_MADE: Final = frozenset({UNCHANGED, EARLY, OVERTAKEN, ENDPOINT_DISABLED})
+NOT_MADE: Final = frozenset({UNCHANGED, EARLY, ENDPOINT_DISABLED})
 """Outcomes where nothing was sent, so that nothing new is known of an endpoint."""
 
 _TRIES: Final = 5
@@ -85,22 +86,22 @@ def attempt_delivery(
     hindrance = _hindrance(desk, store_id, endpoint)
     if attempting is None or endpoint is None or hindrance is not None:
         reason = hindrance or ATTEMPTS_EXHAUSTED
-        return reason if outgoing.deliveries.save(store_id, abandoned(delivery, reason)) else OVERTAKEN, given_up
+        is_kept = outgoing.deliveries.save(store_id, abandoned(delivery, reason))
+        return (reason, given_up) if is_kept else (OVERTAKEN, None)
     if not outgoing.deliveries.save(store_id, attempting):
         return OVERTAKEN, None
     attempt = _post(desk, store_id, endpoint, attempting, now)
-    after = attempted(attempting, attempt)
-    if not outgoing.deliveries.save(store_id, after):
-        return OVERTAKEN, None
-    outcome = attempt.error or str(attempt.response_code)
+    is_kept = outgoing.deliveries.save(store_id, attempted(attempting, attempt))
+    outcome = attempt.error or str(attempt.response_code) if is_kept else OVERTAKEN
     return outcome, _note(outgoing, store_id, endpoint.endpoint_id, replace(attempt, at=clock()))
 
 
-def replay_delivery(outgoing: EndpointBooks, store_id: str, delivery_id: str, now: Instant) -> Delivery:
-    """Make a delivery once more, whatever became of it, from its first attempt on.
+def replay_delivery(outgoing: EndpointBooks, store_id: str, delivery_id: str, origin: Origin, now: Instant) -> Delivery:
+    """Make a delivery once more, whatever became of it, from its first attempt on. An attempt that is being made at
+    this moment is not waited for, and what it is answered says something of the endpoint only.
 
     :raises NotFound: no such delivery in this store.
-    :raises StateConflict: its endpoint is deleted or disabled, or it is being attempted at this moment.
+    :raises StateConflict: its endpoint is deleted or disabled, or somebody else moved it first.
     """
     delivery = outgoing.deliveries.get(store_id, delivery_id)
     if delivery is None:
@@ -109,7 +110,8 @@ def replay_delivery(outgoing: EndpointBooks, store_id: str, delivery_id: str, no
     if endpoint is None or not endpoint.enabled:
         raise StateConflict("the endpoint is disabled or deleted")
     again = replayed(delivery, now)
-    if not outgoing.deliveries.save(store_id, again):
+    act = Act("webhook_delivery_replayed", delivery_id, now, origin)
+    if not outgoing.deliveries.save(store_id, again, act):
         raise StateConflict("the delivery was attempted meanwhile")
     _remind(outgoing, store_id, again)
     return again
