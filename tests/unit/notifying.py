@@ -81,7 +81,7 @@ class Notifying(Stage):
     def sweep(self) -> None:
         unused = cast("Any", None)
         due, left = DueIndex(self.table), lambda: 10 * ENOUGH_TIME
-        Sweep(self.books, due, unused, unused, lambda: self.queue, left, clock=self.clock.now).run()
+        Sweep(self.books, due, unused, unused, lambda: self.outgoing, left, clock=self.clock.now).run()
 
     def pass_time(self, **by: float) -> None:
         """Let time pass, with a sweep every five minutes, or every half an hour of a long time."""

@@ -144,6 +144,21 @@ def test_a_lost_message_is_made_up_for_by_the_sweeper() -> None:
     assert shop.delivery.status is DeliveryStatus.DELIVERED
 
 
+def test_a_delivery_whose_message_waits_is_not_reminded_of_at_every_sweep() -> None:
+    shop = Notifying()
+    shop.endpoint()
+    shop.internet.reply = LOST
+    shop.tell()
+    shop.notify()
+    shop.clock.advance(timedelta(minutes=5))
+    for _ in range(6):
+        shop.sweep()
+        shop.clock.advance(timedelta(minutes=5))
+    assert len(shop.told.messages) == 2
+    shop.notify()
+    assert shop.delivery.attempts == 2
+
+
 def test_whoever_is_cut_off_in_an_attempt_leaves_it_to_the_next() -> None:
     shop = Notifying()
     shop.endpoint()

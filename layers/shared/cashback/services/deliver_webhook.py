@@ -8,6 +8,7 @@ import base64
 import hmac
 from contextlib import suppress
 from copy import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from cashback.domain.audit import Act, Origin
@@ -27,7 +28,7 @@ from cashback.domain.outgoing import (
     replayed,
     target_of,
 )
-from cashback.domain.times import Instant, moment
+from cashback.domain.times import Instant, instant, moment
 from cashback.services.books import Desk, EndpointBooks
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ STORE_CLOSED: Final = "store_closed"
 NOT_MADE: Final = frozenset({UNCHANGED, EARLY, ENDPOINT_DISABLED})
 """Outcomes where nothing was sent, so that nothing new is known of an endpoint."""
 
+REMINDED: Final = "reminded"
+REMINDED_FOR: Final = timedelta(minutes=15)
+"""How long the message of a delivery that is due is waited for."""
+
 _TRIES: Final = 5
 _PREFIX: Final = "whsec_"
 
@@ -62,8 +67,23 @@ def start_deliveries(
     for endpoint in listening:
         delivery = delivery_of(event, endpoint.endpoint_id, now)
         if outgoing.deliveries.save(event.store_id, delivery):
-            _remind(outgoing, event.store_id, delivery)
+            _attempt_now(outgoing, event.store_id, delivery)
     return len(listening)
+
+
+def remind(outgoing: EndpointBooks, store_id: str, delivery_id: str, now: Instant) -> str:
+    """Have a delivery that is due attempted, and let it come due again a while later: the message may be lost, or it
+    may be waiting behind many others, who must not become more for it.
+
+    :raises Busy: out of reach; reminded again, it may come due later still.
+    """
+    delivery = outgoing.deliveries.get(store_id, delivery_id)
+    if delivery is None or delivery.next_attempt_at is None or delivery.next_attempt_at > now:
+        return UNCHANGED
+    if not outgoing.deliveries.put_off(store_id, delivery, instant(moment(now) + REMINDED_FOR)):
+        return OVERTAKEN
+    outgoing.queue().send(AttemptStep(store_id, delivery_id))
+    return REMINDED
 
 
 def attempt_delivery(
@@ -113,7 +133,7 @@ def replay_delivery(outgoing: EndpointBooks, store_id: str, delivery_id: str, or
     act = Act("webhook_delivery_replayed", delivery_id, now, origin)
     if not outgoing.deliveries.save(store_id, again, act):
         raise StateConflict("the delivery was attempted meanwhile")
-    _remind(outgoing, store_id, again)
+    _attempt_now(outgoing, store_id, again)
     return again
 
 
@@ -138,7 +158,7 @@ def signature_of(secrets: "Iterable[str]", delivery_id: str, timestamp: str, bod
     return " ".join(f"v1,{signature}" for signature in signed)
 
 
-def _remind(outgoing: EndpointBooks, store_id: str, delivery: Delivery) -> None:
+def _attempt_now(outgoing: EndpointBooks, store_id: str, delivery: Delivery) -> None:
     """Have a delivery attempted now; where that cannot be said, the sweeper will."""
     with suppress(Busy):
         outgoing.queue().send(AttemptStep(store_id, delivery.delivery_id))

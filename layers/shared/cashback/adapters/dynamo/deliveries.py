@@ -14,6 +14,7 @@ from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.domain.audit import Act
 from cashback.domain.due import DueKind
 from cashback.domain.outgoing import Delivery, DeliveryStatus
+from cashback.domain.times import Instant
 
 MOST_READ: Final = 1_000
 """Deliveries that one page of a filtered list looks at."""
@@ -61,15 +62,24 @@ class Deliveries(Struct, frozen=True):
         guard = ("rev = :rev", {":rev": delivery.rev - 1}) if delivery.rev > 1 else ("attribute_not_exists(pk)",)
         also = () if act is None else (audit_line(self.table, store_id, act),)
         try:
-            self.table.commit(self.table.put(_item(store_id, delivery), *guard), *also)
+            self.table.commit(self.table.put(_item(store_id, delivery, delivery.next_attempt_at), *guard), *also)
+        except Lost:
+            return False
+        return True
+
+    def put_off(self, store_id: str, delivery: Delivery, until: Instant) -> bool:
+        """Let a delivery, the same in all else, come due later than its next attempt; False where someone moved it."""
+        same = ("rev = :rev", {":rev": delivery.rev})
+        try:
+            self.table.commit(self.table.put(_item(store_id, delivery, until), *same))
         except Lost:
             return False
         return True
 
 
-def _item(store_id: str, delivery: Delivery) -> Item:
+def _item(store_id: str, delivery: Delivery, due_at: Instant | None) -> Item:
     pk, sk = keys.delivery(store_id, delivery.delivery_id)
-    due = DueIndex.attributes(store_id, DueKind.DELIVERY, delivery.delivery_id, delivery.next_attempt_at)
+    due = DueIndex.attributes(store_id, DueKind.DELIVERY, delivery.delivery_id, due_at)
     return {
         "pk": pk,
         "sk": sk,
