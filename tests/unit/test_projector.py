@@ -159,14 +159,37 @@ def test_what_the_bus_refuses_is_put_again_and_then_delivered_again_without_bein
     assert told.day.orders_processed == 2
 
 
+def poisoned(record: dict[str, Any]) -> dict[str, Any]:
+    poison = deepcopy(record)
+    poison["dynamodb"] |= {"SequenceNumber": "0", "NewImage": {"pk": {"S": f"S#{STORE}#O#X"}, "sk": {"S": "ORDER"}}}
+    poison["dynamodb"]["NewImage"] |= {"moved": {"N": "1"}, "status": {"S": "no such status"}}
+    return poison
+
+
 def test_a_poisoned_record_fails_alone_and_the_first_one_is_named() -> None:
     told = Told()
     told.stage.hear(paid(line("1", 10_000)))
-    poison = deepcopy(told.stream.records[-1])
-    poison["dynamodb"] |= {"SequenceNumber": "0", "NewImage": {"pk": {"S": f"S#{STORE}#O#X"}, "sk": {"S": "ORDER"}}}
-    poison["dynamodb"]["NewImage"] |= {"moved": {"N": "1"}, "status": {"S": "no such status"}}
+    poison = poisoned(told.stream.records[-1])
     assert told.project([poison, *told.stream.records]) == [{"itemIdentifier": "0"}]
     assert told.day.orders_processed == 1
+
+
+def test_what_comes_again_with_a_poisoned_record_is_told_once_and_what_comes_new_is_told() -> None:
+    told = Told()
+    told.stage.hear(paid(line("1", 10_000)))
+    before = list(told.stream.records)
+    poison = poisoned(before[-1])
+    told.stage.hear(paid(line("1", 10_000), order_id="B"))
+    for _ in range(5):
+        told.project([*before, poison, *told.stream.records[len(before) :]])
+    assert len(told.events.put) == 5 + 1
+    told.stage.hear(paid(line("1", 10_000), order_id="C"))
+    told.events.refuses = [False, True, True, True, True]
+    behind = [poison, *told.stream.records[len(before) :]]
+    for _ in range(5):
+        told.project(behind)
+    assert [len(told.events.of(kind)) for kind in set(told.kinds)] == [3]
+    assert len(told.events.put) == 5 + 2
 
 
 def test_what_the_projector_writes_is_no_change_to_it() -> None:

@@ -367,6 +367,11 @@ def counted(store: str, change_id: str) -> Key:
     return Key(_pk(store, "BATCH"), change_id)
 
 
+def told(store: str, event_id: str) -> Key:
+    """That an event is on the bus although its record comes again."""
+    return Key(_pk(store, "BATCH"), f"{event_id}#TOLD")
+
+
 def written(pk: str) -> tuple[str, str, str] | None:
     """Return the store, the kind (``C``, ``O``, ``T``, ``J``, ``P``) and the id of a partition of one thing; None for
     every other partition."""

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import batched
 from typing import Final
 
 from msgspec import Struct
@@ -24,6 +25,8 @@ FAILURES_KEPT_FOR: Final = 86_400
 """Seconds that a failure is kept; the state of an engine asks for the last hour."""
 
 _TRIES: Final = 5
+_WRITTEN_AT_ONCE: Final = 100
+"""Writes of one transaction."""
 
 
 class Totals(Struct, frozen=True):
@@ -111,6 +114,21 @@ class Totals(Struct, frozen=True):
         pk, sk = keys.recount(store_id)
         place = {"date": recount.date, "shard": recount.shard, "after": recount.after}
         self.table.commit(self.table.put({"pk": pk, "sk": sk, **place, "totals": _attributes(recount.totals)}))
+
+    def told(self, store_id: str, event_ids: Sequence[str]) -> frozenset[str]:
+        """Return which of these events ``note_told`` was told of (consistent)."""
+        places = {keys.told(store_id, event_id): event_id for event_id in event_ids}
+        return frozenset(places[key] for key in self.table.get_many(places)) if places else frozenset()
+
+    def note_told(self, store_id: str, event_ids: Sequence[str], now: Instant) -> None:
+        """Remember events that are on the bus.
+
+        :raises Busy: out of reach; the same call is safe to repeat.
+        """
+        expiry = int(moment(now).timestamp()) + GUARDED_FOR
+        places = [keys.told(store_id, event_id) for event_id in event_ids]
+        for some in batched(places, _WRITTEN_AT_ONCE, strict=False):
+            self.table.commit(*(self.table.put({"pk": pk, "sk": sk, "expires_at_epoch": expiry}) for pk, sk in some))
 
     def note_failure(self, store_id: str, at: Instant, code: str, change_id: str) -> None:
         """Remember that something of the store's engine failed; told again, it is the same failure.
