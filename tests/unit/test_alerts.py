@@ -152,6 +152,13 @@ def test_an_old_pending_order_alarms_the_shop_once_an_hour() -> None:
     assert len(shop.sender.sent) == 2
 
 
+def test_an_old_pending_order_of_a_shop_whose_clock_is_ahead_is_told_of() -> None:
+    shop = Notifying(notifications={}, alerts={"email": EMAIL}, auto_processing=False)
+    shop.paid("A-1", created_at="2026-12-24T00:00:00.000000Z")
+    shop.clock.advance(25 * 3_600)
+    assert watched(shop)
+
+
 def test_an_old_pending_order_is_told_of_where_the_shop_wants_no_alarm() -> None:
     shop = waiting(48)
     assert watched(shop)
