@@ -58,7 +58,7 @@ class Notifying(Stage):
 
     def endpoint(self, endpoint_id: str = "whe_1", **fields: Any) -> Endpoint:
         url = f"https://{endpoint_id.replace('_', '-')}.example.com/in"
-        given = {"url": url, "created_by": "key:anna", "request_hash": endpoint_id, "body_hash": "body", **fields}
+        given = {"url": url, "created_by": "key:anna", "body_hash": "body", **fields}
         asked = Endpoint(endpoint_id, sealed=b"", created_at=self.now, updated_at=self.now, **given)
         made, _ = create_endpoint(self.outgoing, STORE, asked, SECRET, ORIGIN)
         return made

@@ -109,7 +109,6 @@ class Endpoint(Struct, frozen=True, omit_defaults=True):
     sealed: bytes
     created_at: Instant
     created_by: str
-    request_hash: str
     body_hash: str
     updated_at: Instant
     events: tuple[str, ...] = ()

@@ -7,8 +7,8 @@ stands in no log.
 from typing import Final
 
 from cashback.domain.customers import Profile
-from cashback.domain.domain_events import CASHBACK_REVERSED, DomainEvent
-from cashback.domain.errors import Busy, CustomerNotFound, MessageRefused, MessageUnconfirmed
+from cashback.domain.domain_events import DomainEvent
+from cashback.domain.errors import CustomerNotFound
 from cashback.domain.ledger import MOST_HOPS
 from cashback.domain.message_texts import AMOUNT, BALANCE, NAMELESS, PROMO_CODE, USER_NAME, filled
 from cashback.domain.money import Money
@@ -16,8 +16,8 @@ from cashback.domain.notifications import notification_of
 from cashback.domain.stores import StoreDocument
 from cashback.domain.times import OLDEST, Instant
 from cashback.services.books import Books, Desk
+from cashback.services.send_once import send_once
 
-SENT: Final = "sent"
 OFF: Final = "off"
 NOTHING_MOVED: Final = "nothing_moved"
 NO_CUSTOMER: Final = "no_customer"
@@ -25,9 +25,6 @@ IMPORTED: Final = "imported"
 CUSTOMER_UNKNOWN: Final = "customer_unknown"
 CUSTOMER_ERASED: Final = "customer_erased"
 NO_RECIPIENT: Final = "no_recipient"
-ALREADY: Final = "already"
-
-_NOT_SENT: Final = "not_sent"
 
 
 def notify_customer(desk: Desk, document: StoreDocument, event: DomainEvent, now: Instant) -> str:
@@ -53,18 +50,7 @@ def notify_customer(desk: Desk, document: StoreDocument, event: DomainEvent, now
     if way is None:
         return NO_RECIPIENT
     text = filled(notification.text, _values(desk.books, document, event, profile))
-    if not desk.notices.begin(event.store_id, event.event_id, now):
-        return ALREADY
-    try:
-        desk.messages.send(*way, text, document.document["name"])
-        outcome = SENT
-    except (MessageRefused, MessageUnconfirmed) as error:
-        outcome = error.code
-    except Busy:
-        desk.notices.end(event.store_id, event.event_id, _NOT_SENT, now)
-        raise
-    desk.notices.end(event.store_id, event.event_id, outcome, now)
-    return outcome
+    return send_once(desk, event.store_id, event.event_id, way, text, document.document["name"], now)
 
 
 def _is_imported(books: Books, store_id: str, order_id: str) -> bool:
@@ -85,16 +71,15 @@ def _profile(books: Books, store_id: str, customer_id: str) -> Profile | None:
 
 
 def _values(books: Books, document: StoreDocument, event: DomainEvent, profile: Profile) -> dict[str, str]:
-    """What the placeholders stand for; what was taken back stands without its sign."""
+    """What the placeholders stand for; what was taken back has no sign in its event."""
     try:
         available = books.ledger.live_account(event.store_id, profile.customer_id).available
     except CustomerNotFound:
         available = 0
     currency = document.currency
-    amount = event.amount or currency.format(0)
     return {
         USER_NAME: profile.name or NAMELESS,
         PROMO_CODE: "",
-        AMOUNT: f"{amount.removeprefix('-') if event.kind == CASHBACK_REVERSED else amount} {currency.code}",
+        AMOUNT: f"{event.amount or currency.format(0)} {currency.code}",
         BALANCE: str(Money(available, currency)),
     }
