@@ -129,7 +129,7 @@ def addition_of(change: Change, zone: "tzinfo") -> Addition | None:
     """Return what a change adds to which day; None where it adds nothing."""
     match change:
         case EntryPosted(entry=entry):
-            totals = _of_entry(entry)
+            totals = totals_of_entry(entry)
         case OrderMoved(before=before, after=after, at=at, queued_at=queued_at):
             totals = _of_move(before, after, at, queued_at)
         case _:
@@ -137,17 +137,21 @@ def addition_of(change: Change, zone: "tzinfo") -> Addition | None:
     return (date_of(change.at, zone), totals) if totals != DayTotals() else None
 
 
-def of_entry(entry: Entry, zone: "tzinfo") -> Addition:
-    """Return what an entry adds to its day, as the recount reads it."""
-    return date_of(entry.posted_at, zone), _of_entry(entry)
+def totals_of_entry(entry: Entry) -> DayTotals:
+    """Return what an entry adds to the day of its posting."""
+    if entry.status is not EntryStatus.POSTED:
+        return DayTotals()
+    if entry.kind is Kind.REVERSAL:
+        return DayTotals(cashback_reversed=-entry.amount)
+    return DayTotals(cashback_issued=max(0, entry.amount) if entry.kind in _ISSUING else 0)
 
 
-def of_order(order: "Order", zone: "tzinfo") -> Iterator[Addition]:
-    """Yield what each move of an order adds to its day, as the recount reads it off the history."""
+def totals_of_order(order: "Order") -> Iterator[tuple[Instant, DayTotals]]:
+    """Yield when each move of an order was, and what it adds to that day, as the recount reads it off the history."""
     for before, after in pairwise((None, *order.history)):
         if after is not None:
             was = before.status if before is not None else None
-            yield date_of(after.at, zone), _of_move(was, after.status, after.at, order.queued_at)
+            yield after.at, _of_move(was, after.status, after.at, order.queued_at)
 
 
 def failure_of(change: Change) -> str | None:
@@ -166,14 +170,6 @@ def event_of(change: Change, currency: Currency) -> DomainEvent | None:
 def date_of(at: Instant, zone: "tzinfo") -> str:
     """Return the date of an instant in a time zone, as in ``2026-11-22``."""
     return moment(at).astimezone(zone).date().isoformat()
-
-
-def _of_entry(entry: Entry) -> DayTotals:
-    if entry.status is not EntryStatus.POSTED:
-        return DayTotals()
-    if entry.kind is Kind.REVERSAL:
-        return DayTotals(cashback_reversed=-entry.amount)
-    return DayTotals(cashback_issued=max(0, entry.amount) if entry.kind in _ISSUING else 0)
 
 
 def _of_move(before: Status | None, after: Status, at: Instant, queued_at: Instant | None) -> DayTotals:
