@@ -167,7 +167,7 @@ def list_deliveries(query: Annotated[WebhookDeliveriesQuery, Query()]) -> Respon
 def replay_delivery(webhook_delivery_id: GivenId) -> Response[WebhookDelivery]:
     """Send an event to its endpoint once more, whatever became of it; the receiver knows it by its id."""
     who, outgoing = api.caller(), deps.endpoint_books()
-    again = deliver_webhook.replay_delivery(outgoing, who.store_id, webhook_delivery_id, now())
+    again = deliver_webhook.replay_delivery(outgoing, who.store_id, webhook_delivery_id, who.origin, now())
     return answer(webhook_views.delivery(again), 202)
 
 

@@ -16,13 +16,13 @@ from cashback.adapters.dynamo.notices import Notices
 from cashback.adapters.queues import encode
 from cashback.domain.audit import Origin
 from cashback.domain.contacts import contacts_of
+from cashback.domain.domain_events import DomainEvent
 from cashback.domain.due import DueKind, DueThing, hour_of
 from cashback.domain.errors import Busy, NotFound
 from cashback.domain.news import CustomerNews, Delivery
 from cashback.domain.orders import Review
 from cashback.domain.outgoing import Endpoint, delivery_of
 from cashback.domain.times import Instant, instant, moment
-from cashback.domain.told_events import ToldEvent
 from cashback.edge import clock, deps
 from cashback.services import close_store as closing
 from cashback.services.close_store import CLOSED, ERASING, QUIET_AFTER, WAITING, close_store, erase_store
@@ -295,10 +295,10 @@ def test_no_endpoint_delivery_or_notice_is_left_however_many_there_are(
 def tell(deployment: Deployment, store_id: str) -> None:
     """An endpoint was told of five events, and customers of as many."""
     table = deployment.books.orders.table
-    endpoint = Endpoint("whe_1", "https://shop.example.com", b"sealed", NOW, "key:anna", "request", "body", NOW)
+    endpoint = Endpoint("whe_1", "https://shop.example.com", b"sealed", NOW, "key:anna", "body", NOW)
     assert Endpoints(table).save(store_id, endpoint)
     for n in range(5):
-        event = ToldEvent(f"evt-{n}", "CashbackAwarded", store_id, NOW, {})
+        event = DomainEvent(f"evt-{n}", "CashbackAwarded", store_id, NOW, {})
         assert Deliveries(table).save(store_id, delivery_of(event, "whe_1", NOW))
         assert Notices(table).begin(store_id, event.event_id, NOW)
 

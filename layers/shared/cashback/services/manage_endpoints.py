@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from cashback.domain.audit import Act, Origin
 from cashback.domain.errors import Busy, IdempotencyMismatch, Invalid, NotFound, VersionConflict
-from cashback.domain.outgoing import MOST_ENDPOINTS, Endpoint, deleted, rotated, switched, target_of
+from cashback.domain.outgoing import MOST_ENDPOINTS, Endpoint, deleted, moved, rotated, switched, target_of
 from cashback.domain.stores import StoreDocument, as_text
 from cashback.domain.times import Instant
 from cashback.services.books import EndpointBooks
@@ -85,10 +85,11 @@ def change_endpoint(
     """
     if "url" in changes:
         target_of(changes["url"])
-    fields = {name: value for name, value in changes.items() if name != "enabled"}
+    fields = {name: value for name, value in changes.items() if name not in {"enabled", "url"}}
     for _ in range(_TRIES):
         standing = read_endpoint(outgoing, store_id, endpoint_id)
-        changed = replace(standing, **fields)
+        changed = moved(standing, changes["url"]) if "url" in changes else standing
+        changed = replace(changed, **fields)
         if "enabled" in changes:
             changed = switched(changed, enabled=changes["enabled"], now=now)
         if secret is not None:
