@@ -3,10 +3,10 @@
 One file that is opened from disk: no script, nothing from elsewhere, every text escaped.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 from decimal import Decimal
 from html import escape
 from pathlib import Path
@@ -16,7 +16,12 @@ from dev.client import Store, in_path
 from dev.project import LOCAL
 
 PAGE: Final = LOCAL / "report.html"
-MOST_PAGES: Final = 10
+Answered = Mapping[str, Any]
+
+MOST_LOOKS: Final = 10
+PAUSE_SECONDS: Final = 1.5
+# What changes with the clock alone.
+MOVING: Final[Answered] = {"oldest_pending_seconds": None, "days": []}
 WIDTH, BAR, LABEL = 640, 24, 190
 CHART_HEIGHT: Final = 160
 
@@ -29,7 +34,20 @@ STYLE: Final = (
 )
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
-Answered = Mapping[str, Any]
+# What stands in the page of the day's figures, in this order.
+COUNTS: Final = {
+    "orders_processed": "Processed",
+    "pending": "Pending",
+    "held": "Held",
+    "awaiting_customer": "Awaiting customer",
+    "rejected": "Rejected",
+    "failed": "Failed",
+}
+SECONDS: Final = {
+    "median_decision_seconds": "Until a decision, median",
+    "longest_decision_seconds": "Until a decision, longest",
+    "oldest_pending_seconds": "Oldest pending order waits",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +55,10 @@ class Told:
     """What the API said of a store's day, and of one order and its customer."""
 
     store_id: str
-    day: str
+    metrics: Answered
     order: Answered
     balance: Answered
     transactions: Sequence[Answered]
-    orders: Sequence[Answered]
-    called_back: Decimal
 
 
 def write(store: Store, order_id: str, path: Path = PAGE) -> Path:
@@ -53,44 +69,37 @@ def write(store: Store, order_id: str, path: Path = PAGE) -> Path:
 
 
 def ask(store: Store, order_id: str) -> Told:
-    """Read the order, its customer's balance and history, and all orders that were created today (UTC)."""
-    day = datetime.now(UTC).date().isoformat()
+    """Read the order, its customer's balance and history, and the figures of today in the store's calendar."""
     order = store.api("GET", f"/v1/orders/{in_path(order_id)}").expect(200)
     customer = f"/v1/customers/{in_path(order['customer_id'])}"
-    orders = day_of(store, day)
-    reversed_ = [one["order_id"] for one in orders if one["status"] in {"partially_reversed", "reversed"}]
-    details = [store.api("GET", f"/v1/orders/{in_path(one)}").expect(200) for one in reversed_]
     return Told(
         store.store_id,
-        day,
+        settled(lambda: store.api("GET", "/v1/metrics").expect(200)),
         order,
         store.api("GET", f"{customer}/balance").expect(200),
         store.api("GET", f"{customer}/transactions").expect(200)["items"],
-        orders,
-        sum((Decimal(one["taken"]["amount"]) for one in details), Decimal()),
     )
 
 
-def day_of(store: Store, day: str) -> list[Answered]:
-    """The orders of a day, the newest thousand of them."""
-    orders: list[Answered] = []
-    query = f"from={day}T00:00:00Z&limit=100"
-    cursor = ""
-    for _ in range(MOST_PAGES):
-        found = store.api("GET", f"/v1/orders?{query}{cursor}").expect(200)
-        orders += found["items"]
-        if found["next_cursor"] is None:
+def settled(look: Callable[[], Answered], sleep: Callable[[float], None] = time.sleep) -> Answered:
+    """The figures once they stay as they are: they follow the tables by a moment."""
+    seen = look()
+    for _ in range(MOST_LOOKS):
+        sleep(PAUSE_SECONDS)
+        before, seen = seen, look()
+        if {**seen, **MOVING} == {**before, **MOVING}:
             break
-        cursor = f"&cursor={in_path(found['next_cursor'])}"
-    return orders
+    return seen
 
 
 def page(told: Told) -> str:
     """The whole page."""
     order, currency = told.order, told.balance["available"]["currency"]
-    states = Counter(str(one["badge"]) for one in told.orders)
-    issued = sum((Decimal(one["award"]["amount"]) for one in told.orders if one["award"]), Decimal())
-    money_bars = [("Issued", issued), ("Called back", told.called_back), ("Kept", issued - told.called_back)]
+    day, metrics = told.metrics["date"], told.metrics
+    issued, reversed_ = (Decimal(metrics[name]["amount"]) for name in ("cashback_issued", "cashback_reversed"))
+    money_bars = [("Issued", issued), ("Called back", reversed_), ("Kept", issued - reversed_)]
+    counts = [(title, metrics[name]) for name, title in COUNTS.items() if metrics[name] is not None]
+    waits = [(title, seconds(metrics[name])) for name, title in SECONDS.items()]
     steps = [(step["at"][:19], step["status_label"], step["reason"], step["actor"]) for step in order["history"]]
     has = f"customer {escape(order['customer_id'])} has {amount(told.balance['available'])}"
     lines = [
@@ -102,13 +111,14 @@ def page(told: Told) -> str:
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-            f"<title>Cashback: {escape(told.store_id)}, {escape(told.day)}</title><style>{STYLE}</style></head><body>",
-            f"<h1>Store {escape(told.store_id)}, {escape(told.day)}</h1>",
+            f"<title>Cashback: {escape(told.store_id)}, {escape(day)}</title><style>{STYLE}</style></head><body>",
+            f"<h1>Store {escape(told.store_id)}, {escape(day)}</h1>",
             f"<h2>Order {escape(order['order_id'])}: {escape(order['badge'])}</h2>",
             f"<p>Award {amount(order['award'])}, called back {amount(order['taken'])}; {has}.</p>",
             table(("When", "State", "Reason", "Who"), steps),
-            "<h2>The day</h2><h3>Orders by state</h3>",
-            bars([(name, Decimal(count), str(count)) for name, count in states.most_common()]),
+            "<h2>The day</h2><h3>Orders</h3>",
+            bars([(name, Decimal(count), str(count)) for name, count in counts]),
+            table(("Time", "How long"), waits),
             f"<h3>Cashback, {escape(currency)}</h3>",
             bars([(name, value, str(value)) for name, value in money_bars]),
             "<h2>The ledger of the customer</h2>",
@@ -117,6 +127,11 @@ def page(told: Told) -> str:
             "</body></html>",
         ]
     )
+
+
+def seconds(value: int | None) -> str:
+    """A time as people write it; a dash where there is none."""
+    return "-" if value is None else str(timedelta(seconds=value))
 
 
 def amount(value: Answered | None) -> str:

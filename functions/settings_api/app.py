@@ -58,6 +58,7 @@ def change_store(body: ChangeStore) -> Response[ChangedSettings]:
     """Change the store's settings; those left out stay as they are."""
     who, seen = api.caller(), api.seen_version()
     document, warnings = change_settings(deps.books(), who.store_id, seen, body.given(), who.origin, now())
+    warnings += manage_endpoints.unheard_alerts(deps.endpoint_books(), document)
     return answer(store_views.changed_settings(document, warnings), version=document.version)
 
 
@@ -166,7 +167,7 @@ def list_deliveries(query: Annotated[WebhookDeliveriesQuery, Query()]) -> Respon
 def replay_delivery(webhook_delivery_id: GivenId) -> Response[WebhookDelivery]:
     """Send an event to its endpoint once more, whatever became of it; the receiver knows it by its id."""
     who, outgoing = api.caller(), deps.endpoint_books()
-    again = deliver_webhook.replay_delivery(outgoing, who.store_id, webhook_delivery_id, now())
+    again = deliver_webhook.replay_delivery(outgoing, who.store_id, webhook_delivery_id, who.origin, now())
     return answer(webhook_views.delivery(again), 202)
 
 

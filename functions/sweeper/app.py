@@ -9,4 +9,4 @@ from cashback.edge.sweeper import Sweep
 def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Sweep once, and end in good time."""
     left = context.get_remaining_time_in_millis
-    return Sweep(deps.books(), deps.due(), deps.api_keys(), deps.job_books, deps.notification_queue, left).run()
+    return Sweep(deps.books(), deps.due(), deps.api_keys(), deps.job_books, deps.endpoint_books, left).run()

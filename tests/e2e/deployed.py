@@ -17,6 +17,8 @@ FUNCTIONS = tuple(sorted(path.parent.name for path in (ROOT / "functions").glob(
 COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
 # What the roles' refusals look like in logs: workers name the class of an error, and retry what answers so.
 REFUSED = ("AccessDenied", "ClientError")
+# The partitions of a store that the streams' functions write.
+BEHIND_THE_STREAMS = ("STATS", "BATCH", "DLV", "NTF")
 # How the authorizer tells API Gateway to answer 401: an error by protocol, and no crash.
 REFUSAL = "Exception: Unauthorized"
 
@@ -35,6 +37,8 @@ class DeployedStack:
     group_jobs_dlq_url: str
     scenario_actions_queue_url: str
     credits_queue_url: str
+    projector_dlq_url: str
+    secrets_key_id: str
 
     def client(self, service: str) -> Any:
         """A boto3 client with every right; the functions have only their own roles'."""
@@ -107,8 +111,8 @@ class DeployedStack:
             list(pool.map(lambda _: self.invoke(function, {"Records": []}), range(times)))
 
     def snapshot(self, store: Store) -> dict[str, Any]:
-        """Every item of a store in both tables, by key, and what its API keys open; but for what the projector counts,
-        which follows when it does."""
+        """Every item of a store in both tables, by key, and what its API keys open; but for what the projector counts
+        and the notifier tells, which follow when they do."""
         partition, directory = f"S#{store.store_id}#", {":store": {"S": store.store_id}}
         own = {
             "FilterExpression": "begins_with(pk, :partition) OR store_id = :store OR (pk = :stores AND sk = :store)",
@@ -120,7 +124,7 @@ class DeployedStack:
             for table in (self.ledger_table, self.state_table)
             for page in scan.paginate(TableName=table, ConsistentRead=True, **own)
             for item in page["Items"]
-            if not item["pk"]["S"].endswith(("#STATS", "#BATCH"))
+            if item["pk"]["S"].removeprefix(partition) not in BEHIND_THE_STREAMS
         }
 
     def queued(self, queue_url: str) -> int:
@@ -152,4 +156,6 @@ def start(home: Path) -> DeployedStack:
         group_jobs_dlq_url=found["GroupJobsDlqUrl"],
         scenario_actions_queue_url=found["ScenarioActionsQueueUrl"],
         credits_queue_url=found["CreditsQueueUrl"],
+        projector_dlq_url=found["ProjectorDlqUrl"],
+        secrets_key_id=found["SecretsKeyId"],
     )

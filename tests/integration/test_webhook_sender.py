@@ -195,6 +195,31 @@ def test_nobody_there_is_unreachable(start: Callable[..., Server], trusting: ssl
     assert sender(server, trusting).post(TARGET, HEADERS, b"{}") == Reply(error="unreachable")
 
 
+def test_a_resolver_that_does_not_answer_is_given_up(trusting: ssl.SSLContext) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def resolve(_host: str, _port: int) -> list[str]:
+        asked.set()
+        answer.wait(10)
+        return ["127.0.0.1"]
+
+    slow = WebhookSender(resolve, lambda _: True, lambda: trusting, 9, deadline=0.3)
+    began = time.monotonic()
+    assert slow.post(TARGET, HEADERS, b"{}") == Reply(error="name_unresolved")
+    assert asked.is_set()
+    assert time.monotonic() - began < 2
+    answer.set()
+
+
+def test_a_name_that_nobody_knows_is_unresolved(trusting: ssl.SSLContext) -> None:
+    def resolve(host: str, port: int) -> list[str]:
+        raise socket.gaierror(socket.EAI_NONAME, host, port)
+
+    assert WebhookSender(resolve, lambda _: True, lambda: trusting, 9).post(TARGET, HEADERS, b"{}") == Reply(
+        error="name_unresolved"
+    )
+
+
 def test_the_policy_of_production_does_not_let_this_machine_be_called(
     start: Callable[..., Server], trusting: ssl.SSLContext
 ) -> None:

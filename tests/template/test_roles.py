@@ -239,7 +239,7 @@ def test_whoever_needs_no_api_keys_reaches_items_of_stores_only(function: str) -
             assert all(pattern.startswith("S#*") for pattern in leading), statement["Sid"]
 
 
-def test_nobody_can_delete_anything_but_keys_secrets_contacts_members_watches_and_what_waits() -> None:
+def test_nobody_can_delete_anything_but_keys_secrets_deliveries_contacts_members_watches_and_what_waits() -> None:
     may = {
         name: statement["Condition"]
         for name, statement in all_statements()
@@ -253,8 +253,10 @@ def test_nobody_can_delete_anything_but_keys_secrets_contacts_members_watches_an
         "CustomersApi.ForgetContactsAndEndTheWaitingOfOrders": people,
         "Sweeper.ForgetContactsAndEndTheWaitingOfOrders": people,
         "Sweeper.EndWhatOpensAClosedStore": {
-            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#SEC", "K#*"]},
-            "ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": ["S#*#*#SEC"]},
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#SEC", "S#*#HOOK", "S#*#DLV", "S#*#NTF", "K#*"]},
+            "ForAllValues:StringNotLike": {
+                "dynamodb:LeadingKeys": ["S#*#*#SEC", "S#*#*#HOOK", "S#*#*#DLV", "S#*#*#NTF"]
+            },
         },
         "OrdersApi.EndTheWaitingOfOrders": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": waiting}},
         "GroupsApi.TakeMembersOut": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#G#*#*"]}},

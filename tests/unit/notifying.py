@@ -59,7 +59,7 @@ class Notifying(Stage):
 
     def endpoint(self, endpoint_id: str = "whe_1", **fields: Any) -> Endpoint:
         url = f"https://{endpoint_id.replace('_', '-')}.example.com/in"
-        given = {"url": url, "created_by": "key:anna", "request_hash": endpoint_id, "body_hash": "body", **fields}
+        given = {"url": url, "created_by": "key:anna", "body_hash": "body", **fields}
         asked = Endpoint(endpoint_id, sealed=b"", created_at=self.now, updated_at=self.now, **given)
         made, _ = create_endpoint(self.outgoing, STORE, asked, SECRET, ORIGIN)
         return made
@@ -82,7 +82,7 @@ class Notifying(Stage):
     def sweep(self) -> None:
         unused = cast("Any", None)
         due, left = DueIndex(self.table), lambda: 10 * ENOUGH_TIME
-        Sweep(self.books, due, unused, unused, lambda: self.queue, left, clock=self.clock.now).run()
+        Sweep(self.books, due, unused, unused, lambda: self.outgoing, left, clock=self.clock.now).run()
 
     def pass_time(self, **by: float) -> None:
         """Let time pass, with a sweep every five minutes, or every half an hour of a long time."""

@@ -47,9 +47,19 @@ def test_of_one_cause_the_shop_hears_once_an_hour() -> None:
     shop.notify()
     assert len(shop.sender.sent) == len(shop.internet.posts) == 2
     shop.clock.advance(3_600)
-    shop.tell("OrderFailed", "evt-6")
+    shop.tell("OrderFailed", "evt-6", occurred_at=shop.now)
     shop.notify()
     assert len(shop.sender.sent) == len(shop.internet.posts) == 3
+
+
+def test_an_event_that_comes_again_hours_later_alarms_nobody_again() -> None:
+    shop = shop_with(email=EMAIL, webhook_url=URL)
+    shop.endpoint(url=URL, events=("OrderPending",))
+    for _ in range(3):
+        shop.tell("OrderFailed")
+        shop.notify()
+        shop.clock.advance(3_600)
+    assert len(shop.sender.sent) == len(shop.internet.posts) == 1
 
 
 @pytest.mark.parametrize(
@@ -99,6 +109,22 @@ def test_a_disabled_endpoint_alarms_the_shop() -> None:
     assert "webhook_endpoint_id: whe_1" in text
 
 
+def test_a_disabled_endpoint_alarms_the_shop_although_the_mail_had_to_wait(capsys: pytest.CaptureFixture[str]) -> None:
+    shop = shop_with(email=EMAIL)
+    shop.endpoint()
+    shop.internet.reply = Reply(status=410)
+    for number in range(3):
+        shop.sender.refuses = "TooManyRequestsException"
+        shop.tell("OrderRejected", f"evt-{number}")
+        shop.notify()
+    shop.sender.refuses = None
+    for _ in range(3):
+        shop.clock.advance(3_600)
+        shop.notify()
+    assert len(shop.sender.sent) == 1
+    assert capsys.readouterr().out.count('"EndpointsDisabled":1') == 1
+
+
 # ---- what no event tells
 
 
@@ -126,6 +152,13 @@ def test_an_old_pending_order_alarms_the_shop_once_an_hour() -> None:
     assert len(shop.sender.sent) == 2
 
 
+def test_an_old_pending_order_of_a_shop_whose_clock_is_ahead_is_told_of() -> None:
+    shop = Notifying(notifications={}, alerts={"email": EMAIL}, auto_processing=False)
+    shop.paid("A-1", created_at="2026-12-24T00:00:00.000000Z")
+    shop.clock.advance(25 * 3_600)
+    assert watched(shop)
+
+
 def test_an_old_pending_order_is_told_of_where_the_shop_wants_no_alarm() -> None:
     shop = waiting(48)
     assert watched(shop)
@@ -143,12 +176,14 @@ def test_a_young_pending_order_or_none_is_not_told_of() -> None:
     assert not watched(closed)
 
 
-def test_a_closed_store_is_not_alarmed() -> None:
+def test_a_closed_store_is_not_alarmed(capsys: pytest.CaptureFixture[str]) -> None:
     shop = waiting(48, email=EMAIL)
     assert watched(shop)
     close_store(shop.books, STORE, "over", ORIGIN, shop.now)
     shop.notify()
     assert shop.sender.sent == []
+    assert shop.told.messages == shop.dead.messages == []
+    assert '"cause":"pending_old","skipped":"store_closed"' in capsys.readouterr().out
 
 
 def test_every_cause_has_words() -> None:

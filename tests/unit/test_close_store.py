@@ -9,14 +9,19 @@ import pytest
 
 from cashback.adapters.dynamo import keys, store_keys
 from cashback.adapters.dynamo.codec import from_item
+from cashback.adapters.dynamo.deliveries import Deliveries
 from cashback.adapters.dynamo.documents import order_of
+from cashback.adapters.dynamo.endpoints import Endpoints
+from cashback.adapters.dynamo.notices import Notices
 from cashback.adapters.queues import encode
 from cashback.domain.audit import Origin
 from cashback.domain.contacts import contacts_of
+from cashback.domain.domain_events import DomainEvent
 from cashback.domain.due import DueKind, DueThing, hour_of
 from cashback.domain.errors import Busy, NotFound
 from cashback.domain.news import CustomerNews, Delivery
 from cashback.domain.orders import Review
+from cashback.domain.outgoing import Endpoint, delivery_of
 from cashback.domain.times import Instant, instant, moment
 from cashback.edge import clock, deps
 from cashback.services import close_store as closing
@@ -270,6 +275,36 @@ def test_nothing_of_any_customer_is_left_and_no_key_or_secret(deployment: Deploy
     before = deployment.everything()
     assert erase(deployment, after(days=9)) == [CLOSED]
     assert deployment.everything() == before
+
+
+def test_no_endpoint_delivery_or_notice_is_left_however_many_there_are(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closing, "AT_ONCE", 2)
+    closed(deployment, 1)
+    for store_id in ("demo", "other"):
+        tell(deployment, store_id)
+    assert erase(deployment)[-4:] == [ERASING] * 3 + [WAITING]
+    left = {item["pk"]["S"] for item in deployment.everything()} & set(told_of("demo") + told_of("other"))
+    assert left == set(told_of("other"))
+    tell(deployment, "demo")
+    assert erase(deployment, QUIET)[-1] == CLOSED
+    assert not {item["pk"]["S"] for item in deployment.everything()} & set(told_of("demo"))
+
+
+def tell(deployment: Deployment, store_id: str) -> None:
+    """An endpoint was told of five events, and customers of as many."""
+    table = deployment.books.orders.table
+    endpoint = Endpoint("whe_1", "https://shop.example.com", b"sealed", NOW, "key:anna", "body", NOW)
+    assert Endpoints(table).save(store_id, endpoint)
+    for n in range(5):
+        event = DomainEvent(f"evt-{n}", "CashbackAwarded", store_id, NOW, {})
+        assert Deliveries(table).save(store_id, delivery_of(event, "whe_1", NOW))
+        assert Notices(table).begin(store_id, event.event_id, NOW)
+
+
+def told_of(store_id: str) -> list[str]:
+    return [store_keys.endpoints(store_id), store_keys.deliveries(store_id), store_keys.notices(store_id)]
 
 
 def test_another_store_is_not_touched(deployment: Deployment) -> None:

@@ -4,10 +4,11 @@ import pytest
 
 from cashback.domain.errors import Invalid
 from cashback.domain.times import instant
+from cashback.services.change_settings import change_settings
 from cashback.services.read_metrics import Metrics, read_metrics
 from cashback.services.read_store import EngineStatus, read_status
 from cashback.services.recount_days import recount_days
-from tests.unit.builders import NOW, STORE, line, paid
+from tests.unit.builders import NOW, ORIGIN, STORE, line, paid
 from tests.unit.stage import Stage, scenario
 from tests.unit.test_projector import DAY, Told
 
@@ -66,6 +67,35 @@ def test_a_recount_that_has_no_time_goes_on_where_it_was() -> None:
     assert rounds > 2
     assert told.day.cashback_issued == 500
     assert told.day.orders_processed == 1
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Asia/Tokyo", "Pacific/Kiritimati", "Pacific/Niue"])
+@pytest.mark.parametrize("hour", [0, 8, 20])
+def test_a_store_that_moves_to_another_time_zone_has_every_order_in_one_day(zone: str, hour: int) -> None:
+    told = Told(Stage(now="2026-03-01T00:30:00.000000Z"))
+    for number in range(24):
+        told.stage.hear(paid(line("1", 10_000), order_id=f"A-{number}"))
+        told.project()
+        told.stage.clock.advance(3_600)
+    told.stage.clock.advance(2 * 3_600)
+    recount(told)
+    told.stage.clock.advance(3_600)
+    for number in range(24, 48):
+        if number == 24 + hour:
+            change_settings(told.stage.books, STORE, 1, {"timezone": zone}, ORIGIN, told.stage.now)
+        told.stage.hear(paid(line("1", 10_000), order_id=f"A-{number}"))
+        told.project()
+        told.stage.clock.advance(3_600)
+    for _ in range(5):
+        told.stage.clock.advance(12 * 3_600)
+        recount(told)
+    days = told.totals.between(STORE, "2026-02-20", "2026-03-10")
+    assert sum(day.totals.orders_processed for day in days) == 48
+    assert sum(day.totals.cashback_issued for day in days) == 48 * 500
+
+
+def recount(told: Told) -> None:
+    list(recount_days(told.stage.books, told.totals, STORE, told.stage.now, lambda: True))
 
 
 def test_before_two_in_the_morning_no_day_is_recounted() -> None:

@@ -12,7 +12,7 @@ from cashback.domain.settings import DEFAULTS
 from cashback.services.erase_customer import erase_customer
 from cashback.services.import_orders import import_orders
 from tests.simulation.faults import Fault
-from tests.unit.builders import CUSTOMER, ORIGIN, STORE
+from tests.unit.builders import CUSTOMER, ORIGIN, STORE, line, paid, refund, units
 from tests.unit.notifying import Notifying
 
 PERSON: dict[str, Any] = {"name": "Anna Example", "email": "anna@example.com", "phone": "+491701234567"}
@@ -51,10 +51,18 @@ def test_by_default_customers_hear_of_credits_in_our_words_and_of_nothing_else()
     assert shop.sender.sent == [("anna@example.com", text)]
 
 
+def test_a_clawback_that_took_nothing_from_the_balance_is_not_said_to_have(capsys: pytest.CaptureFixture[str]) -> None:
+    shop = shop_with({"order_reversed": {"enabled": True, "channel": "sms"}})
+    capsys.readouterr()
+    shop.tell("CashbackReversed", customer_id=CUSTOMER, amount={"amount": "0.00", "currency": "USD"})
+    shop.notify()
+    assert (shop.sender.sent, outcomes(capsys)) == ([], ["nothing_moved"])
+
+
 def test_each_event_is_switched_by_itself() -> None:
     shop = shop_with({name: {"enabled": True, "channel": "sms"} for name in NAMES.values()} | {"order_credited": {}})
     for number, kind in enumerate(NAMES):
-        amount = "-5.00" if kind in {"CashbackReversed", "BalanceAdjusted"} else "5.00"
+        amount = "-5.00" if kind == "BalanceAdjusted" else "5.00"
         shop.tell(kind, f"evt-{number}", customer_id=CUSTOMER, amount={"amount": amount, "currency": "USD"})
     shop.notify()
     assert [text for _, text in shop.sender.sent] == [
@@ -114,7 +122,7 @@ def test_whoever_cannot_be_told_is_left_out_with_a_code(capsys: pytest.CaptureFi
     assert shop.sender.sent == []
 
 
-def test_an_imported_order_notifies_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_imported_order_notifies_nobody_until_the_shop_tells_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     shop = shop_with()
     body = {
         "id": "9",
@@ -132,16 +140,21 @@ def test_an_imported_order_notifies_nobody(capsys: pytest.CaptureFixture[str]) -
     shop.tell(customer_id=CUSTOMER, order_id="9")
     shop.notify()
     assert (shop.sender.sent, outcomes(capsys)) == ([], ["imported"])
+    shop.hear(paid(line("1"), refunds=[refund("r1", units("1"))], order_id="9", second=1))
+    capsys.readouterr()
+    shop.tell(event_id="evt-2", customer_id=CUSTOMER, order_id="9")
+    shop.notify()
+    assert (len(shop.sender.sent), outcomes(capsys)) == (1, ["sent"])
 
 
-def test_nothing_of_a_person_is_in_the_log_or_in_a_notice(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_of_a_person_is_in_the_log_in_a_notice_or_in_a_delivery(capsys: pytest.CaptureFixture[str]) -> None:
     shop = shop_with()
     shop.endpoint()
     capsys.readouterr()
     shop.tell(customer_id=CUSTOMER)
     shop.notify()
     (written,) = [item for item in shop.shop.dynamo.items("State") if "#NTF" in item["pk"]["S"]]
-    told = capsys.readouterr().out + repr(written) + repr(shop.internet.posts)
+    told = capsys.readouterr().out + repr(written) + repr(shop.internet.posts) + repr(shop.delivery)
     assert "sent" in told
     for word in ("Anna", "anna@", "+49"):
         assert word not in told

@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 from copy import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -143,6 +144,21 @@ def test_a_lost_message_is_made_up_for_by_the_sweeper() -> None:
     assert shop.delivery.status is DeliveryStatus.DELIVERED
 
 
+def test_a_delivery_whose_message_waits_is_not_reminded_of_at_every_sweep() -> None:
+    shop = Notifying()
+    shop.endpoint()
+    shop.internet.reply = LOST
+    shop.tell()
+    shop.notify()
+    shop.clock.advance(timedelta(minutes=5))
+    for _ in range(6):
+        shop.sweep()
+        shop.clock.advance(timedelta(minutes=5))
+    assert len(shop.told.messages) == 2
+    shop.notify()
+    assert shop.delivery.attempts == 2
+
+
 def test_whoever_is_cut_off_in_an_attempt_leaves_it_to_the_next() -> None:
     shop = Notifying()
     shop.endpoint()
@@ -241,6 +257,21 @@ def test_an_endpoint_that_is_switched_on_again_starts_anew() -> None:
     assert shop.standing().enabled
 
 
+@pytest.mark.parametrize(("url", "enabled"), [("https://mended.example.com/", True), (None, False)])
+def test_another_address_is_not_held_to_what_the_one_before_failed(url: str | None, enabled: bool) -> None:
+    shop = Notifying()
+    shop.endpoint()
+    shop.internet.reply = LOST
+    shop.tell(event_id="evt-0")
+    shop.notify()
+    shop.clock.advance(timedelta(days=5))
+    change = {"url": url or shop.standing().url}
+    change_endpoint(shop.outgoing, STORE, "whe_1", change, None, ORIGIN, shop.now)
+    shop.tell(event_id="evt-1")
+    shop.notify()
+    assert shop.standing().enabled is enabled
+
+
 def test_what_is_on_its_way_to_a_deleted_endpoint_ends_there() -> None:
     shop = Notifying()
     shop.endpoint()
@@ -252,10 +283,10 @@ def test_what_is_on_its_way_to_a_deleted_endpoint_ends_there() -> None:
     assert (shop.delivery.status, shop.delivery.reason) == (DeliveryStatus.FAILED, "endpoint_deleted")
     assert len(shop.internet.posts) == 1
     with pytest.raises(StateConflict):
-        replay_delivery(shop.outgoing, STORE, shop.delivery.delivery_id, shop.now)
+        replay_delivery(shop.outgoing, STORE, shop.delivery.delivery_id, ORIGIN, shop.now)
 
 
-def test_a_closed_store_is_told_nothing() -> None:
+def test_a_closed_store_is_told_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     shop = Notifying()
     shop.endpoint()
     shop.internet.reply = LOST
@@ -265,6 +296,8 @@ def test_a_closed_store_is_told_nothing() -> None:
     shop.tell(event_id="evt-2")
     shop.notify()
     assert len(shop.deliveries) == 1
+    assert shop.told.messages == shop.dead.messages == []
+    assert '"kind":"CashbackAwarded","skipped":"store_closed"' in capsys.readouterr().out
     said = {"type": "attempt", "store_id": STORE, "delivery_id": shop.delivery.delivery_id}
     shop.clock.advance(timedelta(minutes=10))
     shop.told.send(json.dumps(said))
@@ -273,18 +306,26 @@ def test_a_closed_store_is_told_nothing() -> None:
     assert len(shop.internet.posts) == 1
 
 
+def test_an_event_of_a_store_that_nobody_knows_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    shop = Notifying()
+    shop.tell(store_id="nobody")
+    shop.notify()
+    assert shop.told.messages == shop.dead.messages == []
+    assert '"skipped":"store_unknown"' in capsys.readouterr().out
+
+
 def test_a_delivery_is_replayed_whatever_became_of_it() -> None:
     shop = Notifying()
     shop.endpoint()
     shop.tell()
     shop.notify()
-    again = replay_delivery(shop.outgoing, STORE, shop.delivery.delivery_id, shop.now)
+    again = replay_delivery(shop.outgoing, STORE, shop.delivery.delivery_id, ORIGIN, shop.now)
     assert (again.status, again.next_attempt_at) == (DeliveryStatus.PENDING, shop.now)
     shop.notify()
     assert (shop.delivery.status, shop.delivery.attempts, len(shop.delivery.last)) == (DeliveryStatus.DELIVERED, 2, 2)
     assert len({headers["webhook-id"] for _, headers, _ in shop.internet.posts}) == 1
     with pytest.raises(NotFound):
-        replay_delivery(shop.outgoing, STORE, "whd_0", shop.now)
+        replay_delivery(shop.outgoing, STORE, "whd_0", ORIGIN, shop.now)
 
 
 def test_a_replayed_delivery_has_another_day() -> None:
@@ -294,9 +335,45 @@ def test_a_replayed_delivery_has_another_day() -> None:
     shop.tell()
     shop.notify()
     shop.pass_time(hours=30)
-    replay_delivery(shop.outgoing, STORE, shop.delivery.delivery_id, shop.now)
+    replay_delivery(shop.outgoing, STORE, shop.delivery.delivery_id, ORIGIN, shop.now)
     shop.pass_time(hours=30)
     assert (shop.delivery.status, shop.delivery.attempts) == (DeliveryStatus.FAILED, 18)
+
+
+def test_a_replay_on_the_last_day_is_kept_until_it_is_over() -> None:
+    shop = Notifying()
+    shop.endpoint()
+    shop.tell()
+    shop.notify()
+    shop.internet.reply = LOST
+    shop.clock.advance(timedelta(days=29, hours=23))
+    replay_delivery(shop.outgoing, STORE, shop.delivery.delivery_id, ORIGIN, shop.now)
+    begun = shop.clock.now()
+    for _ in range(60):
+        shop.pass_time(minutes=30)
+        (item,) = (item for item in shop.shop.dynamo.items("State") if item["pk"]["S"].endswith("#DLV"))
+        assert int(item["expires_at_epoch"]["N"]) >= shop.clock.now().timestamp()
+    assert shop.delivery.last[-1].at >= instant(begun + timedelta(hours=23))
+
+
+def test_a_replay_during_an_attempt_begins_anew_and_the_answer_still_counts_for_the_endpoint() -> None:
+    shop = Notifying()
+    shop.endpoint()
+    shop.tell()
+    post = shop.internet.post
+
+    def replaying(*given: Any) -> Reply:
+        shop.internet.post = post  # type: ignore[method-assign]
+        replay_delivery(shop.outgoing, STORE, shop.delivery.delivery_id, ORIGIN, shop.now)
+        shop.told.messages.clear()
+        return LOST
+
+    shop.internet.post = replaying  # type: ignore[assignment,method-assign]
+    shop.notify()
+    assert shop.standing().failing_since == NOW
+    assert (shop.delivery.status, shop.delivery.tries) == (DeliveryStatus.PENDING, 0)
+    shop.pass_time(minutes=5)
+    assert (shop.delivery.status, shop.standing().failing_since) == (DeliveryStatus.DELIVERED, None)
 
 
 def test_after_a_rotation_both_secrets_sign_for_a_day() -> None:

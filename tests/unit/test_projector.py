@@ -13,13 +13,14 @@ from cashback.adapters.dynamo.totals import Totals
 from cashback.domain.day_totals import DayTotals
 from cashback.domain.group_jobs import ApplyType, Job, JobStatus, Progress
 from cashback.domain.ledger import Entry, EntryStatus, Kind
+from cashback.domain.orders import News, Status
 from cashback.domain.promo_codes import redeemed
 from cashback.domain.scenarios import Actions, Condition, Discount, PromoOffer
 from cashback.edge.deps import make_group_books, make_job_books
 from cashback.edge.projector import Projection
 from dev.project import ROOT
 from tests.streams import FakeEvents, Stream, bus_on
-from tests.unit.builders import CUSTOMER, NOW, STORE, line, paid, refund, units
+from tests.unit.builders import CUSTOMER, JPY, NOW, STORE, body, line, listing, news, paid, refund, units
 from tests.unit.stage import HOUR, Stage, scenario
 
 SCHEMA = json.loads((ROOT / "docs/domain-events.schema.json").read_text())
@@ -79,6 +80,42 @@ def test_an_award_and_its_clawback_are_counted_on_their_day_and_told_of() -> Non
     assert (awarded["order_id"], awarded["customer_id"]) == ("450789469", "7001")
 
 
+def test_what_a_deleted_refund_gives_back_is_told_of_and_reversed_no_more() -> None:
+    told = Told()
+    told.stage.hear(listing(line("1", 10_000), refunds=[refund("r", money=4_000)], second=1))
+    told.stage.hear(listing(line("1", 10_000), second=2))
+    told.project()
+    assert told.kinds == ["CashbackAwarded", "CashbackReversed", "CashbackRestored"]
+    (restored,) = told.events.of("CashbackRestored")
+    assert restored["amount"] == {"amount": "2.00", "currency": "USD"}
+    assert restored["order_id"] == told.events.of("CashbackReversed")[0]["order_id"]
+    assert told.day == DayTotals(orders_processed=1, cashback_issued=500)
+
+
+def test_a_task_that_its_order_cancels_is_told_of() -> None:
+    told = Told(Stage(scenario(delay=HOUR, cancel_on=(Condition.ORDER_CANCELLED,))))
+    told.stage.paid("A-1")
+    told.stage.hear(news(body(line("1", 10_000), second=1), order_id="A-1", cancelled=True))
+    told.stage.act()
+    told.project()
+    assert told.kinds.count("TaskCancelled") == 1
+    (cancelled,) = told.events.of("TaskCancelled")
+    assert (cancelled["order_id"], cancelled["task_id"]) == ("A-1", told.stage.task.task_id)
+
+
+def test_a_clawback_that_the_balance_cannot_pay_is_told_of_and_so_is_its_end() -> None:
+    told = Told()
+    told.stage.hear(paid(line("1", 10_000)))
+    told.stage.shop.spend(500)
+    told.stage.hear(listing(line("1", 10_000), refunds=[refund("r1", units("1"))], second=1))
+    told.stage.hear(listing(line("1", 10_000), second=2))
+    told.project()
+    assert told.kinds == ["CashbackAwarded", "BalanceAdjusted", "CashbackReversed", "CashbackRestored"]
+    for kind in ("CashbackReversed", "CashbackRestored"):
+        (event,) = told.events.of(kind)
+        assert (event["amount"]["amount"], event["shortfall"]["amount"]) == ("0.00", "5.00")
+
+
 def test_a_review_is_counted_with_its_time_and_each_stop_is_told_of() -> None:
     told = Told(Stage(auto_processing=False))
     shop, stage = told.stage.shop, told.stage
@@ -91,6 +128,23 @@ def test_a_review_is_counted_with_its_time_and_each_stop_is_told_of() -> None:
     assert told.kinds.count("OrderPending") == 2
     assert [kind for kind in told.kinds if kind != "OrderPending"] == ["OrderHeld", "OrderRejected"]
     assert (told.day.rejected, sum(told.day.decisions.values()), told.day.orders_processed) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("order", "rules"),
+    [
+        (paid(line("1", 10_000), currency=JPY), {}),
+        (paid(line("1", 10_000, product_id="p1")), {"product_rates": [{"category": "Tea", "rate": "0.2"}]}),
+    ],
+    ids=["currency_mismatch", "product_unknown"],
+)
+def test_a_hold_of_an_amount_that_nobody_knows_names_none(order: News, rules: dict[str, Any]) -> None:
+    told = Told(Stage(**rules))
+    told.stage.hear(order)
+    assert told.stage.shop.order.status is Status.HELD
+    told.project()
+    assert told.kinds == ["OrderHeld"]
+    assert "amount" not in told.events.of("OrderHeld")[0]
 
 
 def test_a_day_is_that_of_the_stores_own_calendar() -> None:
@@ -128,14 +182,37 @@ def test_what_the_bus_refuses_is_put_again_and_then_delivered_again_without_bein
     assert told.day.orders_processed == 2
 
 
+def poisoned(record: dict[str, Any]) -> dict[str, Any]:
+    poison = deepcopy(record)
+    poison["dynamodb"] |= {"SequenceNumber": "0", "NewImage": {"pk": {"S": f"S#{STORE}#O#X"}, "sk": {"S": "ORDER"}}}
+    poison["dynamodb"]["NewImage"] |= {"moved": {"N": "1"}, "status": {"S": "no such status"}}
+    return poison
+
+
 def test_a_poisoned_record_fails_alone_and_the_first_one_is_named() -> None:
     told = Told()
     told.stage.hear(paid(line("1", 10_000)))
-    poison = deepcopy(told.stream.records[-1])
-    poison["dynamodb"] |= {"SequenceNumber": "0", "NewImage": {"pk": {"S": f"S#{STORE}#O#X"}, "sk": {"S": "ORDER"}}}
-    poison["dynamodb"]["NewImage"] |= {"moved": {"N": "1"}, "status": {"S": "no such status"}}
+    poison = poisoned(told.stream.records[-1])
     assert told.project([poison, *told.stream.records]) == [{"itemIdentifier": "0"}]
     assert told.day.orders_processed == 1
+
+
+def test_what_comes_again_with_a_poisoned_record_is_told_once_and_what_comes_new_is_told() -> None:
+    told = Told()
+    told.stage.hear(paid(line("1", 10_000)))
+    before = list(told.stream.records)
+    poison = poisoned(before[-1])
+    told.stage.hear(paid(line("1", 10_000), order_id="B"))
+    for _ in range(5):
+        told.project([*before, poison, *told.stream.records[len(before) :]])
+    assert len(told.events.put) == 5 + 1
+    told.stage.hear(paid(line("1", 10_000), order_id="C"))
+    told.events.refuses = [False, True, True, True, True]
+    behind = [poison, *told.stream.records[len(before) :]]
+    for _ in range(5):
+        told.project(behind)
+    assert [len(told.events.of(kind)) for kind in set(told.kinds)] == [3]
+    assert len(told.events.put) == 5 + 2
 
 
 def test_what_the_projector_writes_is_no_change_to_it() -> None:
@@ -178,6 +255,18 @@ def test_a_job_is_told_of_once_it_is_over_and_one_that_failed_is_noted_for_the_e
     (finished,) = told.events.of("GroupJobFinished")
     assert finished["amount_credited"] == {"amount": "5.00", "currency": "USD"}
     assert list(told.totals.failures(STORE, "2026-01-01T00:00:00.000000Z")) == ["jobs_failed"]
+
+
+def test_a_dry_run_that_failed_is_no_failure_of_the_engine() -> None:
+    told = Told()
+    books = told.stage.books
+    groups = make_group_books(told.stage.shop.dynamo, "State")  # type: ignore[arg-type]  # simulated
+    jobs = make_job_books(books, groups, lambda: None, told.stage.shop.dynamo, "State").jobs  # type: ignore[arg-type,return-value]
+    job = Job("job_1", "grp_1", "Regulars", ApplyType.RELATIVE, 500, "key:anna", NOW, "request", "body", dry_run=True)
+    assert jobs.create(STORE, job)
+    assert jobs.save(STORE, replace(job, status=JobStatus.FAILED, reason="internal", rev=2)) is None
+    told.project()
+    assert (told.kinds, told.totals.failures(STORE, "2026-01-01T00:00:00.000000Z")) == ([], {})
 
 
 @pytest.mark.parametrize("kind", [Kind.MERGE, Kind.RECOVERY, Kind.REDEMPTION, Kind.PAYOUT])

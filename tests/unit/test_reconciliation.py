@@ -16,7 +16,7 @@ from cashback.domain.ledger import Account, Entry, EntryStatus, Kind, Posting
 from cashback.domain.news import CustomersMerged
 from cashback.domain.orders import Order, Status
 from cashback.domain.reconciliation import MOST_KEPT, Subject, of_account, of_order, of_orders, orders_moved
-from cashback.edge.daily import ENOUGH_TIME
+from cashback.edge.daily import ENOUGH_TIME, TURN, Daily
 from cashback.services import reconcile
 from cashback.services.close_store import close_store
 from cashback.services.merge_customers import merge_customers
@@ -168,7 +168,7 @@ def test_it_goes_on_page_by_page_where_time_was_up(monkeypatch: pytest.MonkeyPat
     assert list(recount_days(stage.books, stage.daily().totals, STORE, stage.now, lambda: True))
     runs = 0
     for runs in range(1, 100):  # noqa: B007 - counted below
-        left = iter([ENOUGH_TIME] * 5)
+        left = iter([ENOUGH_TIME] * 7)
         daily = stage.daily()
         daily.milliseconds_left = lambda left=left: next(left, 0)  # type: ignore[misc]
         if daily.run()["reconciled"]:
@@ -177,6 +177,46 @@ def test_it_goes_on_page_by_page_where_time_was_up(monkeypatch: pytest.MonkeyPat
     assert report is not None
     assert (report.customers, report.moving, report.finished_at) == (40, 0, stage.now)
     assert runs > 16
+
+
+def test_a_recount_and_a_comparison_that_one_hour_is_too_short_for_both_go_on_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reconcile, "PAGE", 1)
+    stage = stage_of()
+    for number in range(40):
+        stage.person(str(number))
+    daily = stage.daily()
+    left = iter(range(ENOUGH_TIME + 6 * TURN, 0, -TURN // 4))
+    daily.milliseconds_left = lambda: next(left)
+    stage.clock.advance(86_400)
+    assert daily.run() | {"greeted": 0} == {
+        "greeted": 0,
+        "late": 0,
+        "recounted": 0,
+        "reconciled": 0,
+        "failed": 0,
+        "cut_short": True,
+    }
+    recounting, comparing = daily.totals.recount(STORE), kept(stage).get(STORE)
+    assert recounting is not None
+    assert recounting.shard >= 4
+    assert comparing is not None
+    assert comparing.part >= 2
+
+
+def test_each_hour_begins_at_another_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = stage_of()
+    first: list[str] = []
+    monkeypatch.setattr(type(stage.books.stores), "ids", lambda _: iter("abc"))
+    monkeypatch.setattr(Daily, "_greet", lambda _, store_id: first.append(store_id))
+    monkeypatch.setattr(Daily, "_watch", lambda *_: None)
+    monkeypatch.setattr(Daily, "_recount", lambda *_: None)
+    monkeypatch.setattr(Daily, "_reconcile", lambda *_: None)
+    for _ in range(24):
+        stage.daily().run()
+        stage.clock.advance(3_600)
+    assert sorted(first[::3]) == ["a"] * 8 + ["b"] * 8 + ["c"] * 8
 
 
 def test_a_comparison_that_took_over_midnight_is_finished_first() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dev.report import Told, bars, curve, page
+from dev.report import Told, bars, curve, page, settled
 from tests.unit.builders import usd
 
 EVIL = "<script>alert(1)</script>\"'&"
@@ -22,6 +22,13 @@ def order(**more: Any) -> dict[str, Any]:
     step = {"at": "2026-05-17T02:00:00Z", "status_label": "Processed", "reason": "paid", "actor": "engine"}
     about = {"order_id": "A-1", "customer_id": "7", "badge": "Processed", "award": usd("5.00"), "taken": usd("1.25")}
     return {**about, "history": [step], **more}
+
+
+def metrics(**more: Any) -> dict[str, Any]:
+    counts = {"orders_processed": 1, "pending": 2, "held": 0, "awaiting_customer": None, "rejected": 0, "failed": 0}
+    waits = {"median_decision_seconds": 90, "longest_decision_seconds": 3_600, "oldest_pending_seconds": None}
+    money = {"cashback_issued": usd("10.00"), "cashback_reversed": usd("1.25")}
+    return {"date": "2026-05-17", **counts, **waits, **money, "days": [], **more}
 
 
 def told(**more: Any) -> Told:
@@ -35,12 +42,10 @@ def told(**more: Any) -> Told:
     taken = {**entry, "type_label": "Clawback", "amount": usd("-1.25"), "balance_after": usd("3.75")}
     given: dict[str, Any] = {
         "store_id": "demo",
-        "day": "2026-05-17",
+        "metrics": metrics(),
         "order": order(),
         "balance": {"available": usd("3.75")},
         "transactions": [taken, entry],
-        "orders": [order(), order(award=None, badge="Pending"), order(badge="Pending")],
-        "called_back": Decimal("1.25"),
     }
     return Told(**{**given, **more})
 
@@ -60,7 +65,10 @@ def test_it_tells_the_order_the_day_and_the_ledger() -> None:
     for text in ("Order A-1: Processed", "Award 5.00 USD", "called back 1.25 USD", "has 3.75 USD", "Clawback"):
         assert text in made
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", made)
-    assert texts == ["Pending", "2", "Processed", "1", "Issued", "10.00", "Called back", "1.25", "Kept", "8.75"]
+    counts = ["Processed", "1", "Pending", "2", "Held", "0", "Rejected", "0", "Failed", "0"]
+    assert texts == [*counts, "Issued", "10.00", "Called back", "1.25", "Kept", "8.75"]
+    assert "<td>Until a decision, median</td><td>0:01:30</td>" in made
+    assert "<td>Oldest pending order waits</td><td>-</td>" in made
     assert '<td class="amount">-1.25 USD</td><td class="amount">3.75 USD</td>' in made
 
 
@@ -81,10 +89,14 @@ def test_what_a_shop_sent_is_text_and_never_markup() -> None:
     bad = order(order_id=EVIL, customer_id=EVIL, badge=EVIL, taken=evil, history=[step])
     entry = {"created_at": EVIL, "type_label": EVIL, "status_label": EVIL, "amount": evil, "balance_after": None}
     balance = {"available": {"amount": EVIL, "currency": EVIL}}
-    orders = [order(badge=EVIL)]
-    made = page(told(store_id=EVIL, day=EVIL, order=bad, balance=balance, transactions=[entry], orders=orders))
+    made = page(told(store_id=EVIL, metrics=metrics(date=EVIL), order=bad, balance=balance, transactions=[entry]))
     assert {tag for tag, _ in Tags(made).seen} == {tag for tag, _ in Tags(page(told())).seen}
     assert "<script" not in made
+
+
+def test_the_figures_are_asked_for_until_they_stay_as_they_are() -> None:
+    answers = iter([metrics(orders_processed=n, oldest_pending_seconds=at) for at, n in enumerate((1, 2, 3, 3, 9))])
+    assert settled(lambda: next(answers), sleep=lambda _: None)["orders_processed"] == 3
 
 
 def test_charts_hold_nothing_less_than_nothing_and_no_values_at_all() -> None:

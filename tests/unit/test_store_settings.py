@@ -230,6 +230,23 @@ def test_switching_to_automatic_warns_of_what_still_waits(deployment: Deployment
     assert [warning["code"] for warning in changed["warnings"]] == ["orders_still_pending"]
 
 
+def test_alerts_to_an_address_that_no_endpoint_has_are_warned_of(deployment: Deployment, admin: str) -> None:
+    endpoints, url = "/v1/webhook-endpoints", "https://shop.example.com/alerts"
+    made = deployment.call("POST", endpoints, {"url": f"{url}/other"}, key=admin).expect(201)
+    place = f"{endpoints}/{made['webhook_endpoint_id']}"
+    assert _warned(deployment, admin, {"alerts": {"webhook_url": url}}, "1") == ["alerts_endpoint_missing"]
+    assert _warned(deployment, admin, {"auto_processing": False}, "2") == ["alerts_endpoint_missing"]
+    deployment.call("PATCH", place, {"url": url}, key=admin).expect(200)
+    assert _warned(deployment, admin, {"auto_processing": True}, "3") == []
+    deployment.call("PATCH", place, {"enabled": False}, key=admin).expect(200)
+    assert _warned(deployment, admin, {"auto_processing": False}, "4") == ["alerts_endpoint_missing"]
+    assert _warned(deployment, admin, {"alerts": {}}, "5") == []
+
+
+def _warned(deployment: Deployment, admin: str, changes: Any, version: str) -> list[str]:
+    return [warning["code"] for warning in change(deployment, admin, changes, version).expect(200)["warnings"]]
+
+
 def test_an_engine_is_active_when_nothing_is_wrong(deployment: Deployment, admin: str) -> None:
     status = deployment.call("GET", f"{STORE}/status", key=admin).expect(200)
     assert status == {"status": "active", "causes": [], "queue_delay_seconds": 0}

@@ -58,7 +58,7 @@ class World:
         _books: object,
         _api_keys: object,
         _job_books: object,
-        _notifications: object,
+        _outgoing: object,
         thing: DueThing,
         now: Instant,
     ) -> str:
@@ -284,14 +284,14 @@ def test_a_guest_s_order_is_settled_with_the_settings_of_its_store(
 
     monkeypatch.setattr(sweep, "settle_order", settle_order)
     things = [DueThing(NOW, STORE, DueKind.GUEST, order_id) for order_id in ("A-1", "A-2")]
-    reached = deployment.books, deps.api_keys(), deps.job_books, deps.notification_queue
+    reached = deployment.books, deps.api_keys(), deps.job_books, deps.endpoint_books
     outcomes = [sweep.settle_due(*reached, thing, NOW) for thing in things]
     assert outcomes == ["not_eligible", "unchanged"]
     assert called == [(STORE, "A-1", NOW), (STORE, "A-2", NOW)]
 
 
 def test_a_kind_that_only_newer_code_knows_is_a_failure(deployment: Deployment) -> None:
-    reached = deployment.books, deps.api_keys(), deps.job_books, deps.notification_queue
+    reached = deployment.books, deps.api_keys(), deps.job_books, deps.endpoint_books
     with pytest.raises(ValueError, match="kind"):
         sweep.settle_due(*reached, DueThing(NOW, STORE, "tomorrow", "1"), NOW)
 

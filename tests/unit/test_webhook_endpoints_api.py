@@ -5,9 +5,8 @@ from typing import Any, get_args
 
 import pytest
 
-from cashback.domain.domain_events import KINDS
+from cashback.domain.domain_events import KINDS, DomainEvent
 from cashback.domain.outgoing import Attempt, attempted, begun, delivery_of, sealed_for
-from cashback.domain.told_events import ToldEvent
 from cashback.edge import deps
 from cashback.edge.clock import now
 from cashback.edge.webhook_models import EventKind
@@ -37,7 +36,7 @@ def audited(deployment: Deployment) -> list[str]:
 def deliver(endpoint_id: str, number: int = 1, kind: str = "OrderHeld") -> str:
     at = f"2026-03-01T12:00:{number:02}.000000Z"
     detail = {"event_id": f"evt-{number}", "store_id": "demo", "occurred_at": at}
-    delivery = delivery_of(ToldEvent(f"evt-{number}", kind, "demo", at, detail), endpoint_id, now())
+    delivery = delivery_of(DomainEvent(f"evt-{number}", kind, "demo", at, detail), endpoint_id, now())
     assert deps.endpoint_books().deliveries.save("demo", delivery)
     return delivery.delivery_id
 
@@ -254,6 +253,8 @@ def test_a_delivery_is_replayed_by_a_message_to_the_notifier(deployment: Deploym
     (sent,) = deployment.sqs.sent
     assert (sent["QueueUrl"], sent["MessageGroupId"]) == ("notifications_queue_url", "demo")
     assert json.loads(sent["MessageBody"]) == {"type": "attempt", "store_id": "demo", "delivery_id": delivery_id}
+    audited = deployment.call("GET", "/v1/audit", key=admin).expect(200)["items"][0]
+    assert (audited["what"], audited["target"]) == ("webhook_delivery_replayed", delivery_id)
     deployment.call("PATCH", f"{ENDPOINTS}/{endpoint_id}", {"enabled": False}, key=admin).expect(200)
     assert deployment.call("POST", path, key=admin).code == "state_conflict"
     assert deployment.call("POST", f"{DELIVERIES}/whd_none/replay", key=admin).status == 404

@@ -6,13 +6,12 @@ import msgspec
 
 from cashback.adapters import step_messages
 from cashback.adapters.queues import WorkQueue
-from cashback.domain.domain_events import SOURCE
+from cashback.domain.domain_events import SOURCE, DomainEvent
 from cashback.domain.errors import Malformed
 from cashback.domain.outgoing import AlertStep, AttemptStep
 from cashback.domain.times import parse_instant
-from cashback.domain.told_events import ToldEvent
 
-type NotificationStep = ToldEvent | AttemptStep | AlertStep
+type NotificationStep = DomainEvent | AttemptStep | AlertStep
 """What a message says."""
 
 _KIND: Final = "detail-type"
@@ -45,7 +44,7 @@ def decode(message: str) -> NotificationStep:
     return step
 
 
-def _event(envelope: dict[str, Any]) -> ToldEvent:
+def _event(envelope: dict[str, Any]) -> DomainEvent:
     detail = envelope["detail"]
     if envelope["source"] != SOURCE:
         raise ValueError("another source")
@@ -56,4 +55,4 @@ def _event(envelope: dict[str, Any]) -> ToldEvent:
         "occurred_at": parse_instant(detail["occurred_at"]),
         "detail": detail,
     }
-    return msgspec.convert(told, ToldEvent)
+    return msgspec.convert(told, DomainEvent)

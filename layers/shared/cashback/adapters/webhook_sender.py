@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
-from threading import Timer
+from threading import Thread, Timer
 from time import monotonic
 from typing import Final
 
@@ -20,7 +20,7 @@ from cashback.domain.outgoing import Target
 
 PORT: Final = 443
 DEADLINE: Final = 10.0
-"""Seconds that a call may take, once the name is resolved."""
+"""Seconds that a call may take, once the name is resolved; and how long that may take."""
 
 
 class Reply(Struct, frozen=True):
@@ -42,10 +42,7 @@ class WebhookSender(Struct, frozen=True):
 
     def post(self, target: Target, headers: Mapping[str, str], body: bytes) -> Reply:
         """Post a body, once."""
-        try:
-            addresses = self.resolve(target.host, self.port)
-        except OSError:
-            return Reply(error="name_unresolved")
+        addresses = self._resolved(target.host)
         if not addresses:
             return Reply(error="name_unresolved")
         if not all(self.is_allowed(address) for address in addresses):
@@ -63,6 +60,22 @@ class WebhookSender(Struct, frozen=True):
             return Reply(error="timed_out" if monotonic() >= begun + self.deadline else "answer_invalid")
         except OSError:
             return Reply(error="timed_out" if monotonic() >= begun + self.deadline else "unreachable")
+
+    def _resolved(self, host: str) -> Sequence[str]:
+        """Return the addresses of a host; none where it has none, or nobody says so in time.
+
+        The resolver takes no time-out, so it is asked in a thread, which ends with its own.
+        """
+        found: list[str] = []
+
+        def ask() -> None:
+            with suppress(OSError):
+                found.extend(self.resolve(host, self.port))
+
+        asking = Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(self.deadline)
+        return tuple(found)
 
     def _talk(
         self, plain: socket.socket, until: float, target: Target, headers: Mapping[str, str], body: bytes

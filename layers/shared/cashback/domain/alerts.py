@@ -5,11 +5,13 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from cashback.domain.domain_events import ORDER_FAILED, ORDER_HELD
+from cashback.domain.domain_events import ORDER_FAILED, ORDER_HELD, DomainEvent
 from cashback.domain.due import hour_of
 from cashback.domain.money import Currency
 from cashback.domain.times import Instant
-from cashback.domain.told_events import STORE_ALERT, ToldEvent
+
+STORE_ALERT: Final = "StoreAlert"
+"""Told by no bus: what endpoints get where the settings send alerts to their address."""
 
 
 class AlertCause(StrEnum):
@@ -32,7 +34,7 @@ TEXTS: Final[Mapping[AlertCause, str]] = MappingProxyType(
 )
 
 
-def cause_of(event: ToldEvent, alerts: Mapping[str, Any], currency: Currency) -> AlertCause | None:
+def cause_of(event: DomainEvent, alerts: Mapping[str, Any], currency: Currency) -> AlertCause | None:
     """Return what an event alarms the shop by; None where it does not.
 
     A hold of an amount that is not known alarms whatever the threshold ``holds_over`` is.
@@ -46,15 +48,16 @@ def cause_of(event: ToldEvent, alerts: Mapping[str, Any], currency: Currency) ->
     return None if is_small else AlertCause.ORDERS_HELD
 
 
-def alert_event(store_id: str, cause: AlertCause, subject: Mapping[str, str], now: Instant) -> ToldEvent:
-    """Return the alert of a cause, which is the same one for a whole hour; ``subject`` are ids of what began it."""
-    occurred_at = f"{hour_of(now)}:00:00.000000Z"
-    event_id = f"alert:{cause}:{hour_of(now)}"
-    told = {"event_id": event_id, "store_id": store_id, "occurred_at": occurred_at, "cause": str(cause), **subject}
-    return ToldEvent(event_id, STORE_ALERT, store_id, occurred_at, told)
+def alert_event(store_id: str, cause: AlertCause, subject: Mapping[str, str], at: Instant) -> DomainEvent:
+    """Return the alert of what happened at a time, which is the same one for a whole hour; ``subject`` are ids of what
+    began it. Told again in another hour, it is the one of its own hour."""
+    occurred_at = f"{hour_of(at)}:00:00.000000Z"
+    event_id = f"alert:{cause}:{hour_of(at)}"
+    return DomainEvent(event_id, STORE_ALERT, store_id, occurred_at, {"cause": str(cause), **subject})
 
 
-def alert_text(cause: AlertCause, subject: Mapping[str, str]) -> str:
+def alert_text(alert: DomainEvent) -> str:
     """Return the text of an e-mail."""
-    lines = [TEXTS[cause], *(f"{name}: {value}" for name, value in sorted(subject.items()))]
+    subject = sorted((name, value) for name, value in alert.detail.items() if name != "cause")
+    lines = [TEXTS[AlertCause(alert.detail["cause"])], *(f"{name}: {value}" for name, value in subject)]
     return "\n".join([*lines, "Of this cause nothing more is sent within the hour."])

@@ -67,13 +67,15 @@ class Levels(Struct, frozen=True):
 
 class Day(Struct, frozen=True):
     """A day of a store, with the number of writes. ``closed_at`` is when it was recounted: nothing is added to it after
-    that; ``levels`` are those of that moment, soon after the day's end."""
+    that; ``levels`` are those of that moment, soon after the day's end. ``until`` is when it ended in the time zone of
+    the store by then: there the next day begins, whatever zone it has later."""
 
     date: str
     totals: DayTotals = DayTotals()
     rev: int = 0
     closed_at: Instant | None = None
     levels: Levels | None = None
+    until: Instant | None = None
 
 
 class Drift(Struct, frozen=True):
@@ -85,12 +87,14 @@ class Drift(Struct, frozen=True):
 
 
 class Recount(Struct, frozen=True):
-    """How far the recount of a day's entries is: which part of the customers it reads, and after whom it goes on."""
+    """How far the recount of a day's entries is: which part of the customers it reads, and after whom it goes on, of a
+    day that ends at ``until``."""
 
     date: str
     shard: int = 0
     after: str | None = None
     totals: DayTotals = DayTotals()
+    until: Instant | None = None
 
 
 def bucket_of(seconds: int) -> int:

@@ -57,3 +57,23 @@ class DomainEvent(Struct, frozen=True):
         """What stands on the bus as its detail."""
         about = {"event_id": self.event_id, "store_id": self.store_id, "occurred_at": self.occurred_at}
         return {**about, **{name: value for name, value in self.detail.items() if value is not None}}
+
+    @property
+    def customer_id(self) -> str | None:
+        """Whose it is."""
+        return self._text("customer_id")
+
+    @property
+    def order_id(self) -> str | None:
+        """Which order it is about."""
+        return self._text("order_id")
+
+    @property
+    def amount(self) -> str | None:
+        """How much it is about, as it stands on the wire."""
+        amount = self.detail.get("amount")
+        return amount.get("amount") if isinstance(amount, Mapping) else None
+
+    def _text(self, name: str) -> str | None:
+        value = self.detail.get(name)
+        return value if isinstance(value, str) else None

@@ -65,7 +65,7 @@ def notification_of(settings: Mapping[str, Mapping[str, Any]], kind: str) -> Not
 def check_notifications(settings: Mapping[str, Mapping[str, Any]]) -> None:
     """Refuse the setting ``notifications`` where nothing could fill its texts.
 
-    :raises Invalid: ``enum`` of an event that nobody can hear of; of a template as ``check_text``.
+    :raises Invalid: of a template as ``check_text``.
     """
     for name, said in settings.items():
         if said.get("template") is not None:

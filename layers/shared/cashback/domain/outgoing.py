@@ -6,16 +6,16 @@ Source of the format and of the schedule's shape: the Standard Webhooks specific
 import json
 import re
 from copy import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct
 
+from cashback.domain.domain_events import DomainEvent
 from cashback.domain.errors import Invalid
 from cashback.domain.fingerprints import fingerprint
 from cashback.domain.times import Instant, instant, moment
-from cashback.domain.told_events import ToldEvent
 
 PAUSES: Final = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 30, 60, 2 * 60, 4 * 60, 8 * 60, 8 * 60 + 10))
 """Between the attempts of a delivery, which is given up a day after the first one."""
@@ -40,6 +40,10 @@ MOST_REMEMBERED: Final = 20
 """Attempts of one delivery that are listed."""
 
 GONE: Final = 410
+
+ATTEMPTS_EXHAUSTED: Final = "attempts_exhausted"
+
+_BY_ADMIN: Final = "by_admin"
 
 _URL: Final = r"https://([A-Za-z0-9.-]{1,253})(?::443)?(|[/?][!-~]*)"
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -105,7 +109,6 @@ class Endpoint(Struct, frozen=True, omit_defaults=True):
     sealed: bytes
     created_at: Instant
     created_by: str
-    request_hash: str
     body_hash: str
     updated_at: Instant
     events: tuple[str, ...] = ()
@@ -124,9 +127,18 @@ class Endpoint(Struct, frozen=True, omit_defaults=True):
         """Tell whether anything is sent to it."""
         return self.disabled_at is None and self.deleted_at is None
 
+    @property
+    def is_given_up(self) -> bool:
+        """Tell whether it stands disabled for what it answered, and not by a person."""
+        return self.deleted_at is None and self.disabled_at is not None and self.disabled_reason != _BY_ADMIN
+
     def hears(self, kind: str) -> bool:
         """Tell whether it is to be told of a kind of events."""
         return self.enabled and (not self.events or kind in self.events)
+
+    def is_at(self, url: str) -> bool:
+        """Tell whether alerts that go to an address are sent to it."""
+        return self.enabled and self.url == url
 
     def secrets(self, now: Instant) -> tuple[bytes, ...]:
         """Return the secrets, encrypted, that sign at a time: the present one first."""
@@ -146,13 +158,18 @@ def rotated(endpoint: Endpoint, sealed: bytes, now: Instant) -> Endpoint:
     return replace(endpoint, sealed=sealed, previous=endpoint.sealed, previous_until=until)
 
 
+def moved(endpoint: Endpoint, url: str) -> Endpoint:
+    """Return an endpoint at an address; what was held against another one is forgotten."""
+    return endpoint if url == endpoint.url else replace(endpoint, url=url, failing_since=None, gone=0)
+
+
 def switched(endpoint: Endpoint, *, enabled: bool, now: Instant) -> Endpoint:
     """Return an endpoint that an admin switched on, with nothing held against it any more, or off."""
     if enabled == endpoint.enabled:
         return endpoint
     if enabled:
         return replace(endpoint, disabled_at=None, disabled_reason=None, failing_since=None, gone=0)
-    return replace(endpoint, disabled_at=now, disabled_reason="by_admin")
+    return replace(endpoint, disabled_at=now, disabled_reason=_BY_ADMIN)
 
 
 def deleted(endpoint: Endpoint, now: Instant) -> Endpoint:
@@ -218,12 +235,18 @@ class Delivery(Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
     rev: int = 1
 
+    @property
+    def kept_until(self) -> datetime:
+        """When it may be deleted: a month after it was made, and no sooner than a day after its last attempt."""
+        last = self.next_attempt_at or (self.last[-1].at if self.last else self.created_at)
+        return max(moment(self.created_at) + KEPT_FOR, moment(last) + timedelta(days=1))
 
-def delivery_of(event: ToldEvent, endpoint_id: str, now: Instant) -> Delivery:
+
+def delivery_of(event: DomainEvent, endpoint_id: str, now: Instant) -> Delivery:
     """Return the delivery of an event to an endpoint: due at once."""
     at = "".join(letter for letter in event.occurred_at if letter.isdigit())
     delivery_id = f"whd_{at}_{fingerprint(event.event_id, endpoint_id)[:26]}"
-    said = {"type": event.kind, "timestamp": event.occurred_at, "data": event.detail}
+    said = {"type": event.kind, "timestamp": event.occurred_at, "data": event.body}
     body = json.dumps(said, separators=(",", ":"))
     return Delivery(delivery_id, endpoint_id, event.event_id, event.kind, body, now, next_attempt_at=now)
 
@@ -248,7 +271,7 @@ def attempted(delivery: Delivery, attempt: Attempt) -> Delivery:
     if attempt.succeeded:
         return replace(after, status=DeliveryStatus.DELIVERED, next_attempt_at=None)
     if after.tries > len(PAUSES):
-        return replace(after, status=DeliveryStatus.FAILED, next_attempt_at=None, reason="attempts_exhausted")
+        return replace(after, status=DeliveryStatus.FAILED, next_attempt_at=None, reason=ATTEMPTS_EXHAUSTED)
     return after
 
 

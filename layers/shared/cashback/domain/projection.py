@@ -80,13 +80,14 @@ class EntryPosted(Change, frozen=True, kw_only=True):
 
 
 class OrderMoved(Change, frozen=True, kw_only=True):
-    """An order that changed its status; ``amount`` is what it earns, in minor units."""
+    """An order that changed its status; ``amount`` is its award, or what it would earn before anything was gone, in
+    minor units, and None where that is not known."""
 
     before: Status | None
     after: Status
     customer_id: str | None = None
     queued_at: Instant | None = None
-    amount: int = 0
+    amount: int | None = None
 
     noun: ClassVar[str] = "order"
 
@@ -128,7 +129,7 @@ def addition_of(change: Change, zone: "tzinfo") -> Addition | None:
     """Return what a change adds to which day; None where it adds nothing."""
     match change:
         case EntryPosted(entry=entry):
-            totals = _of_entry(entry)
+            totals = totals_of_entry(entry)
         case OrderMoved(before=before, after=after, at=at, queued_at=queued_at):
             totals = _of_move(before, after, at, queued_at)
         case _:
@@ -136,17 +137,21 @@ def addition_of(change: Change, zone: "tzinfo") -> Addition | None:
     return (date_of(change.at, zone), totals) if totals != DayTotals() else None
 
 
-def of_entry(entry: Entry, zone: "tzinfo") -> Addition:
-    """Return what an entry adds to its day, as the recount reads it."""
-    return date_of(entry.posted_at, zone), _of_entry(entry)
+def totals_of_entry(entry: Entry) -> DayTotals:
+    """Return what an entry adds to the day of its posting."""
+    if entry.status is not EntryStatus.POSTED:
+        return DayTotals()
+    if entry.kind is Kind.REVERSAL:
+        return DayTotals(cashback_reversed=-entry.amount)
+    return DayTotals(cashback_issued=max(0, entry.amount) if entry.kind in _ISSUING else 0)
 
 
-def of_order(order: "Order", zone: "tzinfo") -> Iterator[Addition]:
-    """Yield what each move of an order adds to its day, as the recount reads it off the history."""
+def totals_of_order(order: "Order") -> Iterator[tuple[Instant, DayTotals]]:
+    """Yield when each move of an order was, and what it adds to that day, as the recount reads it off the history."""
     for before, after in pairwise((None, *order.history)):
         if after is not None:
             was = before.status if before is not None else None
-            yield date_of(after.at, zone), _of_move(was, after.status, after.at, order.queued_at)
+            yield after.at, _of_move(was, after.status, after.at, order.queued_at)
 
 
 def failure_of(change: Change) -> str | None:
@@ -165,14 +170,6 @@ def event_of(change: Change, currency: Currency) -> DomainEvent | None:
 def date_of(at: Instant, zone: "tzinfo") -> str:
     """Return the date of an instant in a time zone, as in ``2026-11-22``."""
     return moment(at).astimezone(zone).date().isoformat()
-
-
-def _of_entry(entry: Entry) -> DayTotals:
-    if entry.status is not EntryStatus.POSTED:
-        return DayTotals()
-    if entry.kind is Kind.REVERSAL:
-        return DayTotals(cashback_reversed=-entry.amount)
-    return DayTotals(cashback_issued=max(0, entry.amount) if entry.kind in _ISSUING else 0)
 
 
 def _of_move(before: Status | None, after: Status, at: Instant, queued_at: Instant | None) -> DayTotals:
@@ -194,8 +191,9 @@ def _told(change: Change, currency: Currency) -> tuple[str, dict[str, Any]] | No
         case EntryPosted():
             return _told_of_entry(change, currency)
         case OrderMoved(after=after) if after in _TOLD_OF_ORDERS and change.before is not after:
-            about = {"customer_id": change.customer_id, "order_id": change.item_id}
-            return _TOLD_OF_ORDERS[after], {**about, "amount": _money(change.amount, currency)}
+            about: dict[str, Any] = {"customer_id": change.customer_id, "order_id": change.item_id}
+            amount = None if change.amount is None else _money(change.amount, currency)
+            return _TOLD_OF_ORDERS[after], {**about, "amount": amount}
         case TaskEnded(status=ended) if ended in _TOLD_OF_TASKS:
             about = {"task_id": change.item_id, "scenario_id": change.scenario_id}
             return _TOLD_OF_TASKS[ended], {
@@ -219,7 +217,7 @@ def _told(change: Change, currency: Currency) -> tuple[str, dict[str, Any]] | No
 
 def _told_of_entry(change: EntryPosted, currency: Currency) -> tuple[str, dict[str, Any]] | None:
     entry = change.entry
-    if entry.status is not EntryStatus.POSTED or not entry.amount:
+    if entry.status is not EntryStatus.POSTED or not (entry.amount or entry.owed):
         return None
     about: dict[str, Any] = {"customer_id": change.item_id, "transaction_id": change.transaction_id}
     if entry.kind in _ADJUSTING:
@@ -229,7 +227,8 @@ def _told_of_entry(change: EntryPosted, currency: Currency) -> tuple[str, dict[s
     if entry.kind is Kind.ORDER:
         return CASHBACK_AWARDED, about
     if entry.kind is Kind.REVERSAL:
-        return (CASHBACK_REVERSED if entry.amount < 0 else CASHBACK_RESTORED), about
+        about |= {"shortfall": _money(abs(entry.owed), currency)} if entry.owed else {}
+        return (CASHBACK_REVERSED if entry.amount < entry.owed else CASHBACK_RESTORED), about
     return None
 
 

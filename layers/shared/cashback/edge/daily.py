@@ -1,7 +1,8 @@
 """Once an hour: what stores do once a day, each at its own time, and what is looked for every hour."""
 
 import traceback
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from copy import replace
 from datetime import datetime
 from itertools import product
@@ -31,10 +32,17 @@ if TYPE_CHECKING:
 ENOUGH_TIME: Final = 60_000
 """Milliseconds that the function must have left to begin with one more store, or one more page of its customers."""
 
+TURN: Final = 10_000
+"""Milliseconds after which what takes long lets the others go on, and waits for its next turn."""
+
 
 class Daily(Struct):
-    """One invocation. A store that fails, or that the time was up for, is left for the next hour. What takes long comes
-    last, after every store had its turn at what does not."""
+    """One invocation. A store that fails, or that the time was up for, is left for the next hour.
+
+    What takes long comes last, after every store was done with what does not: recounts and comparisons of all stores
+    take turns. Each hour begins at another store, so where one hour is too short for all, each comes first some time of
+    the day.
+    """
 
     books: Books
     alarms: "Callable[[], AlarmClock]"
@@ -50,6 +58,8 @@ class Daily(Struct):
     reconciled: int = 0
     failed: int = 0
     cut_short: bool = False
+    turn_ends: int = ENOUGH_TIME
+    turn_is_over: bool = False
     hopeless: Exception | None = None
     stuck: "list[DueThing] | None" = None
 
@@ -60,11 +70,18 @@ class Daily(Struct):
         :raises Busy: the directory is out of reach.
         :raises Exception: what made a store fail that no retry can help, once all others were tried: an alarm sees it.
         """
-        store_ids = list(self.books.stores.ids())
-        for part, store_id in product((self._greet, self._watch, self._recount, self._reconcile), store_ids):
+        store_ids = self._in_turn(list(self.books.stores.ids()))
+        for part, store_id in product((self._greet, self._watch), store_ids):
             if not self._has_time():
                 break
             self._try(part, store_id)
+        turns = deque(product(store_ids, (self._recount, self._reconcile)))
+        while turns and self._has_time():
+            store_id, part = turns.popleft()
+            self.turn_ends, self.turn_is_over = max(ENOUGH_TIME, self.milliseconds_left() - TURN), False
+            self._try(part, store_id)
+            if self.turn_is_over:
+                turns.append((store_id, part))
         counts = ("greeted", "late", "recounted", "reconciled", "failed", "cut_short")
         done: dict[str, int | bool] = {name: getattr(self, name) for name in counts}
         log("day_done", level="INFO", **done)
@@ -72,9 +89,21 @@ class Daily(Struct):
             raise self.hopeless
         return done
 
+    def _in_turn(self, store_ids: Sequence[str]) -> list[str]:
+        """Return the stores in the order of this hour: it begins further on, and is around once a day."""
+        first = len(store_ids) * self.clock().hour // 24
+        return [*store_ids[first:], *store_ids[:first]]
+
     def _has_time(self) -> bool:
         self.cut_short = self.cut_short or self.milliseconds_left() < ENOUGH_TIME
         return not self.cut_short
+
+    def _goes_on(self) -> bool:
+        """Tell whether a turn has time for one more page."""
+        left = self.milliseconds_left()
+        self.cut_short = self.cut_short or left < ENOUGH_TIME
+        self.turn_is_over = self.turn_is_over or left < self.turn_ends
+        return not (self.cut_short or self.turn_is_over)
 
     def _try(self, part: Callable[[str], None], store_id: str) -> None:
         """Do a part of one store's day; whatever becomes of it, the others go on."""
@@ -97,7 +126,7 @@ class Daily(Struct):
             metric("ReviewsLate")
 
     def _recount(self, store_id: str) -> None:
-        for found in recount_days(self.books, self.totals, store_id, self._now(), self._has_time):
+        for found in recount_days(self.books, self.totals, store_id, self._now(), self._goes_on):
             if isinstance(found, Drift):
                 log("totals_drifted", level="WARN", store=store_id, date=found.date)
                 metric("TotalsDrift")
@@ -112,7 +141,7 @@ class Daily(Struct):
         made = open_comparison(self.books, self.reconciliations(), store_id, self._now())
         if isinstance(made, str):
             return
-        while made.finished_at is None and self._has_time():
+        while made.finished_at is None and self._goes_on():
             made, page = compare_next(self.books, store_id, made, self._now())
             for one in page.differences:
                 told: dict[str, Any] = {one.subject.value: one.item_id, "figure": one.figure, "stands": one.stands}

@@ -6,14 +6,14 @@ from typing import Any, ClassVar, assert_never
 
 from cashback.adapters.notification_queue import decode
 from cashback.domain.alerts import AlertCause
+from cashback.domain.domain_events import DomainEvent
 from cashback.domain.outgoing import AlertStep, AttemptStep
 from cashback.domain.times import Instant, instant
-from cashback.domain.told_events import ToldEvent
 from cashback.edge.batch import MessageBatch
 from cashback.edge.clock import utc
 from cashback.edge.log import log, metric
 from cashback.services.books import Desk
-from cashback.services.deliver_webhook import attempt_delivery
+from cashback.services.deliver_webhook import NOT_MADE, attempt_delivery
 from cashback.services.tell_event import alert_store, tell_event
 
 
@@ -29,14 +29,14 @@ class NotificationBatch(MessageBatch):
         """Do what a message asks for; one line of log says what became of it."""
         step = decode(record["body"])
         match step:
-            case ToldEvent(event_id, kind, store_id):
+            case DomainEvent(event_id, kind, store_id):
                 told = tell_event(self.desk, step, self._now())
                 log("event_told", store=store_id, event_id=event_id, kind=kind, **told)
                 metric("EventsTold", kind=kind)
             case AttemptStep(store_id, delivery_id):
                 self._attempt(store_id, delivery_id)
             case AlertStep(store_id, cause):
-                self._alert(store_id, AlertCause(cause), {})
+                self._alert(store_id, AlertCause(cause), {}, self._now())
             case unheard:
                 assert_never(unheard)
 
@@ -44,13 +44,16 @@ class NotificationBatch(MessageBatch):
         outcome, disabled = attempt_delivery(self.desk, store_id, delivery_id, self._now)
         log("webhook_attempted", store=store_id, delivery=delivery_id, outcome=outcome)
         metric("WebhooksAttempted", outcome=outcome)
-        if disabled is not None:
+        if disabled is None:
+            return
+        if outcome not in NOT_MADE:
             log("endpoint_disabled", store=store_id, endpoint=disabled.endpoint_id, reason=disabled.disabled_reason)
             metric("EndpointsDisabled", reason=disabled.disabled_reason or "")
-            self._alert(store_id, AlertCause.ENDPOINT_DISABLED, {"webhook_endpoint_id": disabled.endpoint_id})
+        at = disabled.disabled_at or self._now()
+        self._alert(store_id, AlertCause.ENDPOINT_DISABLED, {"webhook_endpoint_id": disabled.endpoint_id}, at)
 
-    def _alert(self, store_id: str, cause: AlertCause, subject: dict[str, str]) -> None:
-        outcomes = alert_store(self.desk, store_id, cause, subject, self._now())
+    def _alert(self, store_id: str, cause: AlertCause, subject: dict[str, str], at: Instant) -> None:
+        outcomes = alert_store(self.desk, store_id, cause, subject, at, self._now())
         log("shop_alerted", store=store_id, cause=str(cause), **outcomes)
 
     def _now(self) -> Instant:

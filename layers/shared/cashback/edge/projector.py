@@ -13,7 +13,7 @@ from cashback.domain.projection import Change
 from cashback.domain.times import instant
 from cashback.edge.clock import utc
 from cashback.edge.log import log, metric
-from cashback.services.project import project
+from cashback.services.project import project, remember_told
 
 if TYPE_CHECKING:
     from cashback.adapters.dynamo.stores import Stores
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 class Projection(Struct):
     """One invocation. Each store is done for itself, whatever becomes of the others; a stream goes on from the first
-    record that failed, and those after it are repeated, which does no harm."""
+    record that failed, and those after it come again with it, are not counted again, and tell nothing again."""
 
     stores: "Stores"
     totals: "Totals"
@@ -46,9 +46,14 @@ class Projection(Struct):
                 by_store.setdefault(change.store_id, []).append((number, change))
         for store_id, numbered in by_store.items():
             failed |= self._project(store_id, numbered)
+        if not failed:
+            return {"batchItemFailures": []}
         in_order = [record["dynamodb"]["SequenceNumber"] for record in event["Records"]]
-        first = [number for number in in_order if number in failed][:1]
-        return {"batchItemFailures": [{"itemIdentifier": number} for number in first]}
+        first = next(place for place, number in enumerate(in_order) if number in failed)
+        again = set(in_order[first:]) - failed
+        for store_id, numbered in by_store.items():
+            self._remember(store_id, [change for number, change in numbered if number in again])
+        return {"batchItemFailures": [{"itemIdentifier": in_order[first]}]}
 
     def _project(self, store_id: str, numbered: Sequence[tuple[str, Change]]) -> set[str]:
         """Project the changes of one store; return the records that must come again."""
@@ -66,6 +71,13 @@ class Projection(Struct):
         if refused:
             metric("EventsRefused", len(refused))
         return {number for number, change in numbered if change.change_id in refused}
+
+    def _remember(self, store_id: str, changes: Sequence[Change]) -> None:
+        """Remember what was told of records that come again."""
+        try:
+            remember_told(self.totals, store_id, changes, instant(self.clock()))
+        except DomainError as error:
+            self._failed(error, store=store_id)
 
     @staticmethod
     def _failed(error: Exception, **ids: str) -> None:

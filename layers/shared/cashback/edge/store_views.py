@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 WARNINGS: Final[Mapping[str, str]] = {
     "orders_still_pending": "Orders that are pending stay so: automatic processing decides those paid from now on.",
+    "alerts_endpoint_missing": "No webhook endpoint with the address of alerts.webhook_url is switched on: no alert is "
+    "sent there, because nothing could sign it.",
 }
 
 

@@ -18,8 +18,7 @@ from cashback.services.sweep import UNFINISHED, settle_due
 if TYPE_CHECKING:
     from cashback.adapters.dynamo.api_keys import ApiKeys
     from cashback.adapters.dynamo.due import DueIndex
-    from cashback.adapters.notification_queue import NotificationQueue
-    from cashback.services.books import JobBooks
+    from cashback.services.books import EndpointBooks, JobBooks
 
 FIRST_LOOK: Final = 24
 """Hours back at which the very first sweep begins."""
@@ -44,7 +43,7 @@ class Sweep(Struct):
     due: "DueIndex"
     api_keys: "ApiKeys"
     job_books: "Callable[[], JobBooks]"
-    notifications: "Callable[[], NotificationQueue]"
+    outgoing: "Callable[[], EndpointBooks]"
     milliseconds_left: Callable[[], int]
     clock: Callable[[], datetime] = utc
     settled: int = 0
@@ -113,7 +112,7 @@ class Sweep(Struct):
         ids = {"store": thing.store_id, "kind": thing.kind, "item": thing.item_id, "due_at": thing.due_at}
         try:
             now = instant(self.clock())
-            outcome = settle_due(self.books, self.api_keys, self.job_books, self.notifications, thing, now)
+            outcome = settle_due(self.books, self.api_keys, self.job_books, self.outgoing, thing, now)
         except DomainError as error:
             self._failed(error, ids, retryable=error.retryable)
         except Exception as bug:  # noqa: BLE001 - raised again when the others were tried

@@ -27,7 +27,6 @@ def new_endpoint(
         sealed=b"",
         created_at=now,
         created_by=actor,
-        request_hash=request.request_hash,
         body_hash=request.body_hash,
         updated_at=now,
         events=tuple(body.events),

@@ -1,28 +1,21 @@
 """Alarm a shop: by e-mail, by webhook, or both, once for each cause and hour."""
 
-from collections.abc import Mapping
 from typing import Final
 
-from cashback.domain.alerts import AlertCause, alert_event, alert_text
-from cashback.domain.errors import Busy, MessageRefused, MessageUnconfirmed
+from cashback.domain.alerts import alert_text
+from cashback.domain.domain_events import DomainEvent
 from cashback.domain.scenarios import Channel
 from cashback.domain.stores import StoreDocument
 from cashback.domain.times import Instant
 from cashback.services.books import Desk
 from cashback.services.deliver_webhook import start_deliveries
+from cashback.services.send_once import SENT, send_once
 
-SENT: Final = "sent"
-OFF: Final = "off"
-ALREADY: Final = "already"
 ENDPOINT_MISSING: Final = "endpoint_missing"
 
-_NOT_SENT: Final = "not_sent"
 
-
-def alert_shop(
-    desk: Desk, document: StoreDocument, cause: AlertCause, subject: Mapping[str, str], now: Instant
-) -> dict[str, str]:
-    """Alarm a shop of a cause where its settings say. Return in one word what became of each way.
+def alert_shop(desk: Desk, document: StoreDocument, alert: DomainEvent, now: Instant) -> dict[str, str]:
+    """Give a shop an alert where its settings say. Return in one word what became of each way.
 
     A webhook goes to the endpoint with the address that the settings name, whatever kinds it hears: its secret signs.
 
@@ -32,27 +25,9 @@ def alert_shop(
     url, email = alerts.get("webhook_url"), alerts.get("email")
     outcomes: dict[str, str] = {}
     if url:
-        event = alert_event(document.store_id, cause, subject, now)
-        told = start_deliveries(desk.outgoing, event, lambda endpoint: endpoint.enabled and endpoint.url == url, now)
+        told = start_deliveries(desk.outgoing, alert, lambda endpoint: endpoint.is_at(url), now)
         outcomes["webhook"] = SENT if told else ENDPOINT_MISSING
     if email:
-        outcomes["email"] = _mail(desk, document, cause, subject, email, now)
+        way, subject = (Channel.EMAIL, email), f"{document.document['name']}: {alert.detail['cause']}"
+        outcomes["email"] = send_once(desk, alert.store_id, alert.event_id, way, alert_text(alert), subject, now)
     return outcomes
-
-
-def _mail(
-    desk: Desk, document: StoreDocument, cause: AlertCause, subject: Mapping[str, str], email: str, now: Instant
-) -> str:
-    store_id, event_id = document.store_id, alert_event(document.store_id, cause, subject, now).event_id
-    if not desk.notices.begin(store_id, event_id, now):
-        return ALREADY
-    try:
-        desk.messages.send(Channel.EMAIL, email, alert_text(cause, subject), f"{document.document['name']}: {cause}")
-        outcome = SENT
-    except (MessageRefused, MessageUnconfirmed) as error:
-        outcome = error.code
-    except Busy:
-        desk.notices.end(store_id, event_id, _NOT_SENT, now)
-        raise
-    desk.notices.end(store_id, event_id, outcome, now)
-    return outcome

@@ -28,7 +28,7 @@ QUIET_AFTER: Final = timedelta(hours=2)
 function that began before, and no index lags longer."""
 
 AT_ONCE: Final = 100
-"""Customers, or orders, of one step."""
+"""Customers, orders, or deliveries, of one step."""
 
 CLOSED: Final = "closed"
 ERASING: Final = "erasing"
@@ -69,7 +69,8 @@ def erase_store(books: Books, api_keys: "ApiKeys", store_id: str, now: Instant) 
     """Take the next step of erasing a closed store. Return ``erasing`` while more is to be done at once, ``waiting``
     where somebody may still write, ``closed`` when nobody is left.
 
-    Secrets and keys are deleted at every step, because one may have been made while the store was being closed.
+    Secrets, endpoints and keys are deleted at every step, because one may have been made while the store was being
+    closed; deliveries and notices after each walk.
 
     :raises NotFound: the store is not closed.
     :raises Busy: contended, or the tables are out of reach; the same step is safe to repeat.
@@ -85,6 +86,8 @@ def erase_store(books: Books, api_keys: "ApiKeys", store_id: str, now: Instant) 
         found, part, place = _erased(books, store_id, closing, now)
         ahead = replace(closing, part=part, place=place, found=closing.found or found)
         return _moved(books, store_id, ahead, ERASING)
+    if books.stores.forget_told(store_id, AT_ONCE):
+        return ERASING
     if closing.found or closing.began_at < quiet_at(closing):
         if not closing.found and now < quiet_at(closing):
             return WAITING

@@ -8,10 +8,13 @@ import base64
 import hmac
 from contextlib import suppress
 from copy import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from cashback.domain.audit import Act, Origin
 from cashback.domain.errors import Busy, NotFound, StateConflict
 from cashback.domain.outgoing import (
+    ATTEMPTS_EXHAUSTED,
     Attempt,
     AttemptStep,
     Delivery,
@@ -26,20 +29,35 @@ from cashback.domain.outgoing import (
     sealed_for,
     target_of,
 )
-from cashback.domain.times import Instant, moment
+from cashback.domain.times import Instant, instant, moment
 from cashback.services.books import Desk, EndpointBooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from cashback.domain.told_events import ToldEvent
+    from cashback.domain.domain_events import DomainEvent
+
+DELIVERY_UNKNOWN: Final = "delivery_unknown"
+UNCHANGED: Final = "unchanged"
+EARLY: Final = "early"
+OVERTAKEN: Final = "overtaken"
+ENDPOINT_DELETED: Final = "endpoint_deleted"
+ENDPOINT_DISABLED: Final = "endpoint_disabled"
+STORE_CLOSED: Final = "store_closed"
+
+NOT_MADE: Final = frozenset({UNCHANGED, EARLY, ENDPOINT_DISABLED})
+"""Outcomes where nothing was sent, so that nothing new is known of an endpoint."""
+
+REMINDED: Final = "reminded"
+REMINDED_FOR: Final = timedelta(minutes=15)
+"""How long the message of a delivery that is due is waited for."""
 
 _TRIES: Final = 5
 _PREFIX: Final = "whsec_"
 
 
 def start_deliveries(
-    outgoing: EndpointBooks, event: "ToldEvent", hears: "Callable[[Endpoint], bool]", now: Instant
+    outgoing: EndpointBooks, event: "DomainEvent", hears: "Callable[[Endpoint], bool]", now: Instant
 ) -> int:
     """Send an event on its way to the endpoints that are to hear it; return how many those are. Started again, it
     changes nothing.
@@ -50,46 +68,61 @@ def start_deliveries(
     for endpoint in listening:
         delivery = delivery_of(event, endpoint.endpoint_id, now)
         if outgoing.deliveries.save(event.store_id, delivery):
-            _remind(outgoing, event.store_id, delivery)
+            _attempt_now(outgoing, event.store_id, delivery)
     return len(listening)
+
+
+def remind(outgoing: EndpointBooks, store_id: str, delivery_id: str, now: Instant) -> str:
+    """Have a delivery that is due attempted, and let it come due again a while later: the message may be lost, or it
+    may be waiting behind many others, who must not become more for it.
+
+    :raises Busy: out of reach; reminded again, it may come due later still.
+    """
+    delivery = outgoing.deliveries.get(store_id, delivery_id)
+    if delivery is None or delivery.next_attempt_at is None or delivery.next_attempt_at > now:
+        return UNCHANGED
+    if not outgoing.deliveries.put_off(store_id, delivery, instant(moment(now) + REMINDED_FOR)):
+        return OVERTAKEN
+    outgoing.queue().send(AttemptStep(store_id, delivery_id))
+    return REMINDED
 
 
 def attempt_delivery(
     desk: Desk, store_id: str, delivery_id: str, clock: "Callable[[], Instant]"
 ) -> tuple[str, Endpoint | None]:
-    """Make the attempt of a delivery that is due. Return what became of it, and the endpoint if that was disabled.
+    """Make the attempt of a delivery that is due. Return what became of it, and the endpoint if that was disabled for
+    it; to a message that comes again too, because whoever was to be alarmed of that may not have been.
 
     :raises Busy: the tables or KMS are out of reach; the attempt is made when it is due again.
     """
     outgoing, now = desk.outgoing, clock()
     delivery = outgoing.deliveries.get(store_id, delivery_id)
     if delivery is None:
-        return "delivery_unknown", None
-    if delivery.next_attempt_at is None:
-        return "unchanged", None
-    if delivery.next_attempt_at > now:
-        return "early", None
+        return DELIVERY_UNKNOWN, None
     endpoint = outgoing.endpoints.get(store_id, delivery.endpoint_id)
+    given_up = endpoint if endpoint is not None and endpoint.is_given_up else None
+    if delivery.next_attempt_at is None or delivery.next_attempt_at > now:
+        return UNCHANGED if delivery.next_attempt_at is None else EARLY, given_up
     attempting = begun(delivery, now)
     hindrance = _hindrance(desk, store_id, endpoint)
     if attempting is None or endpoint is None or hindrance is not None:
-        reason = hindrance or "attempts_exhausted"
-        return reason if outgoing.deliveries.save(store_id, abandoned(delivery, reason)) else "overtaken", None
+        reason = hindrance or ATTEMPTS_EXHAUSTED
+        is_kept = outgoing.deliveries.save(store_id, abandoned(delivery, reason))
+        return (reason, given_up) if is_kept else (OVERTAKEN, None)
     if not outgoing.deliveries.save(store_id, attempting):
-        return "overtaken", None
+        return OVERTAKEN, None
     attempt = _post(desk, store_id, endpoint, attempting, now)
-    after = attempted(attempting, attempt)
-    if not outgoing.deliveries.save(store_id, after):
-        return "overtaken", None
-    outcome = attempt.error or str(attempt.response_code)
+    is_kept = outgoing.deliveries.save(store_id, attempted(attempting, attempt))
+    outcome = attempt.error or str(attempt.response_code) if is_kept else OVERTAKEN
     return outcome, _note(outgoing, store_id, endpoint.endpoint_id, replace(attempt, at=clock()))
 
 
-def replay_delivery(outgoing: EndpointBooks, store_id: str, delivery_id: str, now: Instant) -> Delivery:
-    """Make a delivery once more, whatever became of it, from its first attempt on.
+def replay_delivery(outgoing: EndpointBooks, store_id: str, delivery_id: str, origin: Origin, now: Instant) -> Delivery:
+    """Make a delivery once more, whatever became of it, from its first attempt on. An attempt that is being made at
+    this moment is not waited for, and what it is answered says something of the endpoint only.
 
     :raises NotFound: no such delivery in this store.
-    :raises StateConflict: its endpoint is deleted or disabled, or it is being attempted at this moment.
+    :raises StateConflict: its endpoint is deleted or disabled, or somebody else moved it first.
     """
     delivery = outgoing.deliveries.get(store_id, delivery_id)
     if delivery is None:
@@ -98,9 +131,10 @@ def replay_delivery(outgoing: EndpointBooks, store_id: str, delivery_id: str, no
     if endpoint is None or not endpoint.enabled:
         raise StateConflict("the endpoint is disabled or deleted")
     again = replayed(delivery, now)
-    if not outgoing.deliveries.save(store_id, again):
+    act = Act("webhook_delivery_replayed", delivery_id, now, origin)
+    if not outgoing.deliveries.save(store_id, again, act):
         raise StateConflict("the delivery was attempted meanwhile")
-    _remind(outgoing, store_id, again)
+    _attempt_now(outgoing, store_id, again)
     return again
 
 
@@ -125,7 +159,7 @@ def signature_of(secrets: "Iterable[str]", delivery_id: str, timestamp: str, bod
     return " ".join(f"v1,{signature}" for signature in signed)
 
 
-def _remind(outgoing: EndpointBooks, store_id: str, delivery: Delivery) -> None:
+def _attempt_now(outgoing: EndpointBooks, store_id: str, delivery: Delivery) -> None:
     """Have a delivery attempted now; where that cannot be said, the sweeper will."""
     with suppress(Busy):
         outgoing.queue().send(AttemptStep(store_id, delivery.delivery_id))
@@ -134,10 +168,10 @@ def _remind(outgoing: EndpointBooks, store_id: str, delivery: Delivery) -> None:
 def _hindrance(desk: Desk, store_id: str, endpoint: Endpoint | None) -> str | None:
     """Return why nothing may be sent to an endpoint any more."""
     if endpoint is None or endpoint.deleted_at is not None:
-        return "endpoint_deleted"
+        return ENDPOINT_DELETED
     if not endpoint.enabled:
-        return "endpoint_disabled"
-    return "store_closed" if desk.books.stores.document(store_id).closed_at is not None else None
+        return ENDPOINT_DISABLED
+    return STORE_CLOSED if desk.books.stores.document(store_id).closed_at is not None else None
 
 
 def _post(desk: Desk, store_id: str, endpoint: Endpoint, delivery: Delivery, now: Instant) -> Attempt:

@@ -5,9 +5,9 @@ from copy import replace
 from typing import Any, Final
 
 from cashback.domain.audit import Act, Origin
-from cashback.domain.errors import IdempotencyMismatch, Invalid, NotFound, VersionConflict
-from cashback.domain.outgoing import MOST_ENDPOINTS, Endpoint, deleted, rotated, sealed_for, switched, target_of
-from cashback.domain.stores import as_text
+from cashback.domain.errors import Busy, IdempotencyMismatch, Invalid, NotFound, VersionConflict
+from cashback.domain.outgoing import MOST_ENDPOINTS, Endpoint, deleted, moved, rotated, sealed_for, switched, target_of
+from cashback.domain.stores import StoreDocument, as_text
 from cashback.domain.times import Instant
 from cashback.services.books import EndpointBooks
 
@@ -85,10 +85,11 @@ def change_endpoint(
     """
     if "url" in changes:
         target_of(changes["url"])
-    fields = {name: value for name, value in changes.items() if name != "enabled"}
+    fields = {name: value for name, value in changes.items() if name not in {"enabled", "url"}}
     for _ in range(_TRIES):
         standing = read_endpoint(outgoing, store_id, endpoint_id)
-        changed = replace(standing, **fields)
+        changed = moved(standing, changes["url"]) if "url" in changes else standing
+        changed = replace(changed, **fields)
         if "enabled" in changes:
             changed = switched(changed, enabled=changes["enabled"], now=now)
         if secret is not None:
@@ -117,6 +118,19 @@ def delete_endpoint(outgoing: EndpointBooks, store_id: str, endpoint_id: str, or
         if outgoing.endpoints.save(store_id, written, act):
             return
     raise _contended()
+
+
+def unheard_alerts(outgoing: EndpointBooks, document: StoreDocument) -> list[str]:
+    """Return a code to warn of where the settings send alerts to an address that no endpoint has. The settings are
+    changed by then, so none is returned where the tables are out of reach."""
+    url = document.document["alerts"].get("webhook_url")
+    if not url:
+        return []
+    try:
+        known = outgoing.endpoints.all(document.store_id)
+    except Busy:
+        return []
+    return [] if any(endpoint.is_at(url) for endpoint in known) else ["alerts_endpoint_missing"]
 
 
 def _described(endpoint: Endpoint) -> dict[str, Any]:

@@ -28,7 +28,8 @@ def project(
     """Count changes of one store, note what failed, and publish the events. Return the ids of the changes whose events
     the bus did not take: they are to be delivered again.
 
-    The totals come first. A change that is delivered again is not counted again; its event is, under the same id.
+    The totals come first. A change that is delivered again is not counted again; its event may be, under the same id,
+    but where ``remember_told`` was told of it.
 
     :raises Busy: the tables are contended or out of reach; the same call is safe to repeat.
     """
@@ -41,7 +42,19 @@ def project(
         if code is not None:
             totals.note_failure(settings.store_id, change.at, code, change.change_id)
     events = [event for change in changes if (event := event_of(change, settings.currency))]
-    return bus.publish(events)
+    told = totals.told(settings.store_id, [event.event_id for event in events])
+    return bus.publish([event for event in events if event.event_id not in told])
+
+
+def remember_told(totals: "Totals", store_id: str, changes: Sequence[Change], now: Instant) -> None:
+    """Remember that what these changes tell is told: a record before them fails, and they come again with it for as
+    long as it does.
+
+    :raises Busy: out of reach; their events may be published again.
+    """
+    change_ids = [change.change_id for change in changes]
+    known = totals.told(store_id, change_ids)
+    totals.note_told(store_id, [change_id for change_id in change_ids if change_id not in known], now)
 
 
 def _count(totals: "Totals", store_id: str, additions: dict[str, Addition], now: Instant) -> None:

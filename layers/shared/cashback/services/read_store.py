@@ -60,7 +60,8 @@ def read_settings(books: Books, store_id: str) -> StoreDocument:
 
 def read_status(books: Books, totals: "Totals", store_id: str, now: Instant) -> Engine:
     """Return how the store's engine is. An order that failed counts as long as it stands so, a task or a group job for
-    the hour, whatever became of it since.
+    the hour, whatever became of it since. A dry run that failed does not: it was to change nothing, and whoever asked
+    for it sees it fail.
 
     :raises NotFound: no such store.
     """

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cashback.adapters.dynamo.api_keys import ApiKeys
-    from cashback.adapters.notification_queue import NotificationQueue
-    from cashback.services.books import JobBooks
+    from cashback.services.books import EndpointBooks, JobBooks
 
 UNFINISHED: Final = frozenset({ERASING})
 """Outcomes after which the same thing may be settled further at once."""
@@ -29,12 +28,12 @@ def settle_due(
     books: Books,
     api_keys: "ApiKeys",
     job_books: "Callable[[], JobBooks]",
-    notifications: "Callable[[], NotificationQueue]",
+    outgoing: "Callable[[], EndpointBooks]",
     thing: DueThing,
     now: Instant,
 ) -> str:
     """Do what is due. Return in one word what became of it; settled once more, it stays as it is. ``job_books`` is
-    asked for once something of groups is due, ``notifications`` once a webhook is.
+    asked for once something of groups is due, ``outgoing`` once a webhook is.
 
     :raises Busy: contended, or the tables are out of reach; it may be settled again.
     :raises ValueError: a kind that only newer code knows.
@@ -53,11 +52,10 @@ def settle_due(
         case DueKind.MEMBERS_IMPORT:
             return resume_import(job_books(), thing.store_id, thing.item_id, now)
         case DueKind.DELIVERY:
-            # It stays due until whoever has the message has written the next attempt.
-            from cashback.domain.outgoing import AttemptStep  # noqa: PLC0415 - a cold start does not need it
+            # Few webhooks are not taken at once.
+            from cashback.services.deliver_webhook import remind  # noqa: PLC0415 - a cold start does not need it
 
-            notifications().send(AttemptStep(thing.store_id, thing.item_id))
-            return "reminded"
+            return remind(outgoing(), thing.store_id, thing.item_id, now)
         case _:
             raise ValueError("nothing settles this kind of thing")
 

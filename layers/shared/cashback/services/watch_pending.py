@@ -1,10 +1,8 @@
 """Look whether orders wait for review for too long: nothing happens to them, so no event tells."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from cashback.domain.orders import Status
-from cashback.domain.queries import OrdersWanted
 from cashback.domain.times import Instant, instant, moment
 from cashback.services.books import Books
 
@@ -12,8 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cashback.adapters.notification_queue import NotificationQueue
-
-_PAGE: Final = 100
 
 
 def watch_pending(books: Books, queue: "Callable[[], NotificationQueue]", store_id: str, now: Instant) -> bool:
@@ -27,7 +23,8 @@ def watch_pending(books: Books, queue: "Callable[[], NotificationQueue]", store_
     if document.closed_at is not None:
         return False
     limit = instant(moment(now) - timedelta(hours=document.document["pending_alarm_hours"]))
-    if not _waits_since(books, store_id, limit):
+    oldest = books.lists.levels(store_id).oldest_pending_since
+    if oldest is None or oldest >= limit:
         return False
     if document.document["alerts"]:
         # Few shops have orders that wait so long.
@@ -36,16 +33,3 @@ def watch_pending(books: Books, queue: "Callable[[], NotificationQueue]", store_
 
         queue().send(AlertStep(store_id, AlertCause.PENDING_OLD))
     return True
-
-
-def _waits_since(books: Books, store_id: str, limit: Instant) -> bool:
-    """Tell whether an order has been pending since before a time. Queued before it, it was created before it, or was
-    said by a clock that is ahead to be created later."""
-    wanted = OrdersWanted(statuses=(Status.PENDING,), created_to=limit)
-    place: str | None = None
-    while True:
-        orders, place = books.lists.page(store_id, wanted, _PAGE, place)
-        if any((order.queued_at or order.created_at) < limit for order in orders):
-            return True
-        if place is None:
-            return False

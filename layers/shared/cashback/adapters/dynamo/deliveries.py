@@ -6,13 +6,15 @@ from typing import Final
 from msgspec import Struct
 
 from cashback.adapters.dynamo import keys, store_keys
+from cashback.adapters.dynamo.audit import audit_line
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.packing import Packing
 from cashback.adapters.dynamo.tables import StateTable
+from cashback.domain.audit import Act
 from cashback.domain.due import DueKind
-from cashback.domain.outgoing import KEPT_FOR, Delivery, DeliveryStatus
-from cashback.domain.times import moment
+from cashback.domain.outgoing import Delivery, DeliveryStatus
+from cashback.domain.times import Instant
 
 MOST_READ: Final = 1_000
 """Deliveries that one page of a filtered list looks at."""
@@ -54,20 +56,28 @@ class Deliveries(Struct, frozen=True):
                 page.append(delivery)
         return page, None
 
-    def save(self, store_id: str, delivery: Delivery) -> bool:
-        """Write the next revision of a delivery; False where it is there already, or someone else moved it first."""
+    def save(self, store_id: str, delivery: Delivery, act: Act | None = None) -> bool:
+        """Write the next revision of a delivery, with the line of audit where a person acts; False where it is there
+        already, or someone else moved it first."""
         guard = ("rev = :rev", {":rev": delivery.rev - 1}) if delivery.rev > 1 else ("attribute_not_exists(pk)",)
-        return self.table.try_commit(self.table.put(_item(store_id, delivery), *guard))
+        also = () if act is None else (audit_line(self.table, store_id, act),)
+        item = _item(store_id, delivery, delivery.next_attempt_at)
+        return self.table.try_commit(self.table.put(item, *guard), *also)
+
+    def put_off(self, store_id: str, delivery: Delivery, until: Instant) -> bool:
+        """Let a delivery, the same in all else, come due later than its next attempt; False where someone moved it."""
+        same = ("rev = :rev", {":rev": delivery.rev})
+        return self.table.try_commit(self.table.put(_item(store_id, delivery, until), *same))
 
 
-def _item(store_id: str, delivery: Delivery) -> Item:
+def _item(store_id: str, delivery: Delivery, due_at: Instant | None) -> Item:
     pk, sk = store_keys.delivery(store_id, delivery.delivery_id)
-    due = DueIndex.attributes(store_id, DueKind.DELIVERY, delivery.delivery_id, delivery.next_attempt_at)
+    due = DueIndex.attributes(store_id, DueKind.DELIVERY, delivery.delivery_id, due_at)
     return {
         "pk": pk,
         "sk": sk,
         "rev": delivery.rev,
         "document": _PACKING.pack(delivery),
-        "expires_at_epoch": int((moment(delivery.created_at) + KEPT_FOR).timestamp()),
+        "expires_at_epoch": int(delivery.kept_until.timestamp()),
         **due,
     }

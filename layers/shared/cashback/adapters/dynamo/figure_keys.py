@@ -39,6 +39,11 @@ def counted(store: str, change_id: str) -> Key:
     return Key(partition(store, "BATCH"), change_id)
 
 
+def told(store: str, event_id: str) -> Key:
+    """That an event is on the bus although its record comes again."""
+    return Key(partition(store, "BATCH"), f"{event_id}#TOLD")
+
+
 def recount(store: str) -> Key:
     """How far the recount of a store's days is."""
     return Key(partition(store, "CFG"), "RECOUNT")

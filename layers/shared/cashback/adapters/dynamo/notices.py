@@ -10,8 +10,8 @@ from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.times import Instant, moment
 
-SENDING: Final = "sending"
-NOT_SENT: Final = "not_sent"
+_SENDING: Final = "sending"
+_NOT_SENT: Final = "not_sent"
 
 KEPT_FOR: Final = timedelta(days=45)
 """Longer than an event can come again from any queue."""
@@ -25,12 +25,16 @@ class Notices(Struct, frozen=True):
     def begin(self, store_id: str, event_id: str, now: Instant) -> bool:
         """Say that a message is being sent; False where one was, or may have been."""
         condition = "attribute_not_exists(pk) OR outcome = :not_sent"
-        write = self.table.put(_item(store_id, event_id, SENDING, now), condition, {":not_sent": NOT_SENT})
+        write = self.table.put(_item(store_id, event_id, _SENDING, now), condition, {":not_sent": _NOT_SENT})
         return self.table.try_commit(write)
 
     def end(self, store_id: str, event_id: str, outcome: str, now: Instant) -> None:
-        """Say what became of a message whose sending was begun; ``NOT_SENT`` lets another one begin."""
+        """Say what became of a message whose sending was begun."""
         self.table.commit(self.table.put(_item(store_id, event_id, outcome, now)))
+
+    def take_back(self, store_id: str, event_id: str, now: Instant) -> None:
+        """Say that nothing was sent, so that another sending may begin."""
+        self.end(store_id, event_id, _NOT_SENT, now)
 
 
 def _item(store_id: str, event_id: str, outcome: str, at: Instant) -> Item:

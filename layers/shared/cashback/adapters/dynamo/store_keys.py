@@ -80,9 +80,14 @@ def delivery(store: str, delivery_id: str) -> Key:
     return Key(deliveries(store), escape(delivery_id))
 
 
+def notices(store: str) -> str:
+    """Partition of who was told of what."""
+    return partition(store, "NTF")
+
+
 def notice(store: str, event_id: str) -> Key:
     """That somebody was, or is being, told of an event."""
-    return Key(partition(store, "NTF"), escape(event_id))
+    return Key(notices(store), escape(event_id))
 
 
 def answer(store: str, request_hash: str) -> Key:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import batched, islice
 from typing import Final
 
 from msgspec import Struct
@@ -23,6 +24,9 @@ from cashback.domain.times import Instant, instant, moment
 
 DELAY_SEEN_FOR: Final = timedelta(minutes=15)
 """How long one late event speaks for its store's queue."""
+
+_WRITES_AT_ONCE: Final = 100
+"""Source: the quotas of DynamoDB's transactions."""
 
 
 class Stores(Struct, frozen=True):
@@ -132,9 +136,22 @@ class Stores(Struct, frozen=True):
         return self.table.try_commit(self.table.put(item, "rev = :rev", {":rev": closing.rev - 1}), *also)
 
     def forget_secrets(self, store_id: str) -> None:
-        """Delete the webhook secrets of a store: nothing signs for it any more."""
-        for item in self.table.partition(store_keys.webhook_secrets(store_id)):
-            self.table.commit(self.table.delete(keys.Key(item["pk"], item["sk"])))
+        """Delete the webhook secrets of a store, and its endpoints with theirs: nothing signs for it any more."""
+        for pk in (store_keys.webhook_secrets(store_id), store_keys.endpoints(store_id)):
+            for item in self.table.partition(pk):
+                self.table.commit(self.table.delete(keys.Key(item["pk"], item["sk"])))
+
+    def forget_told(self, store_id: str, most: int) -> bool:
+        """Delete up to ``most`` deliveries, and as many notices, of a store; tell whether there were any."""
+        values = [{":pk": pk} for pk in (store_keys.deliveries(store_id), store_keys.notices(store_id))]
+        found = [
+            self.table.delete(keys.Key(item["pk"], item["sk"]))
+            for of in values
+            for item in islice(self.table.query("pk = :pk", of, ConsistentRead=True, Limit=most), most)
+        ]
+        for some in batched(found, _WRITES_AT_ONCE, strict=False):
+            self.table.commit(*some)
+        return bool(found)
 
     def act(self, store_id: str, act: Act, *writes: Write) -> None:
         """Commit what an act of the operator changes, with its line of the audit.

@@ -9,7 +9,7 @@ from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.accounts import entry_of
 from cashback.adapters.dynamo.codec import Item, from_item
 from cashback.domain.ledger import transaction_id
-from cashback.domain.orders import Status
+from cashback.domain.orders import PRODUCT_UNKNOWN, Status
 from cashback.domain.projection import Change, CodeRedeemed, EntryPosted, JobEnded, OrderMoved, TaskEnded
 from cashback.domain.times import Instant, instant, instant_of
 
@@ -74,8 +74,15 @@ def _order(store_id: str, order_id: str, old: Item | None, new: Item) -> Change 
         after=Status(new["status"]),
         customer_id=new.get("customer_id"),
         queued_at=new.get("queued_at"),
-        amount=new.get("award") or new.get("basis", 0),
+        amount=_amount_of(new),
     )
+
+
+def _amount_of(order: Item) -> int | None:
+    """What an order earns, or would; None where it is not known: in another currency, or of unknown products."""
+    if order["status"] == Status.HELD and order["reason"] == PRODUCT_UNKNOWN:
+        return None
+    return order.get("award") or order.get("basis")
 
 
 def _task(store_id: str, task_id: str, old: Item | None, new: Item) -> Change | None:

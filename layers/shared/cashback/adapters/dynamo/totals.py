@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import batched
 from typing import Final
 
 from msgspec import Struct
@@ -24,6 +25,8 @@ FAILURES_KEPT_FOR: Final = 86_400
 """Seconds that a failure is kept; the state of an engine asks for the last hour."""
 
 _TRIES: Final = 5
+_WRITTEN_AT_ONCE: Final = 100
+"""Writes of one transaction."""
 
 
 class Totals(Struct, frozen=True):
@@ -100,13 +103,28 @@ class Totals(Struct, frozen=True):
         item = self.table.get(figure_keys.recount(store_id))
         if item is None:
             return None
-        return Recount(item["date"], item["shard"], item.get("after"), _totals_of(item["totals"]))
+        return Recount(item["date"], item["shard"], item.get("after"), _totals_of(item["totals"]), item.get("until"))
 
     def save_recount(self, store_id: str, recount: Recount) -> None:
         """Remember how far the recount is. Of two at once either may write last: each is right about what it read."""
         pk, sk = figure_keys.recount(store_id)
-        place = {"date": recount.date, "shard": recount.shard, "after": recount.after}
+        place = {"date": recount.date, "shard": recount.shard, "after": recount.after, "until": recount.until}
         self.table.commit(self.table.put({"pk": pk, "sk": sk, **place, "totals": _attributes(recount.totals)}))
+
+    def told(self, store_id: str, event_ids: Sequence[str]) -> frozenset[str]:
+        """Return which of these events ``note_told`` was told of (consistent)."""
+        places = {figure_keys.told(store_id, event_id): event_id for event_id in event_ids}
+        return frozenset(places[key] for key in self.table.get_many(places)) if places else frozenset()
+
+    def note_told(self, store_id: str, event_ids: Sequence[str], now: Instant) -> None:
+        """Remember events that are on the bus.
+
+        :raises Busy: out of reach; the same call is safe to repeat.
+        """
+        expiry = int(moment(now).timestamp()) + GUARDED_FOR
+        places = [figure_keys.told(store_id, event_id) for event_id in event_ids]
+        for some in batched(places, _WRITTEN_AT_ONCE, strict=False):
+            self.table.commit(*(self.table.put({"pk": pk, "sk": sk, "expires_at_epoch": expiry}) for pk, sk in some))
 
     def note_failure(self, store_id: str, at: Instant, code: str, change_id: str) -> None:
         """Remember that something of the store's engine failed; told again, it is the same failure.
@@ -132,14 +150,16 @@ def _item(store_id: str, day: Day) -> Item:
     pk, sk = figure_keys.day_totals(store_id, day.date)
     names = Levels.__struct_fields__ if day.levels else ()
     levels = {name: value for name in names if (value := getattr(day.levels, name)) is not None}
-    item = {"pk": pk, "sk": sk, "rev": day.rev, "closed_at": day.closed_at, "levels": levels or None}
+    item = {"pk": pk, "sk": sk, "rev": day.rev, "closed_at": day.closed_at, "until": day.until}
+    item |= {"levels": levels or None}
     return {**item, **_attributes(day.totals)}
 
 
 def _day_of(item: Item) -> Day:
     levels: Item | None = item.get("levels")
     stood = Levels(**{name: levels[name] for name in Levels.__struct_fields__ if name in levels}) if levels else None
-    return Day(figure_keys.day_date(item["sk"]), _totals_of(item), item["rev"], item.get("closed_at"), stood)
+    date = figure_keys.day_date(item["sk"])
+    return Day(date, _totals_of(item), item["rev"], item.get("closed_at"), stood, item.get("until"))
 
 
 def _report(store_id: str, drift: Drift, at: Instant | None) -> Item:
