@@ -3,9 +3,9 @@
 from typing import Any
 
 from cashback.edge import deps
-from cashback.edge.worker import Batch
+from cashback.edge.worker import EventBatch
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Handle a batch of SQS messages; the answer names those that must come again."""
-    return Batch(deps.queue(), deps.books(), deps.alarm_clock).run(event)
+    return EventBatch(deps.event_queue(), deps.books(), deps.alarm_clock).run(event)

@@ -9,4 +9,4 @@ from cashback.edge.webhook import handle
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Verify the signature, queue the delivery, answer."""
-    return handle(event, deps.secrets().read, deps.queue().send, now())
+    return handle(event, deps.secrets().read, deps.event_queue().send, now())

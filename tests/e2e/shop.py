@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from dev.client import Answer, Store, as_bytes, standard_webhook_headers, wait_until, woocommerce_headers
+from dev.project import ROOT
 from tests.e2e.deployed import DeployedStack
 
 _IDS = itertools.count(4_500_000_000_000)
@@ -19,6 +20,12 @@ _IDS = itertools.count(4_500_000_000_000)
 def fresh_id() -> int:
     """An id as Shopify's: a number of 13 digits."""
     return next(_IDS)
+
+
+def sample(source: str, name: str) -> dict[str, Any]:
+    """A body as a source sends it, of those in ``events/``."""
+    body: dict[str, Any] = json.loads((ROOT / "events" / source / f"{name}.json").read_text())
+    return body
 
 
 def minute(n: int) -> str:

@@ -6,18 +6,12 @@ from typing import Any
 import pytest
 
 from dev.client import Answer
-from dev.project import ROOT
-from tests.e2e.shop import Sale, Shop, at_once, problem
+from tests.e2e.shop import Sale, Shop, at_once, problem, sample
 
 SAMPLES = {
     "woocommerce": (["order_processing", "order_partially_refunded", "order_refund_deleted"], "1001", "7", "2.03"),
     "events": (["order_paid", "order_refunded"], "A-1001", "C-7", "0.56"),
 }
-
-
-def sample(source: str, name: str) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads((ROOT / "events" / source / f"{name}.json").read_text())
-    return body
 
 
 def send(shop: Shop, source: str, *bodies: Any, key: str | None = None) -> Answer:

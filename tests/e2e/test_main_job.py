@@ -1,21 +1,13 @@
 """A signed order webhook becomes cashback, once, whatever else the shop sends."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from dev.project import ROOT
-from tests.e2e.shop import Sale, Shop, at_once, minute
+from tests.e2e.shop import Sale, Shop, at_once, minute, sample
 
-SAMPLES = ROOT / "events" / "shopify"
 LONG_AGO = "2026-01-01T00:00:00Z"
-
-
-def sample(name: str) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads((SAMPLES / f"{name}.json").read_text())
-    return body
 
 
 def test_an_order_is_credited_when_it_is_paid_and_not_before(shop: Shop) -> None:
@@ -40,7 +32,7 @@ def test_an_order_is_credited_when_it_is_paid_and_not_before(shop: Shop) -> None
 
 
 def test_shopifys_own_sample_bodies_end_with_the_right_balance(shop: Shop) -> None:
-    order, refund, cancelled = sample("order_paid"), sample("refund_create"), sample("order_cancelled")
+    order, refund, cancelled = (sample("shopify", name) for name in ("order_paid", "refund_create", "order_cancelled"))
     assert shop.outcome("orders/paid", order) == "processed"
     assert shop.available(order["customer"]["id"]) == "10.67"
     assert shop.outcome("refunds/create", refund) == "partially_reversed"

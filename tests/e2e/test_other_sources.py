@@ -1,16 +1,9 @@
 """Signed orders of WooCommerce and of our own events become cashback as Shopify's do."""
 
-import json
 from typing import Any
 
 from dev.client import wait_until
-from dev.project import ROOT
-from tests.e2e.shop import Shop, plain
-
-
-def sample(source: str, name: str) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads((ROOT / "events" / source / f"{name}.json").read_text())
-    return body
+from tests.e2e.shop import Shop, plain, sample
 
 
 def settled(shop: Shop, order_id: str, status: str) -> dict[str, Any]:

@@ -8,17 +8,11 @@ from typing import Any
 import pytest
 
 from dev.client import Store, in_path
-from dev.project import ROOT
 from tests.e2e.deployed import DeployedStack
-from tests.e2e.shop import Shop, fresh_id, minute, problem
+from tests.e2e.shop import Shop, fresh_id, minute, problem, sample
 
 PRODUCTS = "/v1/products"
 MUG = {"title": "Mug", "vendor": "Lindqvist", "categories": ["Mugs", "Gifts"], "tags": ["ceramics"]}
-
-
-def sample(source: str, name: str) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads((ROOT / "events" / source / f"{name}.json").read_text())
-    return body
 
 
 def product(product_id: object, at: int, **fields: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.due import DueThing
+from cashback.domain.shards import SHARDS
 from tests.integration.conftest import Tables
 from tests.integration.metering import Meter
 from tests.simulation.dynamo import SimulatedDynamo
@@ -79,7 +80,7 @@ def test_an_empty_hour_costs_8_read_units_and_a_due_order_one_write_unit_more(
     index, meter, one = DueIndex(StateTable(dynamodb, tables.state)), Meter(dynamodb), thing(START, "s")
     with meter.on() as cost:
         assert list(index.due("2026-11-22T20", END)) == []
-    assert (cost.reads, cost.calls) == (0.5 * keys.SHARDS, ["Query"] * keys.SHARDS)
+    assert (cost.reads, cost.calls) == (0.5 * SHARDS, ["Query"] * SHARDS)
     for due_at, units in ((START, 1 + 1), (START, 1 + 0), (None, 1 + 1)):
         with meter.on() as cost:
             put(index, one, due_at)

@@ -11,7 +11,7 @@ from cashback.adapters.dynamo.accounts import account_of, entry_of
 from cashback.adapters.dynamo.codec import from_item
 from cashback.domain.ledger import Account, Entry, EntryStatus, Kind
 from cashback.domain.settings import Clawback
-from tests.simulation import order_invariants, people_invariants, scenario_invariants
+from tests.simulation import order_invariants, people_invariants, scenario_invariants, withdrawals
 from tests.simulation.persons import Adjustment
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def violations(world: World) -> list[str]:
         *order_invariants.violations(world, books.orders, [one for some in books.entries.values() for one in some]),
         *people_invariants.violations(world, books.accounts, books.orders, books.living),
         *scenario_invariants.violations(world, books.orders, books.entries),
+        *withdrawals.violations(world, books.accounts, books.entries, books.living),
     ]
 
 

@@ -24,6 +24,7 @@ from tests.simulation.persons import (
     Reviewing,
 )
 from tests.simulation.shop import Told, life
+from tests.simulation.withdrawals import withdrawals
 
 if TYPE_CHECKING:
     from cashback.domain.settings import Settings
@@ -91,6 +92,8 @@ def persons(world: World) -> list[Person]:
         made += [Governing({"cashback_enabled": False}), *[Governing({"cashback_enabled": True})] * 2]
     if world.automation:
         made += world.automation.persons()
+    if random.random() < 0.25:
+        made += withdrawals(world)
     if world.sold and random.random() < 0.3:
         made.append(Cataloguing(random.choice(world.sold), random.choice(("Food", "Toys"))))
     return made

@@ -9,7 +9,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import scenario_keys
 from cashback.adapters.dynamo.codec import from_item
 from cashback.domain.delays import Unit
 from cashback.domain.ledger import EntryStatus
@@ -350,9 +350,11 @@ class Model:
     def _is_there(self, scenario: Scenario, cause: str, customer_id: str | None, order_id: str | None) -> Iterator[str]:
         if task_id_of(STORE, scenario.scenario_id, cause) in self.tasks:
             return
-        guards = [keys.once_per_order(STORE, order_id, scenario.scenario_id)] if order_id else []
+        guards = [scenario_keys.once_per_order(STORE, order_id, scenario.scenario_id)] if order_id else []
         owner = customer_id and self.diary.owner(customer_id, self.world.ticks)
-        guards += [keys.once_per_customer(STORE, one, scenario.scenario_id) for one in (customer_id, owner) if one]
+        guards += [
+            scenario_keys.once_per_customer(STORE, one, scenario.scenario_id) for one in (customer_id, owner) if one
+        ]
         if scenario.once_per_customer and customer_id is None:
             return
         if not any(self.world.dynamo.item("State", *guard) for guard in guards):
@@ -390,19 +392,19 @@ class Model:
         """Watches stand for the tasks that need them, guards for those that were started once; no other."""
         state = self.world.dynamo.engine.table("State").partitions
         stand = {(str(pk), str(sk)) for pk, partition in state.items() for sk in partition}
-        watches = {key for key in stand if key[1].startswith(keys.WATCH)}
+        watches = {key for key in stand if key[1].startswith(scenario_keys.WATCH)}
         wanted: set[tuple[str, str]] = set()
         for moves in self.diary.tasks.values():
             first, last = moves[0].task, moves[-1].task
             on = last.success.on if last.success and last.status is TaskStatus.EXECUTED else ()
             for condition in on:
                 if condition is not Condition.ORDER_CREATED and first.order_id:
-                    wanted.add(keys.watch_of_order(STORE, first.order_id, condition, first.task_id))
+                    wanted.add(scenario_keys.watch_of_order(STORE, first.order_id, condition, first.task_id))
                 elif condition is Condition.ORDER_CREATED and first.customer_id:
-                    wanted.add(keys.watch_of_customer(STORE, first.customer_id, condition, first.task_id))
+                    wanted.add(scenario_keys.watch_of_customer(STORE, first.customer_id, condition, first.task_id))
         if watches != wanted:
             yield f"watches stand for {sorted(watches - wanted)}, none for {sorted(wanted - watches)}"
-        yield from self._guards({key for key in stand if key[1].startswith(keys.ONCE)})
+        yield from self._guards({key for key in stand if key[1].startswith(scenario_keys.ONCE)})
 
     def _guards(self, stand: set[tuple[str, str]]) -> Iterator[str]:
         """Guards are written with tasks and never after, and what is copied in a merge is of the merged."""
@@ -413,19 +415,19 @@ class Model:
             first = moves[0].task
             by_order, by_customer = self._once(moves[0])
             if by_order is not None and first.order_id:
-                own = {keys.once_per_order(STORE, first.order_id, first.scenario_id)}
+                own = {scenario_keys.once_per_order(STORE, first.order_id, first.scenario_id)}
                 allowed |= own
                 wanted |= own if by_order else set()
                 once.update(own if by_order else ())
             if by_customer is not None and first.customer_id:
-                own = {keys.once_per_customer(STORE, first.customer_id, first.scenario_id)}
+                own = {scenario_keys.once_per_customer(STORE, first.customer_id, first.scenario_id)}
                 allowed |= own
                 wanted |= own if by_customer else set()
                 once.update(own if by_customer else ())
                 owner = first.customer_id
                 while owner in self.diary.merges:
                     merged, owner = self.diary.merges[owner]
-                    copy = keys.once_per_customer(STORE, owner, first.scenario_id)
+                    copy = scenario_keys.once_per_customer(STORE, owner, first.scenario_id)
                     allowed.add(copy)
                     if by_customer and moves[0].at < merged and merged < self.world.calm_from:
                         wanted.add(copy)

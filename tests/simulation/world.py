@@ -19,16 +19,15 @@ from cashback.adapters.dynamo.api_keys import ApiKeys
 from cashback.adapters.dynamo.codec import from_item
 from cashback.adapters.dynamo.documents import order_of
 from cashback.adapters.dynamo.due import DueIndex
-from cashback.adapters.queues import Queue as StoreEvents
-from cashback.adapters.queues import decode, encode
+from cashback.adapters.queues import EventQueue, decode, encode
 from cashback.domain.due import hour_of
 from cashback.domain.errors import DomainError
 from cashback.domain.orders import Order, Status
 from cashback.domain.settings import Clawback
 from cashback.domain.times import Instant, instant
-from cashback.edge.deps import make_books
+from cashback.edge.deps import make_books, make_payout_books
 from cashback.edge.sweeper import ENOUGH_TIME, Sweep
-from cashback.edge.worker import Batch
+from cashback.edge.worker import EventBatch
 from tests.simulation.automation import Automation, has_scenarios
 from tests.simulation.clock import START
 from tests.simulation.diary import Invocation
@@ -48,6 +47,16 @@ if TYPE_CHECKING:
 
 NEXT_DAY = START + timedelta(days=1)
 """When it all is told: after every minute of the shop's day."""
+
+
+class PlainSeals:
+    """Seals nothing: what is in a payment account is no matter of these worlds."""
+
+    def seal(self, text: str, _context: dict[str, str]) -> bytes:
+        return text.encode()
+
+    def open(self, sealed: bytes, _context: dict[str, str]) -> str:
+        return sealed.decode()
 
 
 class World:
@@ -71,9 +80,11 @@ class World:
             "State",
             lambda: b"the key that contacts are hashed with",
             steps=lambda: self._automated.action_queue,
+            make_seals=lambda: cast("Any", PlainSeals()),
             sleep=self.clock.sleep,
             jitter=random.random,
         )
+        self.payouts = make_payout_books(self.books, cast("Any", self.dynamo), "State", lambda: b"the same key")
         self.emails = (
             [f"guest{n}@example.com" for n in range(random.choice((1, 1, 2, 3)))] if random.random() < 0.3 else []
         )
@@ -273,9 +284,9 @@ class World:
         if not records:
             return
         sqs = cast("Any", SimulatedSqs([self.queue, self.dead], self.faults))
-        events = StoreEvents(sqs, self.queue.url, self.dead.url)
+        events = EventQueue(sqs, self.queue.url, self.dead.url)
         alarms = lambda: self._automated.outlets.alarms  # noqa: E731
-        batch = Batch(events, self.books, alarms, clock=self.clock.now)
+        batch = EventBatch(events, self.books, alarms, clock=self.clock.now)
         failed = {failure["itemIdentifier"] for failure in batch.run({"Records": records})["batchItemFailures"]}
         for record in records:
             if record["messageId"] not in failed:

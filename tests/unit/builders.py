@@ -48,6 +48,11 @@ ORIGIN: Final = Origin("key:anna", "request", "-")
 WRITES: Final = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"})
 
 
+def usd(amount: str) -> dict[str, str]:
+    """Money as the API spells it."""
+    return {"amount": amount, "currency": "USD"}
+
+
 def at(second: int) -> str:
     """An instant of the day on which every order of these tests happens."""
     return f"2026-03-01T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}.000000Z"

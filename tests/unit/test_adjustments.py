@@ -17,7 +17,7 @@ from cashback.services.merge_customers import merge_customers
 from cashback.services.read_customers import balance
 from cashback.services.record_order import record_order
 from tests.simulation.faults import Crash, Fault
-from tests.unit.builders import CUSTOMER, NOW, STORE, Shop, line, news, paid, refund, units
+from tests.unit.builders import CUSTOMER, NOW, STORE, Shop, line, news, paid, refund, units, usd
 from tests.unit.deployment import Deployment, Reply
 from tests.unit.people import LATER, OTHER, erase, merge, tell
 
@@ -36,10 +36,6 @@ def admin(deployment: Deployment) -> str:
 
 def adjust(deployment: Deployment, key: str, body: Any, idempotency_key: str = "k1", **headers: str) -> Reply:
     return deployment.call("POST", ROUTE, body, key=key, idempotency_key=idempotency_key, **headers)
-
-
-def usd(amount: str) -> dict[str, str]:
-    return {"amount": amount, "currency": "USD"}
 
 
 def history(deployment: Deployment, key: str, customer_id: str = "c1") -> list[dict[str, Any]]:

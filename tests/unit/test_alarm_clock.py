@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from cashback.adapters.alarm_clock import AlarmClock
-from cashback.adapters.task_queue import TaskQueue, decode_action, decode_credit, encode
+from cashback.adapters.step_messages import encode
+from cashback.adapters.task_queue import TaskQueue, decode_action, decode_credit
 from cashback.domain.errors import Busy, Malformed
 from cashback.domain.tasks import CreditStep, Step, TaskStep
 from tests.simulation.errors import client_error, client_exceptions

@@ -5,7 +5,7 @@ import string
 
 import pytest
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import store_keys
 from cashback.domain.errors import Busy, IdempotencyMismatch
 from cashback.domain.orders import Status
 from cashback.edge import models, order_models
@@ -132,7 +132,7 @@ def longest_order(order_id: str) -> models.Order:
 def kept_size(shop: Shop, text: str) -> int:
     assert ask(shop, text) == (text, False)
     assert ask(shop, "") == (text, True)
-    place = keys.answer(STORE, REQUEST)
+    place = store_keys.answer(STORE, REQUEST)
     (item,) = [item for item in shop.dynamo.items("State") if item["pk"]["S"] == place.pk]
     return sum(len(name) + size_of(value) for name, value in item.items())
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import keys, store_keys
 from cashback.adapters.dynamo.codec import from_item
 from cashback.adapters.dynamo.documents import order_of
 from cashback.adapters.queues import encode
@@ -308,7 +308,7 @@ def test_a_key_and_a_secret_that_were_made_while_the_store_was_closed_go_with_th
     table = deployment.stores.table
     table.commit(table.put({"pk": "S#demo#SEC", "sk": "shopify", "current_secret": b"key|demo|x"}))
     assert erase(deployment, after(minutes=5)) == [WAITING]
-    assert table.partition(keys.webhook_secrets("demo")) == []
+    assert table.partition(store_keys.webhook_secrets("demo")) == []
 
 
 def test_a_customer_who_cannot_be_erased_now_keeps_no_other_and_is_tried_again(

@@ -4,7 +4,7 @@ import pytest
 
 from cashback.domain.customers import Profile
 from cashback.domain.ledger import Entry, Kind, OnRefusal, Posted, Posting, Refused, payload_hash
-from tests.unit.builders import NOW, at
+from tests.unit.builders import NOW, at, usd
 from tests.unit.deployment import Deployment
 
 CUSTOMERS = "/v1/customers"
@@ -22,10 +22,6 @@ def post(deployment: Deployment, cause: str, amount: int, kind: Kind = Kind.MANU
     entry = Entry(cause=cause, kind=kind, amount=amount, actor="key:a", payload_hash=payload_hash(cause))
     posting = Posting("demo", "c1", at(second), (entry,), on_refusal=OnRefusal.FINAL)
     assert isinstance(deployment.books.ledger.post(posting), Posted | Refused)
-
-
-def usd(amount: str) -> dict[str, str]:
-    return {"amount": amount, "currency": "USD"}
 
 
 def test_a_profile_is_what_the_shop_told(deployment: Deployment, admin: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from cashback.adapters import job_queue
+from cashback.adapters import job_queue, step_messages
 from cashback.domain.errors import Busy, Malformed, NotFound, StateConflict
 from cashback.domain.group_jobs import CHUNK, Job, JobStatus, Outcome
 from cashback.domain.group_steps import ChunkStep, FanOutStep, SnapshotStep
@@ -349,7 +349,7 @@ def test_what_is_no_step_is_refused(body: str) -> None:
 
 @pytest.mark.parametrize("step", [SnapshotStep("s", "j", 1), FanOutStep("s", "j", 2), ChunkStep("s", "j", 3)])
 def test_a_step_survives_its_message(step: Any) -> None:
-    assert job_queue.decode(job_queue.encode(step)) == step
+    assert job_queue.decode(step_messages.encode(step)) == step
 
 
 def test_a_message_whose_sending_is_unknown_is_sent_again_with_the_step(capsys: pytest.CaptureFixture[str]) -> None:

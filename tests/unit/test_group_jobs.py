@@ -207,12 +207,12 @@ def test_a_million_members_fit_the_items_of_a_job() -> None:
     assert begun.chunks == 10_000
     assert sum(chunks_in(shard, begun.chunks) for shard in range(16)) == begun.chunks
     assert page_of(begun.chunks - 1) == (members // PAGE - 1, PAGE - CHUNK)
-    size = len(group_jobs._packed(begun))
+    size = len(group_jobs._JOB.pack(begun))
     ids = [f"{7_311_900_471_021 + 7 * n % 1_000_003:013d}" for n in range(PAGE)]
     assert size < 1_024
-    assert len(group_jobs._packed(ids)) < 100_000
+    assert len(group_jobs._MEMBERS.pack(ids)) < 100_000
     longest = ["%41" * 66 for _ in range(PAGE)]
-    assert len(group_jobs._packed(longest)) < 350_000
+    assert len(group_jobs._MEMBERS.pack(longest)) < 350_000
 
 
 # ---- asking

@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cashback.adapters.dynamo import keys
 from cashback.domain.customers import Profile
 from cashback.domain.errors import Busy, CustomerNotFound, Invalid, Malformed, NotFound
 from cashback.domain.group_imports import PAGE, ImportStatus, MembersImport
 from cashback.domain.group_steps import ImportStep
-from cashback.domain.groups import SHARDS, Group, GroupByHand, GroupByRule, Rfm, Rule
+from cashback.domain.groups import Group, GroupByHand, GroupByRule, Rfm, Rule
 from cashback.domain.ledger import Entry, Figures, Kind, Posted, Posting
 from cashback.domain.member_rows import Column, Fault, Report, Row, Rows, read_rows, rows_of_ids
 from cashback.edge.deps import make_group_books
@@ -629,10 +628,6 @@ def test_rows_and_reports_are_forgotten_after_a_month() -> None:
     items = [item for item in club.dynamo.items("State") if item["sk"]["S"].startswith("IMPORT#")]
     assert len(items) == 1 + 3 + 2
     assert {int(item["expires_at_epoch"]["N"]) for item in items} == {1772366400 + 30 * 86_400}
-
-
-def test_every_partition_that_keys_spread_over_is_read() -> None:
-    assert SHARDS == keys.SHARDS
 
 
 def test_profiles_are_read_in_the_order_asked_for() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import keys, scenario_keys, store_keys
 
 ids = st.text(alphabet=[*"ab#%/C", "\n"], min_size=1, max_size=6) | st.sampled_from(
     ["C#1", "a#C#b", "%23", "ORDER", "é"]
@@ -13,13 +13,13 @@ ids = st.text(alphabet=[*"ab#%/C", "\n"], min_size=1, max_size=6) | st.sampled_f
 IN_STORE: list[Callable[..., keys.Key]] = [
     keys.account,
     keys.order,
-    keys.answer,
+    store_keys.answer,
     keys.product,
-    keys.scenario,
-    keys.task,
-    keys.promo_code,
-    keys.store_key,
-    keys.webhook_secret,
+    scenario_keys.scenario,
+    scenario_keys.task,
+    scenario_keys.promo_code,
+    store_keys.key_of_store,
+    store_keys.webhook_secret,
 ]
 PARTITIONS: list[Callable[..., str]] = [keys.customer, keys.orders_by_customer]
 
@@ -53,24 +53,24 @@ def test_things_of_different_kinds_never_share_a_key(store: str, one: str, other
         keys.note(store, one, f"ord:{other}:earn"),
         keys.order(store, one),
         keys.product(store, one),
-        keys.scenario(store, one),
-        keys.task(store, one),
-        keys.promo_code(store, one),
-        keys.once_per_customer(store, one, other),
-        keys.once_per_order(store, one, other),
-        keys.watch_of_customer(store, one, "order.created", other),
-        keys.watch_of_order(store, one, "review.created", other),
-        keys.catalogue(store),
-        keys.answer(store, one),
-        keys.settings(store),
-        keys.settings(store, 1),
-        keys.delay(store),
-        keys.webhook_secret(store, "shopify"),
-        keys.store_key(store, one),
-        keys.key_guard(store),
-        keys.api_key(one),
-        keys.store(store),
-        keys.audit(store, "2026-03-01T12:00:00.000000Z", one),
+        scenario_keys.scenario(store, one),
+        scenario_keys.task(store, one),
+        scenario_keys.promo_code(store, one),
+        scenario_keys.once_per_customer(store, one, other),
+        scenario_keys.once_per_order(store, one, other),
+        scenario_keys.watch_of_customer(store, one, "order.created", other),
+        scenario_keys.watch_of_order(store, one, "review.created", other),
+        scenario_keys.catalogue(store),
+        store_keys.answer(store, one),
+        store_keys.settings(store),
+        store_keys.settings(store, 1),
+        store_keys.delay(store),
+        store_keys.webhook_secret(store, "shopify"),
+        store_keys.key_of_store(store, one),
+        store_keys.key_guard(store),
+        store_keys.api_key(one),
+        store_keys.store(store),
+        store_keys.audit(store, "2026-03-01T12:00:00.000000Z", one),
         keys.BOOKMARK,
     ]
     assert len(set(built)) == len(built)
@@ -87,13 +87,13 @@ def test_every_partition_of_a_store_starts_with_its_prefix(store: str, item: str
         keys.note(store, item, "ord:1:earn").pk,
         keys.order(store, item).pk,
         keys.product(store, item).pk,
-        keys.answer(store, item).pk,
-        keys.settings(store).pk,
-        keys.delay(store).pk,
-        keys.webhook_secret(store, "shopify").pk,
-        keys.store_keys(store),
-        keys.key_guard(store).pk,
-        keys.audit(store, "2026-03-01T12:00:00.000000Z", item).pk,
+        store_keys.answer(store, item).pk,
+        store_keys.settings(store).pk,
+        store_keys.delay(store).pk,
+        store_keys.webhook_secret(store, "shopify").pk,
+        store_keys.keys_of_store(store),
+        store_keys.key_guard(store).pk,
+        store_keys.audit(store, "2026-03-01T12:00:00.000000Z", item).pk,
         keys.orders_by_status(store, "pending"),
         keys.orders_by_customer(store, item),
         keys.customers_listed(store, item),
@@ -123,7 +123,7 @@ def test_a_place_in_a_list_gives_back_its_id_and_comes_before_the_end_of_its_ins
 
 
 def test_versions_of_settings_sort_as_numbers() -> None:
-    assert keys.settings("s", 9).sk < keys.settings("s", 10).sk
+    assert store_keys.settings("s", 9).sk < store_keys.settings("s", 10).sk
 
 
 def test_customers_are_listed_over_sixteen_partitions() -> None:

@@ -7,7 +7,7 @@ import pytest
 from cashback.domain.facts import Line
 from cashback.domain.orders import News
 from cashback.services.record_order import record_order
-from tests.unit.builders import NOW, ORDER, body, line, news, paid, refund, units
+from tests.unit.builders import NOW, ORDER, body, line, news, paid, refund, units, usd
 from tests.unit.deployment import Deployment
 
 A, B = line("1", 10_000), line("2", 5_000)
@@ -24,10 +24,6 @@ def shown(deployment: Deployment, admin: str, order_id: str = ORDER) -> Any:
 def change(deployment: Deployment, admin: str, **settings: Any) -> None:
     version = str(deployment.stores.document("demo").version)
     deployment.call("PATCH", "/v1/store", settings, key=admin, if_match=version).expect(200)
-
-
-def usd(amount: str) -> dict[str, str]:
-    return {"amount": amount, "currency": "USD"}
 
 
 # ---- what was paid with cashback

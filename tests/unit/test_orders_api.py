@@ -12,7 +12,7 @@ from cashback.edge.views import rate
 from cashback.services.record_order import record_failure, record_order
 from cashback.storefronts.fields import identifier
 from tests.unit import builders
-from tests.unit.builders import CUSTOMER, NOW, line, paid, refund, units
+from tests.unit.builders import CUSTOMER, NOW, line, paid, refund, units, usd
 from tests.unit.deployment import Deployment, Reply
 
 ORDERS = "/v1/orders"
@@ -40,10 +40,6 @@ def read(deployment: Deployment, admin: str, order_id: str = builders.ORDER) -> 
 def decide(deployment: Deployment, key: str, action: str, body: Any, idempotency_key: str = "k1") -> Reply:
     path = f"{ORDERS}/{builders.ORDER}/{action}"
     return deployment.call("POST", path, body, key=key, idempotency_key=idempotency_key)
-
-
-def usd(amount: str) -> dict[str, str]:
-    return {"amount": amount, "currency": "USD"}
 
 
 def test_a_pending_order_shows_what_it_would_earn(deployment: Deployment, admin: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from cashback.domain.orders import News
 from cashback.services.record_order import record_failure, record_order
 from tests.unit import builders
-from tests.unit.builders import NOW, ORDER, line, paid, refund, units
+from tests.unit.builders import NOW, ORDER, line, paid, refund, units, usd
 from tests.unit.deployment import Deployment, Reply
 
 PATH = f"/v1/orders/{ORDER}"
@@ -33,10 +33,6 @@ def change(deployment: Deployment, admin: str, **settings: Any) -> None:
 
 def process(deployment: Deployment, key: str, body: Any = None, request: str = "k") -> Reply:
     return deployment.call("POST", f"{PATH}/process", body, key=key, idempotency_key=request)
-
-
-def usd(amount: str) -> dict[str, str]:
-    return {"amount": amount, "currency": "USD"}
 
 
 def available(deployment: Deployment, key: str) -> str:

@@ -33,8 +33,8 @@ class Sqs:
     send_message = change_message_visibility = _call
 
 
-def queue(sqs: Sqs) -> queues.Queue:
-    return queues.Queue(sqs, "queue", "dlq")  # type: ignore[arg-type]
+def queue(sqs: Sqs) -> queues.EventQueue:
+    return queues.EventQueue(sqs, "queue", "dlq")  # type: ignore[arg-type]
 
 
 def delivery(body: bytes = b'{"id": 1}', **more: str) -> Delivery:

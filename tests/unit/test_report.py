@@ -12,13 +12,10 @@ from typing import Any
 import pytest
 
 from dev.report import Told, bars, curve, page
+from tests.unit.builders import usd
 
 EVIL = "<script>alert(1)</script>\"'&"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-def usd(amount: str) -> dict[str, str]:
-    return {"amount": amount, "currency": "USD"}
 
 
 def order(**more: Any) -> dict[str, Any]:

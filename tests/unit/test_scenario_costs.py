@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import pytest
 
-from cashback.adapters.queues import Queue, encode
+from cashback.adapters.queues import EventQueue, encode
 from cashback.domain.delays import Delay, Unit
 from cashback.domain.news import Delivery
 from cashback.domain.orders import News
 from cashback.domain.scenarios import Condition, Trigger
 from cashback.domain.times import instant
-from cashback.edge.worker import Batch
+from cashback.edge.worker import EventBatch
 from cashback.services.record_order import hear_news
 from cashback.storefronts import parsing
 from tests.unit.builders import STORE, body, line, news
@@ -47,8 +47,10 @@ def work(stage: Stage) -> list[str]:
         "body": encode(delivery),
         "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(stage.clock.time() * 1000))},
     }
-    queue: Any = Queue(None, "queue", "dead")  # type: ignore[arg-type]  # nothing fails
-    answer = Batch(queue, stage.books, lambda: stage.outlets.alarms, clock=stage.clock.now).run({"Records": [record]})
+    queue: Any = EventQueue(None, "queue", "dead")  # type: ignore[arg-type]  # nothing fails
+    answer = EventBatch(queue, stage.books, lambda: stage.outlets.alarms, clock=stage.clock.now).run(
+        {"Records": [record]}
+    )
     assert answer == {"batchItemFailures": []}
     stage.faults.before_call = None
     return made

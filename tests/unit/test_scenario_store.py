@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import scenario_keys
 from cashback.adapters.dynamo import scenarios as adapter
 from cashback.domain.delays import Delay, Unit
 from cashback.domain.errors import NotFound
@@ -124,12 +124,12 @@ def test_a_list_that_lags_shows_no_scenario_that_was_deleted_meanwhile() -> None
     shop = Shop()
     table = shop.books.scenarios.table
     assert save(shop, scenario())
-    item = table.get(keys.scenario(STORE, "scn_1"))
+    item = table.get(scenario_keys.scenario(STORE, "scn_1"))
     assert item is not None
     assert save(shop, deleted(scenario()))
     place = {":pk": item["listing_pk"], ":sk": item["listing_sk"]}
     lagging = "SET listing_pk = :pk, listing_sk = :sk"
-    table.commit(table.update(keys.scenario(STORE, "scn_1"), lagging, "attribute_exists(pk)", place))
+    table.commit(table.update(scenario_keys.scenario(STORE, "scn_1"), lagging, "attribute_exists(pk)", place))
     assert shop.books.scenarios.page(STORE, 3, None) == ([], None)
 
 

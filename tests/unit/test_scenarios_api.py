@@ -26,7 +26,7 @@ from cashback.domain.tasks import (
     task_of,
 )
 from cashback.domain.times import Instant
-from tests.unit.builders import at
+from tests.unit.builders import at, usd
 from tests.unit.deployment import Deployment, Reply
 
 SCENARIOS = "/v1/scenarios"
@@ -114,10 +114,6 @@ def run(deployment: Deployment, task: Task) -> Task:
         lambda known: finished(known, at(1), UTC),
     )
     return move(deployment, task, *steps)
-
-
-def usd(amount: str) -> dict[str, str]:
-    return {"amount": amount, "currency": "USD"}
 
 
 # ---- scenarios

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import store_keys
 from cashback.adapters.dynamo.codec import from_item
 from cashback.adapters.dynamo.keys import Key
 from cashback.adapters.dynamo.tables import StateTable
@@ -95,7 +95,7 @@ def world() -> World:
 def test_a_secret_is_stored_encrypted_for_its_store(world: World) -> None:
     world.first("plain text")
     ((key, item),) = world.table.items.items()
-    assert key == keys.webhook_secret("demo", "shopify")
+    assert key == store_keys.webhook_secret("demo", "shopify")
     assert key.pk == "S#demo#SEC"
     assert item["current_secret"].startswith(b"key|demo|")
     assert b"plain text" not in item["current_secret"]
@@ -224,7 +224,7 @@ def test_made_up_stores_do_not_fill_the_memory(world: World) -> None:
 def test_a_secret_moved_to_another_store_opens_for_nobody(world: World) -> None:
     world.first()
     (item,) = world.table.items.values()
-    world.table.items[keys.webhook_secret("other", "shopify")] = item
+    world.table.items[store_keys.webhook_secret("other", "shopify")] = item
     with pytest.raises(Busy):
         world.secrets.read("other", "shopify")
 

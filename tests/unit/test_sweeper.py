@@ -15,6 +15,7 @@ from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.due import DueKind, DueThing, hour_from, hour_of, hours_between
 from cashback.domain.errors import Busy, NotFound
 from cashback.domain.orders import Order, Status
+from cashback.domain.shards import SHARDS
 from cashback.domain.times import Instant, instant, moment
 from cashback.edge import clock, deps
 from cashback.edge.sweeper import ENOUGH_TIME, Sweep
@@ -56,7 +57,7 @@ class World:
         self,
         _books: object,
         _api_keys: object,
-        _group_work: object,
+        _job_books: object,
         _notifications: object,
         thing: DueThing,
         now: Instant,
@@ -119,10 +120,10 @@ def test_an_hour_of_many_pages_is_read_to_its_end(world: World) -> None:
 
 def test_a_usual_sweep_reads_two_or_three_hours(world: World) -> None:
     world.sweep(NOW)
-    assert world.calls_of_a_sweep(after(NOW, minutes=5)) == 1 + 2 * keys.SHARDS
+    assert world.calls_of_a_sweep(after(NOW, minutes=5)) == 1 + 2 * SHARDS
     an_hour_later = after(NOW, hours=1)
-    assert world.calls_of_a_sweep(an_hour_later) == 1 + 3 * keys.SHARDS + 1
-    assert world.calls_of_a_sweep(an_hour_later) == 1 + 2 * keys.SHARDS
+    assert world.calls_of_a_sweep(an_hour_later) == 1 + 3 * SHARDS + 1
+    assert world.calls_of_a_sweep(an_hour_later) == 1 + 2 * SHARDS
 
 
 # ---- late
@@ -138,7 +139,7 @@ def test_a_sweeper_that_was_down_for_weeks_finds_everything(world: World) -> Non
     assert sorted(world.settled) == due
     world.sweep(back)
     assert world.due.bookmark() == hour_from(hour_of(back), -1)
-    assert world.calls_of_a_sweep(back) == 1 + 2 * keys.SHARDS
+    assert world.calls_of_a_sweep(back) == 1 + 2 * SHARDS
 
 
 def test_the_first_sweep_begins_a_day_ago(world: World) -> None:
@@ -224,7 +225,7 @@ def test_an_index_out_of_reach_ends_the_sweep_where_the_next_one_begins(world: W
     world.sweep(NOW)
     late = after(NOW, hours=5)
     world.add("a", after(NOW, minutes=5))
-    world.dynamo.faults.script = {world.dynamo.faults.calls + 2 + 2 * keys.SHARDS: Fault.ERROR_BEFORE}
+    world.dynamo.faults.script = {world.dynamo.faults.calls + 2 + 2 * SHARDS: Fault.ERROR_BEFORE}
     with pytest.raises(Busy):
         world.sweep(late)
     assert world.settled == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import scenario_keys
 from cashback.adapters.dynamo.codec import from_item
 from cashback.domain.delays import AT_ONCE, Delay, Unit
 from cashback.domain.due import DueKind
@@ -249,9 +249,11 @@ def test_a_list_that_lags_shows_no_task_that_moved_on_meanwhile() -> None:
     shop = Shop()
     task = waiting()
     assert create(shop, ended(task))
-    lagging = {":pk": keys.tasks_listed(STORE, "scn_1", Part.OPEN)}
+    lagging = {":pk": scenario_keys.tasks_listed(STORE, "scn_1", Part.OPEN)}
     table = shop.books.tasks.table
-    moved = table.update(keys.task(STORE, task.task_id), "SET listing_pk = :pk", "attribute_exists(pk)", lagging)
+    moved = table.update(
+        scenario_keys.task(STORE, task.task_id), "SET listing_pk = :pk", "attribute_exists(pk)", lagging
+    )
     table.commit(moved)
     assert shop.books.tasks.page(STORE, ["scn_1"], [Part.OPEN], 3, None) == ([], None)
 

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from cashback.adapters import step_messages
 from cashback.adapters.faults import unreachable_is_busy
-from cashback.adapters.task_queue import LONGEST_DELAY, TaskQueue, encode
+from cashback.adapters.task_queue import LONGEST_DELAY, TaskQueue
 from cashback.domain.tasks import Step, TaskStep
 from cashback.domain.times import Instant, moment
 
@@ -63,7 +64,7 @@ class AlarmClock(Struct, frozen=True):
                     Target={
                         "Arn": self.queue_arn,
                         "RoleArn": self.role_arn,
-                        "Input": encode(about),
+                        "Input": step_messages.encode(about),
                         "DeadLetterConfig": {"Arn": self.dlq_arn},
                         "RetryPolicy": {"MaximumEventAgeInSeconds": _LONGEST_RETRY, "MaximumRetryAttempts": 185},
                     },

@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from itertools import batched
 from typing import Any, Final
 
-import msgspec
-
+from cashback.adapters import step_messages
 from cashback.adapters.faults import backoff, unreachable_is_busy
 from cashback.adapters.queues import WorkQueue
-from cashback.domain.errors import Busy, Malformed
+from cashback.domain.errors import Busy
 from cashback.domain.group_steps import GroupStep
 
 _TRIES: Final = 5
@@ -45,22 +44,14 @@ class JobQueue(WorkQueue, frozen=True):
         raise Busy("not every step could be queued")
 
 
-def encode(step: GroupStep) -> str:
-    """Return a step as the text of a message."""
-    return msgspec.json.encode(step).decode()
-
-
 def decode(message: str) -> GroupStep:
     """Read a message back.
 
-    :raises Malformed: ``message_invalid``, it was not made by ``encode``.
+    :raises Malformed: ``message_invalid``, it is no step.
     """
-    try:
-        step: GroupStep = msgspec.json.decode(message, type=GroupStep)
-    except (msgspec.DecodeError, UnicodeEncodeError) as error:
-        raise Malformed("message_invalid") from error
+    step: GroupStep = step_messages.decode(message, GroupStep)
     return step
 
 
 def _entry(number: int, step: GroupStep) -> dict[str, str]:
-    return {"Id": str(number), "MessageBody": encode(step), "MessageGroupId": step.store_id}
+    return {"Id": str(number), "MessageBody": step_messages.encode(step), "MessageGroupId": step.store_id}

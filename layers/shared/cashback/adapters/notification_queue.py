@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from cashback.adapters.faults import unreachable_is_busy
+from cashback.adapters import step_messages
 from cashback.adapters.queues import WorkQueue
 from cashback.domain.domain_events import SOURCE
 from cashback.domain.errors import Malformed
@@ -23,13 +23,11 @@ class NotificationQueue(WorkQueue, frozen=True):
     """The queue and its dead-letter queue."""
 
     def send(self, step: AttemptStep | AlertStep) -> None:
-        """Queue a step. Its store is the message group, so that one shop's slow endpoint does not hold up the others.
+        """Queue a step.
 
-        :raises Busy: not known to be queued; sending it again does no harm.
+        :raises Busy: as ``put``.
         """
-        message = msgspec.json.encode(step).decode()
-        with unreachable_is_busy():
-            self.client.send_message(QueueUrl=self.queue_url, MessageBody=message, MessageGroupId=step.store_id)
+        self.put(step_messages.encode(step), step.store_id)
 
 
 def decode(message: str) -> NotificationStep:

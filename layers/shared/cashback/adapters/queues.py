@@ -34,6 +34,15 @@ class WorkQueue(Struct, frozen=True):
     queue_url: str
     dlq_url: str
 
+    def put(self, message: str, store_id: str, **how: Any) -> None:
+        """Queue the text of a message. Its store is the message group, so that one busy store does not hold up the
+        others; ``how`` are further parameters of the call.
+
+        :raises Busy: not known to be queued; sending it again does no harm.
+        """
+        with unreachable_is_busy():
+            self.client.send_message(QueueUrl=self.queue_url, MessageBody=message, MessageGroupId=store_id, **how)
+
     def delay(self, receipt_handle: str, seconds: int) -> None:
         """Hide a message for so many seconds before it is received again.
 
@@ -55,20 +64,19 @@ class WorkQueue(Struct, frozen=True):
             self.client.send_message(QueueUrl=self.dlq_url, MessageBody=record["body"])
 
 
-class Queue(WorkQueue, frozen=True):
+class EventQueue(WorkQueue, frozen=True):
     """The queue ``store-events``."""
 
     def send(self, delivery: Delivery) -> None:
-        """Queue a delivery. Its store is the message group, so that one busy store does not hold up the others.
+        """Queue a delivery.
 
         :raises BodyTooLarge: encoded, it is more than a message may hold.
-        :raises Busy: not known to be queued; sending it again does no harm.
+        :raises Busy: as ``put``.
         """
         message = encode(delivery)
         if len(message) > MAX_MESSAGE:
             raise BodyTooLarge
-        with unreachable_is_busy():
-            self.client.send_message(QueueUrl=self.queue_url, MessageBody=message, MessageGroupId=delivery.store_id)
+        self.put(message, delivery.store_id)
 
 
 def encode(delivery: Delivery) -> str:

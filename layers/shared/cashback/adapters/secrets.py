@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import store_keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.adapters.faults import FAILURES, unreachable_is_busy
@@ -86,7 +86,7 @@ class WebhookSecrets:
         is dropped. An older one is dropped either way. The write names what it replaces, so sending it twice is
         harmless, and it fails if another rotation was faster.
         """
-        standing = self._table.get(keys.webhook_secret(store_id, source))
+        standing = self._table.get(store_keys.webhook_secret(store_id, source))
         if standing is None:
             return self.first(store_id, source, secret)
         item = self._sealed(store_id, source, secret)
@@ -96,7 +96,7 @@ class WebhookSecrets:
         return self._table.put(item, "current_secret IN (:standing, :new)", values)
 
     def _sealed(self, store_id: str, source: str, secret: str) -> Item:
-        pk, sk = keys.webhook_secret(store_id, source)
+        pk, sk = store_keys.webhook_secret(store_id, source)
         context = {"store": store_id}
         with unreachable_is_busy():
             answer = self._kms.encrypt(KeyId=self._key_id, Plaintext=secret.encode(), EncryptionContext=context)
@@ -104,7 +104,7 @@ class WebhookSecrets:
 
     def _fetch(self, store_id: str, source: str, known: _Known | None, now: float) -> _Known:
         """Read the item; only ciphertexts that were not there before are decrypted."""
-        item = self._table.get(keys.webhook_secret(store_id, source)) or {}
+        item = self._table.get(store_keys.webhook_secret(store_id, source)) or {}
         ciphertexts = tuple(item[name] for name in ("current_secret", "previous_secret") if name in item)
         before = dict(zip(known.ciphertexts, known.secrets, strict=True)) if known else {}
         secrets = tuple(before[one] if one in before else self._opened(store_id, one) for one in ciphertexts)

@@ -8,7 +8,7 @@ from cashback.domain import causes
 from cashback.domain.facts import SHIPPING
 from cashback.domain.ledger import Entry, Kind, payload_hash
 from cashback.domain.money import round_half_up
-from cashback.domain.orders import Order
+from cashback.domain.orders import Order, order_entry
 from cashback.domain.rules import Calculation, LineAward, Lookup, calculate, earning_share
 from cashback.domain.settings import Settings
 
@@ -59,17 +59,8 @@ def earned_later(order: Order, before: Order, actor: str) -> list[Entry]:
     more = (order.award or 0) - (before.award or 0)
     if more <= 0:
         return []
-    return [
-        Entry(
-            cause=causes.earned_later(order.order_id, order.rev),
-            kind=Kind.ORDER,
-            amount=more,
-            actor=actor,
-            payload_hash=payload_hash(Kind.ORDER, more, order.award),
-            order_id=order.order_id,
-            rule_version=order.terms.settings_version if order.terms else None,
-        )
-    ]
+    same = payload_hash(Kind.ORDER, more, order.award)
+    return [order_entry(order, Kind.ORDER, causes.earned_later(order.order_id, order.rev), more, same, actor)]
 
 
 def _grown(known: LineAward | None, now: LineAward) -> LineAward:

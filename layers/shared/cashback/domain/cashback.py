@@ -31,6 +31,7 @@ from cashback.domain.orders import (
     Status,
     Step,
     Terms,
+    order_entry,
     stepped,
 )
 from cashback.domain.purse import Purse
@@ -79,15 +80,8 @@ def hear(order: Order | None, news: News, settings: Settings, known: Known, now:
 
 def approved(order: Order, amount: int, review: Review, reason: str) -> tuple[Order, Entry]:
     """The order credited with ``amount`` at a person's word, and the entry."""
-    entry = Entry(
-        cause=causes.earned(order.order_id),
-        kind=Kind.ORDER,
-        amount=amount,
-        actor=review.actor,
-        payload_hash=payload_hash(Kind.ORDER, amount, review.actor, review.request_hash),
-        order_id=order.order_id,
-        rule_version=order.terms.settings_version if order.terms else None,
-    )
+    same = payload_hash(Kind.ORDER, amount, review.actor, review.request_hash)
+    entry = order_entry(order, Kind.ORDER, causes.earned(order.order_id), amount, same, review.actor)
     credited = replace(
         order,
         status=Status.PROCESSED,
@@ -223,15 +217,7 @@ def _first_state(
 
 def _award(order: Order, purse: Purse, actor: str) -> tuple[Order, list[Entry]]:
     """Credit the award; refunds that were known before it are clawed back in the same posting."""
-    entry = Entry(
-        cause=causes.earned(order.order_id),
-        kind=Kind.ORDER,
-        amount=order.basis,
-        actor=actor,
-        payload_hash=payload_hash(Kind.ORDER),
-        order_id=order.order_id,
-        rule_version=order.terms.settings_version if order.terms else None,
-    )
+    entry = order_entry(order, Kind.ORDER, causes.earned(order.order_id), order.basis, payload_hash(Kind.ORDER), actor)
     earned = purse.credit(entry)
     clawed, entries = claw(replace(order, award=order.basis), purse, actor)
     return clawed, [*earned, *entries]

@@ -14,7 +14,7 @@ from cashback.domain import causes
 from cashback.domain.facts import Facts, Refund
 from cashback.domain.ledger import Entry, Kind, payload_hash
 from cashback.domain.money import round_half_up
-from cashback.domain.orders import Order, Status
+from cashback.domain.orders import Order, Status, order_entry
 from cashback.domain.purse import Claim, Purse
 
 MAX_NAMED: Final = 36
@@ -109,12 +109,4 @@ def _reversed(order: Order) -> Order:
 
 def _reversal(order: Order, cause: str, same: str, actor: str) -> Entry:
     """An entry of this order whose amount is still to be decided; ``same`` is its payload hash."""
-    return Entry(
-        cause=cause,
-        kind=Kind.REVERSAL,
-        amount=0,
-        actor=actor,
-        payload_hash=same,
-        order_id=order.order_id,
-        rule_version=order.terms.settings_version if order.terms else None,
-    )
+    return order_entry(order, Kind.REVERSAL, cause, 0, same, actor)

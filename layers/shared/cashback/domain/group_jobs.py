@@ -14,8 +14,9 @@ from msgspec import Struct
 from cashback.domain import causes
 from cashback.domain.due import stalled_at
 from cashback.domain.group_steps import FanOutStep, PlanStep, SnapshotStep
-from cashback.domain.groups import SHARDS, Histogram, Rule, Thresholds
+from cashback.domain.groups import Histogram, Rule, Thresholds
 from cashback.domain.ledger import Entry, Kind, payload_hash
+from cashback.domain.shards import SHARDS
 from cashback.domain.times import Instant, moment
 
 CHUNK: Final = 100

@@ -11,9 +11,6 @@ from msgspec import Struct, field
 from cashback.domain.errors import DomainError
 from cashback.domain.times import Instant, moment
 
-SHARDS: Final = 16
-"""Partitions of a group's members, of the list of customers, and of a job's chunks and its progress."""
-
 BEST: Final = 5
 WORST: Final = 1
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from io import StringIO
 from typing import Final
 
 from msgspec import Struct
@@ -134,14 +135,11 @@ def _delimiter(text: str) -> str:
 
 def _records(text: str) -> Iterator[list[str]]:
     """Yield the cells of each record, blank ones too, so that their numbers are those of a spreadsheet."""
-    # Few calls bring a file, and no cold start needs what this imports.
-    import csv  # noqa: PLC0415 - see above
+    import csv  # noqa: PLC0415 - a cold start does not need it: few calls bring a file
 
     csv.field_size_limit(_LONGEST_CELL)
-    # newline="" is what the module asks for: line breaks within quotes stay as they are.
-    from io import StringIO  # noqa: PLC0415 - see above
-
     try:
+        # newline="" is what the module asks for: line breaks within quotes stay as they are.
         yield from csv.reader(StringIO(text, newline=""), strict=True, delimiter=_delimiter(text))
     except csv.Error as error:
         raise Invalid("body", "csv_format", "the file is not CSV as RFC 4180 has it") from error

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from cashback.domain.facts import Facts, facts_of
-from cashback.domain.ledger import Entry, Figures
+from cashback.domain.ledger import Entry, Figures, Kind
 from cashback.domain.money import round_half_up
 from cashback.domain.news import (
     CustomerDeleted,
@@ -286,6 +286,19 @@ class Decision(Struct, frozen=True, omit_defaults=True):
     version: int | None = None
     repays: bool = False
     overdraft: bool = False
+
+
+def order_entry(order: Order, kind: Kind, cause: str, amount: int, same: str, actor: str) -> Entry:
+    """The entry of a change of an order's award, with the settings that decided it; ``same`` is its payload hash."""
+    return Entry(
+        cause=cause,
+        kind=kind,
+        amount=amount,
+        actor=actor,
+        payload_hash=same,
+        order_id=order.order_id,
+        rule_version=order.terms.settings_version if order.terms else None,
+    )
 
 
 def stepped(order: Order, before: Order | None, now: Instant, actor: str) -> Order:

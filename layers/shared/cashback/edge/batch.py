@@ -2,10 +2,11 @@
 letters."""
 
 import traceback
+from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from msgspec import Struct
+from msgspec import Struct, StructMeta
 
 from cashback.domain.errors import DomainError, reason_of
 from cashback.edge.log import log, metric
@@ -24,7 +25,11 @@ LAST_RECEIVE: Final = 20
 """The queues' maxReceiveCount: after this one the queue itself moves the message to the dead letters."""
 
 
-class MessageBatch(Struct):
+class _AbstractStruct(StructMeta, ABCMeta):
+    """Structs that cannot be made while a method of theirs is abstract."""
+
+
+class MessageBatch(Struct, metaclass=_AbstractStruct):
     """One invocation. A worker says in ``handle`` what it makes of one message, and in ``noun`` what it calls one."""
 
     queue: "WorkQueue"
@@ -36,9 +41,9 @@ class MessageBatch(Struct):
         failed = [record["messageId"] for record in event["Records"] if not self._handled(record)]
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
+    @abstractmethod
     def handle(self, record: Mapping[str, Any], receives: int) -> None:
         """Do what a message says; whatever it raises is its failure alone."""
-        raise NotImplementedError
 
     def _handled(self, record: Mapping[str, Any]) -> bool:
         """Handle one message; False to see it again. A failure of one never touches its neighbours."""

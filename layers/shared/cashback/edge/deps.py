@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from cashback.adapters.job_queue import JobQueue
     from cashback.adapters.messages import Messages
     from cashback.adapters.notification_queue import NotificationQueue
-    from cashback.adapters.queues import Queue
+    from cashback.adapters.queues import EventQueue
     from cashback.adapters.seals import Seals
     from cashback.adapters.secrets import WebhookSecrets
     from cashback.adapters.task_queue import TaskQueue
     from cashback.adapters.webhook_sender import WebhookSender
     from cashback.domain.money import Currency
-    from cashback.services.books import Books, Desk, EndpointBooks, GroupBooks, JobBooks, Outlets, Registry
+    from cashback.services.books import Books, Desk, EndpointBooks, GroupBooks, JobBooks, Outlets, PayoutBooks, Registry
 
 
 class Environment(Struct, frozen=True):
@@ -237,6 +237,25 @@ def make_group_books(client: "DynamoDBClient", state_table: str, **timing: Any) 
 
 
 @cache
+def payout_books() -> "PayoutBooks":
+    """What requests and payouts work on."""
+    return make_payout_books(books(), dynamodb(), environment().state_table, lambda: deployment_keys().hash)
+
+
+def make_payout_books(
+    books: "Books", client: "DynamoDBClient", state_table: str, hash_key: "Callable[[], bytes]"
+) -> "PayoutBooks":
+    """Wire requests and payouts to the books."""
+    from cashback.adapters.dynamo.incentive_requests import IncentiveRequests
+    from cashback.adapters.dynamo.payouts import Payouts
+    from cashback.adapters.dynamo.tables import StateTable
+    from cashback.services.books import PayoutBooks
+
+    state = StateTable(client, state_table)
+    return PayoutBooks(books, IncentiveRequests(state), Payouts(state, hash_key))
+
+
+@cache
 def secrets() -> "WebhookSecrets":
     """The shops' webhook secrets; two attempts at most, because a shop waits five seconds for the whole answer."""
     from cashback.adapters.dynamo.tables import StateTable
@@ -247,11 +266,11 @@ def secrets() -> "WebhookSecrets":
 
 
 @cache
-def queue() -> "Queue":
+def event_queue() -> "EventQueue":
     """The queue of store events and its dead-letter queue."""
-    from cashback.adapters.queues import Queue
+    from cashback.adapters.queues import EventQueue
 
-    return Queue(sqs(), environment().store_events_queue_url, environment().store_events_dlq_url)
+    return EventQueue(sqs(), environment().store_events_queue_url, environment().store_events_dlq_url)
 
 
 @cache

@@ -197,7 +197,7 @@ class ProblemError(Answer):
     code: str
 
 
-class Warning(Answer):  # noqa: A001  # what the API calls it
+class ChangeWarning(Answer):
     """Something to know about a change that was made."""
 
     code: str

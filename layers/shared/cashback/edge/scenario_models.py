@@ -248,7 +248,7 @@ class Scenario(Answer):
     updated_at: Instant
     updated_by: str
     deleted_at: Instant | None
-    warnings: list[models.Warning]
+    warnings: list[models.ChangeWarning]
 
 
 class ScenarioPage(Answer):

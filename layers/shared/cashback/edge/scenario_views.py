@@ -12,7 +12,7 @@ from cashback.domain.settings import Settings
 from cashback.domain.tasks import ActionOutcome, ActionStatus, Result, TaskStatus
 from cashback.domain.times import Instant
 from cashback.edge import scenario_models as models
-from cashback.edge.models import Warning as Caution
+from cashback.edge.models import ChangeWarning
 from cashback.edge.views import amount, rate
 from cashback.services.read_scenario_stats import ScenarioStats
 
@@ -62,7 +62,7 @@ def scenario(known: scenarios.Scenario, settings: Settings) -> models.Scenario:
         currency=currency.code,
         updated_at=known.updated_at or known.created_at,
         updated_by=known.updated_by or known.created_by,
-        warnings=[Caution(code=code, detail=WARNINGS[code]) for code in warnings_of(known, settings)],
+        warnings=[ChangeWarning(code=code, detail=WARNINGS[code]) for code in warnings_of(known, settings)],
     )
 
 

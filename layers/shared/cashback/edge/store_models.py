@@ -213,7 +213,7 @@ class Settings(Answer):
 class ChangedSettings(Settings):
     """Settings as they are after a change, and what to know about it."""
 
-    warnings: list[models.Warning]
+    warnings: list[models.ChangeWarning]
 
 
 class EngineCause(Answer):

@@ -10,8 +10,7 @@ from cashback.domain.day_totals import Day, DayTotals
 from cashback.domain.stores import StoreDocument
 from cashback.domain.times import moment
 from cashback.edge import store_models as models
-from cashback.edge.models import Amount
-from cashback.edge.models import Warning as Caution
+from cashback.edge.models import Amount, ChangeWarning
 from cashback.services.read_metrics import Metrics
 from cashback.services.read_store import Engine
 
@@ -30,7 +29,7 @@ def settings(document: StoreDocument) -> models.Settings:
 
 def changed_settings(document: StoreDocument, warnings: Iterable[str]) -> models.ChangedSettings:
     """Return settings after a change, with what to know about it."""
-    told = [Caution(code=code, detail=WARNINGS[code]) for code in warnings]
+    told = [ChangeWarning(code=code, detail=WARNINGS[code]) for code in warnings]
     return models.ChangedSettings(**_settings(document), warnings=told)
 
 

@@ -43,7 +43,7 @@ class Sweep(Struct):
     books: Books
     due: "DueIndex"
     api_keys: "ApiKeys"
-    group_work: "Callable[[], JobBooks]"
+    job_books: "Callable[[], JobBooks]"
     notifications: "Callable[[], NotificationQueue]"
     milliseconds_left: Callable[[], int]
     clock: Callable[[], datetime] = utc
@@ -113,7 +113,7 @@ class Sweep(Struct):
         ids = {"store": thing.store_id, "kind": thing.kind, "item": thing.item_id, "due_at": thing.due_at}
         try:
             now = instant(self.clock())
-            outcome = settle_due(self.books, self.api_keys, self.group_work, self.notifications, thing, now)
+            outcome = settle_due(self.books, self.api_keys, self.job_books, self.notifications, thing, now)
         except DomainError as error:
             self._failed(error, ids, retryable=error.retryable)
         except Exception as bug:  # noqa: BLE001 - raised again when the others were tried

@@ -45,7 +45,7 @@ LATE_AFTER: Final = 60
 """Seconds in the queue from which the delay of a store's events is worth noting."""
 
 
-class Batch(MessageBatch):
+class EventBatch(MessageBatch):
     """One invocation. Settings and scenarios are read once for each store in it, and never kept for the next."""
 
     books: Books

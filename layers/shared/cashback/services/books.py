@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.group_jobs import GroupJobs
     from cashback.adapters.dynamo.groups import Groups
     from cashback.adapters.dynamo.history import History
+    from cashback.adapters.dynamo.incentive_requests import IncentiveRequests
     from cashback.adapters.dynamo.ledger import Ledger
     from cashback.adapters.dynamo.notices import Notices
     from cashback.adapters.dynamo.order_lists import OrderLists
     from cashback.adapters.dynamo.orders import Orders
     from cashback.adapters.dynamo.payment_accounts import PaymentAccounts
+    from cashback.adapters.dynamo.payouts import Payouts
     from cashback.adapters.dynamo.products import Products
     from cashback.adapters.dynamo.promo_codes import PromoCodes
     from cashback.adapters.dynamo.scenarios import Scenarios
@@ -99,6 +101,14 @@ class JobBooks(Struct, frozen=True):
     groups: GroupBooks
     jobs: "GroupJobs"
     queue: "Callable[[], JobQueue]"
+
+
+class PayoutBooks(Struct, frozen=True):
+    """What requests and payouts work on: the books and their documents."""
+
+    books: Books
+    requests: "IncentiveRequests"
+    payouts: "Payouts"
 
 
 class Outlets(Struct, frozen=True):

@@ -13,10 +13,11 @@ from msgspec import Struct
 
 from cashback.domain.customers import Profile
 from cashback.domain.errors import Invalid, Malformed
-from cashback.domain.groups import SHARDS, Group, Histogram, Member, Rule, Scores, Thresholds, matches, scores
+from cashback.domain.groups import Group, Histogram, Member, Rule, Scores, Thresholds, matches, scores
 from cashback.domain.ledger import Account
 from cashback.domain.rules import tier_of
 from cashback.domain.settings import Settings
+from cashback.domain.shards import SHARDS
 from cashback.domain.times import Instant
 from cashback.services.books import Books, GroupBooks
 

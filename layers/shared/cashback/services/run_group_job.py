@@ -18,7 +18,7 @@ from cashback.domain.group_jobs import (
     page_of,
 )
 from cashback.domain.group_steps import ChunkStep, FanOutStep, JobStep, SnapshotStep
-from cashback.domain.groups import SHARDS
+from cashback.domain.shards import SHARDS
 from cashback.domain.times import Instant
 from cashback.services.books import JobBooks
 from cashback.services.plan_group_job import existing_job, plan

@@ -28,12 +28,12 @@ ALARM_RINGS_FOR: Final = timedelta(minutes=2)
 def settle_due(
     books: Books,
     api_keys: "ApiKeys",
-    group_work: "Callable[[], JobBooks]",
+    job_books: "Callable[[], JobBooks]",
     notifications: "Callable[[], NotificationQueue]",
     thing: DueThing,
     now: Instant,
 ) -> str:
-    """Do what is due. Return in one word what became of it; settled once more, it stays as it is. ``group_work`` is
+    """Do what is due. Return in one word what became of it; settled once more, it stays as it is. ``job_books`` is
     asked for once something of groups is due, ``notifications`` once a webhook is.
 
     :raises Busy: contended, or the tables are out of reach; it may be settled again.
@@ -49,9 +49,9 @@ def settle_due(
         case DueKind.TASK:
             return _remind(books, thing, now)
         case DueKind.GROUP_JOB:
-            return resume_job(group_work(), thing.store_id, thing.item_id, now)
+            return resume_job(job_books(), thing.store_id, thing.item_id, now)
         case DueKind.MEMBERS_IMPORT:
-            return resume_import(group_work(), thing.store_id, thing.item_id, now)
+            return resume_import(job_books(), thing.store_id, thing.item_id, now)
         case DueKind.DELIVERY:
             # It stays due until whoever has the message has written the next attempt.
             from cashback.domain.outgoing import AttemptStep  # noqa: PLC0415 - a cold start does not need it

@@ -4,7 +4,7 @@ import zlib
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import store_keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.domain.errors import Busy, IdempotencyMismatch
@@ -56,7 +56,7 @@ class Answers(Struct, frozen=True):
 
 
 def _item(store_id: str, request_hash: str, body_hash: str) -> Item:
-    pk, sk = keys.answer(store_id, request_hash)
+    pk, sk = store_keys.answer(store_id, request_hash)
     return {"pk": pk, "sk": sk, "body_hash": body_hash}
 
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import store_keys
 from cashback.adapters.dynamo.audit import audit_line
 from cashback.adapters.dynamo.codec import Item
-from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.api_keys import ApiKey, Role, digest_of
 from cashback.domain.audit import Act
 from cashback.domain.ledger import Write
@@ -41,25 +41,25 @@ class ApiKeys(Struct, frozen=True):
 
     def bearer(self, api_key: str) -> Bearer | None:
         """Return whom a key belongs to (consistent, one read unit)."""
-        item = self.table.get(keys.api_key(digest_of(api_key)))
+        item = self.table.get(store_keys.api_key(digest_of(api_key)))
         if item is None:
             return None
         return Bearer(item["store_id"], item["api_key_id"], item["role"], item.get("expires_at"))
 
     def ring(self, store_id: str) -> KeyRing:
         """Return all keys of a store (consistent)."""
-        items = self.table.partition(keys.store_keys(store_id))
-        guard = keys.key_guard(store_id).sk
+        items = self.table.partition(store_keys.keys_of_store(store_id))
+        guard = store_keys.key_guard(store_id).sk
         rev = next((item["rev"] for item in items if item["sk"] == guard), 0)
         return KeyRing(store_id, tuple(_key_of(item) for item in items if item["sk"] != guard), rev)
 
     def add(self, ring: KeyRing, key: ApiKey, act: Act) -> bool:
         """Add a key to the ring; False when the ring was changed meanwhile."""
-        return self._commit(*self.additions(ring, key), audit_line(self.table, ring.store_id, act))
+        return self.table.try_commit(*self.additions(ring, key), audit_line(self.table, ring.store_id, act))
 
     def additions(self, ring: KeyRing, key: ApiKey) -> Sequence[Write]:
         """Build the writes that add a key, for a transaction of its store."""
-        pk, sk = keys.api_key(key.digest)
+        pk, sk = store_keys.api_key(key.digest)
         found: Item = {
             "pk": pk,
             "sk": sk,
@@ -76,31 +76,24 @@ class ApiKeys(Struct, frozen=True):
 
     def delete(self, ring: KeyRing, key: ApiKey, act: Act) -> bool:
         """Delete a key, which is ``key`` with the time of its end; False when the ring was changed meanwhile."""
-        return self._commit(
+        return self.table.try_commit(
             self._raised(ring),
             self.table.put(_item(ring.store_id, key), "attribute_exists(pk)"),
-            self.table.delete(keys.api_key(key.digest)),
+            self.table.delete(store_keys.api_key(key.digest)),
             audit_line(self.table, ring.store_id, act),
         )
 
     def _raised(self, ring: KeyRing) -> Write:
         """The guard's next revision, over the one that was read: of two changes at once, one must read again."""
-        pk, sk = keys.key_guard(ring.store_id)
+        pk, sk = store_keys.key_guard(ring.store_id)
         guard = {"pk": pk, "sk": sk, "rev": ring.rev + 1}
         if not ring.rev:
             return self.table.put(guard, "attribute_not_exists(pk)")
         return self.table.put(guard, "rev = :rev", {":rev": ring.rev})
 
-    def _commit(self, *writes: Write) -> bool:
-        try:
-            self.table.commit(*writes)
-        except Lost:
-            return False
-        return True
-
 
 def _item(store_id: str, key: ApiKey) -> Item:
-    pk, sk = keys.store_key(store_id, key.api_key_id)
+    pk, sk = store_keys.key_of_store(store_id, key.api_key_id)
     return {"pk": pk, "sk": sk, **{name: getattr(key, name) for name in _FIELDS}}
 
 

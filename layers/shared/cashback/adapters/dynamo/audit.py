@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import keys, store_keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.audit import Act, ActsWanted, Origin, month_of, months_back
@@ -47,7 +47,7 @@ class AuditTrail(Struct, frozen=True):
         if low > high:
             return
         for month in months_back(month_of(min(before or wanted.until or now, now)), month_of(low)):
-            values = {":pk": keys.audit_month(store_id, month), ":low": low, ":high": high}
+            values = {":pk": store_keys.audit_month(store_id, month), ":low": low, ":high": high}
             for item in self.table.query("pk = :pk AND sk BETWEEN :low AND :high", values, **_BACK, Limit=limit + 1):
                 if item["sk"] != before:
                     yield item
@@ -55,7 +55,7 @@ class AuditTrail(Struct, frozen=True):
 
 def audit_line(table: StateTable, store_id: str, act: Act) -> Write:
     """Build the write of one line."""
-    pk, sk = keys.audit(store_id, act.at, act.origin.request_id)
+    pk, sk = store_keys.audit(store_id, act.at, act.origin.request_id)
     return table.put(
         {
             "pk": pk,

@@ -1,6 +1,5 @@
 """Customers in the State table: the profile and the account, created together or not at all."""
 
-import heapq
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -12,6 +11,7 @@ from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.domain.customers import Profile
 from cashback.domain.ledger import Write
+from cashback.domain.shards import SHARDS
 from cashback.domain.times import Instant
 
 _FIELDS = Profile.__struct_fields__
@@ -30,7 +30,7 @@ class Customers(Struct, frozen=True):
     @property
     def parts(self) -> int:
         """In how many parts customers are listed."""
-        return keys.SHARDS
+        return SHARDS
 
     def listed(self, store_id: str, shard: int, limit: int, after: str | None) -> tuple[dict[str, str], str | None]:
         """Return up to ``limit`` ids of the customers of one of the 16 parts, oldest first, each with the place to go
@@ -52,10 +52,8 @@ class Customers(Struct, frozen=True):
     def page(self, store_id: str, limit: int, before: str | None) -> tuple[list[Profile], str | None]:
         """Return up to ``limit`` customers, the newest first, those before a place, and the place to go on (None at the
         end). The index may lag a second; the profiles themselves are read fresh."""
-        each = [self._places(partition, limit, before) for partition in keys.all_customers_listed(store_id)]
-        places = list(islice(heapq.merge(*each, reverse=True), limit + 1))
-        page = self.get_many(store_id, [keys.listed_id(place) for place in places[:limit]])
-        return page, places[limit - 1] if len(places) > limit else None
+        places, place = self.table.newest(keys.all_customers_listed(store_id), limit, before)
+        return self.get_many(store_id, [keys.listed_id(one) for one in places]), place
 
     def born_on(self, store_id: str, month_day: str) -> Iterator[str]:
         """Yield the ids of the customers whose birthday is on a day, as in ``02-29``. The index may lag a second."""
@@ -77,7 +75,7 @@ class Customers(Struct, frozen=True):
             "listing_pk": keys.customers_listed(store_id, profile.customer_id),
             "listing_sk": keys.listed(now, profile.customer_id),
         }
-        return self._commit(
+        return self.table.try_commit(
             self.table.put(account, "attribute_not_exists(pk)"),
             self.table.put(_item(store_id, profile), "attribute_not_exists(pk)"),
             *also,
@@ -85,7 +83,7 @@ class Customers(Struct, frozen=True):
 
     def save(self, store_id: str, profile: Profile, *also: Write) -> bool:
         """Write the next revision of a profile, with ``also``; False when someone else was first."""
-        return self._commit(self.write(store_id, profile), *also)
+        return self.table.try_commit(self.write(store_id, profile), *also)
 
     def write(self, store_id: str, profile: Profile) -> Write:
         """Build the conditional write of a profile's next revision."""
@@ -135,26 +133,14 @@ class Customers(Struct, frozen=True):
 
     def job_comments(self, store_id: str, job_ids: Iterable[str]) -> dict[str, str]:
         """Return what was said of these group jobs, by id; nothing of those that are silent."""
-        return self._comments({keys.job(store_id, job_id): job_id for job_id in job_ids})
+        from cashback.adapters.dynamo import group_keys  # noqa: PLC0415 - a cold start does not need it
+
+        return self._comments({group_keys.job(store_id, job_id): job_id for job_id in job_ids})
 
     def _comments(self, wanted: Mapping[keys.Key, str]) -> dict[str, str]:
         """Return the comments of items, by what each stands for (consistent)."""
         items = self.table.get_many(wanted)
         return {wanted[key]: item["comment"] for key, item in items.items() if "comment" in item}
-
-    def _places(self, partition: str, limit: int, before: str | None) -> Iterator[str]:
-        """Yield places from the newest on, reading the index a page at a time."""
-        values = {":pk": partition, ":before": before or keys.AFTER_ALL}
-        condition = "listing_pk = :pk AND listing_sk < :before"
-        for item in self.table.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1):
-            yield item["listing_sk"]
-
-    def _commit(self, *writes: Write) -> bool:
-        try:
-            self.table.commit(*writes)
-        except Lost:
-            return False
-        return True
 
 
 def _item(store_id: str, profile: Profile) -> Item:

@@ -5,11 +5,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import keys, store_keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.packing import Packing
-from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.due import DueKind
 from cashback.domain.outgoing import KEPT_FOR, Delivery, DeliveryStatus
 from cashback.domain.times import moment
@@ -27,7 +27,7 @@ class Deliveries(Struct, frozen=True):
 
     def get(self, store_id: str, delivery_id: str) -> Delivery | None:
         """Return a delivery."""
-        item = self.table.get(keys.delivery(store_id, delivery_id))
+        item = self.table.get(store_keys.delivery(store_id, delivery_id))
         return None if item is None else _PACKING.unpack(item["document"])
 
     def page(
@@ -40,7 +40,7 @@ class Deliveries(Struct, frozen=True):
     ) -> tuple[list[Delivery], str | None]:
         """Return up to ``limit`` deliveries, those of the newest events first, and the place where to go on, None at
         the end. Where few fit the filters a page may hold less, and still have a next one."""
-        values = {":pk": keys.deliveries(store_id), ":before": before or keys.AFTER_ALL}
+        values = {":pk": store_keys.deliveries(store_id), ":before": before or keys.AFTER_ALL}
         read_at_once = MOST_READ if endpoint_id or status else limit + 1
         how = {"ConsistentRead": True, "ScanIndexForward": False, "Limit": min(read_at_once, 100)}
         items = self.table.query("pk = :pk AND sk < :before", values, **how)
@@ -57,15 +57,11 @@ class Deliveries(Struct, frozen=True):
     def save(self, store_id: str, delivery: Delivery) -> bool:
         """Write the next revision of a delivery; False where it is there already, or someone else moved it first."""
         guard = ("rev = :rev", {":rev": delivery.rev - 1}) if delivery.rev > 1 else ("attribute_not_exists(pk)",)
-        try:
-            self.table.commit(self.table.put(_item(store_id, delivery), *guard))
-        except Lost:
-            return False
-        return True
+        return self.table.try_commit(self.table.put(_item(store_id, delivery), *guard))
 
 
 def _item(store_id: str, delivery: Delivery) -> Item:
-    pk, sk = keys.delivery(store_id, delivery.delivery_id)
+    pk, sk = store_keys.delivery(store_id, delivery.delivery_id)
     due = DueIndex.attributes(store_id, DueKind.DELIVERY, delivery.delivery_id, delivery.next_attempt_at)
     return {
         "pk": pk,

@@ -69,7 +69,12 @@ def order_item(store_id: str, order: Order) -> Item:
     """
     pk, sk = keys.order(store_id, order.order_id)
     place = keys.listed(order.created_at, order.order_id)
-    item: Item = {"pk": pk, "sk": sk, "listing_pk": keys.orders_by_status(store_id, order.status), "listing_sk": place}
+    item: Item = {
+        "pk": pk,
+        "sk": sk,
+        "listing_pk": keys.orders_by_status(store_id, order.status),
+        "listing_sk": place,
+    }
     if order.customer_id is not None:
         item |= {"customer_pk": keys.orders_by_customer(store_id, order.customer_id), "customer_sk": place}
     item |= DueIndex.attributes(store_id, DueKind.GUEST, order.order_id, order.claim_until)

@@ -2,11 +2,11 @@
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import store_keys
 from cashback.adapters.dynamo.audit import audit_line
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.packing import Packing
-from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.audit import Act
 from cashback.domain.outgoing import KEPT_FOR, Endpoint
 from cashback.domain.times import moment
@@ -21,11 +21,11 @@ class Endpoints(Struct, frozen=True):
 
     def all(self, store_id: str) -> list[Endpoint]:
         """Return all endpoints of a store, for a month those that were deleted too."""
-        return [_PACKING.unpack(item["document"]) for item in self.table.partition(keys.endpoints(store_id))]
+        return [_PACKING.unpack(item["document"]) for item in self.table.partition(store_keys.endpoints(store_id))]
 
     def get(self, store_id: str, endpoint_id: str) -> Endpoint | None:
         """Return an endpoint, a deleted one too."""
-        item = self.table.get(keys.endpoint(store_id, endpoint_id))
+        item = self.table.get(store_keys.endpoint(store_id, endpoint_id))
         return None if item is None else _PACKING.unpack(item["document"])
 
     def save(self, store_id: str, endpoint: Endpoint, act: Act | None = None) -> bool:
@@ -33,15 +33,11 @@ class Endpoints(Struct, frozen=True):
         changed it first."""
         guard = ("rev = :rev", {":rev": endpoint.rev - 1}) if endpoint.rev > 1 else ("attribute_not_exists(pk)",)
         also = () if act is None else (audit_line(self.table, store_id, act),)
-        try:
-            self.table.commit(self.table.put(_item(store_id, endpoint), *guard), *also)
-        except Lost:
-            return False
-        return True
+        return self.table.try_commit(self.table.put(_item(store_id, endpoint), *guard), *also)
 
 
 def _item(store_id: str, endpoint: Endpoint) -> Item:
-    pk, sk = keys.endpoint(store_id, endpoint.endpoint_id)
+    pk, sk = store_keys.endpoint(store_id, endpoint.endpoint_id)
     item: Item = {"pk": pk, "sk": sk, "rev": endpoint.rev, "document": _PACKING.pack(endpoint)}
     if endpoint.deleted_at is not None:
         item["expires_at_epoch"] = int((moment(endpoint.deleted_at) + KEPT_FOR).timestamp())

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import group_keys, keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.adapters.faults import backoff
@@ -44,7 +44,7 @@ class Groups(Struct, frozen=True):
 
     def get(self, store_id: str, group_id: str) -> Group | None:
         """Return a group, deleted ones too (consistent)."""
-        item = self.table.get(keys.group(store_id, group_id))
+        item = self.table.get(group_keys.group(store_id, group_id))
         return None if item is None else _group_of(item)
 
     def create(self, store_id: str, group: Group) -> Group | None:
@@ -81,8 +81,8 @@ class Groups(Struct, frozen=True):
         """Return up to ``limit`` groups, the newest first, and the place to go on (None at the end).
 
         The index may lag a second; the groups themselves are read fresh."""
-        places, place = self.table.newest(keys.groups_listed(store_id), limit, before)
-        wanted = [keys.group(store_id, keys.listed_id(one)) for one in places]
+        places, place = self.table.newest([group_keys.groups_listed(store_id)], limit, before)
+        wanted = [group_keys.group(store_id, keys.listed_id(one)) for one in places]
         items = self.table.get_many(wanted)
         groups = [_group_of(items[key]) for key in wanted if key in items]
         return [group for group in groups if group.deleted_at is None], place
@@ -92,15 +92,15 @@ class Groups(Struct, frozen=True):
     ) -> tuple[list[str], str | None]:
         """Return up to ``limit`` members of one of the 16 partitions, by id, those after an id, and the id to go on
         after (None at the end); consistent."""
-        values = {":pk": keys.group_members(store_id, group_id, shard)}
+        values = {":pk": group_keys.group_members(store_id, group_id, shard)}
         condition = "pk = :pk"
         if after is not None:
             condition, values = (
                 f"{condition} AND sk > :after",
-                {**values, ":after": f"{keys.MEMBER}{keys.escape(after)}"},
+                {**values, ":after": f"{group_keys.MEMBER}{keys.escape(after)}"},
             )
         found = self.table.query(condition, values, ConsistentRead=True, Limit=limit + 1)
-        ids = [keys.member_id(item["sk"]) for item in islice(found, limit + 1)]
+        ids = [group_keys.member_id(item["sk"]) for item in islice(found, limit + 1)]
         return ids[:limit], ids[limit - 1] if len(ids) > limit else None
 
     def memberships(self, store_id: str, customer_id: str) -> list[Membership]:
@@ -110,7 +110,7 @@ class Groups(Struct, frozen=True):
         before: str | None = None
         while True:
             groups, before = self.page(store_id, _GROUPS_AT_ONCE, before)
-            places = {keys.group_member(store_id, group.group_id, customer_id): group for group in groups}
+            places = {group_keys.group_member(store_id, group.group_id, customer_id): group for group in groups}
             items = self.table.get_many(list(places))
             found += [
                 Membership(group.group_id, group.name, items[place]["added_at"])
@@ -141,7 +141,7 @@ class Groups(Struct, frozen=True):
         :raises NotFound: the group is not there, or no longer.
         :raises Busy: contended or out of reach; the same call is safe to repeat.
         """
-        place, was_sent = keys.group_member(store_id, group_id, customer_id), False
+        place, was_sent = group_keys.group_member(store_id, group_id, customer_id), False
         for pause in backoff(_TRIES, self.jitter):
             self.sleep(pause)
             try:
@@ -161,7 +161,7 @@ class Groups(Struct, frozen=True):
     def _added(
         self, store_id: str, group_id: str, customer_ids: Sequence[str], origin: str, now: Instant
     ) -> dict[str, str]:
-        places = {keys.group_member(store_id, group_id, customer_id): customer_id for customer_id in customer_ids}
+        places = {group_keys.group_member(store_id, group_id, customer_id): customer_id for customer_id in customer_ids}
         for pause in backoff(_TRIES, self.jitter):
             self.sleep(pause)
             try:
@@ -188,27 +188,27 @@ class Groups(Struct, frozen=True):
 
     def _counted(self, store_id: str, group_id: str, change: int) -> Write:
         """Build the change of the count that belongs to members who come or go: none without the group."""
-        return self.table.update(keys.group(store_id, group_id), "ADD members :change", _IS_THERE, {":change": change})
+        return self.table.update(
+            group_keys.group(store_id, group_id), "ADD members :change", _IS_THERE, {":change": change}
+        )
 
     def _change(self, store_id: str, group: Group, expression: str, values: dict[str, object]) -> bool:
         condition = f"{_IS_THERE} AND rev = :before"
-        place = keys.group(store_id, group.group_id)
-        try:
-            self.table.commit(self.table.update(place, expression, condition, {**values, ":before": group.rev - 1}))
-        except Lost:
-            return False
-        return True
+        place = group_keys.group(store_id, group.group_id)
+        return self.table.try_commit(
+            self.table.update(place, expression, condition, {**values, ":before": group.rev - 1})
+        )
 
 
 _ATTRIBUTES: Final = tuple(name for name in Group.__struct_fields__ if name not in _Words.__struct_fields__)
 
 
 def _item(store_id: str, group: Group) -> Item:
-    pk, sk = keys.group(store_id, group.group_id)
+    pk, sk = group_keys.group(store_id, group.group_id)
     return {
         "pk": pk,
         "sk": sk,
-        "listing_pk": keys.groups_listed(store_id),
+        "listing_pk": group_keys.groups_listed(store_id),
         "listing_sk": keys.listed(group.created_at, group.group_id),
         "document": _packed(group),
         **{name: value for name in _ATTRIBUTES if (value := getattr(group, name)) is not None},

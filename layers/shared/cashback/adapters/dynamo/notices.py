@@ -5,9 +5,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import store_keys
 from cashback.adapters.dynamo.codec import Item
-from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.times import Instant, moment
 
 SENDING: Final = "sending"
@@ -25,12 +25,8 @@ class Notices(Struct, frozen=True):
     def begin(self, store_id: str, event_id: str, now: Instant) -> bool:
         """Say that a message is being sent; False where one was, or may have been."""
         condition = "attribute_not_exists(pk) OR outcome = :not_sent"
-        try:
-            write = self.table.put(_item(store_id, event_id, SENDING, now), condition, {":not_sent": NOT_SENT})
-            self.table.commit(write)
-        except Lost:
-            return False
-        return True
+        write = self.table.put(_item(store_id, event_id, SENDING, now), condition, {":not_sent": NOT_SENT})
+        return self.table.try_commit(write)
 
     def end(self, store_id: str, event_id: str, outcome: str, now: Instant) -> None:
         """Say what became of a message whose sending was begun; ``NOT_SENT`` lets another one begin."""
@@ -38,6 +34,6 @@ class Notices(Struct, frozen=True):
 
 
 def _item(store_id: str, event_id: str, outcome: str, at: Instant) -> Item:
-    pk, sk = keys.notice(store_id, event_id)
+    pk, sk = store_keys.notice(store_id, event_id)
     expires = int((moment(at) + KEPT_FOR).timestamp())
     return {"pk": pk, "sk": sk, "outcome": outcome, "at": at, "expires_at_epoch": expires}

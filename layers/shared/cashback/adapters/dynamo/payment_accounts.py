@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import keys, payout_keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.packing import Packing
 from cashback.adapters.dynamo.tables import Lost, StateTable
@@ -35,7 +35,7 @@ class PaymentAccounts(Struct, frozen=True):
 
     def find(self, store_id: str, customer_id: str, account_id: str) -> PaymentAccount | None:
         """Return an account, for a month a deleted one too."""
-        item = self.table.get(keys.payment_account(store_id, customer_id, account_id))
+        item = self.table.get(payout_keys.payment_account(store_id, customer_id, account_id))
         return _PACKING.unpack(item["document"]) if item and "document" in item else None
 
     def default(self, store_id: str, customer_id: str) -> PaymentAccount | None:
@@ -44,7 +44,7 @@ class PaymentAccounts(Struct, frozen=True):
 
     def owners(self, store_id: str, mac: str) -> frozenset[str]:
         """Return the customers who have an account."""
-        return frozenset(str(item["sk"]) for item in self.table.partition(keys.account_holders(store_id, mac)))
+        return frozenset(str(item["sk"]) for item in self.table.partition(payout_keys.account_holders(store_id, mac)))
 
     def add(self, store_id: str, account: PaymentAccount, *also: Write) -> bool:
         """Write an account, with ``also``; False where its customer has it already, or is gone."""
@@ -70,13 +70,13 @@ class PaymentAccounts(Struct, frozen=True):
             self.drop(store_id, one, now)
 
     def _known(self, store_id: str, customer_id: str) -> list[PaymentAccount]:
-        pk, prefix = keys.payment_accounts(store_id, customer_id)
+        pk, prefix = payout_keys.payment_accounts(store_id, customer_id)
         values = {":pk": pk, ":prefix": prefix}
         found = self.table.query("pk = :pk AND begins_with(sk, :prefix)", values, ConsistentRead=True)
         return [_PACKING.unpack(item["document"]) for item in found if "document" in item]
 
     def _added(self, store_id: str, account: PaymentAccount) -> tuple[Write, Write, Write]:
-        holder = keys.account_holder(store_id, account.mac, account.customer_id)
+        holder = payout_keys.account_holder(store_id, account.mac, account.customer_id)
         held: Item = {"pk": holder.pk, "sk": holder.sk, "payment_account_id": account.payment_account_id}
         there = "attribute_exists(pk) AND attribute_not_exists(erased_at) AND attribute_not_exists(merged_into)"
         return (
@@ -86,7 +86,7 @@ class PaymentAccounts(Struct, frozen=True):
         )
 
     def _unheld(self, store_id: str, account: PaymentAccount) -> Write:
-        return self.table.delete(keys.account_holder(store_id, account.mac, account.customer_id))
+        return self.table.delete(payout_keys.account_holder(store_id, account.mac, account.customer_id))
 
     def _commit(self, *writes: Write) -> bool:
         try:
@@ -97,7 +97,7 @@ class PaymentAccounts(Struct, frozen=True):
 
 
 def _item(store_id: str, account: PaymentAccount) -> Item:
-    pk, sk = keys.payment_account(store_id, account.customer_id, account.payment_account_id)
+    pk, sk = payout_keys.payment_account(store_id, account.customer_id, account.payment_account_id)
     item: Item = {"pk": pk, "sk": sk, "document": _PACKING.pack(account)}
     if account.deleted_at is not None:
         item["expires_at_epoch"] = int((moment(account.deleted_at) + KEPT_FOR).timestamp())
@@ -107,5 +107,5 @@ def _item(store_id: str, account: PaymentAccount) -> Item:
 def _emptied(store_id: str, account: PaymentAccount, now: Instant) -> Item:
     """What stands for a few days where an account was. Who may delete items beside a balance could delete that too, so
     time does it."""
-    pk, sk = keys.payment_account(store_id, account.customer_id, account.payment_account_id)
+    pk, sk = payout_keys.payment_account(store_id, account.customer_id, account.payment_account_id)
     return {"pk": pk, "sk": sk, "expires_at_epoch": int(moment(now).timestamp())}

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
-from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.products import Product
 
 _FIELDS = Product.__struct_fields__
@@ -31,11 +31,9 @@ class Products(Struct, frozen=True):
     def record(self, store_id: str, product: Product) -> bool:
         """Write news of a product over news of a lower rank; False where as high a rank stands already."""
         condition = "attribute_not_exists(pk) OR news_rank < :rank"
-        try:
-            self.table.commit(self.table.put(product_item(store_id, product), condition, {":rank": product.rank}))
-        except Lost:
-            return False
-        return True
+        return self.table.try_commit(
+            self.table.put(product_item(store_id, product), condition, {":rank": product.rank})
+        )
 
     def page(self, store_id: str, limit: int, after: str | None) -> tuple[list[Product], str | None]:
         """Return up to ``limit`` products by id, those after an id, and the id to go on after (None at the end).

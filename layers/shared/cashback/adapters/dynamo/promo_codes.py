@@ -2,12 +2,11 @@
 
 import hmac
 from collections.abc import Callable
-from itertools import islice
 from typing import Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import keys, scenario_keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.packing import Packing
 from cashback.adapters.dynamo.tables import Lost, StateTable
@@ -58,34 +57,26 @@ class PromoCodes(Struct, frozen=True):
 
     def get(self, store_id: str, code: str) -> PromoCode | None:
         """Return a code (consistent)."""
-        item = self.table.get(keys.promo_code(store_id, code))
+        item = self.table.get(scenario_keys.promo_code(store_id, code))
         return None if item is None else promo_code_of(item)
 
     def page(self, store_id: str, limit: int, before: str | None) -> tuple[list[PromoCode], str | None]:
         """Return up to ``limit`` codes, the newest first, those before a place, and the place to go on (None at the
         end). The index may lag a second; the codes themselves are read fresh."""
-        values = {":pk": keys.promo_codes_listed(store_id), ":before": before or keys.AFTER_ALL}
-        condition = "listing_pk = :pk AND listing_sk < :before"
-        found = self.table.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1)
-        places = [item["listing_sk"] for item in islice(found, limit + 1)]
-        wanted = [keys.promo_code(store_id, keys.listed_id(place)) for place in places[:limit]]
-        items = self.table.get_many(wanted) if wanted else {}
-        codes = [promo_code_of(items[key]) for key in wanted if key in items]
-        return codes, places[limit - 1] if len(places) > limit else None
+        places, place = self.table.newest([scenario_keys.promo_codes_listed(store_id)], limit, before)
+        wanted = [scenario_keys.promo_code(store_id, keys.listed_id(one)) for one in places]
+        items = self.table.get_many(wanted)
+        return [promo_code_of(items[key]) for key in wanted if key in items], place
 
     def save(self, store_id: str, before: PromoCode, after: PromoCode) -> bool:
         """Write a code over the revision ``before``; False where someone else was first."""
-        try:
-            self.table.commit(self.table.put(_item(store_id, after), "rev = :rev", {":rev": before.rev}))
-        except Lost:
-            return False
-        return True
+        return self.table.try_commit(self.table.put(_item(store_id, after), "rev = :rev", {":rev": before.rev}))
 
 
 def _item(store_id: str, promo: PromoCode) -> Item:
-    pk, sk = keys.promo_code(store_id, promo.code)
+    pk, sk = scenario_keys.promo_code(store_id, promo.code)
     place = keys.listed(promo.created_at, promo.code)
-    listed = {"listing_pk": keys.promo_codes_listed(store_id), "listing_sk": place}
+    listed = {"listing_pk": scenario_keys.promo_codes_listed(store_id), "listing_sk": place}
     return {"pk": pk, "sk": sk, "rev": promo.rev, "document": _PACKING.pack(promo), **listed}
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import figure_keys, keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.packing import Packing
 from cashback.adapters.dynamo.tables import StateTable
@@ -24,7 +24,7 @@ class Reconciliations(Struct, frozen=True):
 
     def get(self, store_id: str) -> Reconciliation | None:
         """Return the last comparison of a store, finished or not (consistent)."""
-        item = self.table.get(keys.reconciliation(store_id))
+        item = self.table.get(figure_keys.reconciliation(store_id))
         return None if item is None else _PACKING.unpack(item["document"])
 
     def save(self, store_id: str, made: Reconciliation) -> None:
@@ -35,13 +35,13 @@ class Reconciliations(Struct, frozen=True):
         """
         if made.finished_at is not None:
             expiry = int((moment(made.begun_at) + KEPT_FOR).timestamp())
-            report = _item(keys.reconciliation_report(store_id, made.date), made) | {"expires_at_epoch": expiry}
+            report = _item(figure_keys.reconciliation_report(store_id, made.date), made) | {"expires_at_epoch": expiry}
             self.table.commit(self.table.put(report))
-        self.table.commit(self.table.put(_item(keys.reconciliation(store_id), made)))
+        self.table.commit(self.table.put(_item(figure_keys.reconciliation(store_id), made)))
 
     def reports(self, store_id: str) -> list[Reconciliation]:
         """Return the reports that are kept, the oldest first (consistent)."""
-        items = self.table.partition(keys.reconciliation_reports(store_id))
+        items = self.table.partition(figure_keys.reconciliation_reports(store_id))
         return [_PACKING.unpack(item["document"]) for item in items]
 
 

@@ -1,16 +1,15 @@
 """Scenarios in the State table: each by itself, and those that deliveries must know of in one item beside the
 settings."""
 
-from itertools import islice
 from typing import Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import keys, scenario_keys, store_keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.packing import Packing
 from cashback.adapters.dynamo.stores import document_of
-from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.errors import NotFound
 from cashback.domain.scenarios import LiveScenarios, Scenario, TooManyScenarios
 from cashback.domain.stores import StoreDocument
@@ -33,7 +32,7 @@ class Scenarios(Struct, frozen=True):
 
         :raises NotFound: no such store.
         """
-        first, last = keys.catalogue(store_id), keys.settings(store_id)
+        first, last = scenario_keys.catalogue(store_id), store_keys.settings(store_id)
         values = {":pk": last.pk, ":first": first.sk, ":last": last.sk}
         found = self.table.query("pk = :pk AND sk BETWEEN :first AND :last", values, ConsistentRead=True)
         items = {item["sk"]: item for item in found}
@@ -43,25 +42,21 @@ class Scenarios(Struct, frozen=True):
 
     def catalogue(self, store_id: str) -> LiveScenarios:
         """Return the scenarios that deliveries must know of (consistent)."""
-        return _catalogue_of(self.table.get(keys.catalogue(store_id)))
+        return _catalogue_of(self.table.get(scenario_keys.catalogue(store_id)))
 
     def get(self, store_id: str, scenario_id: str) -> Scenario | None:
         """Return a scenario, deleted ones too (consistent)."""
-        item = self.table.get(keys.scenario(store_id, scenario_id))
+        item = self.table.get(scenario_keys.scenario(store_id, scenario_id))
         return None if item is None else _PACKING.unpack(item["document"])
 
     def page(self, store_id: str, limit: int, before: str | None) -> tuple[list[Scenario], str | None]:
         """Return up to ``limit`` scenarios, the newest first, those before a place, and the place to go on (None at the
         end); deleted ones are left out. The index may lag a second; the scenarios themselves are read fresh."""
-        values = {":pk": keys.scenarios_listed(store_id), ":before": before or keys.AFTER_ALL}
-        condition = "listing_pk = :pk AND listing_sk < :before"
-        found = self.table.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1)
-        places = [item["listing_sk"] for item in islice(found, limit + 1)]
-        wanted = [keys.scenario(store_id, keys.listed_id(place)) for place in places[:limit]]
-        items = self.table.get_many(wanted) if wanted else {}
+        places, place = self.table.newest([scenario_keys.scenarios_listed(store_id)], limit, before)
+        wanted = [scenario_keys.scenario(store_id, keys.listed_id(one)) for one in places]
+        items = self.table.get_many(wanted)
         scenarios = [_PACKING.unpack(items[key]["document"]) for key in wanted if key in items]
-        standing = [scenario for scenario in scenarios if scenario.deleted_at is None]
-        return standing, places[limit - 1] if len(places) > limit else None
+        return [scenario for scenario in scenarios if scenario.deleted_at is None], place
 
     def save(self, store_id: str, scenario: Scenario, live: LiveScenarios, now: Instant) -> bool:
         """Write the next revision of a scenario, and the catalogue that follows from ``live``, in one transaction;
@@ -71,16 +66,10 @@ class Scenarios(Struct, frozen=True):
         """
         following = live.having(scenario, now)
         first = "attribute_not_exists(pk)"
-        try:
-            self.table.commit(
-                self.table.put(_item(store_id, scenario), *(_after(scenario.rev) if scenario.rev > 1 else (first,))),
-                self.table.put(
-                    _catalogue_item(store_id, following), *(_after(following.rev) if live.rev else (first,))
-                ),
-            )
-        except Lost:
-            return False
-        return True
+        return self.table.try_commit(
+            self.table.put(_item(store_id, scenario), *(_after(scenario.rev) if scenario.rev > 1 else (first,))),
+            self.table.put(_catalogue_item(store_id, following), *(_after(following.rev) if live.rev else (first,))),
+        )
 
 
 def _after(rev: int) -> tuple[str, dict[str, int]]:
@@ -88,16 +77,16 @@ def _after(rev: int) -> tuple[str, dict[str, int]]:
 
 
 def _item(store_id: str, scenario: Scenario) -> Item:
-    pk, sk = keys.scenario(store_id, scenario.scenario_id)
+    pk, sk = scenario_keys.scenario(store_id, scenario.scenario_id)
     item: Item = {"pk": pk, "sk": sk, "rev": scenario.rev, "document": _PACKING.pack(scenario)}
     if scenario.deleted_at is None:
         place = keys.listed(scenario.created_at, scenario.scenario_id)
-        item |= {"listing_pk": keys.scenarios_listed(store_id), "listing_sk": place}
+        item |= {"listing_pk": scenario_keys.scenarios_listed(store_id), "listing_sk": place}
     return item
 
 
 def _catalogue_item(store_id: str, live: LiveScenarios) -> Item:
-    pk, sk = keys.catalogue(store_id)
+    pk, sk = scenario_keys.catalogue(store_id)
     packed = _CATALOGUE.pack(live.scenarios)
     if len(packed) > MAX_CATALOGUE:
         raise TooManyScenarios

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import keys, store_keys
 from cashback.adapters.dynamo.audit import audit_line
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.due import DueIndex
@@ -42,30 +42,30 @@ class Stores(Struct, frozen=True):
 
         :raises NotFound: no such store, or no such version of it.
         """
-        item = self.table.get(keys.settings(store_id, version))
+        item = self.table.get(store_keys.settings(store_id, version))
         if item is None:
             raise NotFound
         return document_of(store_id, item)
 
     def record(self, store_id: str) -> StoreRecord | None:
         """Return a store's entry in the directory."""
-        item = self.table.get(keys.store(store_id))
+        item = self.table.get(store_keys.store(store_id))
         return None if item is None else _record_of(item)
 
     def ids(self) -> Iterator[str]:
         """Yield every store of the deployment, closed ones too."""
-        for item in self.table.query("pk = :pk", {":pk": keys.STORES}):
+        for item in self.table.query("pk = :pk", {":pk": store_keys.STORES}):
             yield item["sk"]
 
     def birthdays_done(self, store_id: str) -> str | None:
         """Return the last date, in the store's own calendar, whose birthdays are done; None where none was."""
-        item = self.table.get(keys.birthdays_done(store_id))
+        item = self.table.get(store_keys.birthdays_done(store_id))
         return None if item is None else str(item["done"])
 
     def move_birthdays_done(self, store_id: str, date: str) -> None:
         """Remember that the birthdays of a store are done until a date. That never ceases to be true, so of two at once
         either may write last: the earlier date costs a few reads."""
-        pk, sk = keys.birthdays_done(store_id)
+        pk, sk = store_keys.birthdays_done(store_id)
         self.table.commit(self.table.put({"pk": pk, "sk": sk, "done": date}))
 
     def create(self, record: StoreRecord, first: StoreDocument, also: Sequence[Write], act: Act) -> StoreRecord | None:
@@ -76,8 +76,8 @@ class Stores(Struct, frozen=True):
         try:
             self.table.commit(
                 self.table.put(_record_item(record), "attribute_not_exists(pk)"),
-                self.table.put(_item(first, keys.settings(first.store_id)), "attribute_not_exists(pk)"),
-                self.table.put(_item(first, keys.settings(first.store_id, first.version))),
+                self.table.put(_item(first, store_keys.settings(first.store_id)), "attribute_not_exists(pk)"),
+                self.table.put(_item(first, store_keys.settings(first.store_id, first.version))),
                 audit_line(self.table, record.store_id, act),
                 *also,
             )
@@ -97,9 +97,9 @@ class Stores(Struct, frozen=True):
         try:
             self.table.commit(
                 self.table.put(
-                    _item(changed, keys.settings(changed.store_id)), condition, {":version": changed.version - 1}
+                    _item(changed, store_keys.settings(changed.store_id)), condition, {":version": changed.version - 1}
                 ),
-                self.table.put(_item(changed, keys.settings(changed.store_id, changed.version))),
+                self.table.put(_item(changed, store_keys.settings(changed.store_id, changed.version))),
                 audit_line(self.table, changed.store_id, act),
             )
         except Lost as lost:
@@ -111,35 +111,29 @@ class Stores(Struct, frozen=True):
         closed_at = closed.closed_at or act.at
         begun = Closing(closed_at, began_at=closed_at)
         condition = "version = :version AND attribute_not_exists(closed_at)"
-        try:
-            self.table.commit(
-                self.table.put(_item(closed, keys.settings(closed.store_id)), condition, {":version": closed.version}),
-                self.table.put(_closing_item(closed.store_id, begun), "attribute_not_exists(pk)"),
-                audit_line(self.table, closed.store_id, act),
-            )
-        except Lost:
-            return False
-        return True
+        return self.table.try_commit(
+            self.table.put(
+                _item(closed, store_keys.settings(closed.store_id)), condition, {":version": closed.version}
+            ),
+            self.table.put(_closing_item(closed.store_id, begun), "attribute_not_exists(pk)"),
+            audit_line(self.table, closed.store_id, act),
+        )
 
     def closing(self, store_id: str) -> Closing | None:
         """Return how far the erasure of a store is; None where it is not closed."""
-        item = self.table.get(keys.closing(store_id))
+        item = self.table.get(store_keys.closing(store_id))
         if item is None:
             return None
         return Closing(**{name: item[name] for name in Closing.__struct_fields__ if name in item})
 
     def move_closing(self, store_id: str, closing: Closing, *also: Write) -> bool:
         """Write the next revision of how far an erasure is, with ``also``; False where another sweep was first."""
-        try:
-            item = _closing_item(store_id, closing)
-            self.table.commit(self.table.put(item, "rev = :rev", {":rev": closing.rev - 1}), *also)
-        except Lost:
-            return False
-        return True
+        item = _closing_item(store_id, closing)
+        return self.table.try_commit(self.table.put(item, "rev = :rev", {":rev": closing.rev - 1}), *also)
 
     def forget_secrets(self, store_id: str) -> None:
         """Delete the webhook secrets of a store: nothing signs for it any more."""
-        for item in self.table.partition(keys.webhook_secrets(store_id)):
+        for item in self.table.partition(store_keys.webhook_secrets(store_id)):
             self.table.commit(self.table.delete(keys.Key(item["pk"], item["sk"])))
 
     def act(self, store_id: str, act: Act, *writes: Write) -> None:
@@ -158,11 +152,11 @@ class Stores(Struct, frozen=True):
 
     def data_requested(self, store_id: str, request_id: str, act: Act) -> bool:
         """Write a person's request for their data into the audit, once; False where it is there already."""
-        return self._act_once(store_id, keys.data_request(store_id, request_id), act)
+        return self._act_once(store_id, store_keys.data_request(store_id, request_id), act)
 
     def redact_requested(self, store_id: str, shop_domain: str, act: Act) -> bool:
         """Write a shop's request to forget all its customers into the audit, once; False where it is there already."""
-        return self._act_once(store_id, keys.redact_request(store_id, shop_domain), act)
+        return self._act_once(store_id, store_keys.redact_request(store_id, shop_domain), act)
 
     def _act_once(self, store_id: str, guard: keys.Key, act: Act) -> bool:
         item = {"pk": guard.pk, "sk": guard.sk, "at": act.at}
@@ -174,12 +168,12 @@ class Stores(Struct, frozen=True):
 
     def note_delay(self, store_id: str, seconds: int, at: Instant) -> None:
         """Remember that an event of this store was ``seconds`` old when it was handled or failed."""
-        pk, sk = keys.delay(store_id)
+        pk, sk = store_keys.delay(store_id)
         self.table.commit(self.table.put({"pk": pk, "sk": sk, "seconds": seconds, "seen_at": at}))
 
     def delay(self, store_id: str, now: Instant) -> int:
         """Return how old the last late event was, in seconds; 0 if none was late for a quarter of an hour."""
-        item = self.table.get(keys.delay(store_id))
+        item = self.table.get(store_keys.delay(store_id))
         if item is None or item["seen_at"] < instant(moment(now) - DELAY_SEEN_FOR):
             return 0
         return int(item["seconds"])
@@ -204,7 +198,7 @@ def _item(document: StoreDocument, key: keys.Key) -> Item:
 
 def _closing_item(store_id: str, closing: Closing) -> Item:
     """What is to be erased is due from the time of the closing on, until it is erased."""
-    pk, sk = keys.closing(store_id)
+    pk, sk = store_keys.closing(store_id)
     due_at = closing.closed_at if closing.erased_at is None else None
     due = DueIndex.attributes(store_id, DueKind.STORE, store_id, due_at)
     return {"pk": pk, "sk": sk, **{name: getattr(closing, name) for name in Closing.__struct_fields__}, **due}
@@ -226,7 +220,7 @@ def document_of(store_id: str, item: Item) -> StoreDocument:
 
 
 def _record_item(record: StoreRecord) -> Item:
-    pk, sk = keys.store(record.store_id)
+    pk, sk = store_keys.store(record.store_id)
     return {
         "pk": pk,
         "sk": sk,

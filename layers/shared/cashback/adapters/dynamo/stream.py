@@ -105,7 +105,7 @@ def _told_at(images: Mapping[str, Any]) -> Instant:
 
 def _job(store_id: str, job_id: str, old: Item | None, new: Item, told_at: Instant) -> Change | None:
     from cashback.adapters.dynamo.group_jobs import job_of  # noqa: PLC0415 - most records are of no job
-    from cashback.domain.group_jobs import JobStatus  # noqa: PLC0415
+    from cashback.domain.group_jobs import JobStatus  # noqa: PLC0415 - nor that
 
     job, before = job_of(new), job_of(old) if old else None
     state = (job.status, job.finished_at is not None)

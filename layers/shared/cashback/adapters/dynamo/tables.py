@@ -1,7 +1,8 @@
 """The State table: reads and conditional writes of whole items, with one reading of what can fail."""
 
+import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import batched, islice
+from itertools import batched, groupby, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 _READ_AT_ONCE: Final = 100
 """Items of one BatchGetItem. Source: the quotas of DynamoDB."""
+
+
+LISTING: Final = ("listing", "listing")
+BY_CUSTOMER: Final = ("by_customer", "customer")
+"""Indexes of places: the name of each, and what the names of its two key attributes begin with."""
 
 
 class Lost(Exception):
@@ -66,14 +72,36 @@ class StateTable(Struct, frozen=True):
         """Yield the items of a query, page after page; ``how`` are further parameters of the call."""
         return query(self.client, self.name, condition, values, **how)
 
-    def newest(self, partition: str, limit: int, before: str | None) -> tuple[list[str], str | None]:
-        """Return up to ``limit`` places of a partition of index ``listing``, the newest first, those before a place,
-        and the place to go on (None at the end). The index may lag a second."""
-        values = {":pk": partition, ":before": before or AFTER_ALL}
-        condition = "listing_pk = :pk AND listing_sk < :before"
-        found = self.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1)
-        places = [item["listing_sk"] for item in islice(found, limit + 1)]
+    def newest(self, partitions: Iterable[str], limit: int, before: str | None) -> tuple[list[str], str | None]:
+        """Return up to ``limit`` places of partitions of index ``listing``, the newest first, those before a place, and
+        the place to go on (None at the end). The index may lag a second."""
+        places = list(islice(self.places(partitions, limit + 1, before or AFTER_ALL), limit + 1))
         return places[:limit], places[limit - 1] if len(places) > limit else None
+
+    def places(
+        self,
+        partitions: Iterable[str],
+        at_once: int,
+        before: str,
+        since: str | None = None,
+        index: tuple[str, str] = LISTING,
+    ) -> Iterator[str]:
+        """Yield the places of partitions of an index that lie before one and not before the other, the newest first and
+        each once, reading ``at_once`` of each partition at a time."""
+        each = [self._places(partition, at_once, before, since, index) for partition in partitions]
+        return (place for place, _ in groupby(heapq.merge(*each, reverse=True)))
+
+    def _places(
+        self, partition: str, at_once: int, before: str, since: str | None, index: tuple[str, str]
+    ) -> Iterator[str]:
+        name, prefix = index
+        values, pk, sk = {":pk": partition, ":before": before}, f"{prefix}_pk", f"{prefix}_sk"
+        condition = f"{pk} = :pk AND {sk} < :before"
+        if since is not None:
+            # A key condition has one range only, and this one includes the end.
+            values, condition = {**values, ":since": since}, f"{pk} = :pk AND {sk} BETWEEN :since AND :before"
+        found = self.query(condition, values, IndexName=name, ScanIndexForward=False, Limit=at_once)
+        return (item[sk] for item in found if item[sk] != before)
 
     def put(self, item: Item, condition: str = "", values: Mapping[str, Any] | None = None) -> Write:
         """Build a put of a whole item; ``condition`` guards what stands there now."""
@@ -111,6 +139,17 @@ class StateTable(Struct, frozen=True):
             if not failed:
                 raise
             raise Lost(failed) from cancelled
+
+    def try_commit(self, *writes: Write) -> bool:
+        """Commit writes, all or nothing; False where a condition failed, which means that someone else was first.
+
+        :raises Busy: as ``commit``.
+        """
+        try:
+            self.commit(*writes)
+        except Lost:
+            return False
+        return True
 
     def _send(self, writes: Sequence[Write]) -> None:
         if len(writes) == 1 and "Put" in writes[0]:

@@ -1,26 +1,21 @@
 """Tasks in the State table, with what they watch and the guards of what is to happen once, in the partitions of their
 customers and orders."""
 
-import heapq
 from collections.abc import Iterator, Sequence
-from itertools import batched, groupby, islice
 from typing import Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import keys, scenario_keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.packing import Packing
-from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.due import DueKind
 from cashback.domain.ledger import Write
 from cashback.domain.scenarios import Condition, Scenario
 from cashback.domain.tasks import Part, Task, TaskFigure, TaskStatus
 from cashback.domain.times import moment
-
-_READ_AT_ONCE: Final = 100
-"""Items of one BatchGetItem."""
 
 _PACKING: Final = Packing[Task](
     Task,
@@ -45,24 +40,24 @@ class Tasks(Struct, frozen=True):
 
     def get(self, store_id: str, task_id: str) -> Task | None:
         """Return a task (consistent, one read unit)."""
-        item = self.table.get(keys.task(store_id, task_id))
+        item = self.table.get(scenario_keys.task(store_id, task_id))
         return None if item is None else task_of(item)
 
     def get_many(self, store_id: str, task_ids: Sequence[str]) -> list[Task]:
         """Return those of any number of tasks that exist, in the order asked for (consistent)."""
-        wanted = [keys.task(store_id, task_id) for task_id in dict.fromkeys(task_ids)]
-        found = self._found(wanted)
+        wanted = [scenario_keys.task(store_id, task_id) for task_id in dict.fromkeys(task_ids)]
+        found = self.table.get_many(wanted)
         return [task_of(found[key]) for key in wanted if key in found]
 
     def started(self, store_id: str, candidates: Sequence[tuple[Task, Scenario]]) -> dict[str, Task | None]:
         """Return those of the tasks that need not be created, by id: the one that exists, or None where the scenario
         was started for the customer or the order before and does so once (consistent)."""
-        places = {task.task_id: keys.task(store_id, task.task_id) for task, _ in candidates}
+        places = {task.task_id: scenario_keys.task(store_id, task.task_id) for task, _ in candidates}
         guards = {
             task.task_id: _guards(store_id, task, scenario.once_per_order, scenario.once_per_customer)
             for task, scenario in candidates
         }
-        found = self._found([*places.values(), *(guard for some in guards.values() for guard in some)])
+        found = self.table.get_many([*places.values(), *(guard for some in guards.values() for guard in some)])
         there: dict[str, Task | None] = {
             task_id: None for task_id, some in guards.items() if any(guard in found for guard in some)
         }
@@ -80,7 +75,7 @@ class Tasks(Struct, frozen=True):
         watches = [
             self.table.put({"pk": pk, "sk": sk, "expires_at_epoch": expiry}) for pk, sk in _watches(store_id, task)
         ]
-        return self._commit(self.table.put(_item(store_id, task), absent), *guards, *watches)
+        return self.table.try_commit(self.table.put(_item(store_id, task), absent), *guards, *watches)
 
     def write(self, store_id: str, before: Task, after: Task) -> Write:
         """Build the conditional write of a task over the revision ``before``."""
@@ -93,27 +88,27 @@ class Tasks(Struct, frozen=True):
 
     def save(self, store_id: str, before: Task, after: Task, *also: Write) -> bool:
         """Write a task over the revision ``before``, with ``also``; False where someone else was first."""
-        return self._commit(*self.changes(store_id, before, after), *also)
+        return self.table.try_commit(*self.changes(store_id, before, after), *also)
 
     def watching_customer(self, store_id: str, customer_id: str) -> list[str]:
         """Return the tasks that are to be told of an order of a customer (consistent). They may have ended."""
-        pk, prefix = keys.watch_of_customer(store_id, customer_id, Condition.ORDER_CREATED, "")
-        return [keys.watched(item["sk"])[1] for item in self._begins(pk, prefix)]
+        pk, prefix = scenario_keys.watch_of_customer(store_id, customer_id, Condition.ORDER_CREATED, "")
+        return [scenario_keys.watched(item["sk"])[1] for item in self._begins(pk, prefix)]
 
     def watching_order(self, store_id: str, order_id: str) -> dict[str, frozenset[Condition]]:
         """Return the tasks that are to be told of what happens to an order, and of what (consistent). They may have
         ended."""
         found: dict[str, frozenset[Condition]] = {}
-        for item in self._begins(keys.order(store_id, order_id).pk, keys.WATCH):
-            event, task_id = keys.watched(item["sk"])
+        for item in self._begins(keys.order(store_id, order_id).pk, scenario_keys.WATCH):
+            event, task_id = scenario_keys.watched(item["sk"])
             found[task_id] = found.get(task_id, frozenset()) | {Condition(event)}
         return found
 
     def copy_guards(self, store_id: str, from_id: str, into_id: str) -> None:
         """Let what was started once for one customer be started for another no more. It can be repeated."""
         into = keys.customer(store_id, into_id)
-        for item in self._begins(keys.customer(store_id, from_id), keys.ONCE):
-            self._commit(self.table.put({**item, "pk": into}, "attribute_not_exists(pk)"))
+        for item in self._begins(keys.customer(store_id, from_id), scenario_keys.ONCE):
+            self.table.try_commit(self.table.put({**item, "pk": into}, "attribute_not_exists(pk)"))
 
     def page(
         self, store_id: str, scenario_ids: Sequence[str], parts: Sequence[Part], limit: int, before: str | None
@@ -123,53 +118,32 @@ class Tasks(Struct, frozen=True):
 
         The index may lag a second; the tasks themselves are read fresh, and one that moved on since is left out.
         """
-        partitions = [keys.tasks_listed(store_id, scenario, part) for scenario in scenario_ids for part in parts]
-        each = [self._places(partition, limit, before) for partition in partitions]
-        merged = (place for place, _ in groupby(heapq.merge(*each, reverse=True)))
-        places = list(islice(merged, limit + 1))
-        page = self.get_many(store_id, [keys.listed_id(place) for place in places[:limit]])
-        standing = [task for task in page if task.part in parts]
-        return standing, places[limit - 1] if len(places) > limit else None
+        partitions = [
+            scenario_keys.tasks_listed(store_id, scenario, part) for scenario in scenario_ids for part in parts
+        ]
+        places, place = self.table.newest(partitions, limit, before)
+        page = self.get_many(store_id, [keys.listed_id(one) for one in places])
+        return [task for task in page if task.part in parts], place
 
     def figures(self, store_id: str, scenario_id: str) -> Iterator[TaskFigure]:
         """Yield what is counted of each task of a scenario, read off the index, which may lag a second."""
         for part in Part:
-            values = {":pk": keys.tasks_listed(store_id, scenario_id, part)}
+            values = {":pk": scenario_keys.tasks_listed(store_id, scenario_id, part)}
             for item in self.table.query("listing_pk = :pk", values, IndexName="listing"):
                 yield TaskFigure(part, item.get("outcome"), item.get("credit", 0))
-
-    def _found(self, wanted: Sequence[keys.Key]) -> dict[keys.Key, Item]:
-        found: dict[keys.Key, Item] = {}
-        for some in batched(dict.fromkeys(wanted), _READ_AT_ONCE, strict=False):
-            found |= self.table.get_many(some)
-        return found
 
     def _begins(self, pk: str, prefix: str) -> Iterator[Item]:
         condition = "pk = :pk AND begins_with(sk, :prefix)"
         return self.table.query(condition, {":pk": pk, ":prefix": prefix}, ConsistentRead=True)
-
-    def _places(self, partition: str, limit: int, before: str | None) -> Iterator[str]:
-        """Yield places from the newest on, reading the index a page at a time."""
-        values = {":pk": partition, ":before": before or keys.AFTER_ALL}
-        condition = "listing_pk = :pk AND listing_sk < :before"
-        for item in self.table.query(condition, values, IndexName="listing", ScanIndexForward=False, Limit=limit + 1):
-            yield item["listing_sk"]
-
-    def _commit(self, *writes: Write) -> bool:
-        try:
-            self.table.commit(*writes)
-        except Lost:
-            return False
-        return True
 
 
 def _guards(store_id: str, task: Task, once_per_order: bool, once_per_customer: bool) -> list[keys.Key]:
     """The places that say that a scenario was started for a task's order, or for its customer."""
     guards = []
     if once_per_order and task.order_id is not None:
-        guards.append(keys.once_per_order(store_id, task.order_id, task.scenario_id))
+        guards.append(scenario_keys.once_per_order(store_id, task.order_id, task.scenario_id))
     if once_per_customer and task.customer_id is not None:
-        guards.append(keys.once_per_customer(store_id, task.customer_id, task.scenario_id))
+        guards.append(scenario_keys.once_per_customer(store_id, task.customer_id, task.scenario_id))
     return guards
 
 
@@ -181,23 +155,23 @@ def _watches(store_id: str, task: Task) -> set[keys.Key]:
     for condition in task.watches(waiting=task.status is TaskStatus.WAITING):
         if condition is not Condition.ORDER_CREATED:
             if task.order_id is not None:
-                watches.add(keys.watch_of_order(store_id, task.order_id, condition, task.task_id))
+                watches.add(scenario_keys.watch_of_order(store_id, task.order_id, condition, task.task_id))
         elif task.customer_id is not None:
-            watches.add(keys.watch_of_customer(store_id, task.customer_id, condition, task.task_id))
+            watches.add(scenario_keys.watch_of_customer(store_id, task.customer_id, condition, task.task_id))
     return watches
 
 
 def _item(store_id: str, task: Task) -> Item:
     """A task as it is stored. What is counted of it stands as attributes beside its place in the list, and is left out
     where there is nothing to count."""
-    pk, sk = keys.task(store_id, task.task_id)
+    pk, sk = scenario_keys.task(store_id, task.task_id)
     figure = task.figure
     return {
         "pk": pk,
         "sk": sk,
         "rev": task.rev,
         "document": _PACKING.pack(task),
-        "listing_pk": keys.tasks_listed(store_id, task.scenario_id, figure.part),
+        "listing_pk": scenario_keys.tasks_listed(store_id, task.scenario_id, figure.part),
         "listing_sk": keys.listed(task.created_at, task.task_id),
         "outcome": figure.outcome,
         "credit": figure.credit or None,

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo import figure_keys, keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.adapters.faults import backoff
@@ -36,14 +36,14 @@ class Totals(Struct, frozen=True):
 
     def days(self, store_id: str, dates: Sequence[str]) -> dict[str, Day]:
         """Return the days of up to 100 dates (consistent); one of which nothing is known is empty."""
-        wanted = {keys.day_totals(store_id, date): date for date in dates}
+        wanted = {figure_keys.day_totals(store_id, date): date for date in dates}
         found = self.table.get_many(list(wanted)) if wanted else {}
         return {date: _day_of(found[key]) if key in found else Day(date) for key, date in wanted.items()}
 
     def between(self, store_id: str, first: str, last: str) -> list[Day]:
         """Return the days from one date to another of which anything is known (consistent)."""
-        pk, low = keys.day_totals(store_id, first)
-        high = keys.day_totals(store_id, last).sk
+        pk, low = figure_keys.day_totals(store_id, first)
+        high = figure_keys.day_totals(store_id, last).sk
         values = {":pk": pk, ":low": low, ":high": high}
         items = self.table.query("pk = :pk AND sk BETWEEN :low AND :high", values, ConsistentRead=True)
         return [_day_of(item) for item in items]
@@ -63,7 +63,7 @@ class Totals(Struct, frozen=True):
         :raises Busy: contended or out of reach; the same call is safe to repeat.
         """
         expiry = int(moment(now).timestamp()) + GUARDED_FOR
-        places = [keys.counted(store_id, change_id) for change_id in changes]
+        places = [figure_keys.counted(store_id, change_id) for change_id in changes]
         guards = [
             self.table.put({"pk": pk, "sk": sk, "expires_at_epoch": expiry}, "attribute_not_exists(pk)")
             for pk, sk in places
@@ -86,29 +86,25 @@ class Totals(Struct, frozen=True):
         """Write a recounted day over the revision before it, with a report of what it drifted by if it did; False where
         someone else was first."""
         report = [self.table.put(_report(store_id, drift, day.closed_at))] if drift is not None else []
-        try:
-            self.table.commit(self.write(store_id, day), *report)
-        except Lost:
-            return False
-        return True
+        return self.table.try_commit(self.write(store_id, day), *report)
 
     def drifts(self, store_id: str, first: str, last: str) -> list[Drift]:
         """Return the reports of the days from one date to another that drifted (consistent)."""
-        pk, low = keys.drift(store_id, first)
-        values = {":pk": pk, ":low": low, ":high": keys.drift(store_id, last).sk}
+        pk, low = figure_keys.drift(store_id, first)
+        values = {":pk": pk, ":low": low, ":high": figure_keys.drift(store_id, last).sk}
         items = self.table.query("pk = :pk AND sk BETWEEN :low AND :high", values, ConsistentRead=True)
         return [Drift(item["date"], _totals_of(item["counted"]), _totals_of(item["recounted"])) for item in items]
 
     def recount(self, store_id: str) -> Recount | None:
         """Return how far the recount is that an earlier call did not end; None where there is none."""
-        item = self.table.get(keys.recount(store_id))
+        item = self.table.get(figure_keys.recount(store_id))
         if item is None:
             return None
         return Recount(item["date"], item["shard"], item.get("after"), _totals_of(item["totals"]))
 
     def save_recount(self, store_id: str, recount: Recount) -> None:
         """Remember how far the recount is. Of two at once either may write last: each is right about what it read."""
-        pk, sk = keys.recount(store_id)
+        pk, sk = figure_keys.recount(store_id)
         place = {"date": recount.date, "shard": recount.shard, "after": recount.after}
         self.table.commit(self.table.put({"pk": pk, "sk": sk, **place, "totals": _attributes(recount.totals)}))
 
@@ -117,23 +113,23 @@ class Totals(Struct, frozen=True):
 
         :raises Busy: out of reach; the same call is safe to repeat.
         """
-        pk, sk = keys.failure(store_id, at, code, change_id)
+        pk, sk = figure_keys.failure(store_id, at, code, change_id)
         expiry = int(moment(at).timestamp()) + FAILURES_KEPT_FOR
         self.table.commit(self.table.put({"pk": pk, "sk": sk, "expires_at_epoch": expiry}))
 
     def failures(self, store_id: str, since: Instant) -> dict[str, list[Instant]]:
         """Return what of the store's engine failed since a time, by code: when, the oldest first (consistent)."""
-        pk, low = keys.failure(store_id, since, "", "")
-        values = {":pk": pk, ":low": low, ":high": keys.failure(store_id, keys.AFTER_ALL, "", "").sk}
+        pk, low = figure_keys.failure(store_id, since, "", "")
+        values = {":pk": pk, ":low": low, ":high": figure_keys.failure(store_id, keys.AFTER_ALL, "", "").sk}
         found: dict[str, list[Instant]] = {}
         for item in self.table.query("pk = :pk AND sk BETWEEN :low AND :high", values, ConsistentRead=True):
-            at, code = keys.failure_told(item["sk"])
+            at, code = figure_keys.failure_told(item["sk"])
             found.setdefault(code, []).append(at)
         return found
 
 
 def _item(store_id: str, day: Day) -> Item:
-    pk, sk = keys.day_totals(store_id, day.date)
+    pk, sk = figure_keys.day_totals(store_id, day.date)
     names = Levels.__struct_fields__ if day.levels else ()
     levels = {name: value for name in names if (value := getattr(day.levels, name)) is not None}
     item = {"pk": pk, "sk": sk, "rev": day.rev, "closed_at": day.closed_at, "levels": levels or None}
@@ -143,11 +139,11 @@ def _item(store_id: str, day: Day) -> Item:
 def _day_of(item: Item) -> Day:
     levels: Item | None = item.get("levels")
     stood = Levels(**{name: levels[name] for name in Levels.__struct_fields__ if name in levels}) if levels else None
-    return Day(keys.day_date(item["sk"]), _totals_of(item), item["rev"], item.get("closed_at"), stood)
+    return Day(figure_keys.day_date(item["sk"]), _totals_of(item), item["rev"], item.get("closed_at"), stood)
 
 
 def _report(store_id: str, drift: Drift, at: Instant | None) -> Item:
-    pk, sk = keys.drift(store_id, drift.date)
+    pk, sk = figure_keys.drift(store_id, drift.date)
     found = {"counted": _attributes(drift.counted), "recounted": _attributes(drift.recounted)}
     return {"pk": pk, "sk": sk, "date": drift.date, "found_at": at, **found}
 

@@ -1,0 +1,212 @@
+"""Payouts: make them for approved requests, follow what became of the payment, and find them again."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, assert_never
+
+from cashback.domain.audit import Origin
+from cashback.domain.errors import Busy, IdempotencyMismatch, NotFound, StateConflict
+from cashback.domain.ledger import (
+    AccountMoved,
+    CauseTaken,
+    DocumentMoved,
+    EntryStatus,
+    OnRefusal,
+    Outcome,
+    Posted,
+    Posting,
+    Refused,
+    Replayed,
+    Write,
+)
+from cashback.domain.payment_accounts import AccountSnapshot, snapshot_of
+from cashback.domain.payouts import (
+    AuditLine,
+    Opening,
+    Payout,
+    PayoutDecision,
+    PayoutStatus,
+    changed,
+    check_payable,
+    opened,
+)
+from cashback.domain.times import Instant
+from cashback.services.books import PayoutBooks
+from cashback.services.manage_requests import read_request, refusal_of
+
+_TRIES: Final = 5
+
+
+class NoPaymentAccount(StateConflict):
+    """The customer has nothing to be paid to."""
+
+    code = "no_payment_account"
+
+
+def create_payout(
+    work: PayoutBooks, store_id: str, request_id: str, payment_account_id: str | None, opening: Opening
+) -> tuple[Payout, bool]:
+    """Make the payout of a request, to one of the customer's accounts or to their default one. Return it, and whether
+    this very call had made it before.
+
+    :raises NotFound: no such request in this store, or no such account of its customer.
+    :raises RequestNotApproved: the request is not approved, or no longer.
+    :raises RequestPaid: the request has a payout that has not failed.
+    :raises NoPaymentAccount: the customer has none.
+    :raises CustomerNotFound: the customer was erased.
+    :raises InsufficientBalance: after one that failed, less is available; recorded, so the same call is refused for
+        ever.
+    :raises ShortfallOpen: after one that failed, the customer owes something; recorded too.
+    :raises IdempotencyMismatch: the same Idempotency-Key with another body.
+    :raises Busy: the request keeps changing, or the tables are out of reach; the same call is safe to repeat.
+    """
+    for _ in range(_TRIES):
+        known = work.payouts.get(store_id, opening.payout_id)
+        if known is not None:
+            return _same(known, opening), True
+        request = read_request(work, store_id, request_id)
+        check_payable(request)
+        account = _account(work, store_id, request.customer_id, payment_account_id)
+        username = _username(work, store_id, request.customer_id)
+        decision = opened(request, account, username, opening)
+        posting = Posting(
+            store_id,
+            request.customer_id,
+            opening.at,
+            entries=decision.entries,
+            document=work.payouts.write(store_id, decision.payout),
+            also=(
+                work.requests.write(store_id, decision.request),
+                *work.payouts.beside(store_id, None, decision),
+            ),
+            on_refusal=OnRefusal.FINAL if decision.entries else OnRefusal.AGAIN,
+            active_only=True,
+            forbids_shortfall=bool(decision.entries),
+        )
+        match work.books.ledger.post(posting):
+            case Posted():
+                return decision.payout, False
+            case Refused(entry):
+                raise refusal_of(entry)
+            case Replayed((entry, *_)) if entry.status is EntryStatus.REJECTED:
+                raise refusal_of(entry, replayed=True)
+            case CauseTaken():
+                raise IdempotencyMismatch
+            case Replayed() | DocumentMoved() | AccountMoved():
+                continue
+            case unheard:
+                assert_never(unheard)
+    raise Busy("the request keeps changing")
+
+
+def read_payout(work: PayoutBooks, store_id: str, payout_id: str) -> Payout:
+    """Return a payout.
+
+    :raises NotFound: no such payout in this store.
+    """
+    found = work.payouts.get(store_id, payout_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def read_history(
+    work: PayoutBooks, store_id: str, payout_id: str, limit: int, before: int | None
+) -> tuple[list[AuditLine], int | None]:
+    """Return a page of the lines of a payout's audit, the newest first, and the number to go on before (None at the
+    end).
+
+    :raises NotFound: no such payout in this store.
+    """
+    read_payout(work, store_id, payout_id)
+    return work.payouts.history(store_id, payout_id, limit, before)
+
+
+def list_payouts(
+    work: PayoutBooks, store_id: str, status: PayoutStatus | None, limit: int, before: str | None
+) -> tuple[list[Payout], str | None]:
+    """Return a page of payouts, the newest first, and where to go on (None at the end). A page of a status may be
+    shorter than ``limit``, where payouts have moved on."""
+    return work.payouts.page(store_id, [status] if status else list(PayoutStatus), limit, before)
+
+
+def change_payout(
+    work: PayoutBooks, store_id: str, payout_id: str, wanted: Mapping[str, Any], origin: Origin, now: Instant
+) -> tuple[Payout, bool]:
+    """Change what is known of a payout, with all that its status does to the balance. Return it, and whether anything
+    changed.
+
+    Of two at once the second is refused, unless it wants what the first has done.
+
+    :raises NotFound: no such payout in this store.
+    :raises StateConflict: there is no such move, or somebody else changed the payout meanwhile.
+    :raises RequestNotApproved: a late success of a request that was turned down since.
+    :raises RequestPaid: a late success of a request that has another payout.
+    :raises Invalid: ``reason_required``, or ``reason_without_failure``.
+    :raises Busy: the account keeps changing, or the tables are out of reach; the same call is safe to repeat.
+    """
+    seen, account = None, None
+    for _ in range(_TRIES):
+        payout = read_payout(work, store_id, payout_id)
+        request = read_request(work, store_id, payout.incentive_request_id)
+        decision = changed(request, payout, wanted, account, origin, now)
+        if decision is None:
+            return payout, seen is not None
+        if seen is not None and seen != payout.rev:
+            raise StateConflict("the payout was changed meanwhile")
+        seen = payout.rev
+        also = work.payouts.beside(store_id, payout, decision)
+        if decision.request is not request:
+            also.append(work.requests.write(store_id, decision.request))
+        outcome = _commit(work, store_id, decision, also, now)
+        if isinstance(outcome, Posted):
+            return decision.payout, True
+        account = outcome.account if isinstance(outcome, AccountMoved) else None
+    raise Busy("the payout keeps changing")
+
+
+def _commit(
+    work: PayoutBooks, store_id: str, decision: PayoutDecision, also: Sequence[Write], now: Instant
+) -> Outcome | None:
+    """Commit a change of a payout, with its entries if there are any; None where somebody else was first."""
+    payout = decision.payout
+    document = work.payouts.write(store_id, payout)
+    if not decision.entries:
+        return Posted((), payout.customer_id) if work.payouts.save(document, *also) else None
+    return work.books.ledger.post(
+        Posting(
+            store_id,
+            payout.customer_id,
+            now,
+            entries=decision.entries,
+            document=document,
+            also=tuple(also),
+            version=decision.version,
+            repays=any(entry.amount > 0 for entry in decision.entries),
+        )
+    )
+
+
+def _account(work: PayoutBooks, store_id: str, customer_id: str, payment_account_id: str | None) -> AccountSnapshot:
+    """Return what a payment to a customer goes to, who may have been merged into another since."""
+    live = work.books.ledger.live_account(store_id, customer_id).customer_id
+    if payment_account_id is not None:
+        named = work.books.payment_accounts.get(store_id, live, payment_account_id)
+        if named is None:
+            raise NotFound
+        return snapshot_of(named)
+    default = work.books.payment_accounts.default(store_id, live)
+    if default is None:
+        raise NoPaymentAccount("the customer has no payment account")
+    return snapshot_of(default)
+
+
+def _username(work: PayoutBooks, store_id: str, customer_id: str) -> str:
+    live = work.books.ledger.live_account(store_id, customer_id).customer_id
+    profile = work.books.customers.get(store_id, live)
+    return profile.name if profile and profile.name else customer_id
+
+
+def _same(known: Payout, opening: Opening) -> Payout:
+    if known.body_hash != opening.body_hash:
+        raise IdempotencyMismatch
+    return known

@@ -1,0 +1,226 @@
+"""Customers of a world who ask for payments, the admins who decide and tell what became of them, and what must hold of
+all that. Two admins may turn one payout at once, and a refund may take what was paid out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from cashback.adapters.dynamo.codec import from_item
+from cashback.adapters.dynamo.incentive_requests import incentive_request_of
+from cashback.adapters.dynamo.payouts import line_of, payout_of
+from cashback.domain import causes
+from cashback.domain.api_keys import Role
+from cashback.domain.audit import Origin
+from cashback.domain.customers import Profile
+from cashback.domain.errors import DomainError
+from cashback.domain.incentive_requests import Decided, IncentiveRequest, RequestStatus
+from cashback.domain.ledger import EntryStatus, Kind
+from cashback.domain.payment_accounts import AccountType, PaymentAccount
+from cashback.domain.payouts import AuditLine, Opening, Payout, PayoutStatus
+from cashback.services.manage_payouts import change_payout, create_payout
+from cashback.services.manage_requests import create_request, decide_request
+from tests.simulation.persons import STORE, Adjustment, Person
+
+if TYPE_CHECKING:
+    from collections import defaultdict
+    from collections.abc import Callable, Iterator
+
+    from cashback.domain.ledger import Account, Entry
+    from tests.simulation.world import World
+
+ADMINS: Final = ("anna", "bert")
+
+
+@dataclass(slots=True)
+class Withdrawal(Person):
+    """One request, its decisions and its payouts. Each call has a key and is repeated; turning a payout has none."""
+
+    number: int
+    customer_id: str
+    amount: int
+    from_balance: bool
+    payout_ids: list[str] = field(default_factory=list)
+
+    @property
+    def request_id(self) -> str:
+        """The id of the request, which its key decides."""
+        return f"irq_{self.number}"
+
+    def act(self, world: World) -> None:
+        """Make some of the calls, in the order in which they make sense more often than not."""
+        steps = (self._ask, self._decide, self._pay, self._turn, self._turn)
+        begin = world.random.randrange(len(steps)) if world.answers[f"ask:{self.number}"] else 0
+        for step in steps[begin:]:
+            step(world)
+
+    def _ask(self, world: World) -> None:
+        key, now = f"ask:{self.number}", world.now()
+        asked = IncentiveRequest(
+            incentive_request_id=self.request_id,
+            customer_id=self.customer_id,
+            program="Friends",
+            amount=self.amount,
+            currency="USD",
+            created_at=now,
+            requested_by="anna",
+            requested_key="anna",
+            request_hash=key,
+            body_hash="body",
+            from_balance=self.from_balance,
+            held=self.amount if self.from_balance else 0,
+        )
+        with world.answering(key):
+            world.books.customers.create(STORE, Profile(self.customer_id, "", now), now)
+            world.books.payment_accounts.add(STORE, _account(self.customer_id))
+            try:
+                create_request(world.payouts, world.books.stores.settings(STORE), asked, Role.ADMIN)
+            except DomainError as error:
+                if error.code not in {"insufficient_balance", "shortfall_open"}:
+                    raise
+                world.answers[key].add(error.code)
+                return
+            world.answers[key].add("asked")
+
+    def _decide(self, world: World) -> None:
+        verdict = world.random.choice((*["approved"] * 7, "rejected", "cancelled"))
+        key = f"{verdict}:{self.number}"
+        reason = None if verdict == "approved" else "no"
+        with world.answering(key):
+            decided = Decided(RequestStatus(verdict), world.now(), "bert", key, "body", reason)
+            settings = world.books.stores.settings(STORE)
+            request, _ = decide_request(world.payouts, settings, self.request_id, decided, "bert")
+            made = request.decided_by(key)
+            assert made is not None
+            world.answers[key].add(made.status)
+
+    def _pay(self, world: World) -> None:
+        payout_id = f"pay_{self.number}_{len(self.payout_ids)}"
+        if self.payout_ids and world.random.random() < 0.5:
+            payout_id = world.random.choice(self.payout_ids)
+        with world.answering(payout_id):
+            opening = Opening(payout_id, None, Origin("anna", "r", "-"), f"key:{payout_id}", "body", world.now())
+            payout, _ = create_payout(world.payouts, STORE, self.request_id, None, opening)
+            world.answers[payout_id].add(payout.payout_id)
+            if payout_id not in self.payout_ids:
+                self.payout_ids.append(payout_id)
+
+    def _turn(self, world: World) -> None:
+        if not self.payout_ids:
+            return
+        status = world.random.choice(list(PayoutStatus))
+        wanted: dict[str, Any] = {"status": status}
+        if status is PayoutStatus.FAILED:
+            wanted["reason"] = "returned"
+        if world.random.random() < 0.2:
+            wanted["external_reference"] = f"ref-{world.random.randint(1, 3)}"
+        # No such move, or somebody was first: both are answers.
+        with world.answering("turn"):
+            change_payout(
+                world.payouts, STORE, world.random.choice(self.payout_ids), wanted, _origin(world), world.now()
+            )
+
+
+def withdrawals(world: World) -> list[Person]:
+    """Draw who asks for what."""
+    random = world.random
+    asked = [
+        Withdrawal(n, random.choice(world.customers), random.choice((50, 200, 500, 1_500)), random.random() < 0.85)
+        for n in range(random.randint(1, 3))
+    ]
+    funds = [Adjustment(f"fund{n}", one.customer_id, 2_000) for n, one in enumerate(asked)]
+    return [*funds, *asked, *asked]
+
+
+def _origin(world: World) -> Origin:
+    return Origin(world.random.choice(ADMINS), "r", "-")
+
+
+def _account(customer_id: str) -> PaymentAccount:
+    return PaymentAccount(
+        payment_account_id=f"pac_{customer_id}",
+        customer_id=customer_id,
+        type=AccountType.DIGITAL,
+        provider="PayPal",
+        masks={"handle": "****.com"},
+        sealed={},
+        mac=f"mac of {customer_id}",
+        created_at="2026-01-01T00:00:00.000000Z",
+        created_by="anna",
+        asked_hash="asked",
+    )
+
+
+def violations(
+    world: World,
+    accounts: dict[str, Account],
+    entries: defaultdict[str, list[Entry]],
+    living: Callable[[str | None], str | None],
+) -> Iterator[str]:
+    """Everything that does not hold of requests and payouts."""
+    requests, payouts, lines = _documents(world)
+    held = dict.fromkeys(accounts, 0)
+    posted = [one for some in entries.values() for one in some if one.status is EntryStatus.POSTED]
+    moved = [one for one in posted if one.kind is Kind.PAYOUT]
+    for request in requests.values():
+        owner = living(request.customer_id)
+        assert owner is not None
+        held[owner] += request.held
+        own = [payout for payout in payouts.values() if payout.incentive_request_id == request.incentive_request_id]
+        yield from _request(request, own, moved)
+    for customer_id, account in accounts.items():
+        if account.reserved != held[customer_id]:
+            yield f"1: {account.reserved} is reserved of {customer_id}, requests hold {held[customer_id]}"
+    for payout in payouts.values():
+        yield from _audited(payout, lines[payout.payout_id])
+
+
+def _request(request: IncentiveRequest, payouts: list[Payout], moved: list[Entry]) -> Iterator[str]:
+    name = request.incentive_request_id
+    if sorted(request.payout_ids) != sorted(payout.payout_id for payout in payouts):
+        yield f"payouts: {name} knows {request.payout_ids}, there are {[one.payout_id for one in payouts]}"
+    active = [payout.payout_id for payout in payouts if payout.status is not PayoutStatus.FAILED]
+    if active != ([request.active_payout_id] if request.active_payout_id else []):
+        yield f"payouts: {name} has {active}, and says {request.active_payout_id}"
+    paid = sum(one.amount for one in payouts if one.status is PayoutStatus.SUCCESS and one.from_balance)
+    is_open = request.status in {RequestStatus.REQUESTED, RequestStatus.APPROVED}
+    waits = is_open and not paid and (bool(active) or not payouts)
+    expected = request.amount if request.from_balance and waits else 0
+    if request.held != expected:
+        yield f"payouts: {name} ({request.status}) holds {request.held} and not {expected}"
+    begins = (causes.request_hold(name).removesuffix("hold"), *(f"pay:{one.payout_id}:" for one in payouts))
+    own = [entry for entry in moved if entry.cause.startswith(begins)]
+    if sum(entry.reserved for entry in own) != request.held:
+        yield f"1: the entries of {name} reserve {sum(entry.reserved for entry in own)}, it holds {request.held}"
+    gone = -sum(entry.amount + entry.reserved - entry.owed for entry in own)
+    if gone != paid:
+        yield f"payouts: {paid} of {name} was paid, its entries say {gone}"
+
+
+def _audited(payout: Payout, lines: list[AuditLine]) -> Iterator[str]:
+    if [line.number for line in lines] != list(range(1, payout.step + 1)):
+        yield f"payouts: {payout.payout_id} is at step {payout.step}, its audit has {[one.number for one in lines]}"
+    status: str | None = None
+    for line in lines:
+        if line.before.get("status", status) != status:
+            yield f"payouts: line {line.number} of {payout.payout_id} begins at {line.before['status']}, not {status}"
+        status = line.after.get("status", status)
+    if status != payout.status:
+        yield f"payouts: {payout.payout_id} is {payout.status}, its audit says {status}"
+
+
+def _documents(
+    world: World,
+) -> tuple[dict[str, IncentiveRequest], dict[str, Payout], dict[str, list[AuditLine]]]:
+    """Read requests, payouts and their audit, by no call."""
+    requests, payouts, lines = {}, {}, {}
+    for partition in world.dynamo.engine.table("State").partitions.values():
+        if "REQUEST" in partition:
+            request = incentive_request_of(from_item(partition["REQUEST"]))
+            requests[request.incentive_request_id] = request
+        if "PAYOUT" in partition:
+            payout = payout_of(from_item(partition["PAYOUT"]))
+            payouts[payout.payout_id] = payout
+            told = sorted((sk, item) for sk, item in partition.items() if str(sk).startswith("AUDIT#"))
+            lines[payout.payout_id] = [line_of(from_item(item)) for _, item in told]
+    return requests, payouts, lines
