@@ -132,6 +132,13 @@ def test_the_default_of_the_kept_customer_stays_and_that_of_the_merged_one_serve
     assert next(iter(paid_to(shop, "7003"))) == "pac_7002_2"
 
 
+def test_a_default_that_came_by_a_merge_stays_until_another_is_wanted(shop: Shop) -> None:
+    pay(shop, WALLET, OTHER, second=1)
+    merge(shop)
+    assert not pay(shop, HOME, second=2).is_default
+    assert pay(shop, BANK, second=3, is_default=True).is_default
+
+
 def test_an_account_of_both_is_kept_once_and_shared_with_nobody(shop: Shop) -> None:
     pay(shop, WALLET, second=1)
     assert pay(shop, WALLET, OTHER, second=2).shared_with == (CUSTOMER,)
@@ -191,8 +198,10 @@ def test_nothing_is_shown_in_clear_where_the_audit_cannot_be_written(
     def fail(*_: Any) -> None:
         raise Busy
 
-    monkeypatch.setattr("cashback.adapters.dynamo.stores.Stores.act", fail)
     asked = f"{place}/{made['payment_account_id']}"
+    operator = deployment.make_key(admin, "operator")
+    assert deployment.call("GET", f"{asked}?unmasked=true", key=operator).code == "forbidden"
+    monkeypatch.setattr("cashback.adapters.dynamo.stores.Stores.act", fail)
     refused = deployment.call("GET", f"{asked}?unmasked=true", key=admin)
     assert (refused.status, "canary" in refused.text) == (503, False)
     assert deployment.call("GET", asked, key=admin).expect(200) == made
