@@ -133,8 +133,10 @@ def test_the_default_of_the_kept_customer_stays_and_that_of_the_merged_one_serve
 
 
 def test_a_default_that_came_by_a_merge_stays_until_another_is_wanted(shop: Shop) -> None:
-    pay(shop, WALLET, OTHER, second=1)
+    pay(shop, wallets(1)[0], OTHER, second=0)
+    pay(shop, WALLET, OTHER, second=1, is_default=True)
     merge(shop)
+    assert next(iter(paid_to(shop))) == "pac_7002_1"
     assert not pay(shop, HOME, second=2).is_default
     assert pay(shop, BANK, second=3, is_default=True).is_default
 
