@@ -174,12 +174,12 @@ def test_a_copy_opens_for_whom_it_was_made_also_after_a_merge(shop: Shop) -> Non
     assert set(moved.sealed.values()).isdisjoint(copied.sealed.values())
 
 
-@pytest.mark.parametrize("moved", [{"customer_id": OTHER}, {"sealed": "swapped"}], ids=["customer", "field"])
-def test_a_field_that_is_moved_opens_nowhere(shop: Shop, moved: dict[str, Any]) -> None:
+def test_a_field_that_is_moved_opens_nowhere(shop: Shop) -> None:
     copied = snapshot_of(pay(shop, HOME).account)
     swapped = dict(zip(copied.sealed, reversed(copied.sealed.values()), strict=True))
-    with pytest.raises(ClientError, match="InvalidCiphertextException"):
-        open_fields(shop.books, STORE, replace(copied, **({"sealed": swapped} if "sealed" in moved else moved)))
+    for moved in (replace(copied, customer_id=OTHER), replace(copied, sealed=swapped)):
+        with pytest.raises(ClientError, match="InvalidCiphertextException"):
+            open_fields(shop.books, STORE, moved)
 
 
 def test_a_customer_who_came_back_may_send_an_old_request_again(shop: Shop) -> None:
