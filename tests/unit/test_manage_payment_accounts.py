@@ -176,7 +176,7 @@ def test_a_copy_opens_for_whom_it_was_made_also_after_a_merge(shop: Shop) -> Non
 
 def test_a_field_that_is_moved_opens_nowhere(shop: Shop) -> None:
     copied = snapshot_of(pay(shop, HOME).account)
-    swapped = dict(zip(copied.sealed, reversed(copied.sealed.values()), strict=True))
+    swapped = dict(zip(copied.sealed, reversed(list(copied.sealed.values())), strict=True))
     for moved in (replace(copied, customer_id=OTHER), replace(copied, sealed=swapped)):
         with pytest.raises(ClientError, match="InvalidCiphertextException"):
             open_fields(shop.books, STORE, moved)
