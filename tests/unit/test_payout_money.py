@@ -301,7 +301,7 @@ def test_the_same_call_twice_at_once_makes_one_payout() -> None:
 
 def test_a_payout_needs_an_account() -> None:
     desk = Desk(400)
-    desk.work.books.payment_accounts.forget(STORE, CUSTOMER)
+    desk.work.books.payment_accounts.forget(STORE, CUSTOMER, NOW)
     with pytest.raises(NoPaymentAccount):
         desk.pay(approved(desk, 400))
 
