@@ -1,8 +1,8 @@
-"""Customers: who they are, what they have, and how it came."""
+"""Customers: who they are, what they have, how it came, and where they are paid."""
 
 from typing import Annotated, Any
 
-from cashback.edge import customer_views, deps, exports
+from cashback.edge import customer_views, deps, exports, payment_account_views
 from cashback.edge.clock import now
 from cashback.edge.csv_pages import last_place
 from cashback.edge.customer_models import (
@@ -21,9 +21,16 @@ from cashback.edge.customer_models import (
     TransactionPage,
     TransactionsQuery,
 )
-from cashback.edge.fields import StoredId
+from cashback.edge.fields import Id, StoredId
 from cashback.edge.http import Api, Path, Query, Response, Role, answer, table
-from cashback.services import adjust_balance, manage_customers, read_customers
+from cashback.edge.payment_account_models import (
+    CreatePaymentAccount,
+    PaymentAccount,
+    PaymentAccountPage,
+    PaymentAccountQuery,
+    PaymentAccountsQuery,
+)
+from cashback.services import adjust_balance, manage_customers, manage_payment_accounts, read_customers
 from cashback.services.close_store import open_store
 from cashback.services.export_customer import export_customer, pieces
 from cashback.services.read_store import read_settings
@@ -117,6 +124,54 @@ def adjust(customer_id: Annotated[StoredId, Path()], body: AdjustBalance) -> Res
     made = adjust_balance.adjust_balance(books, settings, customer_id, asked, who.role)
     shown = customer_views.customers_transaction(made.line, made.customer_id, settings.currency)
     return answer(shown, 201, replayed=made.replayed)
+
+
+@api.route("POST", "/v1/customers/<customer_id>/payment-accounts", Role.OPERATOR, status=201)
+def create_payment_account(
+    customer_id: Annotated[StoredId, Path()], body: CreatePaymentAccount
+) -> Response[PaymentAccount]:
+    """Add a payment account to a customer: of a bank, or of a payment service."""
+    who, books = api.caller(), deps.books()
+    open_store(books.stores, who.store_id)
+    new = payment_account_views.new_account(body, api.request(body))
+    shown, replayed = manage_payment_accounts.add_account(books, who.store_id, customer_id, new, who.origin, now())
+    return answer(payment_account_views.payment_account(shown), 201, replayed=replayed)
+
+
+@api.route("GET", "/v1/customers/<customer_id>/payment-accounts", Role.VIEWER)
+def list_payment_accounts(
+    customer_id: Annotated[StoredId, Path()], query: Annotated[PaymentAccountsQuery, Query()]
+) -> Response[PaymentAccountPage]:
+    """List a customer's payment accounts, newest first and masked."""
+    store_id, cursors = api.caller().store_id, api.cursors(query)
+    shown, place = manage_payment_accounts.list_accounts(
+        deps.books(), store_id, customer_id, query.limit, cursors.read(query.cursor)
+    )
+    return answer(payment_account_views.payment_account_page(shown, cursors.make(place)))
+
+
+@api.route("GET", "/v1/customers/<customer_id>/payment-accounts/<payment_account_id>", Role.VIEWER)
+def read_payment_account(
+    customer_id: Annotated[StoredId, Path()],
+    payment_account_id: Annotated[Id, Path()],
+    query: Annotated[PaymentAccountQuery, Query()],
+) -> Response[PaymentAccount]:
+    """Read a payment account; in clear only for an admin, which is written into the audit."""
+    who = api.caller()
+    asked = manage_payment_accounts.Reading(query.unmasked, who.role, who.origin, now())
+    shown = manage_payment_accounts.read_account(deps.books(), who.store_id, customer_id, payment_account_id, asked)
+    return answer(payment_account_views.payment_account(shown))
+
+
+@api.route("DELETE", "/v1/customers/<customer_id>/payment-accounts/<payment_account_id>", Role.OPERATOR, status=204)
+def delete_payment_account(
+    customer_id: Annotated[StoredId, Path()], payment_account_id: Annotated[Id, Path()]
+) -> Response[None]:
+    """Delete a payment account; payouts keep what they copied of it."""
+    who, books = api.caller(), deps.books()
+    open_store(books.stores, who.store_id)
+    manage_payment_accounts.delete_account(books, who.store_id, customer_id, payment_account_id, who.origin, now())
+    return Response(204)
 
 
 @api.route("GET", "/v1/customers/<customer_id>/export", Role.ADMIN)

@@ -246,12 +246,13 @@ def test_nobody_can_delete_anything_but_keys_secrets_contacts_members_watches_an
         if "dynamodb:DeleteItem" in as_list(statement["Action"])
     }
     waiting = ["S#*#GUEST#*", "S#*#PR#*"]
-    people = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#CONTACT#*", "S#*#FIND#*", *waiting]}}
+    said = ["S#*#CONTACT#*", "S#*#FIND#*", "S#*#ACC#*"]
+    people = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [*said, *waiting]}}
     watches = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#C#*", "S#*#O#*"]}}
     assert may == {
-        "EventWorker.ForgetContactsAndEndTheWaitingOfOrders": people,
-        "CustomersApi.ForgetContactsAndEndTheWaitingOfOrders": people,
-        "Sweeper.ForgetContactsAndEndTheWaitingOfOrders": people,
+        "EventWorker.ForgetContactsAndAccountsAndEndTheWaitingOfOrders": people,
+        "CustomersApi.ForgetContactsAndAccountsAndEndTheWaitingOfOrders": people,
+        "Sweeper.ForgetContactsAndAccountsAndEndTheWaitingOfOrders": people,
         "Sweeper.EndWhatOpensAClosedStore": {
             "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#SEC", "K#*"]},
             "ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": ["S#*#*#SEC"]},
@@ -291,19 +292,36 @@ def test_secrets_of_shops_and_of_endpoints_are_sealed_by_one_function_each_and_o
         action: {function for function in functions() if action in actions_on(function, "SecretsKey")}
         for action in ("kms:Encrypt", "kms:Decrypt")
     }
-    assert may == {"kms:Encrypt": {"PlatformApi", "SettingsApi"}, "kms:Decrypt": {"WebhookIngest", "Notifier"}}
+    movers = {"CustomersApi", "EventWorker"}
+    assert may == {
+        "kms:Encrypt": {"PlatformApi", "SettingsApi", *movers},
+        "kms:Decrypt": {"WebhookIngest", "Notifier", *movers},
+    }
     bound = {
-        function: statement["Condition"]["ForAllValues:StringEquals"]["kms:EncryptionContextKeys"]
+        function: statement["Condition"]
         for function in may["kms:Encrypt"] | may["kms:Decrypt"]
         for statement in statements(function)
         if "SecretsKey" in names(statement.get("Resource"))
     }
+    stores, endpoints, accounts = (
+        {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["store", *more]}}
+        for more in ([], ["webhook_endpoint"], ["customer", "field"])
+    )
+    accounts["Null"] = {"kms:EncryptionContext:customer": "false"}
     assert bound == {
-        "PlatformApi": ["store"],
-        "WebhookIngest": ["store"],
-        "SettingsApi": ["store", "webhook_endpoint"],
-        "Notifier": ["store", "webhook_endpoint"],
+        "PlatformApi": stores,
+        "WebhookIngest": stores,
+        "SettingsApi": endpoints,
+        "Notifier": endpoints,
+        **dict.fromkeys(movers, accounts),
     }
+
+
+@pytest.mark.parametrize("function", functions())
+def test_only_those_who_add_and_move_payment_accounts_check_items_they_leave_alone(function: str) -> None:
+    checks = [s for s in statements(function) if "dynamodb:ConditionCheckItem" in as_list(s["Action"])]
+    assert len(checks) == (function in {"CustomersApi", "EventWorker"})
+    assert all(s["Condition"]["ForAllValues:StringLike"] == {"dynamodb:LeadingKeys": ["S#*#C#*"]} for s in checks)
 
 
 def test_the_notifier_writes_deliveries_notices_and_endpoints_and_reads_no_secret_of_a_shop() -> None:

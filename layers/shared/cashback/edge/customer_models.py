@@ -26,6 +26,7 @@ from cashback.edge.fields import (
     QueryFlag,
 )
 from cashback.edge.models import TYPES, Amount, Answer, OrderDetail, Request, Transaction, TransactionType, Word
+from cashback.edge.payment_account_models import PaymentAccount
 
 
 class BalanceQuery(Request):
@@ -196,7 +197,7 @@ class GroupMembership(Answer):
 class CustomerExport(Answer):
     """Everything that is held on a customer. Where it is more than fits an answer, ``next_cursor`` leads to further
     pages of transactions and orders; the rest is on each. ``contact_hashes`` are keyed, of verified contacts, also of
-    those taken over from ``merged_from``, and of those that were verified last."""
+    those taken over from ``merged_from``, and of those that were verified last. Payment accounts are masked."""
 
     customer: Customer
     balance: "Balance"
@@ -204,6 +205,7 @@ class CustomerExport(Answer):
     contact_hashes: list[str]
     merged_from: list[str]
     groups: list[GroupMembership]
+    payment_accounts: list[PaymentAccount]
     transactions: list[CustomersTransaction]
     orders: list[OrderDetail]
     next_cursor: str | None

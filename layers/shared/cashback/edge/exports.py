@@ -11,6 +11,7 @@ from cashback.edge import customer_views, models, views
 from cashback.edge.csv_pages import MOST_BYTES, cell, csv_page, size_of
 from cashback.edge.cursors import Cursors
 from cashback.edge.customer_models import CustomerExport, CustomersTransaction, GroupMembership
+from cashback.edge.payment_account_views import payment_account
 from cashback.services.export_customer import Held, Piece
 
 COLUMNS: Final = (
@@ -64,6 +65,7 @@ def exported(held: Held, pieces: Iterable[Piece], store: Settings, cursors: Curs
         groups=[
             GroupMembership(group_id=one.group_id, name=one.name, added_at=one.added_at) for one in held.memberships
         ],
+        payment_accounts=[payment_account(one) for one in held.payment_accounts],
         transactions=[one for one in shown if isinstance(one, CustomersTransaction)],
         orders=[one for one in shown if isinstance(one, models.OrderDetail)],
         next_cursor=cursors.make(place) if is_cut else None,

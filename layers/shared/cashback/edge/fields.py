@@ -204,6 +204,8 @@ def _schema(**schema: Any) -> WithJsonSchema:
     return WithJsonSchema(schema)
 
 
+Text = Annotated[str, BeforeValidator(_text_of), _schema(type="string")]
+"""A text of which the domain knows what it may be."""
 Id = Annotated[str, BeforeValidator(_id(GIVEN_ID, GIVEN_ID_LENGTHS)), _schema(type="string", pattern=f"^{GIVEN_ID}$")]
 """An id that people give."""
 StoredId = Annotated[

@@ -233,6 +233,7 @@ def field_names() -> frozenset[str]:
         "task_id",
         "webhook_endpoint_id",
         "webhook_delivery_id",
+        "payment_account_id",
         *NOTIFIED,
     }
     waiting: list[type[BaseModel]] = [Request]

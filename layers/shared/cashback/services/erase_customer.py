@@ -24,7 +24,8 @@ _ORDERS_AT_ONCE: Final = 100
 def erase_customer(
     books: Books, store_id: str, customer_id: str, at: Instant, origin: Origin, now: Instant
 ) -> Recorded:
-    """Erase a customer as of ``at``: profile, verified contacts, notes, and what reviewers wrote on the orders.
+    """Erase a customer as of ``at``: profile, verified contacts, payment accounts, notes, and what reviewers wrote on
+    the orders.
 
     Of a customer who was merged, the one they are now is erased, with all who were merged into that one. Of one who is
     unknown a tombstone is left, so that older news that come late bring nothing back. A profile that is newer than
@@ -78,11 +79,13 @@ def forget_contacts(books: Books, store_id: str, customer_id: str, looked_for: A
 
 
 def erase_words(books: Books, store_id: str, customer_id: str, now: Instant) -> None:
-    """Take what admins and reviewers wrote of a customer, and of all merged into them, out of notes and orders.
+    """Take what admins and reviewers wrote of a customer, and of all merged into them, out of notes and orders, and
+    forget where they are paid.
 
     Orders are found through an index that may lag a second.
     """
     for one in (customer_id, *books.history.merged_from(store_id, customer_id)):
+        books.payment_accounts.forget(store_id, one, now)
         books.customers.blank_notes(store_id, one, now)
         _silence_orders(books, store_id, one)
 

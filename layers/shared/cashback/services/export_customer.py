@@ -14,18 +14,21 @@ from cashback.domain.queries import EntriesWanted, OrdersWanted
 from cashback.domain.times import Instant
 from cashback.services import read_customers
 from cashback.services.books import Books, GroupBooks
+from cashback.services.manage_payment_accounts import ShownAccount, shown_accounts
 
 _AT_ONCE: Final = 100
 _ENTRIES, _ORDERS = "entries", "orders"
 
 
 class Held(Struct, frozen=True):
-    """Who a customer is, what they have, who was merged into them, and which groups any of these was added to."""
+    """Who a customer is, what they have, who was merged into them, and of any of these the payment accounts (masked)
+    and the groups they were added to."""
 
     profile: Profile
     account: Account
     merged_from: Sequence[str]
     memberships: Sequence[Membership] = ()
+    payment_accounts: Sequence[ShownAccount] = ()
 
 
 class Piece(Struct, frozen=True):
@@ -48,8 +51,9 @@ def export_customer(
     merged_from = books.history.merged_from(store_id, customer_id)
     owners = (customer_id, *merged_from)
     memberships = [one for owner in owners for one in groups.groups.memberships(store_id, owner)]
+    accounts = [one for owner in owners for one in shown_accounts(books, store_id, owner)]
     books.stores.act(store_id, Act("customer_exported", customer_id, now, origin))
-    return Held(profile, account, merged_from, memberships)
+    return Held(profile, account, merged_from, memberships, accounts)
 
 
 def pieces(books: Books, store_id: str, held: Held, after: str | None) -> Iterator[Piece]:

@@ -46,6 +46,15 @@ class ShownAccount(Struct, frozen=True):
     fields: Mapping[str, str] | None = None
 
 
+class Reading(Struct, frozen=True):
+    """A request to see an account, in clear or not, and whose."""
+
+    unmasked: bool
+    role: Role
+    origin: Origin
+    at: Instant
+
+
 def add_account(
     books: Books, store_id: str, customer_id: str, new: NewAccount, origin: Origin, now: Instant
 ) -> tuple[ShownAccount, bool]:
@@ -107,33 +116,29 @@ def list_accounts(
     return page, left[limit - 1][0] if len(left) > limit else None
 
 
-def read_account(
-    books: Books,
-    store_id: str,
-    customer_id: str,
-    account_id: str,
-    *,
-    unmasked: bool,
-    role: Role,
-    origin: Origin,
-    now: Instant,
-) -> ShownAccount:
+def read_account(books: Books, store_id: str, customer_id: str, account_id: str, asked: Reading) -> ShownAccount:
     """Return an account; in clear only to an admin, and only once that is written into the audit.
 
     :raises NotFound: no such customer, or account of theirs, in this store.
     :raises Forbidden: somebody else asks for it in clear.
     :raises Busy: the tables or KMS are out of reach.
     """
-    if unmasked and not role.covers(Role.ADMIN):
+    if asked.unmasked and not asked.role.covers(Role.ADMIN):
         raise Forbidden("only an admin sees an account in clear")
     accounts = books.payment_accounts.all(store_id, _live(books, store_id, customer_id))
     shown = _shown(books, store_id, _one_of(accounts, account_id), accounts)
-    if not unmasked:
+    if not asked.unmasked:
         return shown
     fields = open_fields(books, store_id, shown.account)
     about = as_text({"customer_id": shown.account.customer_id})
-    books.stores.act(store_id, Act("payment_account_read", account_id, now, origin, after=about))
+    books.stores.act(store_id, Act("payment_account_read", account_id, asked.at, asked.origin, after=about))
     return replace(shown, fields=fields)
+
+
+def shown_accounts(books: Books, store_id: str, customer_id: str) -> list[ShownAccount]:
+    """Return what is held of the accounts of just this customer, masked."""
+    accounts = books.payment_accounts.all(store_id, customer_id)
+    return [_shown(books, store_id, one, accounts) for one in accounts]
 
 
 def delete_account(

@@ -15,6 +15,7 @@ from cashback.domain.times import OLDEST, Instant
 from cashback.services.books import Books
 from cashback.services.erase_customer import erase_words
 from cashback.services.record_customer import TRIES, Recorded, create_customer
+from cashback.services.seal_accounts import open_fields, seal_fields
 
 
 class Merged(Struct, frozen=True):
@@ -48,7 +49,7 @@ def merge_customers(books: Books, store_id: str, news: CustomersMerged, actor: s
                 continue
         books.tasks.copy_guards(store_id, news.deleted_id, kept.customer_id)
         recorded = _hand_over(books, store_id, news.deleted_id, now)
-        if recorded is not None:
+        if recorded is not None and _move_accounts(books, store_id, news.deleted_id, now):
             return Merged(recorded)
     raise Busy("the customers keep changing")
 
@@ -84,3 +85,35 @@ def _hand_over(books: Books, store_id: str, deleted_id: str, now: Instant) -> Re
         *books.contacts.follow(store_id, kept, heir),
     )
     return Recorded(changed=True, contacts=frozenset({*marker.given_up, *heir.contacts})) if saved else None
+
+
+def _move_accounts(books: Books, store_id: str, merged_id: str, now: Instant) -> bool:
+    """Give the payment accounts of a merged customer, whose profile says so already, to who they are now, sealed anew;
+    one that they have themselves is dropped. False where somebody changed any meanwhile. Their own default stays."""
+    accounts = books.payment_accounts
+    moving = accounts.all(store_id, merged_id)
+    if not moving:
+        return True
+    live = books.ledger.live_account(store_id, merged_id).customer_id
+    heir = books.customers.get(store_id, live)
+    if heir is None or heir.merged_into is not None:
+        return False
+    if heir.erased_at is not None:
+        accounts.forget(store_id, merged_id, now)
+        return True
+    there = accounts.all(store_id, live)
+    has_own = any(one.moved_from != merged_id for one in there)
+    for account in moving:
+        if any(one.mac == account.mac for one in there):
+            accounts.drop(store_id, account, now)
+            continue
+        moved = replace(
+            account,
+            customer_id=live,
+            sealed=seal_fields(books, store_id, live, open_fields(books, store_id, account)),
+            default_since=None if has_own else account.default_since,
+            moved_from=merged_id,
+        )
+        if not accounts.move(store_id, account, moved, now):
+            return False
+    return True
