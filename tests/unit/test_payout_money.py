@@ -171,6 +171,22 @@ def test_a_late_success_takes_what_is_there_and_the_rest_is_owed(left: int, owed
     assert desk.account.available == desk.account.credited - desk.account.debited
 
 
+def test_a_late_success_counts_what_came_meanwhile() -> None:
+    desk = Desk(400)
+    payout_id = desk.pay(approved(desk, 400))
+    desk.turn(payout_id, PayoutStatus.FAILED)
+    desk.move(-400)
+    credits_to_come = [100, 100]
+
+    def credit() -> None:
+        if credits_to_come:
+            desk.move(credits_to_come.pop())
+
+    with desk.shop.before_writes(credit):
+        desk.turn(payout_id, PayoutStatus.SUCCESS)
+    assert desk.money == (0, 0, 200)
+
+
 def test_a_release_repays_what_the_customer_owes() -> None:
     desk = Desk(400)
     request_id = desk.ask(400)
