@@ -35,6 +35,7 @@ class Call:
 
 
 PRODUCT_ID = "mug-1"
+ACCOUNT = {"type": "digital", "provider": "PayPal", "handle": "ada@example.com"}
 MISSING = {
     "order_id": "no-such-order",
     "customer_id": "no-such-customer",
@@ -47,6 +48,7 @@ MISSING = {
     "job_id": "no-such-job",
     "webhook_endpoint_id": "whe_none",
     "webhook_delivery_id": "whd_none",
+    "payment_account_id": "pac_none",
     "incentive_request_id": "irq_none",
     "payout_id": "pay_none",
 }
@@ -81,6 +83,10 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/v1/customers/{customer_id}/balance"): Call(),
     ("GET", "/v1/customers/{customer_id}/transactions"): Call(),
     ("POST", "/v1/customers/{customer_id}/adjustments"): Call(404, {"amount": "1.00"}, ids=MISSING),
+    ("GET", "/v1/customers/{customer_id}/payment-accounts"): Call(),
+    ("POST", "/v1/customers/{customer_id}/payment-accounts"): Call(404, ACCOUNT, ids=MISSING),
+    ("GET", "/v1/customers/{customer_id}/payment-accounts/{payment_account_id}"): Call(),
+    ("DELETE", "/v1/customers/{customer_id}/payment-accounts/{payment_account_id}"): Call(404, ids=MISSING),
     # Reading it is written down, so that only one who is not there leaves no trace.
     ("GET", "/v1/customers/{customer_id}/export"): Call(404, ids=MISSING),
     ("GET", "/v1/groups"): Call(),
@@ -206,6 +212,8 @@ def house(stack: DeployedStack, make_store: Callable[..., Store]) -> House:
     path = f"/v1/webhook-endpoints/{hook['webhook_endpoint_id']}"
     shop.store.api("PATCH", path, {"enabled": False}).expect(200)
     group |= {"webhook_endpoint_id": hook["webhook_endpoint_id"]}
+    paid = shop.store.api("POST", f"/v1/customers/{sale.customer_id}/payment-accounts", ACCOUNT).expect(201)
+    group |= {"payment_account_id": paid["payment_account_id"]}
     payout = pay(shop, str(sale.customer_id), from_balance=False)
     keys = {role: shop.with_key(role) for role in ROLES}
     return House(shop, sale, keys, make_store(), group, scenario, payout)
