@@ -11,6 +11,7 @@ READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamod
 APPENDS = READS | {"dynamodb:PutItem"}
 KEY_FUNCTIONS = (
     "ScenariosApi",
+    "PayoutsApi",
     "ActionWorker",
     "OrdersApi",
     "CustomersApi",
@@ -176,7 +177,8 @@ def test_only_the_projector_publishes(function: str) -> None:
 @pytest.mark.parametrize(
     "function",
     sorted(
-        set(functions()) - {"EventWorker", "GroupJobWorker", "OrdersApi", "CustomersApi", "CreditWorker", "Sweeper"}
+        set(functions())
+        - {"EventWorker", "GroupJobWorker", "OrdersApi", "CustomersApi", "PayoutsApi", "CreditWorker", "Sweeper"}
     ),
 )
 def test_only_those_who_post_write_to_the_ledger(function: str) -> None:
@@ -227,6 +229,7 @@ def test_the_authorizer_can_look_up_keys_and_nothing_else() -> None:
         "GroupsApi",
         "GroupJobWorker",
         "ScenariosApi",
+        "PayoutsApi",
         "ActionWorker",
         "CreditWorker",
         "Notifier",
@@ -261,6 +264,9 @@ def test_nobody_can_delete_anything_but_keys_secrets_deliveries_contacts_members
         },
         "OrdersApi.EndTheWaitingOfOrders": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": waiting}},
         "GroupsApi.TakeMembersOut": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#G#*#*"]}},
+        "PayoutsApi.ForgetReferencesThatWereChanged": {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#REF#*"]}
+        },
         **{f"{function}.EndTheWatchesOfTasks": watches for function in MOVERS_OF_TASKS},
         "SettingsApi.CloseWhatADeletedKeyOpened": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["K#*"]}},
     }
@@ -297,7 +303,7 @@ def test_secrets_of_shops_and_of_endpoints_are_sealed_by_one_function_each_and_o
     movers = {"CustomersApi", "EventWorker"}
     assert may == {
         "kms:Encrypt": {"PlatformApi", "SettingsApi", *movers},
-        "kms:Decrypt": {"WebhookIngest", "Notifier", *movers},
+        "kms:Decrypt": {"WebhookIngest", "Notifier", "PayoutsApi", *movers},
     }
     bound = {
         function: statement["Condition"]["ForAllValues:StringEquals"]["kms:EncryptionContextKeys"]
@@ -310,7 +316,7 @@ def test_secrets_of_shops_and_of_endpoints_are_sealed_by_one_function_each_and_o
         "WebhookIngest": ["store"],
         "SettingsApi": ["store", "webhook_endpoint"],
         "Notifier": ["store", "webhook_endpoint"],
-        **{function: ["store", "customer", "field"] for function in movers},
+        **{function: ["store", "customer", "field"] for function in ("PayoutsApi", *movers)},
     }
 
 
@@ -441,6 +447,19 @@ def test_the_api_of_scenarios_writes_no_account_and_no_order() -> None:
         "EndTheWatchesOfTasks": ("dynamodb:DeleteItem", ["S#*#C#*", "S#*#O#*"]),
     }
     assert actions_on("ScenariosApi", "Ledger") == set()
+
+
+def test_the_api_of_payouts_appends_entries_moves_accounts_and_keeps_requests_and_payouts() -> None:
+    assert writes("PayoutsApi") == {
+        "MoveAccounts": ("dynamodb:UpdateItem", ["S#*#C#*"]),
+        "KeepRequestsPayoutsTheirAuditAndTheirReferences": (
+            "dynamodb:PutItem",
+            ["S#*#C#*", "S#*#R#*", "S#*#Y#*", "S#*#REF#*", "S#*#AUDIT#*"],
+        ),
+        "ForgetReferencesThatWereChanged": ("dynamodb:DeleteItem", ["S#*#REF#*"]),
+    }
+    assert actions_on("PayoutsApi", "Ledger") == {"dynamodb:Query", "dynamodb:PutItem"}
+    assert actions_on("PayoutsApi", "SecretsKey") == {"kms:Decrypt"}
 
 
 @pytest.mark.parametrize("function", functions())
