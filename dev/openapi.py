@@ -23,7 +23,15 @@ from dev import openapi_webhooks
 from dev.project import ROOT
 
 DOCUMENT: Final = ROOT / "docs" / "openapi.json"
-FUNCTIONS: Final = ("settings_api", "orders_api", "customers_api", "groups_api", "scenarios_api", "platform_api")
+FUNCTIONS: Final = (
+    "settings_api",
+    "orders_api",
+    "customers_api",
+    "groups_api",
+    "scenarios_api",
+    "payouts_api",
+    "platform_api",
+)
 
 ERRORS: Final = {
     400: "The request cannot be read: JSON, a header or a cursor",
@@ -157,6 +165,7 @@ def page(one: Page) -> Schema:
 def problem_schemas() -> Schema:
     """The form of every error."""
     schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    forget_unsent(schema)
     return {**schema.pop("$defs"), "Problem": schema}
 
 

@@ -213,7 +213,8 @@ def problem(answer: Answer, *statuses: int) -> dict[str, Any]:
     assert answer.status in statuses, (answer.status, body)
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert body.keys() == {"type", "title", "status", "code", "detail", "errors", "request_id"}
+    more = {"payout_id"} if body["code"] == "payout_exists" else set()
+    assert body.keys() == {"type", "title", "status", "code", "detail", "errors", "request_id"} | more
     assert (body["type"], body["status"]) == ("about:blank", answer.status)
     assert all(fault.keys() == {"field", "code"} for fault in body["errors"])
     assert body["title"]

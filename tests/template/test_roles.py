@@ -11,6 +11,7 @@ READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamod
 APPENDS = READS | {"dynamodb:PutItem"}
 KEY_FUNCTIONS = (
     "ScenariosApi",
+    "PayoutsApi",
     "ActionWorker",
     "OrdersApi",
     "CustomersApi",
@@ -176,7 +177,8 @@ def test_only_the_projector_publishes(function: str) -> None:
 @pytest.mark.parametrize(
     "function",
     sorted(
-        set(functions()) - {"EventWorker", "GroupJobWorker", "OrdersApi", "CustomersApi", "CreditWorker", "Sweeper"}
+        set(functions())
+        - {"EventWorker", "GroupJobWorker", "OrdersApi", "CustomersApi", "PayoutsApi", "CreditWorker", "Sweeper"}
     ),
 )
 def test_only_those_who_post_write_to_the_ledger(function: str) -> None:
@@ -227,6 +229,7 @@ def test_the_authorizer_can_look_up_keys_and_nothing_else() -> None:
         "GroupsApi",
         "GroupJobWorker",
         "ScenariosApi",
+        "PayoutsApi",
         "ActionWorker",
         "CreditWorker",
         "Notifier",
@@ -259,6 +262,9 @@ def test_nobody_can_delete_anything_but_keys_secrets_contacts_members_watches_an
         },
         "OrdersApi.EndTheWaitingOfOrders": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": waiting}},
         "GroupsApi.TakeMembersOut": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#G#*#*"]}},
+        "PayoutsApi.ForgetReferencesThatWereChanged": {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#REF#*"]}
+        },
         **{f"{function}.EndTheWatchesOfTasks": watches for function in MOVERS_OF_TASKS},
         "SettingsApi.CloseWhatADeletedKeyOpened": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["K#*"]}},
     }
@@ -295,7 +301,7 @@ def test_secrets_of_shops_and_of_endpoints_are_sealed_by_one_function_each_and_o
     movers = {"CustomersApi", "EventWorker"}
     assert may == {
         "kms:Encrypt": {"PlatformApi", "SettingsApi", *movers},
-        "kms:Decrypt": {"WebhookIngest", "Notifier", *movers},
+        "kms:Decrypt": {"WebhookIngest", "Notifier", "PayoutsApi", *movers},
     }
     bound = {
         function: statement["Condition"]
@@ -303,17 +309,17 @@ def test_secrets_of_shops_and_of_endpoints_are_sealed_by_one_function_each_and_o
         for statement in statements(function)
         if "SecretsKey" in names(statement.get("Resource"))
     }
-    stores, endpoints, accounts = (
+    stores, endpoints, fields = (
         {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["store", *more]}}
         for more in ([], ["webhook_endpoint"], ["customer", "field"])
     )
-    accounts["Null"] = {"kms:EncryptionContext:customer": "false"}
+    accounts = {**fields, "Null": {"kms:EncryptionContext:customer": "false"}}
     assert bound == {
         "PlatformApi": stores,
         "WebhookIngest": stores,
         "SettingsApi": endpoints,
         "Notifier": endpoints,
-        **dict.fromkeys(movers, accounts),
+        **dict.fromkeys(("PayoutsApi", *movers), accounts),
     }
 
 
@@ -444,6 +450,19 @@ def test_the_api_of_scenarios_writes_no_account_and_no_order() -> None:
         "EndTheWatchesOfTasks": ("dynamodb:DeleteItem", ["S#*#C#*", "S#*#O#*"]),
     }
     assert actions_on("ScenariosApi", "Ledger") == set()
+
+
+def test_the_api_of_payouts_appends_entries_moves_accounts_and_keeps_requests_and_payouts() -> None:
+    assert writes("PayoutsApi") == {
+        "MoveAccounts": ("dynamodb:UpdateItem", ["S#*#C#*"]),
+        "KeepRequestsPayoutsTheirAuditAndTheirReferences": (
+            "dynamodb:PutItem",
+            ["S#*#C#*", "S#*#R#*", "S#*#Y#*", "S#*#REF#*", "S#*#AUDIT#*"],
+        ),
+        "ForgetReferencesThatWereChanged": ("dynamodb:DeleteItem", ["S#*#REF#*"]),
+    }
+    assert actions_on("PayoutsApi", "Ledger") == {"dynamodb:Query", "dynamodb:PutItem"}
+    assert actions_on("PayoutsApi", "SecretsKey") == {"kms:Decrypt"}
 
 
 @pytest.mark.parametrize("function", functions())

@@ -27,6 +27,8 @@ FUNCTIONS = {
     "/v1/scenarios": "scenarios_api",
     "/v1/tasks": "scenarios_api",
     "/v1/promo-codes": "scenarios_api",
+    "/v1/incentive-requests": "payouts_api",
+    "/v1/payouts": "payouts_api",
     "/v1": "settings_api",
     "/platform": "platform_api",
 }
@@ -113,11 +115,12 @@ class Reply:
 
     @property
     def code(self) -> str:
-        """The code of a problem, once its form is checked."""
+        """The code of a problem, once its form is checked; of a conflict with a payout, that it names it too."""
         problem = self.json
         assert self.headers["Content-Type"] == ["application/problem+json"]
         assert problem["status"] == self.status
-        assert set(problem) == {"type", "title", "status", "code", "detail", "errors", "request_id"}
+        more = {"payout_id"} if problem["code"] == "payout_exists" else set()
+        assert set(problem) == {"type", "title", "status", "code", "detail", "errors", "request_id"} | more
         return str(problem["code"])
 
     @property

@@ -17,6 +17,7 @@ from cashback.domain.incentive_requests import (
     RequestNotApproved,
     RequestPaid,
     RequestStatus,
+    RequestsWanted,
     ShortfallOpen,
 )
 from cashback.domain.ledger import Account, Entry, Kind, Posted, Posting, payload_hash
@@ -24,7 +25,7 @@ from cashback.domain.payment_accounts import AccountType, PaymentAccount
 from cashback.domain.payouts import MOVES, Opening, Payout, PayoutStatus
 from cashback.edge.deps import make_payout_books
 from cashback.services.manage_payouts import NoPaymentAccount, change_payout, create_payout, read_payout
-from cashback.services.manage_requests import create_request, decide_request, list_requests_of, read_request
+from cashback.services.manage_requests import create_request, decide_request, list_requests, read_request
 from tests.unit.builders import CUSTOMER, HASH_KEY, NOW, ORIGIN, STORE, Shop
 
 ACCOUNT = PaymentAccount(
@@ -209,7 +210,7 @@ def test_a_refused_request_is_refused_for_ever() -> None:
         with pytest.raises(InsufficientBalance):
             desk.ask(101, key="same")
         desk.move(1_000)
-    assert list_requests_of(desk.work, STORE, CUSTOMER, None, 10, None) == ([], None)
+    assert list_requests(desk.work, STORE, RequestsWanted(customer_id=CUSTOMER), 10, None) == ([], None)
 
 
 def test_a_new_payout_after_a_failed_one_holds_again() -> None:
@@ -263,7 +264,7 @@ def test_a_payout_needs_an_approved_request(status: RequestStatus) -> None:
 
 def test_a_payout_needs_an_account() -> None:
     desk = Desk(400)
-    desk.work.books.payment_accounts.forget(STORE, CUSTOMER)
+    desk.work.books.payment_accounts.forget(STORE, CUSTOMER, NOW)
     with pytest.raises(NoPaymentAccount):
         desk.pay(approved(desk, 400))
 

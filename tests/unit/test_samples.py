@@ -24,6 +24,7 @@ STORY = (
     "groups_api",
     "group_job_worker",
     "scenarios_api",
+    "payouts_api",
     "action_worker",
     "credit_worker",
     "projector",

@@ -1,5 +1,6 @@
 """The one family of expected failures. A bug is anything else, and is allowed to crash."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -8,15 +9,22 @@ class DomainError(Exception):
 
     ``code`` is the stable machine word of the answer, ``status`` the HTTP status, ``retryable`` whether the same
     call may succeed later: a worker then returns the message to its queue, and HTTP answers with Retry-After.
+    ``replayed``: the same call was refused for it before, and is for ever.
     """
 
     code: str = "internal"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
+    replayed: bool = False
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail or self.code)
         self.detail = detail
+
+    @property
+    def members(self) -> Mapping[str, str]:
+        """What the answer says besides the code, by name: ids of what is in the way, never what the caller sent."""
+        return {}
 
 
 class Invalid(DomainError):
@@ -124,7 +132,7 @@ class IdempotencyMismatch(DomainError):
 
 
 class InsufficientBalance(DomainError):
-    """Less is available than a debit asks for. ``replayed``: the same call was refused for it before."""
+    """Less is available than a debit asks for."""
 
     code = "insufficient_balance"
     status = 409

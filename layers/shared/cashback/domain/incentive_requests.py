@@ -57,11 +57,20 @@ class RequestPaid(StateConflict):
         super().__init__("the request has a payout that did not fail")
         self.payout_id = payout_id
 
+    @property
+    def members(self) -> Mapping[str, str]:
+        """That payout."""
+        return {"payout_id": self.payout_id}
+
 
 class ShortfallOpen(StateConflict):
     """The customer owes the store something, so nothing is reserved for them."""
 
     code = "shortfall_open"
+
+    def __init__(self, *, replayed: bool = False) -> None:
+        super().__init__("the customer owes something")
+        self.replayed = replayed
 
 
 class Decided(Struct, frozen=True, omit_defaults=True):
@@ -114,6 +123,13 @@ class IncentiveRequest(Struct, frozen=True, omit_defaults=True):
     def decided_by(self, request_hash: str) -> Decided | None:
         """Return the decision that a call made before, None where it made none."""
         return next((one for one in self.decisions if one.request_hash == request_hash), None)
+
+
+class RequestsWanted(Struct, frozen=True):
+    """Requests of a status, of a customer; None means of all."""
+
+    status: RequestStatus | None = None
+    customer_id: str | None = None
 
 
 def hold_of(request: IncentiveRequest) -> tuple[Entry, ...]:

@@ -112,6 +112,13 @@ class PayoutDecision(Struct, frozen=True):
     version: int | None = None
 
 
+class PayoutsWanted(Struct, frozen=True):
+    """Payouts of a status, of a customer; None means of all."""
+
+    status: PayoutStatus | None = None
+    customer_id: str | None = None
+
+
 class Opening(Struct, frozen=True):
     """A call that asks for a payout."""
 

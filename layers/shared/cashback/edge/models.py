@@ -15,7 +15,7 @@ from cashback.domain.names import NOTIFIED
 from cashback.domain.orders import Status
 from cashback.domain.settings import PRODUCT_ATTRIBUTES
 from cashback.domain.times import Instant
-from cashback.edge.fields import text
+from cashback.edge.fields import UNSENT, text
 
 TransactionType = Literal["order", "manual", "group", "reversal", "recovery", "redemption", "payout", "expiry", "merge"]
 
@@ -205,7 +205,7 @@ class ChangeWarning(Answer):
 
 
 class Problem(Answer):
-    """RFC 9457."""
+    """RFC 9457. ``payout_id`` names the payout that is in the way, with the code ``payout_exists``."""
 
     type: str
     title: str
@@ -214,6 +214,7 @@ class Problem(Answer):
     detail: str
     errors: list[ProblemError]
     request_id: str
+    payout_id: str = UNSENT
 
 
 def field_names() -> frozenset[str]:
@@ -234,6 +235,8 @@ def field_names() -> frozenset[str]:
         "webhook_endpoint_id",
         "webhook_delivery_id",
         "payment_account_id",
+        "incentive_request_id",
+        "payout_id",
         *NOTIFIED,
     }
     waiting: list[type[BaseModel]] = [Request]

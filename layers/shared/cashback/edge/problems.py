@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from cashback.domain.errors import DomainError, InsufficientBalance, Invalid
+from cashback.domain.errors import DomainError, Invalid
 from cashback.domain.json_text import Number
 
 PROBLEM_JSON: Final = "application/problem+json"
@@ -66,8 +66,16 @@ class MethodUnknown(DomainError):
         self.allowed = ", ".join(sorted(allowed))
 
 
-def problem(status: int, code: str, request_id: str, *, detail: str = "", faults: Sequence[Fault] = ()) -> str:
-    """Return the body of a problem."""
+def problem(
+    status: int,
+    code: str,
+    request_id: str,
+    *,
+    detail: str = "",
+    faults: Sequence[Fault] = (),
+    members: Mapping[str, str] | None = None,
+) -> str:
+    """Return the body of a problem; ``members`` are those it has besides the ones that all have."""
     title = HTTPStatus(status).phrase
     errors = [{"field": fault.field, "code": fault.code} for fault in faults]
     return json.dumps(
@@ -79,6 +87,7 @@ def problem(status: int, code: str, request_id: str, *, detail: str = "", faults
             "detail": detail or f"{title}.",
             "errors": errors,
             "request_id": request_id,
+            **(members or {}),
         }
     )
 
@@ -86,14 +95,14 @@ def problem(status: int, code: str, request_id: str, *, detail: str = "", faults
 def of_error(error: DomainError, request_id: str, known: frozenset[str]) -> str:
     """Return the problem of an expected failure; ``known`` are the names of fields that may be repeated."""
     faults = [Fault(named(error.field.split("."), known), error.code)] if isinstance(error, Invalid) else []
-    return problem(error.status, error.code, request_id, detail=error.detail, faults=faults)
+    return problem(error.status, error.code, request_id, detail=error.detail, faults=faults, members=error.members)
 
 
 def headers_of(error: DomainError) -> dict[str, str | list[str]]:
     """Return the headers that tell a caller what to do about a failure."""
     if isinstance(error, MethodUnknown):
         return {"Allow": error.allowed}
-    if isinstance(error, InsufficientBalance) and error.replayed:
+    if error.replayed:
         return {"Idempotency-Replayed": "true"}
     return {"Retry-After": RETRY_AFTER} if error.retryable else {}
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from cashback.domain import orders
 from cashback.domain.facts import Line, Refund
-from cashback.domain.ledger import EntryStatus, HistoryLine, Kind
+from cashback.domain.ledger import Entry, EntryStatus, HistoryLine, Kind
 from cashback.domain.lookups import additions_pending
 from cashback.domain.money import Currency, Money
 from cashback.domain.orders import BADGES, DECIDING, Review, Status, Step
@@ -24,11 +24,15 @@ NOTES: Final[Mapping[Kind, str]] = {
     Kind.REVERSAL: "Cashback of a refunded or cancelled order",
     Kind.RECOVERY: "Open shortfall repaid",
     Kind.REDEMPTION: "Paid with cashback",
-    Kind.PAYOUT: "Payout",
+    Kind.PAYOUT: "Paid out",
     Kind.EXPIRY: "Expired",
     Kind.MERGE: "Customers merged",
 }
 """What a transaction says where nobody left a comment."""
+
+_RESERVED: Final = "Reserved for a payout"
+_GIVEN_BACK: Final = "Reserved for a payout, given back"
+_RETURNED: Final = "Payment that came back"
 
 _STATUS_LABELS: Final = {EntryStatus.POSTED: "Successfully completed", EntryStatus.REJECTED: "Rejected"}
 _UNAWARDED: Final = frozenset({Status.REJECTED, Status.NOT_ELIGIBLE})
@@ -206,8 +210,19 @@ def transaction_fields(line: HistoryLine, currency: Currency) -> dict[str, Any]:
         "status_label": _STATUS_LABELS[entry.status],
         "amount": amount(Money(entry.amount, currency)),
         "balance_after": maybe(line.balance_after, currency),
-        "note": line.note or NOTES[entry.kind],
+        "note": line.note or _note(entry),
         "order_id": entry.order_id,
         "actor": entry.actor,
         "created_at": entry.posted_at,
     }
+
+
+def _note(entry: Entry) -> str:
+    """What an entry says for itself; of a payout, by what it does with reserved money."""
+    if entry.kind is Kind.PAYOUT and entry.voids:
+        return _RETURNED
+    if entry.kind is Kind.PAYOUT and entry.reserved > 0:
+        return _RESERVED
+    if entry.kind is Kind.PAYOUT and entry.amount > 0:
+        return _GIVEN_BACK
+    return NOTES[entry.kind]

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final, assert_never
 
-from cashback.domain.audit import Origin
-from cashback.domain.errors import Busy, IdempotencyMismatch, NotFound, StateConflict
+from cashback.domain.api_keys import Role
+from cashback.domain.audit import Act, Origin
+from cashback.domain.errors import Busy, Forbidden, IdempotencyMismatch, NotFound, StateConflict
 from cashback.domain.incentive_requests import IncentiveRequest
 from cashback.domain.ledger import (
     AccountMoved,
@@ -26,13 +27,17 @@ from cashback.domain.payouts import (
     Payout,
     PayoutDecision,
     PayoutStatus,
+    PayoutsWanted,
     changed,
     check_payable,
     opened,
 )
+from cashback.domain.stores import as_text
 from cashback.domain.times import Instant
 from cashback.services.books import PayoutBooks
+from cashback.services.manage_payment_accounts import Reading
 from cashback.services.manage_requests import read_request, refusal_of
+from cashback.services.seal_accounts import open_fields
 
 _TRIES: Final = 5
 
@@ -111,23 +116,51 @@ def read_payout(work: PayoutBooks, store_id: str, payout_id: str) -> Payout:
 
 
 def read_history(
-    work: PayoutBooks, store_id: str, payout_id: str, limit: int, before: int | None
-) -> tuple[list[AuditLine], int | None]:
-    """Return a page of the lines of a payout's audit, the newest first, and the number to go on before (None at the
-    end).
+    work: PayoutBooks, store_id: str, payout_id: str, limit: int, before: str | None
+) -> tuple[list[AuditLine], str | None]:
+    """Return a page of the lines of a payout's audit, the newest first, and where to go on (None at the end).
 
     :raises NotFound: no such payout in this store.
     """
     read_payout(work, store_id, payout_id)
-    return work.payouts.history(store_id, payout_id, limit, before)
+    lines, number = work.payouts.history(store_id, payout_id, limit, None if before is None else int(before))
+    return lines, None if number is None else str(number)
+
+
+def show_payout(
+    work: PayoutBooks, store_id: str, payout_id: str, asked: Reading
+) -> tuple[Payout, Mapping[str, str] | None]:
+    """Return a payout, and the fields of its account in clear where they are asked for: only to an admin, and only once
+    that is written into the audit. Of an erased customer none is left.
+
+    :raises NotFound: no such payout in this store.
+    :raises Forbidden: somebody else asks for them in clear.
+    :raises Busy: the tables or KMS are out of reach.
+    """
+    if asked.unmasked and not asked.role.covers(Role.ADMIN):
+        raise Forbidden("only an admin sees an account in clear")
+    payout = read_payout(work, store_id, payout_id)
+    if not asked.unmasked:
+        return payout, None
+    fields = open_fields(work.books, store_id, payout.account)
+    about = as_text({"customer_id": payout.customer_id, "payment_account_id": payout.account.payment_account_id})
+    work.books.stores.act(store_id, Act("payout_account_read", payout_id, asked.at, asked.origin, after=about))
+    return payout, fields
 
 
 def list_payouts(
-    work: PayoutBooks, store_id: str, status: PayoutStatus | None, limit: int, before: str | None
+    work: PayoutBooks, store_id: str, wanted: PayoutsWanted, limit: int, before: str | None
 ) -> tuple[list[Payout], str | None]:
     """Return a page of payouts, the newest first, and where to go on (None at the end). A page of a status may be
-    shorter than ``limit``, where payouts have moved on."""
-    return work.payouts.page(store_id, [status] if status else list(PayoutStatus), limit, before)
+    shorter than ``limit``, where payouts have moved on; one of a customer, and of who was merged into them, is full and
+    lags behind nothing."""
+    statuses = [wanted.status] if wanted.status else list(PayoutStatus)
+    if wanted.customer_id is None:
+        return work.payouts.page(store_id, statuses, limit, before)
+    owners = (wanted.customer_id, *work.books.history.merged_from(store_id, wanted.customer_id))
+    requests = (request for owner in owners for request in work.requests.of_customer(store_id, owner))
+    payout_ids = [payout_id for request in requests for payout_id in request.payout_ids]
+    return work.payouts.page_of(store_id, payout_ids, statuses, limit, before)
 
 
 def change_payout(

@@ -10,6 +10,7 @@ from cashback.domain.incentive_requests import (
     Decided,
     IncentiveRequest,
     RequestStatus,
+    RequestsWanted,
     ShortfallOpen,
     approved,
     hold_of,
@@ -50,9 +51,11 @@ def create_request(
     known = work.requests.get(store_id, asked.incentive_request_id)
     if known is not None:
         return _same(known, asked), True
-    if role is not Role.ADMIN and limit is not None and asked.amount > limit:
-        raise Forbidden("the amount is larger than this role may ask for")
     entries = hold_of(asked)
+    is_large = role is not Role.ADMIN and limit is not None and asked.amount > limit
+    # The limit may have been another when the same call was refused first.
+    if is_large and not any(work.books.history.has(store_id, asked.customer_id, entry.cause) for entry in entries):
+        raise Forbidden("the amount is larger than this role may ask for")
     outcome = work.books.ledger.post(
         Posting(
             store_id,
@@ -95,24 +98,16 @@ def read_request(work: PayoutBooks, store_id: str, request_id: str) -> Incentive
 
 
 def list_requests(
-    work: PayoutBooks, store_id: str, status: RequestStatus | None, limit: int, before: str | None
+    work: PayoutBooks, store_id: str, wanted: RequestsWanted, limit: int, before: str | None
 ) -> tuple[list[IncentiveRequest], str | None]:
     """Return a page of requests, the newest first, and where to go on (None at the end). A page of a status may be
-    shorter than ``limit``, where requests have moved on."""
-    return work.requests.page(store_id, [status] if status else list(RequestStatus), limit, before)
-
-
-def list_requests_of(
-    work: PayoutBooks, store_id: str, customer_id: str, status: RequestStatus | None, limit: int, before: str | None
-) -> tuple[list[IncentiveRequest], str | None]:
-    """Return a page of what a customer, or one who was merged into them, has asked for, as ``list_requests`` does; it
-    lags behind nothing.
-
-    :raises CustomerNotFound: no such customer in this store.
-    """
-    work.books.ledger.account(store_id, customer_id)
-    owners = (customer_id, *work.books.history.merged_from(store_id, customer_id))
-    return work.requests.page_of(store_id, owners, [status] if status else list(RequestStatus), limit, before)
+    shorter than ``limit``, where requests have moved on; one of a customer, and of who was merged into them, is full
+    and lags behind nothing."""
+    statuses = [wanted.status] if wanted.status else list(RequestStatus)
+    if wanted.customer_id is None:
+        return work.requests.page(store_id, statuses, limit, before)
+    owners = (wanted.customer_id, *work.books.history.merged_from(store_id, wanted.customer_id))
+    return work.requests.page_of(store_id, owners, statuses, limit, before)
 
 
 def decide_request(
@@ -144,7 +139,7 @@ def decide_request(
 def refusal_of(entry: Entry, *, replayed: bool = False) -> DomainError:
     """Return what a refused hold says."""
     if entry.reason == ShortfallOpen.code:
-        return ShortfallOpen("the customer owes something")
+        return ShortfallOpen(replayed=replayed)
     return InsufficientBalance(replayed=replayed)
 
 

@@ -79,6 +79,24 @@ class Payouts(Struct, frozen=True):
         found = self.get_many(store_id, [keys.listed_id(one) for one in places])
         return [payout for payout in found if payout.status in statuses], place
 
+    def page_of(
+        self,
+        store_id: str,
+        payout_ids: Sequence[str],
+        statuses: Sequence[PayoutStatus],
+        limit: int,
+        before: str | None,
+    ) -> tuple[list[Payout], str | None]:
+        """Return a page of these payouts, as ``page`` does, but consistent and full; all of them are read."""
+        found = {
+            keys.listed(payout.created_at, payout.payout_id): payout
+            for payout in self.get_many(store_id, payout_ids)
+            if payout.status in statuses
+        }
+        places = sorted((place for place in found if before is None or place < before), reverse=True)
+        page = [found[place] for place in places[:limit]]
+        return page, places[limit - 1] if len(places) > limit else None
+
     def referred(self, store_id: str, reference: str) -> list[str]:
         """Return the payouts that have an external reference (consistent)."""
         return [
