@@ -10,88 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cashback.adapters.dynamo.codec import from_item
-from cashback.domain.api_keys import Role
 from cashback.domain.customers import Profile
 from cashback.domain.errors import Invalid
-from cashback.domain.incentive_requests import Decided, IncentiveRequest, RequestStatus
-from cashback.domain.ledger import Entry, Kind, Posted, Posting, payload_hash
 from cashback.domain.payout_reports import COLUMNS, MOST_ROWS, Outcome, PayoutReport, ReportRow, read_report
-from cashback.domain.payouts import Opening, Payout, PayoutStatus
+from cashback.domain.payouts import PayoutStatus
 from cashback.services import reconcile_payouts as reconciling
-from cashback.services.manage_payouts import change_payout, create_payout, read_payout
-from cashback.services.manage_requests import create_request, decide_request
+from cashback.services.manage_payouts import change_payout
 from cashback.services.reconcile_payouts import reconcile_payouts
 from tests.unit.builders import CUSTOMER, NOW, ORIGIN, STORE, at
-from tests.unit.test_payout_money import ACCOUNT, Desk
-
-OTHER: Final = "7002"
-CUSTOMERS: Final = (CUSTOMER, OTHER, "7003")
-
-
-class Office(Desk):
-    """A shop that pays several customers, and reports on its payouts."""
-
-    def __init__(self, balance: int = 1_000) -> None:
-        super().__init__(balance)
-        for one in CUSTOMERS[1:]:
-            assert self.shop.books.customers.create(STORE, Profile(one, NOW, NOW), NOW)
-            assert self.work.books.payment_accounts.add(STORE, replace(ACCOUNT, customer_id=one, mac=one))
-            self.give(one, balance)
-
-    def give(self, customer_id: str, amount: int) -> None:
-        """Credit or debit a customer."""
-        entry = Entry(f"adm:{next(self.numbers)}", Kind.MANUAL, amount, "key:anna", payload_hash("x"))
-        posted = self.shop.books.ledger.post(Posting(STORE, customer_id, NOW, entries=(entry,)))
-        assert isinstance(posted, Posted)
-
-    def payout(
-        self, amount: int = 100, reference: str | None = None, *, of: str = CUSTOMER, from_balance: bool = True
-    ) -> str:
-        """Make a payout with a reference; return its id."""
-        name = str(next(self.numbers))
-        asked = IncentiveRequest(
-            incentive_request_id=f"irq_{name}",
-            customer_id=of,
-            program="Friends",
-            amount=amount,
-            currency="USD",
-            created_at=NOW,
-            requested_by="key:anna",
-            requested_key="anna",
-            request_hash=name,
-            body_hash="body",
-            from_balance=from_balance,
-            held=amount if from_balance else 0,
-        )
-        create_request(self.work, self.shop.settings, asked, Role.ADMIN)
-        yes = Decided(RequestStatus.APPROVED, NOW, "key:bert", f"yes{name}", "body")
-        decide_request(self.work, self.shop.settings, asked.incentive_request_id, yes, "bert")
-        return self.pay_again(asked.incentive_request_id, reference)
-
-    def pay_again(self, request_id: str, reference: str | None = None) -> str:
-        """Make another payout of a request."""
-        opening = Opening(f"pay_{next(self.numbers)}", None, ORIGIN, "pay", "body", NOW)
-        made, _ = create_payout(self.work, STORE, request_id, None, opening)
-        if reference is not None:
-            change_payout(self.work, STORE, made.payout_id, {"external_reference": reference}, ORIGIN, NOW)
-        return made.payout_id
-
-    def read(self, payout_id: str) -> Payout:
-        return read_payout(self.work, STORE, payout_id)
-
-    def report(self, *rows: dict[str, str], has_time: Any = lambda: True) -> PayoutReport:
-        """Reconcile a file of these rows."""
-        return reconcile_payouts(self.work, self.shop.settings, read_report(file(rows)), ORIGIN, NOW, has_time)
-
-    def tables(self) -> dict[tuple[str, str, str], Any]:
-        """All that stands in both tables."""
-        items = [(name, from_item(item)) for name in ("State", "Ledger") for item in self.shop.dynamo.items(name)]
-        return {(name, item["pk"], item["sk"]): item for name, item in items}
-
-    def balances(self) -> list[tuple[int, int, int]]:
-        accounts = [self.shop.books.ledger.account(STORE, one) for one in CUSTOMERS]
-        return [(one.available, one.reserved, one.shortfall) for one in accounts]
+from tests.unit.payout_office import CUSTOMERS, OTHER, Office
+from tests.unit.test_payout_money import ACCOUNT
 
 
 def file(rows: Iterable[dict[str, str]], columns: Sequence[str] = COLUMNS) -> str:
@@ -105,6 +33,12 @@ def file(rows: Iterable[dict[str, str]], columns: Sequence[str] = COLUMNS) -> st
 def row(reference: str = "", payout_id: str = "", status: str = "SUCCESS", **more: str) -> dict[str, str]:
     said = {"amount": "1.00", "currency": "USD", "occurred_at": at(100)}
     return {"reference": reference, "payout_id": payout_id, "status": status, **said, **more}
+
+
+def reconcile(office: Office, *rows: dict[str, str], has_time: Any = lambda: True) -> PayoutReport:
+    """Reconcile a file of these rows."""
+    read = read_report(file(rows))
+    return reconcile_payouts(office.work, office.shop.settings, read, ORIGIN, NOW, has_time)
 
 
 def told(report: PayoutReport) -> list[tuple[Outcome, str | None]]:
@@ -159,7 +93,7 @@ def test_a_word_of_the_provider_moves_the_payout(words: str, status: PayoutStatu
     for word in words.split():
         office = Office()
         payout_id = office.payout(reference="R1")
-        assert told(office.report(row("R1", status=word))) == [(Outcome.UPDATED, None)]
+        assert told(reconcile(office, row("R1", status=word))) == [(Outcome.UPDATED, None)]
         payout = office.read(payout_id)
         assert (payout.status, payout.occurred_at) == (status, at(100))
         assert (payout.reason is not None) is (status is PayoutStatus.FAILED)
@@ -168,9 +102,9 @@ def test_a_word_of_the_provider_moves_the_payout(words: str, status: PayoutStatu
 def test_what_a_report_says_moves_the_money_and_the_audit() -> None:
     office = Office()
     payout_id = office.payout(reference="R1")
-    office.report(row("R1", status="COMPLETED"))
+    reconcile(office, row("R1", status="COMPLETED"))
     assert office.money == (900, 0, 0)
-    office.report(row("R1", status="RETURNED", occurred_at=at(200)))
+    reconcile(office, row("R1", status="RETURNED", occurred_at=at(200)))
     assert office.money == (1_000, 0, 0)
     (line, *_), _ = office.work.payouts.history(STORE, payout_id, 10)
     assert line.after == {"status": "failed", "reason": "RETURNED"}
@@ -200,7 +134,7 @@ def test_a_row_that_contradicts_its_payout_changes_nothing(code: str, changes: d
     office = Office()
     payout_id = office.payout(reference="R1")
     before = office.tables()
-    assert told(office.report(row("R1", payout_id) | changes)) == [(Outcome.MISMATCHED, code)]
+    assert told(reconcile(office, row("R1", payout_id) | changes)) == [(Outcome.MISMATCHED, code)]
     assert office.tables() == before
 
 
@@ -215,16 +149,16 @@ def test_a_row_of_too_few_cells_is_one_row_alone() -> None:
 def test_a_payout_without_a_reference_is_given_the_one_of_its_row() -> None:
     office = Office()
     payout_id = office.payout()
-    assert told(office.report(row("R1", payout_id, "PENDING"))) == [(Outcome.UPDATED, None)]
+    assert told(reconcile(office, row("R1", payout_id, "PENDING"))) == [(Outcome.UPDATED, None)]
     assert office.read(payout_id).external_reference == "R1"
-    assert told(office.report(row("R1", occurred_at=at(101)))) == [(Outcome.UPDATED, None)]
-    assert told(office.report(row("", payout_id, occurred_at=at(101)))) == [(Outcome.MATCHED, None)]
+    assert told(reconcile(office, row("R1", occurred_at=at(101)))) == [(Outcome.UPDATED, None)]
+    assert told(reconcile(office, row("", payout_id, occurred_at=at(101)))) == [(Outcome.MATCHED, None)]
 
 
 def test_a_reference_that_is_too_long_is_given_to_nobody() -> None:
     office = Office()
     payout_id = office.payout()
-    assert told(office.report(row("R" * 256, payout_id))) == [(Outcome.MISMATCHED, "reference_length")]
+    assert told(reconcile(office, row("R" * 256, payout_id))) == [(Outcome.MISMATCHED, "reference_length")]
     assert office.read(payout_id).external_reference is None
 
 
@@ -233,7 +167,7 @@ def test_reference_and_id_of_two_payouts_change_neither() -> None:
     office.payout(reference="R1")
     second = office.payout()
     before = office.tables()
-    assert told(office.report(row("R1", second))) == [(Outcome.MISMATCHED, "reference_mismatch")]
+    assert told(reconcile(office, row("R1", second))) == [(Outcome.MISMATCHED, "reference_mismatch")]
     assert office.tables() == before
 
 
@@ -241,7 +175,7 @@ def test_what_we_do_not_have_and_what_they_do_not_have_is_told() -> None:
     office = Office()
     ours = [office.payout(reference="R1"), office.payout(), office.payout(reference="R3")]
     office.turn(ours[0], PayoutStatus.SUCCESS)
-    report = office.report(row("R9"), row("", "pay_unknown"), row("", "\u00e9" * 300), row("R3", amount="9.00"))
+    report = reconcile(office, row("R9"), row("", "pay_unknown"), row("", "\u00e9" * 300), row("R3", amount="9.00"))
     assert told(report)[:3] == [(Outcome.MISSING_HERE, None)] * 3
     assert (report.missing_there, report.more) == ((ours[1],), False)
 
@@ -251,12 +185,12 @@ def test_missing_payouts_are_told_up_to_a_number(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(reconciling, "_READ_AT_ONCE", 1)
     office = Office()
     ours = [office.payout(reference=f"R{number}") for number in range(4)]
-    assert not office.report(row("R1"), row("R3")).more
-    report = office.report(row("R9"))
+    assert not reconcile(office, row("R1"), row("R3")).more
+    report = reconcile(office, row("R9"))
     assert set(report.missing_there) == {ours[0], ours[2]}
     for number in range(3):
         office.payout(reference=f"S{number}")
-    report = office.report(row("S1"))
+    report = reconcile(office, row("S1"))
     assert (len(report.missing_there), report.more) == (2, True)
 
 
@@ -279,7 +213,7 @@ def test_a_payout_or_reference_that_is_named_twice_is_left_alone(rows: list[dict
     ids = {"FIRST": first, "SECOND": second}
     before = office.tables()
     spelt = [{**one, "payout_id": ids.get(one["payout_id"], one["payout_id"])} for one in rows]
-    assert {outcome for outcome, _ in told(office.report(*spelt))} == {Outcome.DUPLICATE}
+    assert {outcome for outcome, _ in told(reconcile(office, *spelt))} == {Outcome.DUPLICATE}
     assert office.tables() == before
 
 
@@ -288,18 +222,18 @@ def test_an_illegal_move_is_told_with_its_code() -> None:
     first = office.payout(reference="R1")
     office.turn(first, PayoutStatus.FAILED)
     office.pay_again(office.read(first).incentive_request_id)
-    assert told(office.report(row("R1"))) == [(Outcome.MISMATCHED, "payout_exists")]
-    assert told(office.report(row("R1", status="PENDING"))) == [(Outcome.MISMATCHED, "state_conflict")]
+    assert told(reconcile(office, row("R1"))) == [(Outcome.MISMATCHED, "payout_exists")]
+    assert told(reconcile(office, row("R1", status="PENDING"))) == [(Outcome.MISMATCHED, "state_conflict")]
 
 
 def test_older_news_never_override_newer_ones_even_where_those_changed_nothing() -> None:
     office = Office()
     payout_id = office.payout(reference="R1")
-    office.report(row("R1", occurred_at=at(100)))
-    assert told(office.report(row("R1", occurred_at=at(300)))) == [(Outcome.MATCHED, None)]
+    reconcile(office, row("R1", occurred_at=at(100)))
+    assert told(reconcile(office, row("R1", occurred_at=at(300)))) == [(Outcome.MATCHED, None)]
     for second in (50, 200):
         late = row("R1", status="RETURNED", occurred_at=at(second))
-        assert told(office.report(late)) == [(Outcome.MISMATCHED, "occurred_at_older")]
+        assert told(reconcile(office, late)) == [(Outcome.MISMATCHED, "occurred_at_older")]
     assert office.read(payout_id).status is PayoutStatus.SUCCESS
     lines, _ = office.work.payouts.history(STORE, payout_id, 10)
     assert len(lines) == 3, "made, referred to, arrived: what was known already is no change"
@@ -310,7 +244,7 @@ def test_a_late_success_takes_what_is_there() -> None:
     payout_id = office.payout(100, "R1")
     office.turn(payout_id, PayoutStatus.FAILED)
     office.give(CUSTOMER, -60)
-    assert told(office.report(row("R1"))) == [(Outcome.UPDATED, None)]
+    assert told(reconcile(office, row("R1"))) == [(Outcome.UPDATED, None)]
     assert office.money == (0, 0, 60)
 
 
@@ -320,10 +254,10 @@ def test_payouts_of_one_request_swap_in_one_report() -> None:
     office.turn(first, PayoutStatus.FAILED)
     office.pay_again(office.read(first).incentive_request_id, "R2")
     rows = [row("R1"), row("R2", status="RETURNED", occurred_at=at(200))]
-    assert told(office.report(*rows)) == [(Outcome.UPDATED, None)] * 2
+    assert told(reconcile(office, *rows)) == [(Outcome.UPDATED, None)] * 2
     assert office.money == (0, 0, 0)
     before = office.tables()
-    assert told(office.report(*rows)) == [(Outcome.MATCHED, None)] * 2
+    assert told(reconcile(office, *rows)) == [(Outcome.MATCHED, None)] * 2
     assert office.tables() == before
 
 
@@ -333,7 +267,7 @@ def test_payouts_of_merged_customers_are_settled_where_their_balance_is() -> Non
         office.payout(100, f"R{number}", of=one)
     office.shop.books.ledger.merge(STORE, OTHER, CUSTOMER, NOW, "shop")
     words = ("SUCCESS", "RETURNED", "SUCCESS")
-    report = office.report(*(row(f"R{number}", status=word) for number, word in enumerate(words)))
+    report = reconcile(office, *(row(f"R{number}", status=word) for number, word in enumerate(words)))
     assert told(report) == [(Outcome.UPDATED, None)] * 3
     assert office.balances() == [(1_900, 0, 0), (0, 0, 0), (900, 0, 0)]
 
@@ -352,7 +286,7 @@ def test_many_rows_take_few_calls() -> None:
     office.shop.dynamo.faults.calls = 0
     calls: list[str] = []
     office.shop.dynamo.faults.before_call = lambda _, operation: calls.append(operation)
-    report = office.report(*(row(f"R{one}") for one in people))
+    report = reconcile(office, *(row(f"R{one}") for one in people))
     assert told(report) == [(Outcome.UPDATED, None)] * 48
     listed = 2
     assert {name: calls.count(name) for name in set(calls)} == {
@@ -369,9 +303,9 @@ def test_rows_for_which_there_is_no_time_are_busy_and_the_same_file_goes_on() ->
         office.payout(reference=f"R{number}")
     rows = [row(f"R{number}") for number in range(5)]
     left = iter([True, True, False])
-    report = office.report(*rows, has_time=lambda: next(left, False))
+    report = reconcile(office, *rows, has_time=lambda: next(left, False))
     assert sorted(told(report)) == [(Outcome.BUSY, None)] * 3 + [(Outcome.UPDATED, None)] * 2
-    report = office.report(*rows)
+    report = reconcile(office, *rows)
     assert sorted(told(report)) == [(Outcome.MATCHED, None)] * 2 + [(Outcome.UPDATED, None)] * 3
 
 
@@ -386,7 +320,7 @@ def test_somebody_who_changes_a_payout_meanwhile_is_not_overridden() -> None:
             change_payout(office.work, STORE, payout_id, wanted, ORIGIN, NOW)
 
     with office.shop.before_writes(meanwhile):
-        report = office.report(row("R1"))
+        report = reconcile(office, row("R1"))
     assert told(report) == [(Outcome.MISMATCHED, "occurred_at_older")]
     assert (office.read(payout_id).status, office.money) == (PayoutStatus.FAILED, (1_000, 0, 0))
 
@@ -400,7 +334,7 @@ def test_a_payout_that_keeps_changing_is_busy() -> None:
         change_payout(office.work, STORE, payout_id, {"description": str(next(numbers))}, ORIGIN, NOW)
 
     with office.shop.before_writes(meanwhile):
-        report = office.report(row("R1"))
+        report = reconcile(office, row("R1"))
     assert told(report) == [(Outcome.BUSY, None)]
     assert office.read(payout_id).status is PayoutStatus.PENDING
 
@@ -457,10 +391,10 @@ ROWS = st.lists(
 @given(STATES, ROWS, ROWS)
 def test_any_file_twice_changes_nothing_the_second_time(states: list[Any], first: list[Any], second: list[Any]) -> None:
     office, payouts = office_of(states)
-    office.report(*reported(office, payouts, first))
-    office.report(*reported(office, payouts, second))
+    reconcile(office, *reported(office, payouts, first))
+    reconcile(office, *reported(office, payouts, second))
     before = office.tables()
-    report = office.report(*reported(office, payouts, second))
+    report = reconcile(office, *reported(office, payouts, second))
     assert office.tables() == before
     assert Outcome.UPDATED not in {outcome for outcome, _ in told(report)}
     assert len(report.verdicts) == len(second)
@@ -472,7 +406,7 @@ def test_any_order_of_the_rows_makes_the_same_tables(states: list[Any], rows: li
     ends = []
     for order in (rows, data.draw(st.permutations(rows))):
         office, payouts = office_of(states)
-        report = office.report(*reported(office, payouts, order))
+        report = reconcile(office, *reported(office, payouts, order))
         said = sorted((one.payout_id or "", one.outcome, one.code or "") for one in report.verdicts)
         ends.append((office.tables(), said))
     assert ends[0] == ends[1]

@@ -247,12 +247,13 @@ def make_payout_books(
 ) -> "PayoutBooks":
     """Wire requests and payouts to the books."""
     from cashback.adapters.dynamo.incentive_requests import IncentiveRequests
+    from cashback.adapters.dynamo.payout_search import PayoutSearch
     from cashback.adapters.dynamo.payouts import Payouts
     from cashback.adapters.dynamo.tables import StateTable
     from cashback.services.books import PayoutBooks
 
     state = StateTable(client, state_table)
-    return PayoutBooks(books, IncentiveRequests(state), Payouts(state, hash_key))
+    return PayoutBooks(books, IncentiveRequests(state), Payouts(state, hash_key), PayoutSearch(state, hash_key))
 
 
 @cache

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.order_lists import OrderLists
     from cashback.adapters.dynamo.orders import Orders
     from cashback.adapters.dynamo.payment_accounts import PaymentAccounts
+    from cashback.adapters.dynamo.payout_search import PayoutSearch
     from cashback.adapters.dynamo.payouts import Payouts
     from cashback.adapters.dynamo.products import Products
     from cashback.adapters.dynamo.promo_codes import PromoCodes
@@ -104,11 +105,12 @@ class JobBooks(Struct, frozen=True):
 
 
 class PayoutBooks(Struct, frozen=True):
-    """What requests and payouts work on: the books and their documents."""
+    """What requests and payouts work on: the books, their documents, and the index of their words."""
 
     books: Books
     requests: "IncentiveRequests"
     payouts: "Payouts"
+    search: "PayoutSearch"
 
 
 class Outlets(Struct, frozen=True):

@@ -303,6 +303,11 @@ def payout_referred(store: str, mac: str, payout_id: str) -> Key:
     return Key(payouts_referred(store, mac), payout_id)
 
 
+def payouts_found(store: str, mac: str) -> str:
+    """Partition of the payouts that a beginning of a word finds; each is there by its place."""
+    return _pk(store, "SEARCH", "payout", mac)
+
+
 def answer(store: str, request_hash: str) -> Key:
     """The first answer to a request about many things."""
     return Key(_pk(store, "REQUEST", escape(request_hash)), "ANSWER")
