@@ -8,6 +8,7 @@ from pathlib import Path
 from dev import prove_roles
 from tests.e2e.deployed import FUNCTIONS, start
 from tests.e2e.groups import finished
+from tests.e2e.payouts import pay, turn
 from tests.e2e.scenarios import CREDIT, ended, make, outcomes, texts_to
 from tests.e2e.shop import Sale, Shop
 
@@ -35,6 +36,8 @@ def test_the_whole_main_job_is_refused_nothing(shop: Shop) -> None:
     shop.store.api("PUT", f"/v1/groups/{group}/members/{second.customer_id}").expect(201)
     gift = shop.store.post(f"/v1/groups/{group}/cashback", {"apply_type": "relative", "amount": "1.00"}).expect(202)
     assert finished(shop, gift)["status"] == "done"
+    payout = pay(shop, str(second.customer_id), amount="10.00")["payout_id"]
+    turn(shop, payout, "success").expect(200)
     for clockwork in ("sweeper", "daily"):
         assert shop.stack.invoke(clockwork, {})["failed"] == 0
     assert shop.stack.denials() == []

@@ -14,6 +14,7 @@ from dev.client import Answer, Platform, Store, send, wait_until
 from dev.project import ROOT
 from tests.e2e.deployed import DeployedStack
 from tests.e2e.groups import finished
+from tests.e2e.payouts import pay
 from tests.e2e.scenarios import ended, make
 from tests.e2e.shop import Sale, Shop, problem
 
@@ -34,6 +35,7 @@ class Call:
 
 
 PRODUCT_ID = "mug-1"
+ACCOUNT = {"type": "digital", "provider": "PayPal", "handle": "ada@example.com"}
 MISSING = {
     "order_id": "no-such-order",
     "customer_id": "no-such-customer",
@@ -46,6 +48,9 @@ MISSING = {
     "job_id": "no-such-job",
     "webhook_endpoint_id": "whe_none",
     "webhook_delivery_id": "whd_none",
+    "payment_account_id": "pac_none",
+    "incentive_request_id": "irq_none",
+    "payout_id": "pay_none",
 }
 CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/v1/store"): Call(),
@@ -78,6 +83,10 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/v1/customers/{customer_id}/balance"): Call(),
     ("GET", "/v1/customers/{customer_id}/transactions"): Call(),
     ("POST", "/v1/customers/{customer_id}/adjustments"): Call(404, {"amount": "1.00"}, ids=MISSING),
+    ("GET", "/v1/customers/{customer_id}/payment-accounts"): Call(),
+    ("POST", "/v1/customers/{customer_id}/payment-accounts"): Call(404, ACCOUNT, ids=MISSING),
+    ("GET", "/v1/customers/{customer_id}/payment-accounts/{payment_account_id}"): Call(),
+    ("DELETE", "/v1/customers/{customer_id}/payment-accounts/{payment_account_id}"): Call(404, ids=MISSING),
     # Reading it is written down, so that only one who is not there leaves no trace.
     ("GET", "/v1/customers/{customer_id}/export"): Call(404, ids=MISSING),
     ("GET", "/v1/groups"): Call(),
@@ -109,6 +118,17 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/v1/tasks/{task_id}/cancel"): Call(404, {}, ids=MISSING),
     ("GET", "/v1/promo-codes"): Call(),
     ("POST", "/v1/promo-codes/{code}/redeem"): Call(404, {}, ids=MISSING),
+    ("GET", "/v1/incentive-requests"): Call(),
+    ("POST", "/v1/incentive-requests"): Call(422, {"program": ""}),
+    ("GET", "/v1/incentive-requests/{incentive_request_id}"): Call(),
+    ("POST", "/v1/incentive-requests/{incentive_request_id}/approve"): Call(404, {}, ids=MISSING),
+    ("POST", "/v1/incentive-requests/{incentive_request_id}/reject"): Call(404, {"reason": "no"}, ids=MISSING),
+    ("POST", "/v1/incentive-requests/{incentive_request_id}/cancel"): Call(404, {"reason": "no"}, ids=MISSING),
+    ("GET", "/v1/payouts"): Call(),
+    ("POST", "/v1/payouts"): Call(404, {"incentive_request_id": "irq_none"}),
+    ("GET", "/v1/payouts/{payout_id}"): Call(),
+    ("PATCH", "/v1/payouts/{payout_id}"): Call(404, {"fee": "1.00"}, ids=MISSING),
+    ("GET", "/v1/payouts/{payout_id}/history"): Call(),
     ("GET", "/v1/webhook-endpoints"): Call(),
     ("POST", "/v1/webhook-endpoints"): Call(422, {"url": "https://127.0.0.1/"}),
     ("GET", "/v1/webhook-endpoints/{webhook_endpoint_id}"): Call(),
@@ -142,8 +162,8 @@ PLATFORM = [key for key in CALLS if key[1].startswith("/platform/")]
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A store with an order, a product, a group, a scenario that ran and a key of every kind, and another store; the
-    tests here change neither."""
+    """A store with an order, a product, a group, a scenario that ran, a payout and a key of every kind, and another
+    store; the tests here change neither."""
 
     shop: Shop
     sale: Sale
@@ -151,6 +171,7 @@ class House:
     foreign: Store
     group: Mapping[str, str]
     scenario: Mapping[str, str]
+    payout: Mapping[str, str]
 
     def call(self, operation: tuple[str, str], store: Store) -> Answer:
         method, template = operation
@@ -166,7 +187,7 @@ class House:
     def ids(self) -> dict[str, Any]:
         """The ids of what the store has."""
         sold = {"order_id": self.sale.order_id, "customer_id": self.sale.customer_id}
-        return {**sold, "product_id": PRODUCT_ID, **self.group, **self.scenario}
+        return {**sold, "product_id": PRODUCT_ID, **self.group, **self.scenario, **self.payout}
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +212,11 @@ def house(stack: DeployedStack, make_store: Callable[..., Store]) -> House:
     path = f"/v1/webhook-endpoints/{hook['webhook_endpoint_id']}"
     shop.store.api("PATCH", path, {"enabled": False}).expect(200)
     group |= {"webhook_endpoint_id": hook["webhook_endpoint_id"]}
-    return House(shop, sale, {role: shop.with_key(role) for role in ROLES}, make_store(), group, scenario)
+    paid = shop.store.api("POST", f"/v1/customers/{sale.customer_id}/payment-accounts", ACCOUNT).expect(201)
+    group |= {"payment_account_id": paid["payment_account_id"]}
+    payout = pay(shop, str(sale.customer_id), from_balance=False)
+    keys = {role: shop.with_key(role) for role in ROLES}
+    return House(shop, sale, keys, make_store(), group, scenario, payout)
 
 
 def named(operation: tuple[str, str]) -> str:
@@ -350,6 +375,9 @@ def test_lists_show_the_own_store_only(house: House) -> None:
     assert house.foreign.api("GET", "/v1/products").expect(200)["items"] == []
     assert house.foreign.api("GET", "/v1/customers").expect(200)["items"] == []
     assert house.foreign.api("GET", "/v1/groups").expect(200)["items"] == []
+    for path in ("/v1/incentive-requests", "/v1/payouts"):
+        assert house.foreign.api("GET", path).expect(200)["items"] == []
+        assert house.foreign.api("GET", f"{path}?customer_id={house.sale.customer_id}").expect(200)["items"] == []
     assert house.foreign.api("POST", "/v1/groups/preview", {"rule": {}}).expect(200)["items"] == []
     assert len(house.foreign.api("GET", "/v1/api-keys").expect(200)["items"]) == 1
     assert house.foreign.api("GET", "/v1/store").expect(200)["store_id"] == house.foreign.store_id

@@ -4,12 +4,27 @@ from collections.abc import Callable
 
 import pytest
 
+from cashback.domain.payment_accounts import bank_account, digital_account
 from tests.simulation.faults import Fault
 from tests.unit.builders import CUSTOMER, Shop, at, line, paid
-from tests.unit.people import ADA, OTHER, erase, everything, merge, note, owners, profile, tell, until_it_is_done
+from tests.unit.people import (
+    ADA,
+    OTHER,
+    erase,
+    everything,
+    merge,
+    note,
+    owners,
+    paid_to,
+    pay,
+    profile,
+    tell,
+    until_it_is_done,
+)
 from tests.unit.test_erase_customer import PRIVATE, review
 
-MOST_CALLS = 60
+MOST_CALLS = 90
+OWN, BOTH = digital_account("PayPal", "ada@example.com"), bank_account("Ada Brandt", iban="DE89370400440532013000")
 
 
 def shop_of_two() -> Shop:
@@ -20,6 +35,8 @@ def shop_of_two() -> Shop:
         shop.hear(paid(line("l", 10_000), order_id=f"o{customer_id}", customer_id=customer_id))
         review(shop, f"o{customer_id}", "yes")
         note(shop, customer_id, "adm:1", "Ada Brandt called: a secret word")
+        pay(shop, BOTH, customer_id, second=10)
+    pay(shop, OWN, OTHER, second=20)
     return shop
 
 
@@ -54,6 +71,8 @@ def test_a_merge_interrupted_at_any_call_and_told_again_ends_alike(fault: Fault)
         shop = interrupted(merge, (n, fault))
         assert (shop.accounts[CUSTOMER].available, shop.accounts[OTHER].available) == (1_000, 0), f"call {n}"
         assert owners(shop, "ada@example.com") == owners(shop, None, "+4915550104477") == {CUSTOMER}, f"call {n}"
+        assert paid_to(shop, OTHER) == {}, f"call {n}"
+        assert paid_to(shop) == {"pac_7001_10": BOTH.fields, "pac_7002_20": OWN.fields}, f"call {n}"
         assert everything(shop) == expected, f"call {n}"
         assert sum(shop.dynamo.faults.fired.values()) == 1, f"call {n}: the fault never struck"
 
@@ -68,6 +87,7 @@ def test_an_erasure_interrupted_at_any_call_and_told_again_ends_alike(
         shop = interrupted(act, (n, fault))
         assert (profile(shop).erased_at, shop.account.erased_at) == (at(3_000), at(3_000)), f"call {n}"
         assert everything(shop) == expected, f"call {n}"
+        assert paid_to(shop) == {}, f"call {n}"
         left = everything(shop) if act is merged_and_erased else ""
         assert [word for word in PRIVATE if word in left] == [], f"call {n}"
         assert sum(shop.dynamo.faults.fired.values()) == 1, f"call {n}: the fault never struck"

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 from cashback.adapters.dynamo.accounts import account_of, entry_of
 from cashback.adapters.dynamo.codec import from_item
 from cashback.adapters.dynamo.documents import order_of
+from cashback.adapters.seals import Seals
 from cashback.domain.api_keys import Role
 from cashback.domain.audit import Act, Origin
 from cashback.domain.clawback import target_of
@@ -31,6 +32,7 @@ from cashback.services.record_order import record_failure, record_order, settle_
 from cashback.services.review_order import approve_order, hold_order, reject_order, release_order
 from tests.simulation.dynamo import SimulatedDynamo, Write
 from tests.simulation.project_tables import table_specs
+from tests.unit.deployment import FakeKms
 
 USD = Currency("USD", 2)
 JPY = Currency("JPY", 0)
@@ -124,7 +126,15 @@ class Shop:
 
     def __init__(self, currency: Currency = USD, **changes: Any) -> None:
         self.dynamo = SimulatedDynamo(table_specs())
-        self.books = make_books(cast("Any", self.dynamo), "Ledger", "State", lambda: HASH_KEY, sleep=lambda _: None)
+        self.kms = FakeKms()
+        self.books = make_books(
+            cast("Any", self.dynamo),
+            "Ledger",
+            "State",
+            lambda: HASH_KEY,
+            make_seals=lambda: Seals(lambda: cast("Any", self.kms), "key"),
+            sleep=lambda _: None,
+        )
         first = StoreDocument(STORE, 1, currency, document(**changes), NOW, NOW, ORIGIN.actor)
         opened = Act("store_created", STORE, NOW, ORIGIN)
         assert self.books.stores.create(StoreRecord(STORE, "Demo", NOW), first, (), opened) is None

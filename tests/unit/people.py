@@ -9,9 +9,12 @@ from cashback.domain.contacts import contacts_of
 from cashback.domain.customers import Profile
 from cashback.domain.errors import Busy
 from cashback.domain.news import CustomerNews, CustomersMerged
+from cashback.domain.payment_accounts import AccountDetails
 from cashback.services.erase_customer import erase_customer
+from cashback.services.manage_payment_accounts import NewAccount, ShownAccount, add_account
 from cashback.services.merge_customers import Merged, merge_customers
 from cashback.services.record_customer import Recorded, record_customer
+from cashback.services.seal_accounts import open_fields
 from tests.simulation.faults import Crash
 from tests.unit.builders import CUSTOMER, NOW, STORE, Shop, at
 
@@ -52,6 +55,25 @@ def owners(shop: Shop, email: str | None = None, phone: str | None = None) -> se
     """Who has a contact, by what the table says."""
     macs = shop.books.contacts.macs(STORE, contacts_of(email, phone))
     return set(shop.books.contacts.customers(STORE, macs))
+
+
+def pay(shop: Shop, details: AccountDetails, customer_id: str = CUSTOMER, second: int = 0, **how: Any) -> ShownAccount:
+    """What an admin does to say where a customer is paid."""
+    name = how.pop("request", f"{customer_id}_{second}")
+    given = {"is_default": False, "body_hash": f"body of {name}", **how}
+    origin = Origin("key:anna", f"pay:{name}", "-")
+    shown, _ = add_account(
+        shop.books, STORE, customer_id, NewAccount(f"pac_{name}", details, **given), origin, at(second)
+    )
+    return shown
+
+
+def paid_to(shop: Shop, customer_id: str = CUSTOMER) -> dict[str, dict[str, str]]:
+    """The accounts of a customer by id, opened; the default is the first."""
+    found = shop.books.payment_accounts.all(STORE, customer_id)
+    default = shop.books.payment_accounts.default(STORE, customer_id)
+    ordered = sorted(found, key=lambda one: (one != default, one.payment_account_id))
+    return {one.payment_account_id: open_fields(shop.books, STORE, one) for one in ordered}
 
 
 def everything(shop: Shop) -> str:

@@ -5,14 +5,15 @@ import pytest
 from cashback.domain.api_keys import Role
 from cashback.domain.news import CustomerNews
 from cashback.domain.orders import Review, Status
+from cashback.domain.payment_accounts import digital_account
 from cashback.services import erase_customer
 from cashback.services.erase_customer import forget_contacts
 from cashback.services.record_customer import record_customer
 from cashback.services.review_order import approve_order, reject_order
 from tests.unit.builders import CUSTOMER, NOW, ORDER, STORE, Shop, at, line, news, paid, refund, units
-from tests.unit.people import ADA, OTHER, erase, everything, merge, note, owners, profile, tell
+from tests.unit.people import ADA, OTHER, erase, everything, merge, note, owners, paid_to, pay, profile, tell
 
-PRIVATE = ("Ada", "Brandt", "ada@example.com", "1555010", "1990-05-17", "a secret word", "vip", "CONTACT")
+PRIVATE = ("Ada", "Brandt", "ada@example.com", "1555010", "1990-05-17", "a secret word", "vip", "CONTACT", "#ACC#")
 
 
 def full_shop() -> Shop:
@@ -24,6 +25,7 @@ def full_shop() -> Shop:
             shop.hear(paid(line("l", 10_000), order_id=order_id, customer_id=customer_id))
             review(shop, order_id, verdict)
         note(shop, customer_id, "adm:1", "Ada Brandt called: a secret word")
+        pay(shop, digital_account("PayPal", f"ada.{customer_id}"), customer_id)
     return shop
 
 
@@ -46,6 +48,9 @@ def test_nothing_personal_is_left_in_any_item() -> None:
     assert erase(shop).changed
     left = everything(shop)
     assert [word for word in PRIVATE if word in left] == []
+    assert paid_to(shop) == paid_to(shop, OTHER) == {}
+    accounts = [item for item in shop.dynamo.items("State") if item["sk"]["S"].startswith("PAYACC#")]
+    assert [item.keys() for item in accounts] == [{"pk", "sk", "expires_at_epoch"}] * 3
     assert (profile(shop).erased_at, shop.account.erased_at) == (at(3_000), at(3_000))
     assert shop.account.available == 1_000
 
