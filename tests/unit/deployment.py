@@ -89,6 +89,9 @@ class FakeSqs:
         self.sent += batch["Entries"]
         return {"Successful": [{"Id": entry["Id"]} for entry in batch["Entries"]]}
 
+    def change_message_visibility(self, **message: Any) -> None:
+        assert 0 < message["VisibilityTimeout"] <= 43_200
+
 
 class FakeMail:
     """Keeps the e-mails that are sent."""
@@ -118,7 +121,7 @@ class Reply:
         problem = self.json
         assert self.headers["Content-Type"] == ["application/problem+json"]
         assert problem["status"] == self.status
-        more = {"payout_id"} if problem["code"] == "payout_exists" else set()
+        more = {"payout_id"} if problem["code"] in {"payout_exists", "payout_live"} else set()
         assert set(problem) == {"type", "title", "status", "code", "detail", "errors", "request_id"} | more
         return str(problem["code"])
 

@@ -353,10 +353,10 @@ def test_a_customer_who_cannot_be_erased_now_keeps_no_other_and_is_tried_again(
     first, *others = sorted(one for one in (f"c{n}" for n in range(40)) if shard_of(one) == shard_of("c1"))
     assert others
 
-    def stubborn(books: Any, store_id: str, customer_id: str, *more: Any) -> Any:
+    def stubborn(books: Any, store_id: str, customer_id: str, *more: Any, **how: Any) -> Any:
         if customer_id == first:
             raise Busy("contended")
-        return erase_customer(books, store_id, customer_id, *more)
+        return erase_customer(books, store_id, customer_id, *more, **how)
 
     monkeypatch.setattr(closing, "erase_customer", stubborn)
     with pytest.raises(Busy):

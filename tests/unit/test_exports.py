@@ -194,6 +194,32 @@ def everything(deployment: Deployment, key: str, customer_id: str = "c1") -> lis
     raise AssertionError("the pages never end")
 
 
+def ask(deployment: Deployment, key: str, customer_id: str) -> None:
+    """A request of a customer that was paid the second time, and one that was rejected."""
+    account = {"type": "digital", "provider": "PayPal", "handle": "anna@example.com"}
+    deployment.call("POST", f"/v1/customers/{customer_id}/payment-accounts", account, key=key).expect(201)
+    path = "/v1/incentive-requests"
+    body = {
+        "customer_id": customer_id,
+        "program": "Friends",
+        "amount": "1.00",
+        "description": f"asked by {customer_id}",
+    }
+    paid, turned_down = (
+        deployment.call("POST", path, body, key=key, idempotency_key=f"{customer_id}{n}").expect(201) for n in range(2)
+    )
+    rejected = f"{path}/{turned_down['incentive_request_id']}/reject"
+    deployment.call("POST", rejected, {"reason": f"said of {customer_id}"}, key=key, idempotency_key="no").expect(200)
+    approved = f"{path}/{paid['incentive_request_id']}/approve"
+    deployment.call("POST", approved, {}, key=key, idempotency_key="yes").expect(200)
+    for number, end in enumerate(({"status": "failed", "reason": f"said of {customer_id}"}, {"status": "success"})):
+        body = {"incentive_request_id": paid["incentive_request_id"], "description": f"said of {customer_id}"}
+        made = deployment.call("POST", "/v1/payouts", body, key=key, idempotency_key=f"{customer_id}p{number}").expect(
+            201
+        )
+        deployment.call("PATCH", f"/v1/payouts/{made['payout_id']}", end, key=key).expect(200)
+
+
 def furnish(deployment: Deployment, key: str) -> None:
     """A customer with orders, comments and one who was merged into them."""
     settings = deployment.stores.settings("demo")
@@ -205,6 +231,7 @@ def furnish(deployment: Deployment, key: str) -> None:
         body = {"amount": "5.00", "comment": f"said of {customer_id}"}
         path = f"/v1/customers/{customer_id}/adjustments"
         deployment.call("POST", path, body, key=key, idempotency_key="k").expect(201)
+        ask(deployment, key, customer_id)
     groups = make_group_books(cast("Any", deployment.dynamo), "State").groups
     for name, member in (("Friends", "c1"), ("Regulars", "old"), ("Strangers", "x")):
         assert groups.create("demo", Group(f"grp_{member}", name, NOW, "key:anna", name, name)) is None
@@ -229,6 +256,13 @@ def test_an_export_tells_everything_that_is_held(deployment: Deployment, admin: 
     said = {entry["note"] for entry in told["transactions"] if entry["type"] == "manual"}
     assert said == {"said of c1", "said of old"}
     assert {order["order_id"] for order in told["orders"]} == {f"{c}-{n}" for c in ("c1", "old") for n in range(3)}
+    asked = [(one["customer_id"], one["status"], len(one["payouts"])) for one in told["incentive_requests"]]
+    assert sorted(asked) == [(c, *how) for c in ("c1", "old") for how in (("approved", 2), ("rejected", 0))]
+    payouts = [one for request in told["incentive_requests"] for one in request["payouts"]]
+    assert [(one["status"], len(one["history"]), one["account"]["masked"]) for one in payouts] == [
+        ("failed", 2, "****.com"),
+        ("success", 2, "****.com"),
+    ] * 2
     assert all(order["lines"] and order["history"] and order["transactions"] is None for order in told["orders"])
 
 
@@ -244,11 +278,12 @@ def test_an_export_that_does_not_fit_goes_on_where_it_ended(
     monkeypatch.setattr(exports, "MOST_BYTES", most)
     parts = everything(deployment, admin)
     assert len(parts) > 1
-    for name in ("transactions", "orders"):
+    for name in ("transactions", "orders", "incentive_requests"):
         assert [one for part in parts for one in part[name]] == whole[name]
     assert all(part["customer"] == whole["customer"] for part in parts)
     if most == 1:
-        assert [len(part["transactions"]) + len(part["orders"]) for part in parts] == [1] * 16
+        lists = ("transactions", "orders", "incentive_requests")
+        assert [sum(len(part[name]) for name in lists) for part in parts] == [1] * 20
 
 
 def test_an_export_tells_the_hashes_of_contacts_given_up(deployment: Deployment, admin: str) -> None:
@@ -280,7 +315,7 @@ def test_after_an_erasure_an_export_holds_nothing_personal(deployment: Deploymen
     deployment.call("DELETE", "/v1/customers/c1", key=admin).expect(204)
     (told,) = everything(deployment, admin)
     left = json.dumps(told)
-    assert [word for word in ("Anna", "example.com", "15550104477", "said of", "Old") if word in left] == []
+    assert [word for word in ("Anna", "example.com", "15550104477", "said of", "asked by", "Old") if word in left] == []
     assert (told["contacts"], told["contact_hashes"], told["customer"]["erased_at"] is None) == ([], [], False)
     assert len(told["orders"]) == 6
 

@@ -156,6 +156,22 @@ class TooManyPaymentAccounts(DomainError):
     status = 409
 
 
+class PayoutLive(DomainError):
+    """A payment to the customer is on its way, and needs what an erasure would take."""
+
+    code = "payout_live"
+    status = 409
+
+    def __init__(self, payout_id: str) -> None:
+        super().__init__("a payout to the customer has neither arrived nor failed")
+        self.payout_id = payout_id
+
+    @property
+    def members(self) -> Mapping[str, str]:
+        """That payout."""
+        return {"payout_id": self.payout_id}
+
+
 class CashbackDisabled(DomainError):
     """The store's cashback is switched off."""
 
@@ -207,6 +223,12 @@ class Busy(DomainError):
     code = "busy"
     status = 503
     retryable = True
+
+
+class ErasureWaits(Busy):
+    """What a shop asks to be forgotten has to wait until a payout has ended."""
+
+    code = "payout_live"
 
 
 def reason_of(error: Exception) -> str:

@@ -1,23 +1,18 @@
 """Who is to be added to a group, row by row: as ids, or as a file that a spreadsheet saved."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from io import StringIO
 from typing import Final
 
 from msgspec import Struct
 
 from cashback.domain.contacts import email_of, phone_of
+from cashback.domain.csv_rows import bare, columns_of, records
 from cashback.domain.errors import Invalid
 from cashback.domain.names import DOTS, STORED_ID, STORED_ID_LENGTHS
 
 MOST_ROWS: Final = 100_000
-
-_FORMULA: Final = ("=", "+", "-", "@")
-"""How ids and phones may begin that a spreadsheet would calculate; in our own files an apostrophe precedes them."""
-
-_LONGEST_CELL: Final = 131_072
 
 
 class Column(StrEnum):
@@ -88,9 +83,9 @@ def read_rows(text: str) -> Rows:
 
     :raises Invalid: ``csv_format``, ``csv_columns``, ``csv_empty`` or ``too_many_rows``; nothing of it is then good.
     """
-    numbered = ((n, cells) for n, cells in enumerate(_records(text.removeprefix("\ufeff")), 1) if any(cells))
+    numbered = records(text)
     _, header = next(numbered, (0, []))
-    names = [name.strip().lower() for name in header]
+    names = columns_of(header)
     column = next((one for one in Column if names.count(one) == 1), None)
     if column is None or any(names.count(one) > 1 for one in Column):
         raise Invalid("body", "csv_columns", "the header must name customer_id, email or phone, and each once")
@@ -107,10 +102,10 @@ def read_rows(text: str) -> Rows:
 def _row(number: int, cells: Sequence[str], place: int, width: int, column: Column) -> Row:
     if len(cells) != width:
         return Row(number, "", Fault.CELLS)
-    text = _bare(cells[place].strip())
+    text = bare(cells[place])
     match column:
         case Column.CUSTOMER_ID:
-            key = text if _is_id(text) else None
+            key = text if is_id(text) else None
         case Column.EMAIL:
             key = email_of(text)
         case Column.PHONE:
@@ -118,28 +113,6 @@ def _row(number: int, cells: Sequence[str], place: int, width: int, column: Colu
     return Row(number, "", Fault.INVALID) if key is None else Row(number, key)
 
 
-def _bare(text: str) -> str:
-    """Return a cell as it was before our own file kept a spreadsheet from calculating it."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
-
-
-def _is_id(text: str) -> bool:
+def is_id(text: str) -> bool:
+    """Tell whether anything of a store may have this id: nothing else can be looked for."""
     return len(text) in STORED_ID_LENGTHS and text not in DOTS and re.fullmatch(STORED_ID, text) is not None
-
-
-def _delimiter(text: str) -> str:
-    """Return what is between the cells: a comma, or a semicolon where a spreadsheet's language has decimal commas."""
-    header = next(filter(None, text.splitlines()), "")
-    return ";" if ";" in header and "," not in header else ","
-
-
-def _records(text: str) -> Iterator[list[str]]:
-    """Yield the cells of each record, blank ones too, so that their numbers are those of a spreadsheet."""
-    import csv  # noqa: PLC0415 - a cold start does not need it: few calls bring a file
-
-    csv.field_size_limit(_LONGEST_CELL)
-    try:
-        # newline="" is what the module asks for: line breaks within quotes stay as they are.
-        yield from csv.reader(StringIO(text, newline=""), strict=True, delimiter=_delimiter(text))
-    except csv.Error as error:
-        raise Invalid("body", "csv_format", "the file is not CSV as RFC 4180 has it") from error

@@ -27,6 +27,7 @@ from cashback.edge.fields import (
 )
 from cashback.edge.models import TYPES, Amount, Answer, OrderDetail, Request, Transaction, TransactionType, Word
 from cashback.edge.payment_account_models import PaymentAccount
+from cashback.edge.payout_models import IncentiveRequest, Payout, PayoutChange
 
 
 class BalanceQuery(Request):
@@ -194,10 +195,23 @@ class GroupMembership(Answer):
     added_at: Instant
 
 
+class ExportedPayout(Payout):
+    """A payout with its changes, the newest first."""
+
+    history: list[PayoutChange]
+
+
+class ExportedRequest(IncentiveRequest):
+    """An incentive request with its payouts in their order."""
+
+    payouts: list[ExportedPayout]
+
+
 class CustomerExport(Answer):
     """Everything that is held on a customer. Where it is more than fits an answer, ``next_cursor`` leads to further
-    pages of transactions and orders; the rest is on each. ``contact_hashes`` are keyed, of verified contacts, also of
-    those taken over from ``merged_from``, and of those that were verified last. Payment accounts are masked."""
+    pages of transactions, orders and incentive requests; the rest is on each. ``contact_hashes`` are keyed, of verified
+    contacts, also of those taken over from ``merged_from``, and of those that were verified last. Payment accounts are
+    masked."""
 
     customer: Customer
     balance: "Balance"
@@ -208,6 +222,7 @@ class CustomerExport(Answer):
     payment_accounts: list[PaymentAccount]
     transactions: list[CustomersTransaction]
     orders: list[OrderDetail]
+    incentive_requests: list[ExportedRequest]
     next_cursor: str | None
 
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from cashback.adapters.deployment_keys import DeploymentKeys
     from cashback.adapters.dynamo.api_keys import ApiKeys
     from cashback.adapters.dynamo.due import DueIndex
+    from cashback.adapters.dynamo.incentive_requests import IncentiveRequests
     from cashback.adapters.dynamo.payment_accounts import PaymentAccounts
+    from cashback.adapters.dynamo.payouts import Payouts
     from cashback.adapters.dynamo.promo_codes import PromoCodes
     from cashback.adapters.dynamo.reconciliations import Reconciliations
     from cashback.adapters.dynamo.stores import Stores
@@ -188,6 +190,8 @@ def make_books(
         make_tasks=lambda: _tasks(state),
         make_promo_codes=lambda: _promo_codes(state, hash_key),
         make_payment_accounts=lambda: _payment_accounts(state),
+        make_requests=lambda: _requests(state),
+        make_payouts=lambda: _payouts(state, hash_key),
         make_seals=make_seals or seals,
         steps=steps or task_queue,
     )
@@ -209,6 +213,18 @@ def _payment_accounts(state: "StateTable") -> "PaymentAccounts":
     from cashback.adapters.dynamo.payment_accounts import PaymentAccounts
 
     return PaymentAccounts(state)
+
+
+def _requests(state: "StateTable") -> "IncentiveRequests":
+    from cashback.adapters.dynamo.incentive_requests import IncentiveRequests
+
+    return IncentiveRequests(state)
+
+
+def _payouts(state: "StateTable", hash_key: "Callable[[], bytes]") -> "Payouts":
+    from cashback.adapters.dynamo.payouts import Payouts
+
+    return Payouts(state, hash_key)
 
 
 @cache
@@ -246,13 +262,12 @@ def make_payout_books(
     books: "Books", client: "DynamoDBClient", state_table: str, hash_key: "Callable[[], bytes]"
 ) -> "PayoutBooks":
     """Wire requests and payouts to the books."""
-    from cashback.adapters.dynamo.incentive_requests import IncentiveRequests
-    from cashback.adapters.dynamo.payouts import Payouts
+    from cashback.adapters.dynamo.payout_search import PayoutSearch
     from cashback.adapters.dynamo.tables import StateTable
     from cashback.services.books import PayoutBooks
 
     state = StateTable(client, state_table)
-    return PayoutBooks(books, IncentiveRequests(state), Payouts(state, hash_key))
+    return PayoutBooks(books, _requests(state), _payouts(state, hash_key), PayoutSearch(state, hash_key))
 
 
 @cache

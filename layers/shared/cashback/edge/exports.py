@@ -10,9 +10,16 @@ from cashback.domain.settings import Settings
 from cashback.edge import customer_views, models, views
 from cashback.edge.csv_pages import MOST_BYTES, cell, csv_page, size_of
 from cashback.edge.cursors import Cursors
-from cashback.edge.customer_models import CustomerExport, CustomersTransaction, GroupMembership
+from cashback.edge.customer_models import (
+    CustomerExport,
+    CustomersTransaction,
+    ExportedPayout,
+    ExportedRequest,
+    GroupMembership,
+)
 from cashback.edge.payment_account_views import payment_account
-from cashback.services.export_customer import Held, Piece
+from cashback.edge.payout_views import incentive_request, payout, payout_change
+from cashback.services.export_customer import Held, PayoutHistory, Piece, RequestHistory
 
 COLUMNS: Final = (
     "transaction_id",
@@ -27,6 +34,9 @@ COLUMNS: Final = (
     "actor",
 )
 """Of a history as CSV; ``amount`` and ``balance_after`` are numbers, the latter empty where nothing was posted."""
+
+
+type _Shown = CustomersTransaction | models.OrderDetail | ExportedRequest
 
 
 def transactions_csv(lines: Iterable[HistoryLine], currency: Currency) -> tuple[str, int]:
@@ -46,7 +56,7 @@ def _row(shown: models.Transaction) -> str:
 
 def exported(held: Held, pieces: Iterable[Piece], store: Settings, cursors: Cursors) -> CustomerExport:
     """Return a page of what is held on a customer: as many of the pieces as fit, and a cursor where some do not."""
-    shown: list[CustomersTransaction | models.OrderDetail] = []
+    shown: list[_Shown] = []
     place, size, is_cut = None, 0, False
     for piece in pieces:
         told = _told(piece, store)
@@ -68,11 +78,22 @@ def exported(held: Held, pieces: Iterable[Piece], store: Settings, cursors: Curs
         payment_accounts=[payment_account(one) for one in held.payment_accounts],
         transactions=[one for one in shown if isinstance(one, CustomersTransaction)],
         orders=[one for one in shown if isinstance(one, models.OrderDetail)],
+        incentive_requests=[one for one in shown if isinstance(one, ExportedRequest)],
         next_cursor=cursors.make(place) if is_cut else None,
     )
 
 
-def _told(piece: Piece, store: Settings) -> CustomersTransaction | models.OrderDetail:
-    if isinstance(piece.held, HistoryLine):
-        return customer_views.customers_transaction(piece.held, piece.customer_id, store.currency)
-    return views.order_detail(piece.held, None, store)
+def _told(piece: Piece, store: Settings) -> _Shown:
+    match piece.held:
+        case HistoryLine() as line:
+            return customer_views.customers_transaction(line, piece.customer_id, store.currency)
+        case RequestHistory(request, histories):
+            told = incentive_request(request, store.currency).model_dump()
+            return ExportedRequest(**told, payouts=[_payout(one, store.currency) for one in histories])
+        case order:
+            return views.order_detail(order, None, store)
+
+
+def _payout(held: PayoutHistory, currency: Currency) -> ExportedPayout:
+    told = payout(held.payout, currency).model_dump()
+    return ExportedPayout(**told, history=[payout_change(line, currency) for line in held.lines])

@@ -93,7 +93,13 @@ def payout_history(
     lines: Iterable[payouts.AuditLine], next_cursor: str | None, currency: Currency
 ) -> models.PayoutHistory:
     """Return a page of the changes of a payout."""
-    return models.PayoutHistory(items=[_change(line, currency) for line in lines], next_cursor=next_cursor)
+    return models.PayoutHistory(items=[payout_change(line, currency) for line in lines], next_cursor=next_cursor)
+
+
+def payout_change(line: payouts.AuditLine, currency: Currency) -> models.PayoutChange:
+    """Return a change of a payout."""
+    told: dict[str, Any] = {"before": _fields(line.before, currency), "after": _fields(line.after, currency)}
+    return models.PayoutChange(number=line.number, at=line.at, actor=line.actor, request_id=line.request_id, **told)
 
 
 def _decision(decided: incentive_requests.Decided) -> models.RequestDecision:
@@ -115,11 +121,6 @@ def _account(account: AccountSnapshot, fields: Mapping[str, str] | None) -> mode
         masked=account.masked,
         fields=None if fields is None else dict(fields),
     )
-
-
-def _change(line: payouts.AuditLine, currency: Currency) -> models.PayoutChange:
-    told: dict[str, Any] = {"before": _fields(line.before, currency), "after": _fields(line.after, currency)}
-    return models.PayoutChange(number=line.number, at=line.at, actor=line.actor, request_id=line.request_id, **told)
 
 
 def _fields(told: Mapping[str, Any], currency: Currency) -> dict[str, Any]:

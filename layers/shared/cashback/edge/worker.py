@@ -9,7 +9,7 @@ from msgspec import field
 
 from cashback.adapters.queues import decode
 from cashback.domain.audit import Origin
-from cashback.domain.errors import DomainError, NotFound, reason_of
+from cashback.domain.errors import DomainError, ErasureWaits, NotFound, PayoutLive, reason_of
 from cashback.domain.news import (
     CustomerDeleted,
     CustomerNews,
@@ -84,7 +84,10 @@ class EventBatch(MessageBatch):
             case DataRequested() as news:
                 self._data_request(settings, news, ids)
             case CustomerNews() | CustomerDeleted() | CustomersMerged() as news:
-                self._person(settings, news, ids)
+                try:
+                    self._person(settings, news, ids)
+                except PayoutLive as live:
+                    raise ErasureWaits from live
             case ProductNews(product):
                 changed = record_product(self.books, settings, product, instant(self.clock()))
                 log("product_recorded" if changed else "event_unchanged", **ids, product=product.product_id)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.order_lists import OrderLists
     from cashback.adapters.dynamo.orders import Orders
     from cashback.adapters.dynamo.payment_accounts import PaymentAccounts
+    from cashback.adapters.dynamo.payout_search import PayoutSearch
     from cashback.adapters.dynamo.payouts import Payouts
     from cashback.adapters.dynamo.products import Products
     from cashback.adapters.dynamo.promo_codes import PromoCodes
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
 
 
 class Books(Struct, frozen=True):
-    """The ledger and the documents that postings come from. What tasks and payment accounts are kept in is made once it
-    is asked for: most events have to do with neither, and a cold start does not pay for it."""
+    """The ledger and the documents that postings come from. What tasks, payment accounts and payouts are kept in is
+    made once it is asked for: most events have to do with none, and a cold start does not pay for it."""
 
     ledger: "Ledger"
     orders: "Orders"
@@ -63,6 +64,8 @@ class Books(Struct, frozen=True):
     make_tasks: "Callable[[], Tasks]"
     make_promo_codes: "Callable[[], PromoCodes]"
     make_payment_accounts: "Callable[[], PaymentAccounts]"
+    make_requests: "Callable[[], IncentiveRequests]"
+    make_payouts: "Callable[[], Payouts]"
     make_seals: "Callable[[], Seals]"
 
     @property
@@ -79,6 +82,16 @@ class Books(Struct, frozen=True):
     def payment_accounts(self) -> "PaymentAccounts":
         """Where customers are paid."""
         return self.make_payment_accounts()
+
+    @property
+    def requests(self) -> "IncentiveRequests":
+        """What customers ask to be paid."""
+        return self.make_requests()
+
+    @property
+    def payouts(self) -> "Payouts":
+        """The payouts of that."""
+        return self.make_payouts()
 
     @property
     def seals(self) -> "Seals":
@@ -104,11 +117,12 @@ class JobBooks(Struct, frozen=True):
 
 
 class PayoutBooks(Struct, frozen=True):
-    """What requests and payouts work on: the books and their documents."""
+    """What requests and payouts work on: the books, their documents, and the index of their words."""
 
     books: Books
     requests: "IncentiveRequests"
     payouts: "Payouts"
+    search: "PayoutSearch"
 
 
 class Outlets(Struct, frozen=True):

@@ -128,14 +128,14 @@ def _erased(books: Books, store_id: str, closing: Closing, now: Instant) -> tupl
 
 def _erase(books: Books, store_id: str, profile: Profile, now: Instant) -> None:
     """Erase a customer; of one who is erased, the words that an earlier step was cut off before. Who was merged into
-    another is erased with that one."""
+    another is erased with that one. Nobody is left to say what became of a payout, so none is waited for."""
     if profile.merged_into is not None:
         return
     if profile.erased_at is not None:
-        erase_words(books, store_id, profile.customer_id, now)
+        erase_words(books, store_id, profile.customer_id, now, despite_payouts=True)
         return
     origin = Origin("engine", f"erase:{profile.customer_id}", "-")
-    erase_customer(books, store_id, profile.customer_id, now, origin, now)
+    erase_customer(books, store_id, profile.customer_id, now, origin, now, despite_payouts=True)
 
 
 def _moved(books: Books, store_id: str, closing: Closing, outcome: str, *also: Write) -> str:

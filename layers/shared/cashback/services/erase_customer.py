@@ -22,15 +22,24 @@ _ORDERS_AT_ONCE: Final = 100
 
 
 def erase_customer(
-    books: Books, store_id: str, customer_id: str, at: Instant, origin: Origin, now: Instant
+    books: Books,
+    store_id: str,
+    customer_id: str,
+    at: Instant,
+    origin: Origin,
+    now: Instant,
+    *,
+    despite_payouts: bool = False,
 ) -> Recorded:
-    """Erase a customer as of ``at``: profile, verified contacts, payment accounts, notes, and what reviewers wrote on
-    the orders.
+    """Erase a customer as of ``at``: profile, verified contacts, payment accounts, notes, what reviewers wrote on the
+    orders, and who was paid by their payouts.
 
     Of a customer who was merged, the one they are now is erased, with all who were merged into that one. Of one who is
     unknown a tombstone is left, so that older news that come late bring nothing back. A profile that is newer than
     ``at`` stays: the person has come back since.
 
+    :raises PayoutLive: a payment to one of them is on its way, and nothing was changed; unless ``despite_payouts``. Of
+        one that was made at that very moment the rest is erased.
     :raises Busy: the profile keeps changing, or the tables are out of reach; the same call is safe to repeat.
     """
     for _ in range(TRIES):
@@ -47,12 +56,16 @@ def erase_customer(
         if known is None or known.merged_into is not None:
             continue
         merged = books.history.merged_from(store_id, live)
+        if not despite_payouts:
+            from cashback.services.erase_payouts import check_none_live  # noqa: PLC0415 - a cold start does not need it
+
+            check_none_live(books, store_id, (live, *merged))
         if not all(_blanked(books, store_id, one) for one in merged):
             continue
         recorded = _buried(books, store_id, known, at, origin, now)
         if recorded is None:
             continue
-        erase_words(books, store_id, live, now)
+        erase_words(books, store_id, live, now, despite_payouts=despite_payouts)
         markers = [books.customers.get(store_id, one) for one in merged]
         theirs = {mac for marker in markers if marker for mac in marker.given_up}
         return replace(recorded, contacts=recorded.contacts | theirs)
@@ -78,16 +91,23 @@ def forget_contacts(books: Books, store_id: str, customer_id: str, looked_for: A
             raise Busy("the profile keeps changing")
 
 
-def erase_words(books: Books, store_id: str, customer_id: str, now: Instant) -> None:
-    """Take what admins and reviewers wrote of a customer, and of all merged into them, out of notes and orders, and
-    forget where they are paid.
+def erase_words(books: Books, store_id: str, customer_id: str, now: Instant, *, despite_payouts: bool = False) -> None:
+    """Take what admins and reviewers wrote of a customer, and of all merged into them, out of notes, orders, requests
+    and payouts, and forget where they are paid.
 
     Orders are found through an index that may lag a second.
+
+    :raises PayoutLive: a payment to one of them is on its way; all but that is done. Not where ``despite_payouts``.
     """
-    for one in (customer_id, *books.history.merged_from(store_id, customer_id)):
+    from cashback.services.erase_payouts import erase_payouts  # noqa: PLC0415 - a cold start does not need it
+
+    owners = (customer_id, *books.history.merged_from(store_id, customer_id))
+    for one in owners:
         books.payment_accounts.forget(store_id, one, now)
         books.customers.blank_notes(store_id, one, now)
         _silence_orders(books, store_id, one)
+    for one in owners:
+        erase_payouts(books, store_id, one, despite_payouts=despite_payouts)
 
 
 def _buried(books: Books, store_id: str, known: Profile, at: Instant, origin: Origin, now: Instant) -> Recorded | None:

@@ -8,8 +8,10 @@ from msgspec import Struct
 from cashback.domain.audit import Act, Origin
 from cashback.domain.customers import Profile
 from cashback.domain.groups import Membership
+from cashback.domain.incentive_requests import IncentiveRequest, RequestStatus
 from cashback.domain.ledger import Account, HistoryLine
 from cashback.domain.orders import Order
+from cashback.domain.payouts import AuditLine, Payout
 from cashback.domain.queries import EntriesWanted, OrdersWanted
 from cashback.domain.times import Instant
 from cashback.services import read_customers
@@ -17,7 +19,7 @@ from cashback.services.books import Books, GroupBooks
 from cashback.services.manage_payment_accounts import ShownAccount, shown_accounts
 
 _AT_ONCE: Final = 100
-_ENTRIES, _ORDERS = "entries", "orders"
+_ENTRIES, _ORDERS, _REQUESTS = "entries", "orders", "requests"
 
 
 class Held(Struct, frozen=True):
@@ -31,18 +33,33 @@ class Held(Struct, frozen=True):
     payment_accounts: Sequence[ShownAccount] = ()
 
 
+class PayoutHistory(Struct, frozen=True):
+    """A payout, and its audit, the newest line first."""
+
+    payout: Payout
+    lines: Sequence[AuditLine]
+
+
+class RequestHistory(Struct, frozen=True):
+    """An incentive request, and its payouts in their order."""
+
+    request: IncentiveRequest
+    payouts: Sequence[PayoutHistory]
+
+
 class Piece(Struct, frozen=True):
-    """An entry or an order of a customer, or of one who was merged into them; ``place`` is where to go on after it."""
+    """An entry, an order or a request of a customer, or of one who was merged into them; ``place`` is where to go on
+    after it."""
 
     customer_id: str
-    held: HistoryLine | Order
+    held: HistoryLine | Order | RequestHistory
     place: str
 
 
 def export_customer(
     books: Books, groups: GroupBooks, store_id: str, customer_id: str, origin: Origin, now: Instant
 ) -> Held:
-    """Return what is held but for entries and orders, with a line of the audit; those are told by ``pieces``.
+    """Return what is held but for entries, orders and requests, with a line of the audit; those are told by ``pieces``.
 
     :raises CustomerNotFound: no such customer in this store.
     """
@@ -57,15 +74,18 @@ def export_customer(
 
 
 def pieces(books: Books, store_id: str, held: Held, after: str | None) -> Iterator[Piece]:
-    """Yield every entry, with what was said of it, and every order: of the customer, then of each who was merged into
-    them, the newest first. From the beginning, or after a place."""
+    """Yield every entry, with what was said of it, every order, and every request with its payouts: of the customer,
+    then of each who was merged into them, the newest first. From the beginning, or after a place."""
     owner, kind, place = after.split("|", 2) if after else (held.profile.customer_id, _ENTRIES, "")
     owners = [held.profile.customer_id, *held.merged_from]
     for one in owners[owners.index(owner) :]:
         if kind == _ENTRIES:
             yield from _entries(books, store_id, one, place or None)
+            kind, place = _ORDERS, ""
+        if kind == _ORDERS:
+            yield from _orders(books, store_id, one, place or None)
             place = ""
-        yield from _orders(books, store_id, one, place or None)
+        yield from _requests(books, store_id, one, place or None)
         kind, place = _ENTRIES, ""
 
 
@@ -86,3 +106,23 @@ def _orders(books: Books, store_id: str, customer_id: str, before: str | None) -
             yield Piece(customer_id, order, f"{customer_id}|{_ORDERS}|{books.lists.place(order)}")
         if before is None:
             return
+
+
+def _requests(books: Books, store_id: str, customer_id: str, before: str | None) -> Iterator[Piece]:
+    while True:
+        requests, after = books.requests.page_of(store_id, [customer_id], list(RequestStatus), _AT_ONCE, before)
+        for request in requests:
+            held = RequestHistory(request, list(_payouts(books, store_id, request)))
+            yield Piece(customer_id, held, f"{customer_id}|{_REQUESTS}|{books.requests.place(request)}")
+        if after is None:
+            return
+        before = after
+
+
+def _payouts(books: Books, store_id: str, request: IncentiveRequest) -> Iterator[PayoutHistory]:
+    for payout in books.payouts.get_many(store_id, request.payout_ids):
+        lines, before = books.payouts.history(store_id, payout.payout_id, _AT_ONCE)
+        while before is not None:
+            more, before = books.payouts.history(store_id, payout.payout_id, _AT_ONCE, before)
+            lines += more
+        yield PayoutHistory(payout, lines)

@@ -99,7 +99,8 @@ def delete_customer(books: Books, settings: Settings, customer_id: str, origin: 
     what was cut off and changes nothing else.
 
     :raises CustomerNotFound: no such customer in this store.
-    :raises Busy: as ``erase_customer``.
+    :raises PayoutLive: as ``erase_customer``.
+    :raises Busy: likewise.
     """
     live = books.ledger.live_account(settings.store_id, customer_id).customer_id
     known = books.customers.get(settings.store_id, live)

@@ -1,11 +1,12 @@
 """Payouts: make them for approved requests, follow what became of the payment, and find them again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final, assert_never
 
 from cashback.domain.api_keys import Role
 from cashback.domain.audit import Act, Origin
 from cashback.domain.errors import Busy, Forbidden, IdempotencyMismatch, NotFound, StateConflict
+from cashback.domain.incentive_requests import IncentiveRequest
 from cashback.domain.ledger import (
     AccountMoved,
     CauseTaken,
@@ -190,36 +191,51 @@ def change_payout(
         if seen is not None and seen != payout.rev:
             raise StateConflict("the payout was changed meanwhile")
         seen = payout.rev
-        also = work.payouts.beside(store_id, payout, decision)
-        if decision.request is not request:
-            also.append(work.requests.write(store_id, decision.request))
-        outcome = _commit(work, store_id, decision, also, now)
+        outcome = commit_change(work, posting_of(work, store_id, request, payout, decision, now))
         if isinstance(outcome, Posted):
             return decision.payout, True
         account = outcome.account if isinstance(outcome, AccountMoved) else None
     raise Busy("the payout keeps changing")
 
 
-def _commit(
-    work: PayoutBooks, store_id: str, decision: PayoutDecision, also: Sequence[Write], now: Instant
-) -> Outcome | None:
-    """Commit a change of a payout, with its entries if there are any; None where somebody else was first."""
-    payout = decision.payout
-    document = work.payouts.write(store_id, payout)
-    if not decision.entries:
-        return Posted((), payout.customer_id) if work.payouts.save(document, *also) else None
-    return work.books.ledger.post(
-        Posting(
-            store_id,
-            payout.customer_id,
-            now,
-            entries=decision.entries,
-            document=document,
-            also=tuple(also),
-            version=decision.version,
-            repays=any(entry.amount > 0 for entry in decision.entries),
-        )
+def posting_of(
+    work: PayoutBooks,
+    store_id: str,
+    request: IncentiveRequest,
+    payout: Payout,
+    decision: PayoutDecision,
+    now: Instant,
+) -> Posting:
+    """Build what a change of a payout writes, over the documents that it was decided from; without entries where it
+    moves no money."""
+    also = work.payouts.beside(store_id, payout, decision)
+    if decision.request is not request:
+        also.append(work.requests.write(store_id, decision.request))
+    return Posting(
+        store_id,
+        payout.customer_id,
+        now,
+        entries=decision.entries,
+        document=work.payouts.write(store_id, decision.payout),
+        also=tuple(also),
+        version=decision.version,
+        repays=any(entry.amount > 0 for entry in decision.entries),
     )
+
+
+def commit_change(work: PayoutBooks, posting: Posting) -> Outcome | None:
+    """Commit a change of a payout, with its entries if there are any; None where somebody else was first.
+
+    :raises Busy: the tables are contended or out of reach; whether it is committed is unknown.
+    """
+    if posting.entries:
+        return work.books.ledger.post(posting)
+    return Posted((), posting.customer_id) if work.payouts.save(*writes_of(posting)) else None
+
+
+def writes_of(posting: Posting) -> list[Write]:
+    """Return what a change of a payout writes where it moves no money."""
+    return [write for write in (posting.document, *posting.also) if write is not None]
 
 
 def _account(work: PayoutBooks, store_id: str, customer_id: str, payment_account_id: str | None) -> AccountSnapshot:

@@ -31,6 +31,8 @@ def merge_customers(books: Books, store_id: str, news: CustomersMerged, actor: s
 
     Customers that are unknown yet are created, so that later news of the deleted id follow.
 
+    :raises PayoutLive: the kept one is erased, and a payment to the deleted one is on its way; the news may be sent
+        again once it has ended.
     :raises Busy: the customers keep changing, or the tables are out of reach; the news may be sent again.
     """
     for customer_id in (news.deleted_id, news.kept_id):

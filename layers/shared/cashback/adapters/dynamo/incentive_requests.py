@@ -36,6 +36,11 @@ class IncentiveRequests(Struct, frozen=True):
         found = self.table.get_many(wanted)
         return [incentive_request_of(found[key]) for key in wanted if key in found]
 
+    @staticmethod
+    def place(request: IncentiveRequest) -> str:
+        """Return the place of a request in every list: by its time, then by its id."""
+        return keys.listed(request.created_at, request.incentive_request_id)
+
     def write(self, store_id: str, request: IncentiveRequest) -> Write:
         """Build the conditional write of a request's next revision."""
         if request.rev == 1:
@@ -81,8 +86,7 @@ class IncentiveRequests(Struct, frozen=True):
             read = self.get_many(store_id, [keys.listed_id(place) for place in some])
             found += [request for request in read if request.status in statuses]
             if len(found) > limit:
-                last = found[limit - 1]
-                return found[:limit], keys.listed(last.created_at, last.incentive_request_id)
+                return found[:limit], self.place(found[limit - 1])
         return found, None
 
     def of_customer(self, store_id: str, customer_id: str) -> Iterator[IncentiveRequest]:
@@ -111,7 +115,7 @@ def _item(store_id: str, request: IncentiveRequest) -> Item:
         "rev": request.rev,
         "document": _PACKING.pack(request),
         "listing_pk": payout_keys.incentive_requests_listed(store_id, request.status),
-        "listing_sk": keys.listed(request.created_at, request.incentive_request_id),
+        "listing_sk": IncentiveRequests.place(request),
     }
 
 

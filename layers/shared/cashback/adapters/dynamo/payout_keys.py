@@ -68,3 +68,8 @@ def incentive_requests_listed(store_id: str, status: str) -> str:
 def payouts_listed(store_id: str, status: str) -> str:
     """Partition of index ``listing``: the payouts of one status."""
     return partition(store_id, "PAYOUT", status)
+
+
+def payouts_found(store: str, mac: str) -> str:
+    """Partition of the payouts that a beginning of a word finds; each is there by its place."""
+    return partition(store, "SEARCH", "payout", mac)

@@ -41,6 +41,15 @@ class Payouts(Struct, frozen=True):
         found = self.table.get_many(wanted)
         return [payout_of(found[key]) for key in wanted if key in found]
 
+    def at_places(self, store_id: str, places: Sequence[str]) -> list[Payout]:
+        """Return the payouts at some places, in that order (each consistent)."""
+        return self.get_many(store_id, [keys.listed_id(one) for one in places])
+
+    @staticmethod
+    def place(payout: Payout) -> str:
+        """Return the place of a payout in every list: by its time, then by its id."""
+        return keys.listed(payout.created_at, payout.payout_id)
+
     def write(self, store_id: str, payout: Payout) -> Write:
         """Build the conditional write of a payout's next revision."""
         if payout.rev == 1:
@@ -76,7 +85,7 @@ class Payouts(Struct, frozen=True):
         """
         partitions = [payout_keys.payouts_listed(store_id, status) for status in statuses]
         places, place = self.table.newest(partitions, limit, before)
-        found = self.get_many(store_id, [keys.listed_id(one) for one in places])
+        found = self.at_places(store_id, places)
         return [payout for payout in found if payout.status in statuses], place
 
     def page_of(
@@ -89,9 +98,7 @@ class Payouts(Struct, frozen=True):
     ) -> tuple[list[Payout], str | None]:
         """Return a page of these payouts, as ``page`` does, but consistent and full; all of them are read."""
         found = {
-            keys.listed(payout.created_at, payout.payout_id): payout
-            for payout in self.get_many(store_id, payout_ids)
-            if payout.status in statuses
+            self.place(payout): payout for payout in self.get_many(store_id, payout_ids) if payout.status in statuses
         }
         places = sorted((place for place in found if before is None or place < before), reverse=True)
         page = [found[place] for place in places[:limit]]
@@ -138,7 +145,7 @@ def _item(store_id: str, payout: Payout) -> Item:
         "rev": payout.rev,
         "document": _PACKING.pack(payout),
         "listing_pk": payout_keys.payouts_listed(store_id, payout.status),
-        "listing_sk": keys.listed(payout.created_at, payout.payout_id),
+        "listing_sk": Payouts.place(payout),
     }
 
 

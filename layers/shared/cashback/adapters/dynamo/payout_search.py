@@ -1,0 +1,51 @@
+"""The index of words of payouts in the State table: one item for each beginning of a word and each payout.
+
+Of a beginning only a keyed hash stands in a key, so that nobody who reads the table can read names there.
+"""
+
+import hmac
+from collections.abc import Callable, Iterable, Iterator
+from itertools import batched
+from typing import Final
+
+from msgspec import Struct
+
+from cashback.adapters.dynamo import keys, payout_keys
+from cashback.adapters.dynamo.tables import StateTable
+
+_LENGTH: Final = 32
+
+_WRITES_AT_ONCE: Final = 100
+"""Writes of one transaction. Source: the quotas of DynamoDB."""
+
+
+class PayoutSearch(Struct, frozen=True):
+    """Payouts by the beginnings of their words. ``hash_key`` is asked for only when there is one."""
+
+    table: StateTable
+    hash_key: Callable[[], bytes]
+
+    def follow(self, store_id: str, place: str, coming: Iterable[str], going: Iterable[str]) -> None:
+        """Make a payout, by its place, found under the beginnings that come, and no more under those that go. What is
+        so already stays so.
+
+        :raises Busy: contended or out of reach; some of it may be done, and the same call is safe to repeat.
+        """
+        puts = [self.table.put({"pk": self._under(store_id, prefix), "sk": place}) for prefix in sorted(coming)]
+        deletes = [self.table.delete(keys.Key(self._under(store_id, prefix), place)) for prefix in sorted(going)]
+        for some in batched([*puts, *deletes], _WRITES_AT_ONCE, strict=False):
+            self.table.commit(*some)
+
+    def places(self, store_id: str, prefix: str, before: str | None, at_once: int) -> Iterator[str]:
+        """Yield the places of payouts that are found under a beginning, the newest first, those before one, reading
+        ``at_once`` at a time (consistent)."""
+        values = {":pk": self._under(store_id, prefix), ":before": before or keys.AFTER_ALL}
+        condition = "pk = :pk AND sk < :before"
+        found = self.table.query(condition, values, ConsistentRead=True, ScanIndexForward=False, Limit=at_once)
+        return (item["sk"] for item in found)
+
+    def _under(self, store_id: str, prefix: str) -> str:
+        text = f"{store_id}#search#{prefix}"
+        return payout_keys.payouts_found(
+            store_id, hmac.digest(self.hash_key(), text.encode(), "sha256").hex()[:_LENGTH]
+        )
