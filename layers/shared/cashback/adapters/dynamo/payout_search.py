@@ -46,6 +46,5 @@ class PayoutSearch(Struct, frozen=True):
 
     def _under(self, store_id: str, prefix: str) -> str:
         text = f"{store_id}#search#{prefix}"
-        return payout_keys.payouts_found(
-            store_id, hmac.digest(self.hash_key(), text.encode(), "sha256").hex()[:_LENGTH]
-        )
+        mac = hmac.digest(self.hash_key(), text.encode(), "sha256").hex()[:_LENGTH]
+        return payout_keys.payouts_found(store_id, mac)
