@@ -58,10 +58,13 @@ TABLE: Final = (
     " long). Columns: {columns}. Amounts are numbers, negative ones too; every other cell is quoted, and"
     " begins with `'` where a spreadsheet would take it for a formula."
 )
-FILE: Final = (
-    "UTF-8, at most 5 MiB and 100,000 rows; the header names customer_id, email or phone (in this order where there "
-    "are several), other columns are left alone"
-)
+FILES: Final = {
+    "/v1/groups/<group_id>/members": "UTF-8, at most 5 MiB and 100,000 rows; the header names customer_id, email or "
+    "phone (in this order where there are several), other columns are left alone",
+    "/v1/payouts/reconcile": "UTF-8, at most 1,000 rows; the header names reference, payout_id, amount, currency, "
+    "status and occurred_at, in any order and nothing else",
+}
+"""What files look like, by the rule of the route that takes them."""
 OPEN_PAGES: Final = {"application/json": "object", "text/html": "string"}
 """What the bodies of open pages are, by their content type."""
 
@@ -236,7 +239,9 @@ def describe(operation: Schema, route: Route) -> None:
         link = {"description": "Of CSV: the next page, relative to this one", "schema": {"type": "string"}}
         operation["responses"]["200"]["headers"] = {"Link": link}
     if route.takes_csv:
-        operation["requestBody"]["content"]["text/csv"] = {"schema": {"type": "string", "description": FILE}}
+        operation["requestBody"]["content"]["text/csv"] = {
+            "schema": {"type": "string", "description": FILES[route.rule]}
+        }
         operation["requestBody"]["required"] = True
 
 

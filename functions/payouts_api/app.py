@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from cashback.edge import deps, payout_views
+from cashback.edge.answers import answer_kept
 from cashback.edge.clock import now
 from cashback.edge.fields import Id
 from cashback.edge.http import Api, Path, Query, Response, Role, answer
@@ -19,10 +20,12 @@ from cashback.edge.payout_models import (
     PayoutHistoryQuery,
     PayoutPage,
     PayoutQuery,
+    PayoutReconciliation,
     PayoutsQuery,
+    ReconcilePayouts,
     TurnDownIncentiveRequest,
 )
-from cashback.edge.payout_requests import changes, decision, new_request, opening
+from cashback.edge.payout_requests import changes, decision, new_request, opening, payouts_page, reconciled
 from cashback.services import manage_payouts, manage_requests
 from cashback.services.close_store import open_store
 from cashback.services.manage_payment_accounts import Reading
@@ -35,6 +38,7 @@ GivenId = Annotated[Id, Path()]
 
 # What a body says that is not sent. Calling the model would build its validator in every cold start.
 NO_BODY = ApproveIncentiveRequest.model_construct()
+A_FILE = ReconcilePayouts.model_construct()
 
 
 @api.route("POST", "/v1/incentive-requests", Role.OPERATOR, status=201, needs_key=True)
@@ -120,12 +124,25 @@ def create_payout(body: CreatePayout) -> Response[Payout]:
 
 @api.route("GET", "/v1/payouts", Role.VIEWER)
 def list_payouts(query: Annotated[PayoutsQuery, Query()]) -> Response[PayoutPage]:
-    """List the store's payouts, newest first."""
+    """List the store's payouts, newest first; with ``q`` those that are found by its words."""
     store_id, cursors, work = api.caller().store_id, api.cursors(query), deps.payout_books()
-    wanted, place = query.wanted(), cursors.read(query.cursor)
-    found, place = manage_payouts.list_payouts(work, store_id, wanted, query.limit, place)
+    found, place = payouts_page(work, store_id, query, cursors.read(query.cursor))
     currency = read_settings(work.books, store_id).currency
     return answer(payout_views.payout_page(found, cursors.make(place), currency))
+
+
+@api.route("POST", "/v1/payouts/reconcile", Role.OPERATOR, needs_key=True, takes_csv=True)
+def reconcile_payouts(body: ReconcilePayouts = A_FILE) -> Response[PayoutReconciliation]:
+    """Bring payouts up to what their provider reports of them, row by row; the same file twice changes nothing."""
+    who, request, work = api.caller(), api.request(body), deps.payout_books()
+    rows, settings = body.rows(api.csv()), open_store(work.books.stores, who.store_id).settings()
+    return answer_kept(
+        work.books,
+        who,
+        request,
+        PayoutReconciliation,
+        lambda: (payout_views.reconciliation(reconciled(work, settings, who.origin, rows)), True),
+    )
 
 
 @api.route("GET", "/v1/payouts/<payout_id>", Role.VIEWER)

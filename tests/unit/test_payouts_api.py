@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from cashback.domain.audit import Origin
 from cashback.domain.customers import Profile
 from cashback.domain.ledger import Entry, Kind, Posted, Posting, payload_hash
 from cashback.domain.payouts import wordless
 from cashback.edge import deps
+from cashback.services.close_store import close_store
+from cashback.services.search_payouts import index_payout
 from tests.unit.builders import NOW
-from tests.unit.deployment import Deployment, Reply, unreachable
+from tests.unit.deployment import Deployment, Reply, function, token, unreachable
 
 REQUESTS, PAYOUTS = "/v1/incentive-requests", "/v1/payouts"
 BODY = {"customer_id": "c1", "program": "Friends", "amount": "40.00", "from_balance": True}
@@ -702,3 +705,88 @@ def test_amounts_have_the_decimals_of_the_currency(deployment: Deployment) -> No
     path = office.pay(amount=500, from_balance=False)
     changed = office.call("PATCH", path, {"fee": 10}).expect(200)
     assert (changed["amount"]["amount"], changed["fee"]["amount"]) == ("500", "10")
+
+
+# ---- search
+
+
+def test_payouts_are_found_by_words_together_with_filters(office: Office) -> None:
+    paths = [office.pay(amount="1.00") for _ in range(7)]
+    office.call("PATCH", paths[2], {"external_reference": "PP-77"}).expect(200)
+    office.turn(paths[2], "success").expect(200)
+    for path in paths:
+        index_payout(deps.payout_books(), "demo", path.rpartition("/")[2], None)
+    found = [path.rpartition("/")[2] for path in reversed(paths)]
+    assert ids(office.items(f"{PAYOUTS}?q=ADA%20pay")) == found
+    assert ids(office.items(f"{PAYOUTS}?q=pp-7")) == ids(office.items(f"{PAYOUTS}?q=ad&status=success")) == [found[4]]
+    assert office.items(f"{PAYOUTS}?q=pp&status=failed") == office.items(f"{PAYOUTS}?q=ada&customer_id=other") == []
+    first = office.call("GET", f"{PAYOUTS}?q=ada&limit=5").expect(200)
+    second = office.call("GET", f"{PAYOUTS}?q=ada&limit=5&cursor={first['next_cursor']}").expect(200)
+    assert ids([*first["items"], *second["items"]]) == found
+    assert second["next_cursor"] is None
+    other = office.call("GET", f"{PAYOUTS}?q=pp&limit=5&cursor={first['next_cursor']}")
+    assert (other.status, other.code) == (400, "page_token_invalid")
+
+
+@pytest.mark.parametrize(
+    ("q", "code"), [("a", "q_too_short"), ("-", "q_too_short"), ("", "length"), ("x" * 201, "length")]
+)
+def test_a_search_for_nothing_is_refused(office: Office, q: str, code: str) -> None:
+    refused = office.call("GET", f"{PAYOUTS}?q={q}")
+    assert (refused.status, refused.faults) == (422, [("q", code)])
+
+
+# ---- reports of providers
+
+HEADER = "reference,payout_id,amount,currency,status,occurred_at"
+
+
+def report(office: Office, text: str, k: str = "report", content_type: str = "text/csv", by: str = "") -> Reply:
+    granted = function("authorizer").handler(token(by or office.admin), None)["context"]
+    headers = {"idempotency_key": k}
+    send = office.deployment.send
+    return send("POST", f"{PAYOUTS}/reconcile", text, headers, authorizer=granted, content_type=content_type)
+
+
+def test_a_report_settles_what_it_names_and_is_answered_once(office: Office) -> None:
+    first, second = (office.pay(amount="1.00").rpartition("/")[2] for _ in range(2))
+    text = f"{HEADER}\nR1,{first},1.00,USD,COMPLETED,2026-03-01\nR9,,1.00,USD,COMPLETED,2026-03-01\n"
+    told = report(office, text).expect(200)
+    assert told["updated"] == [{"row": 2, "payout_id": first, "code": None}]
+    assert told["missing_here"] == [{"row": 3, "payout_id": None, "code": None}]
+    assert (told["missing_there"], told["more"], told["matched"], told["busy"]) == ([second], False, [], [])
+    assert office.call("GET", f"{PAYOUTS}/{first}").expect(200)["external_reference"] == "R1"
+    before = office.deployment.everything()
+    again = report(office, text)
+    assert (again.expect(200), again.headers["Idempotency-Replayed"]) == (told, ["true"])
+    assert report(office, text + "R2,,1.00,USD,PAID,2026-03-01\n").code == "idempotency_mismatch"
+    assert office.deployment.everything() == before
+    assert report(office, text, "later").expect(200)["matched"] == [{"row": 2, "payout_id": first, "code": None}]
+
+
+@pytest.mark.parametrize(
+    ("text", "content_type", "status", "code"),
+    [
+        ("reference,amount\nR1,1.00\n", "text/csv", 422, "csv_columns"),
+        (HEADER, "text/csv", 422, "csv_empty"),
+        ("{}", "application/json", 422, "csv_required"),
+        (HEADER, "text/plain", 415, "unsupported_media_type"),
+    ],
+)
+def test_a_report_of_another_shape_changes_nothing(
+    office: Office, text: str, content_type: str, status: int, code: str
+) -> None:
+    before = office.deployment.everything()
+    refused = report(office, text, content_type=content_type)
+    told = refused.faults[0][1] if status == 422 else refused.code
+    assert (refused.status, told) == (status, code)
+    assert office.deployment.everything() == before
+
+
+def test_a_report_to_a_closed_store_or_by_a_viewer_is_refused(office: Office) -> None:
+    text = f"{HEADER}\nR1,,1.00,USD,PAID,2026-03-01\n"
+    assert report(office, text, by=office.key("viewer")).status == 403
+    close_store(office.deployment.books, "demo", "the end", Origin("iam:ops", "r", "-"), NOW)
+    before = office.deployment.everything()
+    assert report(office, text).status == 409
+    assert office.deployment.everything() == before

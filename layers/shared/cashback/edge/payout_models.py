@@ -4,8 +4,10 @@ from typing import Annotated, Final, TypedDict
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+from cashback.domain.errors import Invalid
 from cashback.domain.incentive_requests import RequestStatus, RequestsWanted
 from cashback.domain.payment_accounts import AccountType
+from cashback.domain.payout_reports import ReportRow, read_report
 from cashback.domain.payouts import PayoutStatus, PayoutsWanted
 from cashback.domain.times import Instant
 from cashback.edge.fields import UNSENT, AmountText, Comment, Flag, Limit, Name, QueryFlag, StoredId, refuse
@@ -125,8 +127,10 @@ class ChangePayout(Request):
 
 
 class PayoutsQuery(Request):
-    """Which payouts."""
+    """Which payouts. ``q``: each of its words begins a word of the payout's id, its request's id, the username, the
+    description or the external reference."""
 
+    q: Name | None = None
     status: PayoutStatus | None = None
     customer_id: StoredId | None = None
     limit: PageSize = 20
@@ -185,8 +189,8 @@ class Payout(Answer):
 
 
 class PayoutPage(Answer):
-    """Some payouts, newest first. A page of one status may hold fewer than were asked for, even none, and still lead
-    on: the list has ended where ``next_cursor`` is null."""
+    """Some payouts, newest first. A page of one status, or of a search, may hold fewer than were asked for, even none,
+    and still lead on: the list has ended where ``next_cursor`` is null."""
 
     items: list[Payout]
     next_cursor: str | None
@@ -218,3 +222,44 @@ class PayoutHistory(Answer):
 
     items: list[PayoutChange]
     next_cursor: str | None
+
+
+# ---- reports of providers
+
+
+class ReconcilePayouts(Request):
+    """Nothing: the report is a file, sent as text/csv."""
+
+    def rows(self, file: str | None) -> tuple[ReportRow, ...]:
+        """Return the rows of the file.
+
+        :raises Invalid: ``csv_required``, or what is wrong with the file.
+        """
+        if file is None:
+            raise Invalid("body", "csv_required", "send the report as text/csv")
+        return read_report(file)
+
+
+class ReportedRow(TypedDict):
+    """A row of a report, as a spreadsheet counts it; which payout it is about, null where that is none or in doubt; and
+    why nothing was changed, where the list does not say so itself."""
+
+    row: int
+    payout_id: str | None
+    code: str | None
+
+
+class PayoutReconciliation(Answer):
+    """What a report came to; every row is in one list. ``matched`` says what is known, ``mismatched`` contradicts it.
+    ``duplicate`` rows are about the same payout or reference, ``missing_here`` about none of ours. ``busy`` ones could
+    not be settled now: report the same file under another Idempotency-Key. ``missing_there`` are payouts without an end
+    that no row names, the newest first; ``more`` where there are over a thousand."""
+
+    matched: list[ReportedRow]
+    updated: list[ReportedRow]
+    mismatched: list[ReportedRow]
+    duplicate: list[ReportedRow]
+    missing_here: list[ReportedRow]
+    busy: list[ReportedRow]
+    missing_there: list[str]
+    more: bool

@@ -1,16 +1,26 @@
 """Requests about incentive requests and payouts as what the use cases take."""
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
+from cashback.domain.audit import Origin
 from cashback.domain.errors import Invalid
 from cashback.domain.incentive_requests import Decided, IncentiveRequest, RequestStatus
 from cashback.domain.money import Currency
-from cashback.domain.payouts import Opening
-from cashback.domain.times import Instant
+from cashback.domain.payout_reports import PayoutReport, ReportRow
+from cashback.domain.payouts import Opening, Payout
+from cashback.domain.settings import Settings
+from cashback.domain.times import Instant, instant
 from cashback.edge.caller import Caller, IdempotentRequest
+from cashback.edge.clock import utc
 from cashback.edge.ids import new_id
-from cashback.edge.payout_models import ChangePayout, CreateIncentiveRequest, CreatePayout
+from cashback.edge.payout_models import ChangePayout, CreateIncentiveRequest, CreatePayout, PayoutsQuery
+from cashback.services.books import PayoutBooks
+from cashback.services.manage_payouts import list_payouts
+
+REPORT_TIME: Final = timedelta(seconds=18)
+"""How long rows of a report are settled; the gateway waits 29 s for all, a cold start and the last rows too."""
 
 
 def new_request(
@@ -62,6 +72,28 @@ def changes(body: ChangePayout, currency: Currency) -> Mapping[str, Any]:
     if body.fee is not None:
         given["fee"] = _not_negative(body.fee, "fee", currency)
     return given
+
+
+def payouts_page(
+    work: PayoutBooks, store_id: str, query: PayoutsQuery, before: str | None
+) -> tuple[list[Payout], str | None]:
+    """Return a page of the payouts that a query asks for, and where to go on.
+
+    :raises Invalid: ``q_too_short``.
+    """
+    if query.q is None:
+        return list_payouts(work, store_id, query.wanted(), query.limit, before)
+    from cashback.services.search_payouts import search_payouts  # noqa: PLC0415 - a cold start does not need it
+
+    return search_payouts(work, store_id, query.q, query.wanted(), query.limit, before)
+
+
+def reconciled(work: PayoutBooks, settings: Settings, origin: Origin, rows: tuple[ReportRow, ...]) -> PayoutReport:
+    """Settle a provider's report, as far as there is time."""
+    from cashback.services.reconcile_payouts import reconcile_payouts  # noqa: PLC0415 - a cold start does not need it
+
+    began = utc()
+    return reconcile_payouts(work, settings, rows, origin, instant(began), lambda: utc() < began + REPORT_TIME)
 
 
 def _not_negative(literal: str, field: str, currency: Currency) -> int:

@@ -7,6 +7,7 @@ from cashback.domain import incentive_requests, payouts
 from cashback.domain.incentive_requests import RequestStatus
 from cashback.domain.money import Currency, Money
 from cashback.domain.payment_accounts import AccountSnapshot
+from cashback.domain.payout_reports import Outcome, PayoutReport
 from cashback.domain.payouts import PayoutStatus
 from cashback.edge import payout_models as models
 from cashback.edge.payment_account_views import TYPE_LABELS
@@ -100,6 +101,15 @@ def payout_change(line: payouts.AuditLine, currency: Currency) -> models.PayoutC
     """Return a change of a payout."""
     told: dict[str, Any] = {"before": _fields(line.before, currency), "after": _fields(line.after, currency)}
     return models.PayoutChange(number=line.number, at=line.at, actor=line.actor, request_id=line.request_id, **told)
+
+
+def reconciliation(report: PayoutReport) -> models.PayoutReconciliation:
+    """Return what a provider's report came to."""
+    rows: dict[Outcome, list[models.ReportedRow]] = {outcome: [] for outcome in Outcome}
+    for one in report.verdicts:
+        rows[one.outcome].append(models.ReportedRow(row=one.row, payout_id=one.payout_id, code=one.code))
+    lists: dict[str, Any] = {outcome.value: told for outcome, told in rows.items()}
+    return models.PayoutReconciliation(**lists, missing_there=list(report.missing_there), more=report.more)
 
 
 def _decision(decided: incentive_requests.Decided) -> models.RequestDecision:
