@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cashback.domain.customers import Profile
+from cashback.domain.domain_events import DomainEvent
 from cashback.domain.notifications import NAMES, TEXTS, notification_of
 from cashback.domain.scenarios import Channel
 from cashback.domain.settings import DEFAULTS
@@ -42,13 +43,21 @@ def test_the_same_event_told_twice_is_one_message() -> None:
     assert len(shop.sender.sent) == 1
 
 
-def test_by_default_customers_hear_of_credits_in_our_words_and_of_nothing_else() -> None:
+def test_by_default_customers_hear_of_credits_and_payouts_in_our_words_and_of_nothing_else() -> None:
     shop = shop_with(DEFAULTS["notifications"])
-    for number, kind in enumerate(NAMES):
-        shop.tell(kind, f"evt-{number}", customer_id=CUSTOMER)
+    for number, (kind, status) in enumerate(NAMES):
+        shop.tell(kind, f"evt-{number}", customer_id=CUSTOMER, status=status)
     shop.notify()
-    text = "Hello Anna Example, you received 5.00 USD cashback. Your balance is 0.00 USD."
-    assert shop.sender.sent == [("anna@example.com", text)]
+    assert shop.sender.sent == [
+        ("anna@example.com", f"Hello Anna Example, {text}")
+        for text in (
+            "you received 5.00 USD cashback. Your balance is 0.00 USD.",
+            "your payout of 5.00 USD is being prepared.",
+            "your payout of 5.00 USD is on its way.",
+            "your payout of 5.00 USD has arrived.",
+            "your payout of 5.00 USD did not go through. Your balance is 0.00 USD.",
+        )
+    ]
 
 
 def test_a_clawback_that_took_nothing_from_the_balance_is_not_said_to_have(capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,11 +70,11 @@ def test_a_clawback_that_took_nothing_from_the_balance_is_not_said_to_have(capsy
 
 def test_each_event_is_switched_by_itself() -> None:
     shop = shop_with({name: {"enabled": True, "channel": "sms"} for name in NAMES.values()} | {"order_credited": {}})
-    for number, kind in enumerate(NAMES):
-        amount = "-5.00" if kind == "BalanceAdjusted" else "5.00"
-        shop.tell(kind, f"evt-{number}", customer_id=CUSTOMER, amount={"amount": amount, "currency": "USD"})
+    for number, (kind, status) in enumerate(NAMES):
+        amount = {"amount": "-5.00" if kind == "BalanceAdjusted" else "5.00", "currency": "USD"}
+        shop.tell(kind, f"evt-{number}", customer_id=CUSTOMER, amount=amount, status=status)
     shop.notify()
-    assert [text for _, text in shop.sender.sent] == [
+    assert [text for _, text in shop.sender.sent][:4] == [
         "Hello Anna Example, you received 5.00 USD cashback. Your balance is 0.00 USD.",
         "Hello Anna Example, 5.00 USD cashback was taken back after a refund. Your balance is 0.00 USD.",
         "Hello Anna Example, 5.00 USD cashback was given back. Your balance is 0.00 USD.",
@@ -98,10 +107,13 @@ def test_a_channel_that_is_not_named_is_the_first_that_reaches_the_person(
     channel: str | None, person: dict[str, Any], way: tuple[Channel, str] | None
 ) -> None:
     said = {"order_credited": {"channel": channel} if channel else {}}
-    notification = notification_of(said, "CashbackAwarded")
+    notification = notification_of(said, AWARDED)
     assert notification is not None
     assert notification.text == TEXTS["order_credited"]
     assert notification.way_to(Profile("1", "", "", **person)) == way
+
+
+AWARDED = DomainEvent("e", "CashbackAwarded", "demo", "", {})
 
 
 def outcomes(capsys: pytest.CaptureFixture[str]) -> list[str]:

@@ -45,7 +45,9 @@ class Told:
         """Deliver these records, or those that were not delivered yet."""
         if records is None:
             records, self.done = self.stream.records[self.done :], len(self.stream.records)
-        projection = Projection(self.stage.books.stores, self.totals, bus_on(self.events), NO_PAYOUTS, clock=self.stage.clock.now)
+        projection = Projection(
+            self.stage.books.stores, self.totals, bus_on(self.events), NO_PAYOUTS, clock=self.stage.clock.now
+        )
         return projection.run({"Records": records})["batchItemFailures"]
 
     def post(self, entry: Entry) -> None:
