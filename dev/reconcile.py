@@ -4,24 +4,28 @@
 
     PYTHONPATH=layers/shared python -m dev.reconcile --ledger-table NAME --state-table NAME [--since TIME]
 
-with the credentials and region of the environment. It only reads.
+with the credentials and region of the environment. It only reads. Customers are those of the directory and all that
+the ledger has entries of, which it is scanned for: a State table that was restored may not know them.
 """
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
+from itertools import batched
 from typing import Any, NoReturn
 
 import boto3
 
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.reconciliation import Reconciliation, overdue_of
 from cashback.domain.times import OLDEST, instant, parse_instant
 from cashback.edge.deps import make_books
 from cashback.services.books import Books
-from cashback.services.reconcile import compare_next, overdue
+from cashback.services.reconcile import PAGE, compare_customers, overdue
 from dev import deploy, local_aws
 from dev.project import StepFailedError
 from dev.stack import HOME, tell
@@ -60,9 +64,9 @@ def reconcile(client: Any, ledger_table: str, state_table: str, *, since: str = 
     """Print a line for each store and each difference; tell whether there is none."""
     books = make_books(client, ledger_table, state_table, no_key)
     stuck = list(overdue(DueIndex(StateTable(client, state_table)), instant(datetime.now(UTC))))
-    clean = True
-    for store_id in books.stores.ids():
-        found = compare(books, store_id, since)
+    clean, posted = True, customers_in(client, ledger_table)
+    for store_id in sorted({*books.stores.ids(), *posted}):
+        found = compare(books, store_id, since, posted[store_id])
         late = overdue_of(stuck, store_id)
         told = f"{found.customers} customers, {found.orders} orders, {found.found} differences, {len(late)} overdue"
         tell(f"{store_id}: {told}" + (f", {found.moving} kept moving" if found.moving else ""))
@@ -72,13 +76,39 @@ def reconcile(client: Any, ledger_table: str, state_table: str, *, since: str = 
     return clean
 
 
-def compare(books: Books, store_id: str, since: str) -> Reconciliation:
-    """Compare all customers of a store in one go."""
+def customers_in(client: Any, ledger_table: str) -> defaultdict[str, set[str]]:
+    """Return who has entries, by store."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    asked: dict[str, Any] = {"TableName": ledger_table, "ProjectionExpression": "pk", "ConsistentRead": True}
+    while True:
+        answer = client.scan(**asked)
+        for pk in {item["pk"]["S"] for item in answer["Items"]}:
+            if (place := keys.written(pk)) is not None:
+                store_id, _, customer_id = place
+                found[store_id].add(customer_id)
+        if "LastEvaluatedKey" not in answer:
+            return found
+        asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def compare(books: Books, store_id: str, since: str, posted: Collection[str] = ()) -> Reconciliation:
+    """Compare all customers of a store in one go: those of the directory, and those who have entries."""
     now = instant(datetime.now(UTC))
     made = Reconciliation(now[:10], now, since)
-    while made.finished_at is None:
-        made, _ = compare_next(books, store_id, made, instant(datetime.now(UTC)))
+    for some in batched(sorted({*listed(books, store_id), *posted}), PAGE, strict=False):
+        made = made.with_page(compare_customers(books, store_id, some, since))
     return made
+
+
+def listed(books: Books, store_id: str) -> Iterator[str]:
+    """Yield who is in the directory of a store's customers."""
+    for part in range(books.customers.parts):
+        after: str | None = None
+        while True:
+            found, after = books.customers.listed(store_id, part, PAGE, after)
+            yield from found
+            if after is None:
+                break
 
 
 def amiss(found: Reconciliation) -> Iterator[str]:

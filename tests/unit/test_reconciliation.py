@@ -5,7 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
+import dev.reconcile
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import encode, key_attributes
 from cashback.adapters.dynamo.due import DueIndex
@@ -21,6 +23,7 @@ from cashback.services import reconcile
 from cashback.services.close_store import close_store
 from cashback.services.merge_customers import merge_customers
 from cashback.services.recount_days import recount_days
+from tests.simulation.dynamo import SimulatedDynamo
 from tests.unit.builders import CUSTOMER, ORIGIN, STORE, at
 from tests.unit.stage import Stage
 
@@ -281,6 +284,51 @@ def test_a_report_names_a_hundred_differences_and_counts_all(monkeypatch: pytest
     stage.daily().run()
     (report,) = kept(stage).reports(STORE)
     assert (report.found, len(report.differences), report.is_clean) == (MOST_KEPT + 5, MOST_KEPT, False)
+
+
+@pytest.mark.parametrize("lost", [(keys.account,), (keys.account, keys.profile)])
+def test_by_hand_entries_are_found_of_whom_no_account_is_known(
+    lost: tuple[Callable[[str, str], keys.Key], ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = stage_of()
+    stage.paid()
+    assert by_hand(stage)
+    for key in lost:
+        forget(stage, key(STORE, CUSTOMER))
+    assert not by_hand(stage)
+    assert f"customer {CUSTOMER}: available is 0, its entries say 500" in capsys.readouterr().out
+
+
+def test_by_hand_entries_are_found_of_a_store_that_is_not_known() -> None:
+    stage = stage_of()
+    stage.paid()
+    forget(stage, keys.account(STORE, CUSTOMER))
+    forget(stage, keys.Key("STORES", STORE))
+    assert not by_hand(stage)
+
+
+def forget(stage: Stage, key: keys.Key) -> None:
+    """Lack an item, as a table does that was restored to before it."""
+    table = stage.books.orders.table
+    table.commit(table.delete(key))
+
+
+class Scanned(Struct):
+    """The tables as an operator reads them, who may scan them, a few items at a time."""
+
+    dynamo: SimulatedDynamo
+
+    def scan(self, **request: Any) -> dict[str, Any]:
+        begin = int(request.get("ExclusiveStartKey", 0))
+        items = self.dynamo.items(request["TableName"])[begin : begin + 2]
+        return {"Items": items, **({"LastEvaluatedKey": begin + 2} if len(items) == 2 else {})}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.dynamo, name)
+
+
+def by_hand(stage: Stage) -> bool:
+    return dev.reconcile.reconcile(Scanned(stage.shop.dynamo), "Ledger", "State")
 
 
 # ---- what stands still
