@@ -25,6 +25,11 @@ MISSED_DAYS: Final = 7
 """How many days back are recounted that nobody recounted."""
 
 _PAGE: Final = 100
+"""Customers of a page."""
+
+_ORDERS: Final = 1_000
+"""Orders of a page: of most of them nothing is read but the index."""
+
 _TRIES: Final = 5
 
 type _Span = tuple[Instant, Instant]
@@ -57,10 +62,9 @@ def recount_days(
         begin = begin or _midnight(date_, zone)
         end = day.until or max(begin, _midnight(date_ + timedelta(days=1), zone))
         if day.closed_at is None and date_ >= first:
-            counted = _entries_of(books, totals, store_id, day.date, (begin, end), has_time)
-            if counted is None:
+            recounted = _recounted(books, totals, store_id, day.date, (begin, end), has_time)
+            if recounted is None:
                 return
-            recounted = counted + _moves_of(books, store_id, (begin, end))
             closed, drift = _close(books, totals, store_id, replace(day, until=end), recounted, now)
             if drift is not None:
                 yield drift
@@ -83,41 +87,46 @@ def _close(
     raise Busy("the day keeps changing")
 
 
-def _moves_of(books: Books, store_id: str, span: _Span) -> DayTotals:
-    """Count what the orders did on a day: those that have moved since it began have it in their histories."""
-    begin, end = span
-    added = (
-        totals
-        for orders in books.lists.moved_since(store_id, begin)
-        for order in orders
-        for at, totals in totals_of_order(order)
-        if begin <= at < end
-    )
-    return sum(added, start=DayTotals())
-
-
-def _entries_of(
+def _recounted(
     books: Books, totals: "Totals", store_id: str, day_date: str, span: _Span, has_time: Callable[[], bool]
 ) -> DayTotals | None:
-    """Count the entries of a day, customer by customer; None where the time was up first, which is remembered."""
-    begin, end = span
+    """Count a day's entries, customer by customer, then what the orders did on it; None where the time was up first.
+    How far it is, is remembered."""
     begun = totals.recount(store_id)
-    is_same = begun is not None and (begun.date, begun.until) == (day_date, end)
-    at = begun if begun is not None and is_same else Recount(day_date, until=end)
-    while at.shard < books.customers.parts:
+    is_same = begun is not None and (begun.date, begun.until) == (day_date, span[1])
+    at = begun if begun is not None and is_same else Recount(day_date, until=span[1])
+    orders = books.customers.parts
+    while at.shard <= orders:
         if not has_time():
             totals.save_recount(store_id, at)
             return None
-        customer_ids, after = books.customers.listed(store_id, at.shard, _PAGE, at.after)
-        found = [
-            totals_of_entry(entry)
-            for customer_id in customer_ids
-            for entry in books.history.posted_between(store_id, customer_id, begin, end)
-            if begin <= entry.posted_at < end
-        ]
+        read = _entries_of if at.shard < orders else _moves_of
+        found, after = read(books, store_id, at, span)
         shard = at.shard if after is not None else at.shard + 1
         at = replace(at, shard=shard, after=after, totals=sum(found, start=at.totals))
+    totals.save_recount(store_id, at)
     return at.totals
+
+
+def _entries_of(books: Books, store_id: str, at: Recount, span: _Span) -> tuple[list[DayTotals], str | None]:
+    """Count the entries of a page of customers; return with it where to go on, None at the end of their part."""
+    begin, end = span
+    customer_ids, after = books.customers.listed(store_id, at.shard, _PAGE, at.after)
+    found = [
+        totals_of_entry(entry)
+        for customer_id in customer_ids
+        for entry in books.history.posted_between(store_id, customer_id, begin, end)
+        if begin <= entry.posted_at < end
+    ]
+    return found, after
+
+
+def _moves_of(books: Books, store_id: str, at: Recount, span: _Span) -> tuple[list[DayTotals], str | None]:
+    """Count what a page of orders did: those that have moved since the day began have it in their histories."""
+    begin, end = span
+    orders, after = books.lists.moved_since(store_id, begin, _ORDERS, at.after)
+    found = [totals for order in orders for moved_at, totals in totals_of_order(order) if begin <= moved_at < end]
+    return found, after
 
 
 def _midnight(day: date, zone: "tzinfo") -> Instant:
