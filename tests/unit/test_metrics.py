@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cashback.adapters.dynamo import order_lists
 from cashback.domain.errors import Invalid
 from cashback.domain.orders import Status
 from cashback.domain.times import instant
@@ -120,6 +121,7 @@ def test_orders_that_arrive_all_the_time_do_not_keep_a_recount_from_ending(monke
 def test_an_order_that_moves_while_the_lists_are_read_is_found(moment: int, monkeypatch: pytest.MonkeyPatch) -> None:
     told, reads = Told(Stage(auto_processing=False)), count()
     told.stage.hear(paid(line("1", 10_000)))
+    monkeypatch.setattr(order_lists, "Status", tuple(reversed(Status)))
     lists = type(told.stage.books.lists)
     listed = lists._listed_between
 

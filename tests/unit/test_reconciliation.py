@@ -331,6 +331,19 @@ def by_hand(stage: Stage) -> bool:
     return dev.reconcile.reconcile(Scanned(stage.shop.dynamo), "Ledger", "State")
 
 
+def test_a_recount_that_a_day_is_too_short_for_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
+    stage = stage_of()
+    stage.daily().run()
+    stage.clock.advance(2 * 86_400)
+    daily = stage.daily()
+    left = iter([ENOUGH_TIME] * 6)
+    daily.milliseconds_left = lambda: next(left, 0)
+    daily.run()
+    assert metrics(capsys, "RecountsBehind") == [0, 1]
+    stage.daily().run()
+    assert metrics(capsys, "RecountsBehind") == [0]
+
+
 # ---- what stands still
 
 
@@ -350,6 +363,40 @@ def test_what_came_due_long_ago_is_reported(capsys: pytest.CaptureFixture[str]) 
     (report,) = kept(stage).reports(STORE)
     assert [(one.kind, one.item_id) for one in report.overdue] == [("task", "old"), ("group_job", "late")]
     assert metrics(capsys, "Overdue") == [2]
+    stage.clock.advance(3_600)
+    stage.daily().run()
+    assert sorted(one["id"] for one in lines(capsys, "overdue")) == ["fresh", "late", "old"]
+
+
+def test_an_erasing_that_is_stuck_and_what_is_left_of_a_closed_store_are_told_of(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stage = stage_of()
+    make_due(stage, DueKind.DELIVERY, "left", stage.now)
+    close_store(stage.books, STORE, "gone", ORIGIN, stage.now)
+    stage.clock.advance(25 * 3_600)
+    stage.daily().run()
+    assert [one["kind"] for one in lines(capsys, "overdue")] == ["delivery"]
+    DueIndex(stage.books.orders.table).move_bookmark("2026-05-17T00")
+    stage.clock.advance(24 * 3_600)
+    stage.daily().run()
+    assert metrics(capsys, "Overdue") == [2]
+
+
+def test_a_difference_is_alarmed_of_when_it_is_found(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "PAGE", 1)
+    monkeypatch.setattr(Daily, "_recount", lambda *_: None)
+    stage = stage_of()
+    for number in range(40):
+        stage.person(str(number))
+        spoil(stage, keys.account(STORE, str(number)), available=1)
+    left = iter([ENOUGH_TIME] * 12)
+    daily = stage.daily()
+    daily.milliseconds_left = lambda: next(left, 0)
+    assert daily.run()["reconciled"] == 0
+    assert set(metrics(capsys, "LedgerDrift")) == {1}
 
 
 def test_what_a_sweep_has_not_reached_for_days_is_overdue_too() -> None:

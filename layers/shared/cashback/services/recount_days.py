@@ -5,11 +5,11 @@ from copy import replace
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 
-from cashback.domain.day_totals import Day, DayTotals, Drift, Recount
+from cashback.domain.day_totals import Behind, Day, DayTotals, Drift, Recount
 from cashback.domain.delays import local_time
 from cashback.domain.errors import Busy
 from cashback.domain.projection import date_of, totals_of_entry, totals_of_order
-from cashback.domain.times import Instant, instant
+from cashback.domain.times import Instant, instant, moment
 from cashback.services.books import Books
 from cashback.services.time_zones import zone_of
 
@@ -23,6 +23,9 @@ QUIET: Final = 2
 
 MISSED_DAYS: Final = 7
 """How many days back are recounted that nobody recounted."""
+
+LATE: Final = timedelta(days=1)
+"""How long after a day its recount is late: by then the next one waits for it."""
 
 _PAGE: Final = 100
 """Customers of a page."""
@@ -39,9 +42,10 @@ got another time zone in between: nothing of what happened is in none of them, o
 
 def recount_days(
     books: Books, totals: "Totals", store_id: str, now: Instant, has_time: Callable[[], bool]
-) -> Iterator[Day | Drift]:
+) -> Iterator[Day | Drift | Behind]:
     """Recount the days of a store that are over and still open, the oldest first; yield each as it is closed, after the
-    drift where there was one. Stops where the time is up; called again it goes on there.
+    drift where there was one. Stops where the time is up, which is told of a day that has been over for long; called
+    again it goes on there.
 
     A closed day is right for good: its totals are what the tables say, and the stream adds nothing to it any more.
 
@@ -64,6 +68,8 @@ def recount_days(
         if day.closed_at is None and date_ >= first:
             recounted = _recounted(books, totals, store_id, day.date, (begin, end), has_time)
             if recounted is None:
+                if moment(now) - moment(end) > LATE:
+                    yield Behind(day.date)
                 return
             closed, drift = _close(books, totals, store_id, replace(day, until=end), recounted, now)
             if drift is not None:
