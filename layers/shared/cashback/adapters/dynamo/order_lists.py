@@ -66,7 +66,7 @@ class OrderLists(Struct, frozen=True):
                 again = (self._listed_between(store_id, one, begin, end or keys.AFTER_ALL, limit) for one in Status)
                 found = list(chain.from_iterable(again))
             moved = {keys.listed_id(item["listing_sk"]) for item in found if item.get("moved", low) >= low}
-            if moved <= seen:
+            if look and moved <= seen:
                 break
             seen |= moved
         return self.orders.get_many(store_id, sorted(seen)), end
