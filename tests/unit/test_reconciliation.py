@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from copy import replace
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from cashback.services.recount_days import recount_days
 from tests.simulation.dynamo import SimulatedDynamo
 from tests.unit.builders import CUSTOMER, ORIGIN, STORE, at
 from tests.unit.stage import Stage
+from tests.unit.test_projector import Told
 
 NIGHT = "2026-05-17T02:00:00.000000Z"
 
@@ -290,8 +292,10 @@ def test_a_report_names_a_hundred_differences_and_counts_all(monkeypatch: pytest
 def test_by_hand_entries_are_found_of_whom_no_account_is_known(
     lost: tuple[Callable[[str, str], keys.Key], ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage = stage_of()
+    told = Told(stage_of())
+    stage = told.stage
     stage.paid()
+    told.project()
     assert by_hand(stage)
     for key in lost:
         forget(stage, key(STORE, CUSTOMER))
@@ -305,6 +309,26 @@ def test_by_hand_entries_are_found_of_a_store_that_is_not_known() -> None:
     forget(stage, keys.account(STORE, CUSTOMER))
     forget(stage, keys.Key("STORES", STORE))
     assert not by_hand(stage)
+
+
+@pytest.mark.parametrize("days", [0, 1, 3])
+def test_by_hand_a_days_totals_are_compared_with_its_entries_and_orders(
+    days: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = Told(stage_of())
+    told.stage.paid("A-1")
+    told.project()
+    for _ in range(days):
+        told.stage.clock.advance(86_400)
+        told.stage.daily().run()
+    assert by_hand(told.stage)
+    date = NIGHT[:10]
+    day = told.totals.days(STORE, [date])[date]
+    assert (day.closed_at is not None) == (days > 0)
+    more = replace(day, totals=replace(day.totals, cashback_issued=501), rev=day.rev + 1)
+    told.stage.books.orders.table.commit(told.totals.write(STORE, more))
+    assert not by_hand(told.stage)
+    assert f"day {date}: cashback_issued is 501, not 500" in capsys.readouterr().out
 
 
 def forget(stage: Stage, key: keys.Key) -> None:

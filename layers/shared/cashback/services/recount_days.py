@@ -1,6 +1,6 @@
 """Recount the days that are over from the entries and the orders themselves: the proof of what the stream counted."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import replace
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
@@ -35,7 +35,7 @@ _ORDERS: Final = 1_000
 
 _TRIES: Final = 5
 
-type _Span = tuple[Instant, Instant]
+type Span = tuple[Instant, Instant]
 """From when a day is, and until before when. Days follow each other without a gap or an overlap, also where the store
 got another time zone in between: nothing of what happened is in none of them, or in two."""
 
@@ -60,12 +60,8 @@ def recount_days(
     first = max(local.date() - timedelta(days=MISSED_DAYS), date.fromisoformat(date_of(document.created_at, zone)))
     days = [first + timedelta(days=n) for n in range(-1, (local.date() - first).days)]
     known = totals.days(store_id, [day.isoformat() for day in days])
-    begin: Instant | None = None
-    for date_ in days:
-        day = known[date_.isoformat()]
-        begin = begin or _midnight(date_, zone)
-        end = day.until or max(begin, _midnight(date_ + timedelta(days=1), zone))
-        if day.closed_at is None and date_ >= first:
+    for day, (begin, end) in spans_of((known[day.isoformat()] for day in days), zone):
+        if day.closed_at is None and day.date >= first.isoformat():
             recounted = _recounted(books, totals, store_id, day.date, (begin, end), has_time)
             if recounted is None:
                 if moment(now) - moment(end) > LATE:
@@ -75,6 +71,17 @@ def recount_days(
             if drift is not None:
                 yield drift
             yield closed
+
+
+def spans_of(days: Iterable[Day], zone: "tzinfo") -> Iterator[tuple[Day, Span]]:
+    """Yield days that follow each other, the oldest first, each with the span of what happened on it: a day begins
+    where the one before was closed, and ends at midnight in the time zone that the store has by then."""
+    begin: Instant | None = None
+    for day in days:
+        date_ = date.fromisoformat(day.date)
+        begin = begin or _midnight(date_, zone)
+        end = day.until or max(begin, _midnight(date_ + timedelta(days=1), zone))
+        yield day, (begin, end)
         begin = end
 
 
@@ -94,7 +101,7 @@ def _close(
 
 
 def _recounted(
-    books: Books, totals: "Totals", store_id: str, day_date: str, span: _Span, has_time: Callable[[], bool]
+    books: Books, totals: "Totals", store_id: str, day_date: str, span: Span, has_time: Callable[[], bool]
 ) -> DayTotals | None:
     """Count a day's entries, customer by customer, then what the orders did on it; None where the time was up first.
     How far it is, is remembered."""
@@ -114,7 +121,7 @@ def _recounted(
     return at.totals
 
 
-def _entries_of(books: Books, store_id: str, at: Recount, span: _Span) -> tuple[list[DayTotals], str | None]:
+def _entries_of(books: Books, store_id: str, at: Recount, span: Span) -> tuple[list[DayTotals], str | None]:
     """Count the entries of a page of customers; return with it where to go on, None at the end of their part."""
     begin, end = span
     customer_ids, after = books.customers.listed(store_id, at.shard, _PAGE, at.after)
@@ -127,7 +134,7 @@ def _entries_of(books: Books, store_id: str, at: Recount, span: _Span) -> tuple[
     return found, after
 
 
-def _moves_of(books: Books, store_id: str, at: Recount, span: _Span) -> tuple[list[DayTotals], str | None]:
+def _moves_of(books: Books, store_id: str, at: Recount, span: Span) -> tuple[list[DayTotals], str | None]:
     """Count what a page of orders did: those that have moved since the day began have it in their histories."""
     begin, end = span
     orders, after = books.lists.moved_since(store_id, begin, _ORDERS, at.after)
