@@ -251,6 +251,7 @@ def test_an_address_is_subscribed_to_the_alarms_where_one_is_given() -> None:
         ("ReviewsLate", "daily"),
         ("DayFailed", "daily"),
         ("TotalsDrift", "daily"),
+        ("RecountsBehind", "daily"),
         ("OrdersFailed", "event_worker"),
         ("RedactRequests", "event_worker"),
     ],

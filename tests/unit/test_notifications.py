@@ -205,6 +205,28 @@ def test_what_was_not_sent_is_sent_later() -> None:
     assert len(shop.sender.sent) == 1
 
 
+@pytest.mark.parametrize("retries", [0, 2])
+@pytest.mark.parametrize("fault", [Fault.LOST_AFTER, Fault.ERROR_AFTER])
+def test_one_lost_answer_keeps_no_message_from_being_sent(fault: Fault, retries: int) -> None:
+    counting = shop_with()
+    counting.tell(customer_id=CUSTOMER)
+    counting.faults.calls = 0
+    counting.notify()
+    unsure: list[int] = []
+    for call in range(counting.faults.calls):
+        shop = shop_with()
+        shop.shop.dynamo.sdk_retries = retries
+        shop.tell(customer_id=CUSTOMER)
+        shop.faults.calls, shop.faults.script = 0, {call: fault}
+        for _ in range(3):
+            shop.notify()
+            shop.clock.advance(900)
+        assert len(shop.sender.sent) <= 1
+        if shop.faults.fired and not shop.sender.sent:
+            unsure.append(call)
+    assert not unsure
+
+
 @pytest.mark.parametrize("fault", [Fault.ERROR_BEFORE, Fault.ERROR_AFTER, Fault.THROTTLE])
 def test_a_fault_in_any_call_sends_no_message_twice(fault: Fault) -> None:
     number, fired = 0, True

@@ -74,6 +74,11 @@ def validate(events: FakeEvents) -> None:
         Draft202012Validator(schema).validate(json.loads(entry["Detail"]))
 
 
+@pytest.mark.parametrize("nothing", [{}, 7, [], {"event_id": "0" * 32}])
+def test_the_schema_as_a_whole_takes_events_only(nothing: Any) -> None:
+    assert not Draft202012Validator(SCHEMA).is_valid(nothing)
+
+
 def test_an_award_and_its_clawback_are_counted_on_their_day_and_told_of() -> None:
     told = Told()
     told.stage.hear(paid(line("1", 10_000)))
