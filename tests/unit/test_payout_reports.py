@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from copy import replace
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cashback.domain.customers import Profile
-from cashback.domain.errors import Invalid
+from cashback.domain.errors import DomainError, Invalid
 from cashback.domain.payout_reports import COLUMNS, MOST_ROWS, Outcome, PayoutReport, ReportRow, read_report
 from cashback.domain.payouts import PayoutStatus
 from cashback.services import reconcile_payouts as reconciling
@@ -20,6 +21,9 @@ from cashback.services.reconcile_payouts import reconcile_payouts
 from tests.unit.builders import CUSTOMER, NOW, ORIGIN, STORE, at
 from tests.unit.payout_office import CUSTOMERS, OTHER, Office
 from tests.unit.test_payout_money import ACCOUNT
+
+LATER: Final = at(13 * 3600)
+"""After ``NOW``, when people tell what they know."""
 
 
 def file(rows: Iterable[dict[str, str]], columns: Sequence[str] = COLUMNS) -> str:
@@ -222,8 +226,9 @@ def test_an_illegal_move_is_told_with_its_code() -> None:
     first = office.payout(reference="R1")
     office.turn(first, PayoutStatus.FAILED)
     office.pay_again(office.read(first).incentive_request_id)
-    assert told(reconcile(office, row("R1"))) == [(Outcome.MISMATCHED, "payout_exists")]
-    assert told(reconcile(office, row("R1", status="PENDING"))) == [(Outcome.MISMATCHED, "state_conflict")]
+    assert told(reconcile(office, row("R1", occurred_at=LATER))) == [(Outcome.MISMATCHED, "payout_exists")]
+    pending = row("R1", status="PENDING", occurred_at=LATER)
+    assert told(reconcile(office, pending)) == [(Outcome.MISMATCHED, "state_conflict")]
 
 
 def test_older_news_never_override_newer_ones_even_where_those_changed_nothing() -> None:
@@ -239,12 +244,59 @@ def test_older_news_never_override_newer_ones_even_where_those_changed_nothing()
     assert len(lines) == 3, "made, referred to, arrived: what was known already is no change"
 
 
+@pytest.mark.parametrize(
+    ("word", "status", "money"),
+    [("SUCCESS", PayoutStatus.FAILED, (1_000, 0, 0)), ("FAILED", PayoutStatus.SUCCESS, (900, 0, 0))],
+)
+def test_a_file_that_is_reported_again_undoes_nothing_that_a_person_told_between(
+    word: str, status: PayoutStatus, money: tuple[int, int, int]
+) -> None:
+    office = Office()
+    payout_id = office.payout(reference="R1")
+    for occurred_at in (at(100), NOW):
+        reconcile(office, row("R1", status=word, occurred_at=at(100)))
+        office.turn(payout_id, status)
+        before = office.tables()
+        said = reconcile(office, row("R1", status=word, occurred_at=occurred_at))
+        assert told(said) == [(Outcome.MISMATCHED, "occurred_at_older")]
+        assert (office.tables(), office.money) == (before, money)
+    reconcile(office, row("R1", status=word, occurred_at=LATER))
+    assert office.read(payout_id).status is not status
+
+
+def test_an_end_that_a_person_tells_is_no_older_than_the_report_that_it_answers() -> None:
+    office = Office()
+    payout_id = office.payout(reference="R1")
+    rows = [row("R1", occurred_at=LATER)]
+    reconcile(office, *rows)
+    office.turn(payout_id, PayoutStatus.FAILED)
+    assert told(reconcile(office, *rows)) == [(Outcome.MISMATCHED, "occurred_at_older")]
+    assert (office.read(payout_id).occurred_at, office.money) == (LATER, (1_000, 0, 0))
+
+
+def test_what_is_only_on_its_way_ends_as_a_report_from_before_says() -> None:
+    office = Office()
+    payout_id = office.payout(reference="R1")
+    office.turn(payout_id, PayoutStatus.ON_PROCESS)
+    assert told(reconcile(office, row("R1", occurred_at=at(1)))) == [(Outcome.UPDATED, None)]
+
+
+def test_old_news_of_what_is_known_match_and_bring_no_reference() -> None:
+    office = Office()
+    payout_id = office.payout()
+    office.turn(payout_id, PayoutStatus.SUCCESS)
+    before = office.tables()
+    assert told(reconcile(office, row("", payout_id))) == [(Outcome.MATCHED, None)]
+    assert told(reconcile(office, row("R1", payout_id))) == [(Outcome.MISMATCHED, "occurred_at_older")]
+    assert office.tables() == before
+
+
 def test_a_late_success_takes_what_is_there() -> None:
     office = Office(100)
     payout_id = office.payout(100, "R1")
     office.turn(payout_id, PayoutStatus.FAILED)
     office.give(CUSTOMER, -60)
-    assert told(reconcile(office, row("R1"))) == [(Outcome.UPDATED, None)]
+    assert told(reconcile(office, row("R1", occurred_at=LATER))) == [(Outcome.UPDATED, None)]
     assert office.money == (0, 0, 60)
 
 
@@ -253,7 +305,7 @@ def test_payouts_of_one_request_swap_in_one_report() -> None:
     first = office.payout(100, "R1")
     office.turn(first, PayoutStatus.FAILED)
     office.pay_again(office.read(first).incentive_request_id, "R2")
-    rows = [row("R1"), row("R2", status="RETURNED", occurred_at=at(200))]
+    rows = [row("R1", occurred_at=LATER), row("R2", status="RETURNED", occurred_at=LATER)]
     assert told(reconcile(office, *rows)) == [(Outcome.UPDATED, None)] * 2
     assert office.money == (0, 0, 0)
     before = office.tables()
@@ -358,6 +410,7 @@ def test_a_row_that_is_to_be_tried_again_is_busy_where_there_is_no_time_for_it()
 
 WORDS: Final = ("SUCCESS", "PENDING", "RETURNED", "FAILED", "SOON")
 REFERENCES: Final = ("", "R0", "R1", "R2", "R3", "TWICE", "NEW1", "NEW2")
+SETTLED: Final = frozenset({Outcome.UPDATED, Outcome.MATCHED})
 PLACES: Final = ("", "0", "1", "2", "3", "4", "5", "pay_unknown")
 
 
@@ -425,3 +478,39 @@ def test_any_order_of_the_rows_makes_the_same_tables(states: list[Any], rows: li
         said = sorted((one.payout_id or "", one.outcome, one.code or "") for one in report.verdicts)
         ends.append((office.tables(), said))
     assert ends[0] == ends[1]
+
+
+TOLD: Final = st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["on_process", "success", "failed"])), max_size=6)
+DAYS: Final = st.sampled_from([0, 1, 12 * 3600, 13 * 3600, 14 * 3600])
+FILES: Final = st.lists(
+    st.tuples(
+        st.lists(
+            st.tuples(
+                st.sampled_from(REFERENCES), st.sampled_from(PLACES), st.sampled_from(WORDS), DAYS, st.just("1.00")
+            ),
+            min_size=1,
+            max_size=6,
+        ),
+        TOLD,
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(STATES, FILES)
+def test_no_row_that_was_settled_once_changes_anything_again(states: list[Any], files: list[Any]) -> None:
+    office, payouts = office_of(states)
+    settled: list[dict[str, str]] = []
+    for rows, patches in files:
+        file = list(reported(office, payouts, rows))
+        report = reconcile(office, *file)
+        settled += [file[one.row - 2] for one in report.verdicts if one.outcome in SETTLED]
+        for number, status in patches:
+            with suppress(DomainError):
+                office.turn(payouts[number], PayoutStatus(status))
+        before = office.tables()
+        for one in settled:
+            reconcile(office, one)
+        assert office.tables() == before

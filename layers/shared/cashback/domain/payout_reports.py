@@ -172,7 +172,8 @@ def names_of(rows: Iterable[ReportRow], referred: Mapping[str, Sequence[str]]) -
 
 def wanted_of(row: ReportRow, payout: Payout, currency: Currency, now: Instant) -> dict[str, Any]:
     """Return what a row wants to be so of its payout, as ``payouts.changed`` takes it. A failure has the provider's
-    word for a reason.
+    word for a reason. Only what is newer than all that is known of the payout changes it: a file that is reported again
+    changes nothing, whatever people told between.
 
     :raises RowMismatch: ``status_unknown``, ``currency_mismatch``, ``amount_mismatch``, ``occurred_at_format``,
         ``occurred_at_in_future``, ``occurred_at_older``, ``reference_mismatch`` or ``reference_length``.
@@ -184,8 +185,12 @@ def wanted_of(row: ReportRow, payout: Payout, currency: Currency, now: Instant) 
         raise RowMismatch("currency_mismatch")
     if currency.parse(row.amount) != payout.amount:
         raise RowMismatch("amount_mismatch")
-    wanted: dict[str, Any] = {"status": row.status, "occurred_at": _occurred_at(row, payout, now)}
-    if row.reference not in {None, payout.external_reference}:
+    wanted: dict[str, Any] = {"status": row.status, "occurred_at": _occurred_at(row, now)}
+    refers = row.reference not in {None, payout.external_reference}
+    is_newer = payout.occurred_at is None or wanted["occurred_at"] > payout.occurred_at
+    if not is_newer and (refers or row.status is not payout.status):
+        raise RowMismatch("occurred_at_older")
+    if refers:
         if payout.external_reference is not None:
             raise RowMismatch("reference_mismatch")
         if len(row.reference or "") > LONGEST_REFERENCE:
@@ -240,13 +245,11 @@ def _named(row: ReportRow, referred: Mapping[str, Sequence[str]]) -> set[str]:
     return {*referred.get(row.reference or "", ()), *filter(None, [row.payout_id])}
 
 
-def _occurred_at(row: ReportRow, payout: Payout, now: Instant) -> Instant:
+def _occurred_at(row: ReportRow, now: Instant) -> Instant:
     if row.occurred_at is None:
         raise RowMismatch("occurred_at_format")
     if row.occurred_at > instant(moment(now) + AHEAD):
         raise RowMismatch("occurred_at_in_future")
-    if payout.occurred_at is not None and row.occurred_at < payout.occurred_at:
-        raise RowMismatch("occurred_at_older")
     return row.occurred_at
 
 

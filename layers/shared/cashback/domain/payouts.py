@@ -45,8 +45,13 @@ MOVES: Final[Mapping[PayoutStatus, frozenset[PayoutStatus]]] = MappingProxyType(
 LIVE: Final = frozenset({PayoutStatus.PENDING, PayoutStatus.ON_PROCESS})
 """Nobody knows the end yet."""
 
+ENDS: Final = _TO_ANY_END
+"""Somebody told the end, which may still turn into the other one."""
+
 CHANGEABLE: Final = ("status", "reason", "external_reference", "description", "fee")
 """What a person may change, in the order in which the audit tells it."""
+
+_KNOWN: Final = frozenset({*CHANGEABLE, "occurred_at"})
 
 _WORDED: Final = frozenset({"reason", "description", "username"})
 """What somebody wrote, or who somebody is."""
@@ -57,8 +62,9 @@ class Payout(Struct, frozen=True, omit_defaults=True):
     amount.
 
     Amount, currency and account are those of the request and of the customer when it was made. ``reason`` says why it
-    failed. ``step`` is the number of its newest audit line, ``occurred_at`` the time that the newest provider's report
-    told of it, ``replaces`` the failed payout of the same request before it.
+    failed. ``step`` is the number of its newest audit line, ``replaces`` the failed payout of the same request before
+    it. ``occurred_at`` is when it became what it is, as far as anybody told: the time of the newest provider's report,
+    or the moment at which a person told its end. It never goes back.
     """
 
     payout_id: str
@@ -194,14 +200,17 @@ def changed(
 ) -> PayoutDecision | None:
     """Return a payout with some of ``CHANGEABLE`` (or ``occurred_at``) changed; None where all of it is so already.
 
-    A late success takes what the balance has, as far as ``account`` knows it, and the rest is owed. Without an account
-    the balance is taken to suffice: the ledger says when that is wrong.
+    An end without ``occurred_at`` is told by a person, and counts from ``at`` on: no report from before undoes it. A late
+    success takes what the balance has, as far as ``account`` knows it, and the rest is owed.
+    Without an account the balance is taken to suffice: the ledger says when that is wrong.
 
     :raises StateConflict: there is no such move.
     :raises RequestNotApproved: a late success of a request that was turned down since.
     :raises RequestPaid: a late success of a request that has another payout.
     :raises Invalid: ``reason_required``, or ``reason_without_failure``.
     """
+    if not wanted.keys() <= _KNOWN:
+        raise ValueError("a payout has no such thing to change")
     status = PayoutStatus(wanted.get("status", payout.status))
     is_moving = status is not payout.status
     changes = {name: value for name, value in wanted.items() if getattr(payout, name) != value}
@@ -212,6 +221,8 @@ def changed(
     if is_moving:
         _check_move(request, payout, status, wanted.get("reason"))
         changes["reason"] = wanted.get("reason")
+        if status in ENDS and "occurred_at" not in wanted:
+            changes["occurred_at"] = max(at, payout.occurred_at or at)
     after = replace(payout, **{**changes, "status": status}, updated_at=at, step=payout.step + 1, rev=payout.rev + 1)
     told = [name for name in CHANGEABLE if getattr(payout, name) != getattr(after, name)]
     line = AuditLine(
