@@ -456,9 +456,9 @@ def test_the_api_of_scenarios_writes_no_account_and_no_order() -> None:
 def test_the_api_of_payouts_appends_entries_moves_accounts_and_keeps_requests_and_payouts() -> None:
     assert writes("PayoutsApi") == {
         "MoveAccounts": ("dynamodb:UpdateItem", ["S#*#C#*"]),
-        "KeepRequestsPayoutsTheirAuditAndTheirReferences": (
+        "KeepRequestsPayoutsTheirAuditTheirReferencesAndAnswers": (
             "dynamodb:PutItem",
-            ["S#*#C#*", "S#*#R#*", "S#*#Y#*", "S#*#REF#*", "S#*#AUDIT#*"],
+            ["S#*#C#*", "S#*#R#*", "S#*#Y#*", "S#*#REF#*", "S#*#AUDIT#*", "S#*#REQUEST#*"],
         ),
         "ForgetReferencesThatWereChanged": ("dynamodb:DeleteItem", ["S#*#REF#*"]),
     }

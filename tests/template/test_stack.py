@@ -7,6 +7,7 @@ import pytest
 
 from cashback.adapters.webhook_sender import DEADLINE
 from cashback.domain.domain_events import KINDS, SOURCE
+from cashback.edge.payout_requests import REPORT_TIME
 from cashback.edge.sweeper import ENOUGH_TIME
 from dev.project import ROOT
 from dev.template import as_written, resources, translated
@@ -148,6 +149,10 @@ def test_the_rule_passes_on_every_kind_that_is_told_and_keeps_what_it_cannot_del
 def test_a_batch_of_webhooks_that_all_wait_ends_in_time() -> None:
     batch = properties("AWS::Lambda::EventSourceMapping")["NotifierSource"]["BatchSize"]
     assert 2 * batch * DEADLINE < functions()["Notifier"]["Timeout"]
+
+
+def test_a_report_of_payouts_that_ran_out_of_time_is_still_answered() -> None:
+    assert REPORT_TIME.total_seconds() + 10 <= functions()["PayoutsApi"]["Timeout"] <= 29
 
 
 # ---- schedules
