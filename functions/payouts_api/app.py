@@ -133,16 +133,16 @@ def list_payouts(query: Annotated[PayoutsQuery, Query()]) -> Response[PayoutPage
 
 @api.route("POST", "/v1/payouts/reconcile", Role.OPERATOR, needs_key=True, takes_csv=True)
 def reconcile_payouts(body: ReconcilePayouts = A_FILE) -> Response[PayoutReconciliation]:
-    """Bring payouts up to what their provider reports of them, row by row; the same file twice changes nothing."""
+    """Bring payouts up to what their provider reports of them, row by row; the same file twice changes nothing. An
+    answer with ``busy`` rows is none yet: the same call goes on there."""
     who, request, work = api.caller(), api.request(body), deps.payout_books()
     rows, settings = body.rows(api.csv()), open_store(work.books.stores, who.store_id).settings()
-    return answer_kept(
-        work.books,
-        who,
-        request,
-        PayoutReconciliation,
-        lambda: (payout_views.reconciliation(reconciled(work, settings, who.origin, rows)), True),
-    )
+
+    def settle_each() -> tuple[PayoutReconciliation, bool]:
+        report = reconciled(work, settings, who.origin, rows)
+        return payout_views.reconciliation(report), report.is_final
+
+    return answer_kept(work.books, who, request, PayoutReconciliation, settle_each)
 
 
 @api.route("GET", "/v1/payouts/<payout_id>", Role.VIEWER)
@@ -160,7 +160,7 @@ def change_payout(payout_id: GivenId, body: ChangePayout) -> Response[Payout]:
     who, work = api.caller(), deps.payout_books()
     currency = open_store(work.books.stores, who.store_id).currency
     wanted = changes(body, currency)
-    changed, _ = manage_payouts.change_payout(work, who.store_id, payout_id, wanted, who.origin, now())
+    changed = manage_payouts.change_payout(work, who.store_id, payout_id, wanted, who.origin, now())
     return answer(payout_views.payout(changed, currency))
 
 

@@ -111,7 +111,7 @@ class Desk:
         wanted: dict[str, Any] = {"status": status, **more}
         if status is PayoutStatus.FAILED:
             wanted.setdefault("reason", "returned")
-        return change_payout(self.work, STORE, payout_id, wanted, ORIGIN, NOW)[0]
+        return change_payout(self.work, STORE, payout_id, wanted, ORIGIN, NOW)
 
     @property
     def account(self) -> Account:
@@ -326,7 +326,7 @@ def test_every_move_of_a_payout_is_made_or_refused(before: PayoutStatus, after: 
     if after in MOVES[before]:
         assert desk.turn(payout_id, after).status is after
     elif after is before:
-        assert change_payout(desk.work, STORE, payout_id, {"status": after}, ORIGIN, NOW) == (stands, False)
+        assert change_payout(desk.work, STORE, payout_id, {"status": after}, ORIGIN, NOW) == stands
     else:
         with pytest.raises(StateConflict):
             desk.turn(payout_id, after)

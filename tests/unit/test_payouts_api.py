@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from cashback.domain.audit import Origin
 from cashback.domain.customers import Profile
 from cashback.domain.ledger import Entry, Kind, Posted, Posting, payload_hash
 from cashback.domain.payouts import wordless
-from cashback.edge import deps
+from cashback.edge import deps, payout_requests
 from cashback.services.close_store import close_store
 from cashback.services.search_payouts import index_payout
 from tests.unit.builders import NOW
@@ -762,6 +763,20 @@ def test_a_report_settles_what_it_names_and_is_answered_once(office: Office) -> 
     assert report(office, text + "R2,,1.00,USD,PAID,2026-03-01\n").code == "idempotency_mismatch"
     assert office.deployment.everything() == before
     assert report(office, text, "later").expect(200)["matched"] == [{"row": 2, "payout_id": first, "code": None}]
+
+
+def test_a_report_for_which_there_was_no_time_goes_on_under_the_same_key(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payout_id = office.pay(amount="1.00").rpartition("/")[2]
+    text = f"{HEADER}\n,{payout_id},1.00,USD,COMPLETED,2026-03-01\n"
+    with monkeypatch.context() as hurried:
+        hurried.setattr(payout_requests, "REPORT_TIME", timedelta(0))
+        assert len(report(office, text).expect(200)["busy"]) == 1
+    told = report(office, text)
+    assert "Idempotency-Replayed" not in told.headers
+    assert [one["payout_id"] for one in told.expect(200)["updated"]] == [payout_id]
+    assert report(office, text).headers["Idempotency-Replayed"] == ["true"]
 
 
 @pytest.mark.parametrize(

@@ -90,11 +90,16 @@ class Verdict(Struct, frozen=True):
 
 class PayoutReport(Struct, frozen=True):
     """What a file came to: every row once, in their order, and the live payouts that no row names, the newest first;
-    ``more`` where there are further ones."""
+    ``more`` where there are further ones, or may be."""
 
     verdicts: tuple[Verdict, ...]
     missing_there: tuple[str, ...] = ()
     more: bool = False
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no row is left to be settled."""
+        return all(verdict.outcome is not Outcome.BUSY for verdict in self.verdicts)
 
 
 class Match(Struct, frozen=True):

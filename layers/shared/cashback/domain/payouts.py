@@ -200,9 +200,10 @@ def changed(
 ) -> PayoutDecision | None:
     """Return a payout with some of ``CHANGEABLE`` (or ``occurred_at``) changed; None where all of it is so already.
 
-    An end without ``occurred_at`` is told by a person, and counts from ``at`` on: no report from before undoes it. A late
-    success takes what the balance has, as far as ``account`` knows it, and the rest is owed.
-    Without an account the balance is taken to suffice: the ledger says when that is wrong.
+    An end without ``occurred_at`` is told by a person, and counts from ``at`` on: no report from before undoes it.
+
+    A late success takes what the balance has, as far as ``account`` knows it, and the rest is owed. Without an account
+    the balance is taken to suffice: the ledger says when that is wrong.
 
     :raises StateConflict: there is no such move.
     :raises RequestNotApproved: a late success of a request that was turned down since.

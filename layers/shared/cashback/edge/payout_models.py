@@ -252,8 +252,8 @@ class ReportedRow(TypedDict):
 class PayoutReconciliation(Answer):
     """What a report came to; every row is in one list. ``matched`` says what is known, ``mismatched`` contradicts it.
     ``duplicate`` rows are about the same payout or reference, ``missing_here`` about none of ours. ``busy`` ones could
-    not be settled now: report the same file under another Idempotency-Key. ``missing_there`` are payouts without an end
-    that no row names, the newest first; ``more`` where there are over a thousand."""
+    not be settled now: make the same call again. ``missing_there`` are payouts without an end that no row names, the
+    newest first; ``more`` where there are over a thousand, or there was no time to look for all."""
 
     matched: list[ReportedRow]
     updated: list[ReportedRow]

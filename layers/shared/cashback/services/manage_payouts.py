@@ -8,12 +8,12 @@ from cashback.domain.audit import Act, Origin
 from cashback.domain.errors import Busy, Forbidden, IdempotencyMismatch, NotFound, StateConflict
 from cashback.domain.incentive_requests import IncentiveRequest
 from cashback.domain.ledger import (
+    Account,
     AccountMoved,
     CauseTaken,
     DocumentMoved,
     EntryStatus,
     OnRefusal,
-    Outcome,
     Posted,
     Posting,
     Refused,
@@ -168,9 +168,8 @@ def list_payouts(
 
 def change_payout(
     work: PayoutBooks, store_id: str, payout_id: str, wanted: Mapping[str, Any], origin: Origin, now: Instant
-) -> tuple[Payout, bool]:
-    """Change what is known of a payout, with all that its status does to the balance. Return it, and whether anything
-    changed.
+) -> Payout:
+    """Change what is known of a payout, with all that its status does to the balance, and return it.
 
     Of two at once the second is refused, unless it wants what the first has done.
 
@@ -181,20 +180,20 @@ def change_payout(
     :raises Invalid: ``reason_required``, or ``reason_without_failure``.
     :raises Busy: the account keeps changing, or the tables are out of reach; the same call is safe to repeat.
     """
-    seen, account = None, None
+    seen: int | None = None
+    account: Account | None = None
     for _ in range(_TRIES):
         payout = read_payout(work, store_id, payout_id)
         request = read_request(work, store_id, payout.incentive_request_id)
         decision = changed(request, payout, wanted, account, origin, now)
         if decision is None:
-            return payout, seen is not None
-        if seen is not None and seen != payout.rev:
+            return payout
+        if seen is not None and seen != payout.step:
             raise StateConflict("the payout was changed meanwhile")
-        seen = payout.rev
-        outcome = commit_change(work, posting_of(work, store_id, request, payout, decision, now))
-        if isinstance(outcome, Posted):
-            return decision.payout, True
-        account = outcome.account if isinstance(outcome, AccountMoved) else None
+        seen = payout.step
+        is_committed, account = commit_change(work, posting_of(work, store_id, request, payout, decision, now))
+        if is_committed:
+            return decision.payout
     raise Busy("the payout keeps changing")
 
 
@@ -223,14 +222,16 @@ def posting_of(
     )
 
 
-def commit_change(work: PayoutBooks, posting: Posting) -> Outcome | None:
-    """Commit a change of a payout, with its entries if there are any; None where somebody else was first.
+def commit_change(work: PayoutBooks, posting: Posting) -> tuple[bool, Account | None]:
+    """Commit a change of a payout, with its entries if there are any. Return whether it is committed, and the account
+    to decide from next where that was what had moved.
 
     :raises Busy: the tables are contended or out of reach; whether it is committed is unknown.
     """
-    if posting.entries:
-        return work.books.ledger.post(posting)
-    return Posted((), posting.customer_id) if work.payouts.save(*writes_of(posting)) else None
+    if not posting.entries:
+        return work.payouts.save(*writes_of(posting)), None
+    outcome = work.books.ledger.post(posting)
+    return isinstance(outcome, Posted), outcome.account if isinstance(outcome, AccountMoved) else None
 
 
 def writes_of(posting: Posting) -> list[Write]:

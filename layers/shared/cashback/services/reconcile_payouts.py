@@ -13,7 +13,7 @@ from msgspec import Struct
 from cashback.domain.audit import Origin
 from cashback.domain.errors import Busy, DomainError
 from cashback.domain.incentive_requests import IncentiveRequest
-from cashback.domain.ledger import Account, AccountMoved, Posted, Posting
+from cashback.domain.ledger import Account, Posted, Posting
 from cashback.domain.member_rows import is_id
 from cashback.domain.payout_reports import (
     Match,
@@ -75,7 +75,7 @@ def reconcile_payouts(
     has_time: Callable[[], bool],
 ) -> PayoutReport:
     """Settle the rows of a report, each for itself; return what became of every one. Once ``has_time`` says no, what is
-    left is ``busy``: the same report goes on there.
+    left is ``busy``: the same report goes on there. That may be all of it, while it is looked for.
 
     Live payouts that no row names are found through an index that may lag a second.
 
@@ -83,28 +83,33 @@ def reconcile_payouts(
     """
     desk, store_id = _Desk(work, settings, origin, now, has_time), settings.store_id
     references = dict.fromkeys(row.reference for row in rows if row.reference is not None)
-    referred = {reference: work.payouts.referred(store_id, reference) for reference in references}
+    referred: dict[str, list[str]] = {}
+    for reference in references:
+        if not has_time():
+            return PayoutReport(tuple(Verdict(row.number, Outcome.BUSY) for row in rows), more=True)
+        referred[reference] = work.payouts.referred(store_id, reference)
     names = names_of(rows, referred)
     known = {one.payout_id: one for one in work.payouts.get_many(store_id, sorted(filter(is_id, names)))}
-    missing = _missing_there(work, store_id, names)
     matches, verdicts = match_rows(rows, referred, known.keys())
     while matches:
         chunk, matches = _next(matches, known)
         verdicts += _settled(desk, chunk) if has_time() else map(_busy, chunk)
     in_order = tuple(sorted(verdicts, key=lambda verdict: verdict.row))
-    return PayoutReport(in_order, tuple(missing[:MOST_MISSING]), more=len(missing) > MOST_MISSING)
+    missing, more = _missing_there(desk, names)
+    return PayoutReport(in_order, missing, more=more)
 
 
-def _missing_there(work: PayoutBooks, store_id: str, names: Collection[str]) -> list[str]:
-    """Return the live payouts that nobody names, one more than are told of at most."""
+def _missing_there(desk: _Desk, names: Collection[str]) -> tuple[tuple[str, ...], bool]:
+    """Return the live payouts that nobody names, as many as are told of at most and there is time for, and whether
+    there may be more."""
     missing: list[str] = []
     before: str | None = None
-    while len(missing) <= MOST_MISSING:
-        page, before = work.payouts.page(store_id, sorted(LIVE), _READ_AT_ONCE, before)
+    while len(missing) <= MOST_MISSING and desk.has_time():
+        page, before = desk.work.payouts.page(desk.settings.store_id, sorted(LIVE), _READ_AT_ONCE, before)
         missing += [payout.payout_id for payout in page if payout.payout_id not in names]
         if before is None:
-            break
-    return missing
+            return tuple(missing[:MOST_MISSING]), len(missing) > MOST_MISSING
+    return tuple(missing[:MOST_MISSING]), True
 
 
 def _next(matches: Sequence[Match], known: Mapping[str, Payout]) -> tuple[list[Match], list[Match]]:
@@ -191,7 +196,8 @@ def _uncommitted(work: PayoutBooks, steps: Sequence[_Step]) -> list[_Step]:
 
 def _alone(desk: _Desk, tried: _Step) -> Verdict:
     """Settle one row from what stands by now. Where nothing is left to do, what was tried has been done."""
-    match, account = tried.match, None
+    match = tried.match
+    account: Account | None = None
     for _ in range(_TRIES):
         if not desk.has_time():
             break
@@ -200,14 +206,13 @@ def _alone(desk: _Desk, tried: _Step) -> Verdict:
             step = _step(desk, match, payout, request, account)
             if step.posting is None:
                 return tried.verdict
-            outcome = commit_change(desk.work, step.posting)
+            is_committed, account = commit_change(desk.work, step.posting)
         except Busy:
             continue
         except DomainError as refused:
             return _refused(match, refused)
-        if isinstance(outcome, Posted):
+        if is_committed:
             return step.verdict
-        account = outcome.account if isinstance(outcome, AccountMoved) else None
     return _busy(match)
 
 
