@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cashback.domain.api_keys import Role
-from cashback.domain.errors import DomainError, InsufficientBalance, Invalid, StateConflict
+from cashback.domain.audit import Origin
+from cashback.domain.errors import DomainError, IdempotencyMismatch, InsufficientBalance, Invalid, StateConflict
 from cashback.domain.incentive_requests import (
     Decided,
     FourEyes,
@@ -74,7 +75,9 @@ class Desk:
         posted = self.shop.books.ledger.post(Posting(STORE, CUSTOMER, NOW, entries=(entry,)))
         assert isinstance(posted, Posted)
 
-    def ask(self, amount: int, *, from_balance: bool = True, key: str | None = None, body: str = "body") -> str:
+    def ask(
+        self, amount: int, *, from_balance: bool = True, key: str | None = None, body: str = "body", by: str = "anna"
+    ) -> str:
         """Ask for a payment; return the id of the request."""
         name = key or f"ask{next(self.numbers)}"
         asked = IncentiveRequest(
@@ -84,7 +87,7 @@ class Desk:
             amount=amount,
             currency="USD",
             created_at=NOW,
-            requested_by="key:anna",
+            requested_by=f"key:{by}",
             requested_key="anna",
             request_hash=name,
             body_hash=body,
@@ -100,10 +103,10 @@ class Desk:
         decided = Decided(status, NOW, f"key:{by}", name, "body", None if status is RequestStatus.APPROVED else "why")
         return decide_request(self.work, self.shop.settings, request_id, decided, by)[1]
 
-    def pay(self, request_id: str, *, key: str | None = None) -> str:
+    def pay(self, request_id: str, *, key: str | None = None, body: str = "body", by: Origin = ORIGIN) -> str:
         """Make the payout of a request; return its id."""
         name = key or f"pay{next(self.numbers)}"
-        opening = Opening(f"pay_{name}", None, ORIGIN, name, "body", NOW)
+        opening = Opening(f"pay_{name}", None, by, name, body, NOW)
         return create_payout(self.work, STORE, request_id, None, opening)[0].payout_id
 
     def turn(self, payout_id: str, status: PayoutStatus, **more: Any) -> Payout:
@@ -225,6 +228,68 @@ def test_a_refused_request_is_refused_for_ever() -> None:
             desk.ask(101, key="same")
         desk.move(1_000)
     assert list_requests(desk.work, STORE, RequestsWanted(customer_id=CUSTOMER), 10, None) == ([], None)
+
+
+def test_a_refused_payout_is_refused_for_ever_whatever_becomes_of_its_request() -> None:
+    desk = Desk(400)
+    request_id = approved(desk, 400)
+    desk.turn(desk.pay(request_id), PayoutStatus.FAILED)
+    desk.move(-1)
+
+    def refuse(*, replayed: bool) -> None:
+        with pytest.raises(InsufficientBalance) as refused:
+            desk.pay(request_id, key="same")
+        assert refused.value.replayed is replayed
+        with pytest.raises(IdempotencyMismatch):
+            desk.pay(request_id, key="same", body="other")
+
+    refuse(replayed=False)
+    desk.move(1)
+    refuse(replayed=True)
+    another = desk.pay(request_id)
+    refuse(replayed=True)
+    desk.turn(another, PayoutStatus.FAILED)
+    desk.work.books.payment_accounts.forget(STORE, CUSTOMER, NOW)
+    refuse(replayed=True)
+    desk.decide(request_id, RequestStatus.CANCELLED)
+    refuse(replayed=True)
+    assert desk.money == (400, 0, 0)
+
+
+def test_who_is_said_to_act_makes_no_other_call() -> None:
+    desk = Desk(400)
+    others = replace(ORIGIN, actor="key:zoe")
+    with pytest.raises(InsufficientBalance):
+        desk.ask(401, key="large")
+    with pytest.raises(InsufficientBalance):
+        desk.ask(401, key="large", by="zoe")
+    assert desk.ask(400, key="small") == desk.ask(400, key="small", by="zoe")
+    desk.decide("irq_small", RequestStatus.APPROVED)
+    desk.turn(desk.pay("irq_small"), PayoutStatus.FAILED)
+    desk.move(-1)
+    for by in (ORIGIN, others):
+        with pytest.raises(InsufficientBalance):
+            desk.pay("irq_small", key="refused", by=by)
+    desk.move(1)
+    assert desk.pay("irq_small", key="made") == desk.pay("irq_small", key="made", by=others)
+
+
+def test_the_reason_of_a_failure_may_be_put_right() -> None:
+    desk = Desk(400)
+    payout_id = desk.pay(approved(desk, 400))
+    failed = desk.turn(payout_id, PayoutStatus.FAILED, reason="RETURNED")
+    assert desk.turn(payout_id, PayoutStatus.FAILED, reason="RETURNED") == failed
+    after = desk.turn(payout_id, PayoutStatus.FAILED, reason="the account is closed")
+    assert (after.reason, after.status, after.occurred_at) == (
+        "the account is closed",
+        PayoutStatus.FAILED,
+        failed.occurred_at,
+    )
+    (line, *_), _ = desk.work.payouts.history(STORE, payout_id, 10)
+    assert (line.before, line.after) == ({"reason": "RETURNED"}, {"reason": "the account is closed"})
+    assert desk.money == (400, 0, 0)
+    with pytest.raises(Invalid):
+        change_payout(desk.work, STORE, payout_id, {"reason": None}, ORIGIN, NOW)
 
 
 def test_a_new_payout_after_a_failed_one_holds_again() -> None:

@@ -143,9 +143,7 @@ def hold_of(request: IncentiveRequest) -> tuple[Entry, ...]:
             amount=-request.amount,
             reserved=request.amount,
             actor=request.requested_by,
-            payload_hash=payload_hash(
-                Kind.PAYOUT, request.amount, request.requested_by, request.request_hash, request.body_hash
-            ),
+            payload_hash=payload_hash(Kind.PAYOUT, request.amount, request.request_hash, request.body_hash),
         ),
     )
 
@@ -179,7 +177,7 @@ def turned_down(request: IncentiveRequest, decided: Decided) -> tuple[IncentiveR
         amount=request.held,
         reserved=-request.held,
         actor=decided.actor,
-        payload_hash=payload_hash(Kind.PAYOUT, request.held, decided.actor, decided.request_hash),
+        payload_hash=payload_hash(Kind.PAYOUT, request.held, decided.request_hash),
     )
     return replace(moved, held=0), (release,)
 

@@ -238,7 +238,8 @@ type Outcome = Posted | Replayed | Refused | AccountMoved | DocumentMoved | Caus
 def payload_hash(*parts: str | int | None) -> str:
     """Fingerprint of what was asked for; two requests of one cause are the same request when it is equal.
 
-    A posting that an API call asks for hashes (kind, amount, actor, Idempotency-Key); one whose cause alone names the
+    A posting that an API call asks for hashes (kind, amount, actor, Idempotency-Key), of a request or a payout the body
+    instead of the actor; one whose cause alone names the
     decision hashes (kind); one whose cause holds a counter hashes (kind, amount, target).
     """
     return fingerprint(*parts)

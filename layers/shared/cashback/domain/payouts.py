@@ -175,8 +175,7 @@ def opened(request: IncentiveRequest, account: AccountSnapshot, username: str, o
     )
     entries: tuple[Entry, ...] = ()
     if request.from_balance and not request.held:
-        asked = (payout.created_by, opening.request_hash, opening.body_hash)
-        same = payload_hash(Kind.PAYOUT, payout.amount, *asked)
+        same = hold_hash(request, opening)
         entries = (_entry(payout, "hold", payout.created_by, same, amount=-payout.amount, reserved=payout.amount),)
     following = replace(
         request,
@@ -188,6 +187,16 @@ def opened(request: IncentiveRequest, account: AccountSnapshot, username: str, o
     told = {name: value for name in ("status", "description") if (value := getattr(payout, name)) is not None}
     line = AuditLine(payout.step, opening.at, opening.origin.actor, opening.origin.request_id, after=told)
     return PayoutDecision(payout, following, line, entries)
+
+
+def hold_cause(payout_id: str) -> str:
+    """Return the cause under which a payout holds its amount anew, or was refused it."""
+    return causes.payout(payout_id, 1, "hold")
+
+
+def hold_hash(request: IncentiveRequest, opening: Opening) -> str:
+    """Return what tells that a call asks again for what it asked for before."""
+    return payload_hash(Kind.PAYOUT, request.amount, opening.request_hash, opening.body_hash)
 
 
 def changed(
@@ -216,7 +225,7 @@ def changed(
     is_moving = status is not payout.status
     changes = {name: value for name, value in wanted.items() if getattr(payout, name) != value}
     if not is_moving and "reason" in changes:
-        raise Invalid("reason", "reason_without_failure", "a reason is told with the failure")
+        _check_reason(status, wanted["reason"])
     if not changes:
         return None
     if is_moving:
@@ -262,12 +271,16 @@ def wordless_line(line: AuditLine) -> AuditLine:
     )
 
 
-def _check_move(request: IncentiveRequest, payout: Payout, status: PayoutStatus, reason: str | None) -> None:
-    if status not in MOVES[payout.status]:
-        raise StateConflict(f"the payout is {payout.status}")
+def _check_reason(status: PayoutStatus, reason: str | None) -> None:
     if (reason is None) is (status is PayoutStatus.FAILED):
         code = "reason_required" if reason is None else "reason_without_failure"
         raise Invalid("reason", code, "a failure has a reason, and nothing else has")
+
+
+def _check_move(request: IncentiveRequest, payout: Payout, status: PayoutStatus, reason: str | None) -> None:
+    if status not in MOVES[payout.status]:
+        raise StateConflict(f"the payout is {payout.status}")
+    _check_reason(status, reason)
     if payout.status is PayoutStatus.FAILED:
         check_payable(request)
 

@@ -117,7 +117,8 @@ class CreatePayout(Request):
 
 
 class ChangePayout(Request):
-    """What to change; what is left out stays, null clears. ``reason`` is told with a failure, and only then."""
+    """What to change; what is left out stays, null clears. ``reason`` is told with a failure, and
+    may be put right while that stands."""
 
     status: PayoutStatus = UNSENT
     external_reference: Word | None = None

@@ -65,7 +65,7 @@ def adjust_balance(books: Books, settings: Settings, customer_id: str, adjustmen
     entry, limit = _entry(adjustment), settings.adjust_limit
     is_large = role is not Role.ADMIN and limit is not None and abs(adjustment.amount) > limit
     # The limit may have been another when the same call was made first.
-    if is_large and not books.history.has(settings.store_id, customer_id, entry.cause):
+    if is_large and books.history.of_cause(settings.store_id, customer_id, entry.cause) is None:
         raise Forbidden("the amount is larger than this role may adjust by")
     posting = Posting(
         settings.store_id,

@@ -30,6 +30,8 @@ from cashback.domain.payouts import (
     PayoutsWanted,
     changed,
     check_payable,
+    hold_cause,
+    hold_hash,
     opened,
 )
 from cashback.domain.stores import as_text
@@ -73,6 +75,7 @@ def create_payout(
         if opening.payout_id in request.payout_ids:
             # The same call, made twice at once: the other one was first.
             continue
+        _check_refused(work, store_id, request, opening)
         check_payable(request)
         account = _account(work, store_id, request.customer_id, payment_account_id)
         username = _username(work, store_id, request.customer_id)
@@ -237,6 +240,21 @@ def commit_change(work: PayoutBooks, posting: Posting) -> tuple[bool, Account | 
 def writes_of(posting: Posting) -> list[Write]:
     """Return what a change of a payout writes where it moves no money."""
     return [write for write in (posting.document, *posting.also) if write is not None]
+
+
+def _check_refused(work: PayoutBooks, store_id: str, request: IncentiveRequest, opening: Opening) -> None:
+    """Answer a call whose hold was refused before as it was answered then, whatever the request has become.
+
+    :raises InsufficientBalance: that was the answer.
+    :raises ShortfallOpen: or this.
+    :raises IdempotencyMismatch: the same Idempotency-Key with another body.
+    """
+    entry = work.books.history.of_cause(store_id, request.customer_id, hold_cause(opening.payout_id))
+    if entry is None or entry.status is not EntryStatus.REJECTED:
+        return
+    if entry.payload_hash != hold_hash(request, opening):
+        raise IdempotencyMismatch
+    raise refusal_of(entry, replayed=True)
 
 
 def _account(work: PayoutBooks, store_id: str, customer_id: str, payment_account_id: str | None) -> AccountSnapshot:

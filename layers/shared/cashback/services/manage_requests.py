@@ -54,7 +54,7 @@ def create_request(
     entries = hold_of(asked)
     is_large = role is not Role.ADMIN and limit is not None and asked.amount > limit
     # The limit may have been another when the same call was refused first.
-    if is_large and not any(work.books.history.has(store_id, asked.customer_id, entry.cause) for entry in entries):
+    if is_large and not any(work.books.history.of_cause(store_id, asked.customer_id, one.cause) for one in entries):
         raise Forbidden("the amount is larger than this role may ask for")
     outcome = work.books.ledger.post(
         Posting(

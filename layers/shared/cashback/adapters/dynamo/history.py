@@ -90,14 +90,15 @@ class History(Struct, frozen=True):
             if after is None:
                 raise Busy("the entry is not in the history yet")
 
-    def has(self, store_id: str, customer_id: str, cause: str) -> bool:
-        """Tell whether there is an entry of this cause, at the customer or where they were merged into (consistent).
+    def of_cause(self, store_id: str, customer_id: str, cause: str) -> Entry | None:
+        """Return the entry of this cause, a rejected one too, at the customer or where they were merged into
+        (consistent); None where there is none.
 
         :raises CustomerNotFound: no such customer.
         """
         path = self.ledger.merged_path(store_id, customer_id)
         found = (entry for account in path for entry in self._beginning(store_id, account.customer_id, cause))
-        return any(entry.cause == cause for entry in found)
+        return next((entry for entry in found if entry.cause == cause), None)
 
     def merged_from(self, store_id: str, customer_id: str) -> list[str]:
         """Return every customer who was merged into this one, also by way of another (consistent)."""
