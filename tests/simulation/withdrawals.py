@@ -4,6 +4,7 @@ all that. Two admins may turn one payout at once, and a refund may take what was
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from cashback.adapters.dynamo.codec import from_item
@@ -17,9 +18,12 @@ from cashback.domain.errors import DomainError
 from cashback.domain.incentive_requests import Decided, IncentiveRequest, RequestStatus
 from cashback.domain.ledger import EntryStatus, Kind
 from cashback.domain.payment_accounts import AccountType, PaymentAccount
+from cashback.domain.payout_reports import Outcome, ReportRow
 from cashback.domain.payouts import AuditLine, Opening, Payout, PayoutStatus
+from cashback.domain.times import instant, moment
 from cashback.services.manage_payouts import change_payout, create_payout
 from cashback.services.manage_requests import create_request, decide_request
+from cashback.services.reconcile_payouts import reconcile_payouts
 from tests.simulation.persons import STORE, Adjustment, Person
 
 if TYPE_CHECKING:
@@ -121,6 +125,44 @@ class Withdrawal(Person):
             )
 
 
+@dataclass(slots=True)
+class Reporting(Person):
+    """A provider who reports what became of payouts, in files that come again, and an admin who is in a hurry."""
+
+    withdrawals: list[Withdrawal]
+    files: list[tuple[ReportRow, ...]] = field(default_factory=list)
+
+    def act(self, world: World) -> None:
+        """Report a file, a new one or one of before."""
+        if not self.files or world.random.random() < 0.6:
+            self.files.append(tuple(self._rows(world)))
+        with world.answering("report"):
+            self._report(world, world.random.choice(self.files), lambda: world.random.random() < 0.95)
+
+    def again(self, world: World) -> None:
+        """Report each file until it is settled: from then on it changes nothing."""
+        for rows in self.files:
+            self._report(world, rows, lambda: True)
+            outcomes = self._report(world, rows, lambda: True)
+            assert not {Outcome.UPDATED, Outcome.BUSY} & outcomes
+
+    def _report(self, world: World, rows: tuple[ReportRow, ...], has_time: Callable[[], bool]) -> set[Outcome]:
+        settings = world.books.stores.settings(STORE)
+        report = reconcile_payouts(world.payouts, settings, rows, _origin(world), world.now(), has_time)
+        assert [verdict.row for verdict in report.verdicts] == [row.number for row in rows]
+        return {verdict.outcome for verdict in report.verdicts}
+
+    def _rows(self, world: World) -> Iterator[ReportRow]:
+        random = world.random
+        made = [(payout_id, one.amount) for one in self.withdrawals for payout_id in one.payout_ids]
+        made.append(("pay_unknown", 100))
+        for number, (payout_id, amount) in enumerate(random.sample(made, random.randint(1, len(made)))):
+            reference = f"ref-{random.randint(1, 3)}" if random.random() < 0.2 else None
+            at = moment(world.now()) - timedelta(minutes=random.choice((0, 0, 1, 60)))
+            word = random.choice(("SUCCESS", "SUCCESS", "RETURNED", "RETURNED", "PENDING", "SOON"))
+            yield ReportRow(number, reference, payout_id, f"{amount / 100:.2f}", "USD", word, instant(at))
+
+
 def withdrawals(world: World) -> list[Person]:
     """Draw who asks for what."""
     random = world.random
@@ -129,7 +171,8 @@ def withdrawals(world: World) -> list[Person]:
         for n in range(random.randint(1, 3))
     ]
     funds = [Adjustment(f"fund{n}", one.customer_id, 2_000) for n, one in enumerate(asked)]
-    return [*funds, *asked, *asked]
+    reporting = Reporting(asked)
+    return [*funds, *asked, *asked, reporting, reporting]
 
 
 def _origin(world: World) -> Origin:

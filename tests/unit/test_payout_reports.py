@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cashback.adapters.dynamo.payouts import Payouts
 from cashback.domain.customers import Profile
-from cashback.domain.errors import DomainError, Invalid
+from cashback.domain.errors import Busy, DomainError, Invalid
 from cashback.domain.payout_reports import COLUMNS, MOST_ROWS, Outcome, PayoutReport, ReportRow, read_report
 from cashback.domain.payouts import PayoutStatus
 from cashback.services import reconcile_payouts as reconciling
@@ -372,6 +373,20 @@ def test_a_report_whose_payouts_could_not_all_be_found_in_time_changes_nothing()
     assert (told(report), report.is_final) == ([(Outcome.BUSY, None)] * 4, False)
     assert office.tables() == before
     assert reconcile(office, *rows).is_final
+
+
+def test_what_became_of_the_rows_is_told_even_where_nobody_could_look_for_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    office = Office()
+    office.payout(reference="R1")
+
+    def unread(*_: object) -> None:
+        raise Busy
+
+    monkeypatch.setattr(Payouts, "page", unread)
+    report = reconcile(office, row("R1"))
+    assert (told(report), report.missing_there, report.more) == ([(Outcome.UPDATED, None)], (), True)
 
 
 def test_a_person_is_not_refused_because_a_report_said_the_same_meanwhile() -> None:

@@ -100,12 +100,15 @@ def reconcile_payouts(
 
 
 def _missing_there(desk: _Desk, names: Collection[str]) -> tuple[tuple[str, ...], bool]:
-    """Return the live payouts that nobody names, as many as are told of at most and there is time for, and whether
-    there may be more."""
+    """Return the live payouts that nobody names, as many as are told of at most and can be read in time, and whether
+    there may be more. What became of the rows is told in any case."""
     missing: list[str] = []
     before: str | None = None
     while len(missing) <= MOST_MISSING and desk.has_time():
-        page, before = desk.work.payouts.page(desk.settings.store_id, sorted(LIVE), _READ_AT_ONCE, before)
+        try:
+            page, before = desk.work.payouts.page(desk.settings.store_id, sorted(LIVE), _READ_AT_ONCE, before)
+        except Busy:
+            break
         missing += [payout.payout_id for payout in page if payout.payout_id not in names]
         if before is None:
             return tuple(missing[:MOST_MISSING]), len(missing) > MOST_MISSING
