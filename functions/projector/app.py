@@ -8,4 +8,4 @@ from cashback.edge.projector import Projection
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Project a batch of stream records."""
-    return Projection(deps.stores(), deps.totals(), deps.event_bus()).run(event)
+    return Projection(deps.stores(), deps.totals(), deps.event_bus(), deps.payout_books).run(event)

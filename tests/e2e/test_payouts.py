@@ -291,3 +291,32 @@ def test_more_than_there_is_is_refused_and_moves_nothing(shop: Shop) -> None:
         shop.store.post(f"/v1/customers/{owner}/adjustments", {"amount": "50.00"}).expect(201)
     assert money(shop, owner) == ("110.00", "0.00", "0.00")
     assert listed(shop.store, f"{REQUESTS}?customer_id={owner}") == []
+
+
+# ---- reports of providers
+
+
+def test_a_report_of_the_provider_settles_payouts_once(shop: Shop) -> None:
+    owner = customer(shop)
+    first, second = (pay(shop, owner, amount="10.00")["payout_id"] for _ in range(2))
+    header = "reference,payout_id,amount,currency,status,occurred_at"
+    rows = (
+        f"R1,{first},10.00,USD,COMPLETED,2026-03-01",
+        f",{second},10.00,USD,RETURNED,2026-03-01",
+        ",pay_none,1,USD,PAID,",
+    )
+    text = "\n".join([header, *rows]).encode()
+
+    def report(key: str) -> dict[str, Any]:
+        headers = {"content-type": "text/csv", "idempotency-key": key}
+        told: dict[str, Any] = shop.store.api("POST", f"{PAYOUTS}/reconcile", text, headers=headers).expect(200)
+        return told
+
+    told = report("one")
+    assert [one["payout_id"] for one in told["updated"]] == [first, second]
+    assert [one["row"] for one in told["missing_here"]] == [4]
+    assert money(shop, owner) == ("90.00", "0.00", "0.00")
+    assert report("one") == told
+    assert [one["payout_id"] for one in report("two")["matched"]] == [first, second]
+    assert money(shop, owner) == ("90.00", "0.00", "0.00")
+    assert history(shop, second)[-1]["after"] == {"status": "failed", "reason": "RETURNED"}

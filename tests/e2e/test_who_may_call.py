@@ -126,6 +126,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/v1/incentive-requests/{incentive_request_id}/cancel"): Call(404, {"reason": "no"}, ids=MISSING),
     ("GET", "/v1/payouts"): Call(),
     ("POST", "/v1/payouts"): Call(404, {"incentive_request_id": "irq_none"}),
+    ("POST", "/v1/payouts/reconcile"): Call(422, {}),
     ("GET", "/v1/payouts/{payout_id}"): Call(),
     ("PATCH", "/v1/payouts/{payout_id}"): Call(404, {"fee": "1.00"}, ids=MISSING),
     ("GET", "/v1/payouts/{payout_id}/history"): Call(),

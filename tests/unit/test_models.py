@@ -14,6 +14,7 @@ from cashback.edge import (
     models,
     order_models,
     payment_account_models,
+    payout_models,
     scenario_models,
     store_models,
     webhook_models,
@@ -30,7 +31,7 @@ def family(model: type[BaseModel]) -> list[type[BaseModel]]:
 
 def test_every_model_is_a_request_or_an_answer() -> None:
     shared, groups = (models, store_models, webhook_models), (group_job_models, group_models)
-    modules = (*shared, *groups, customer_models, order_models, payment_account_models, scenario_models)
+    modules = (*shared, *groups, customer_models, order_models, payment_account_models, payout_models, scenario_models)
     named = [value for module in modules for value in vars(module).values()]
     found = {value for value in named if isinstance(value, type) and issubclass(value, BaseModel)}
     assert found - {BaseModel} == {*family(Request), *family(Answer)}

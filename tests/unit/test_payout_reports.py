@@ -339,6 +339,21 @@ def test_a_payout_that_keeps_changing_is_busy() -> None:
     assert office.read(payout_id).status is PayoutStatus.PENDING
 
 
+def test_a_row_that_is_to_be_tried_again_is_busy_where_there_is_no_time_for_it() -> None:
+    office = Office()
+    payout_id = office.payout(reference="R1")
+    acts, left = iter([1]), iter([True])
+
+    def meanwhile() -> None:
+        for _ in acts:
+            change_payout(office.work, STORE, payout_id, {"description": "x"}, ORIGIN, NOW)
+
+    with office.shop.before_writes(meanwhile):
+        report = reconcile(office, row("R1"), has_time=lambda: next(left, False))
+    assert told(report) == [(Outcome.BUSY, None)]
+    assert told(reconcile(office, row("R1"))) == [(Outcome.UPDATED, None)]
+
+
 # ---- whatever is reported
 
 WORDS: Final = ("SUCCESS", "PENDING", "RETURNED", "FAILED", "SOON")

@@ -27,6 +27,10 @@ SCHEMA = json.loads((ROOT / "docs/domain-events.schema.json").read_text())
 DAY = "2026-03-01"
 
 
+NO_PAYOUTS: Any = None
+"""These stages have none."""
+
+
 class Told:
     """A stage whose tables are watched, and the projector over them."""
 
@@ -41,7 +45,7 @@ class Told:
         """Deliver these records, or those that were not delivered yet."""
         if records is None:
             records, self.done = self.stream.records[self.done :], len(self.stream.records)
-        projection = Projection(self.stage.books.stores, self.totals, bus_on(self.events), clock=self.stage.clock.now)
+        projection = Projection(self.stage.books.stores, self.totals, bus_on(self.events), NO_PAYOUTS, clock=self.stage.clock.now)
         return projection.run({"Records": records})["batchItemFailures"]
 
     def post(self, entry: Entry) -> None:

@@ -22,6 +22,8 @@ GROUP_JOB_FINISHED: Final = "GroupJobFinished"
 TASK_EXECUTED: Final = "TaskExecuted"
 TASK_CANCELLED: Final = "TaskCancelled"
 PROMO_CODE_REDEEMED: Final = "PromoCodeRedeemed"
+INCENTIVE_REQUEST_STATUS_CHANGED: Final = "IncentiveRequestStatusChanged"
+PAYOUT_STATUS_CHANGED: Final = "PayoutStatusChanged"
 
 KINDS: Final = (
     CASHBACK_AWARDED,
@@ -36,6 +38,8 @@ KINDS: Final = (
     TASK_EXECUTED,
     TASK_CANCELLED,
     PROMO_CODE_REDEEMED,
+    INCENTIVE_REQUEST_STATUS_CHANGED,
+    PAYOUT_STATUS_CHANGED,
 )
 """All that is published, and what an endpoint may be told of."""
 
@@ -67,6 +71,11 @@ class DomainEvent(Struct, frozen=True):
     def order_id(self) -> str | None:
         """Which order it is about."""
         return self._text("order_id")
+
+    @property
+    def status(self) -> str | None:
+        """What it says that something became."""
+        return self._text("status")
 
     @property
     def amount(self) -> str | None:

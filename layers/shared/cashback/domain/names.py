@@ -30,8 +30,26 @@ DOTS: Final = frozenset({".", ".."})
 
 Source = Literal["shopify", "woocommerce", "events"]
 
-Notified = Literal["order_credited", "order_reversed", "order_restored", "balance_adjusted"]
-NOTIFIED: Final[tuple[Notified, ...]] = ("order_credited", "order_reversed", "order_restored", "balance_adjusted")
+Notified = Literal[
+    "order_credited",
+    "order_reversed",
+    "order_restored",
+    "balance_adjusted",
+    "payout_pending",
+    "payout_on_process",
+    "payout_success",
+    "payout_failed",
+]
+NOTIFIED: Final[tuple[Notified, ...]] = (
+    "order_credited",
+    "order_reversed",
+    "order_restored",
+    "balance_adjusted",
+    "payout_pending",
+    "payout_on_process",
+    "payout_success",
+    "payout_failed",
+)
 """What customers may be told of."""
 
 SHOPIFY: Final = "shopify"

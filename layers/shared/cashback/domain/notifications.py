@@ -7,20 +7,31 @@ from typing import Any, Final
 from msgspec import Struct
 
 from cashback.domain.customers import Profile
-from cashback.domain.domain_events import BALANCE_ADJUSTED, CASHBACK_AWARDED, CASHBACK_RESTORED, CASHBACK_REVERSED
+from cashback.domain.domain_events import (
+    BALANCE_ADJUSTED,
+    CASHBACK_AWARDED,
+    CASHBACK_RESTORED,
+    CASHBACK_REVERSED,
+    PAYOUT_STATUS_CHANGED,
+    DomainEvent,
+)
 from cashback.domain.message_texts import check_text
 from cashback.domain.names import Notified
 from cashback.domain.scenarios import Channel
 
-NAMES: Final[Mapping[str, Notified]] = MappingProxyType(
+NAMES: Final[Mapping[tuple[str, str | None], Notified]] = MappingProxyType(
     {
-        CASHBACK_AWARDED: "order_credited",
-        CASHBACK_REVERSED: "order_reversed",
-        CASHBACK_RESTORED: "order_restored",
-        BALANCE_ADJUSTED: "balance_adjusted",
+        (CASHBACK_AWARDED, None): "order_credited",
+        (CASHBACK_REVERSED, None): "order_reversed",
+        (CASHBACK_RESTORED, None): "order_restored",
+        (BALANCE_ADJUSTED, None): "balance_adjusted",
+        (PAYOUT_STATUS_CHANGED, "pending"): "payout_pending",
+        (PAYOUT_STATUS_CHANGED, "on_process"): "payout_on_process",
+        (PAYOUT_STATUS_CHANGED, "success"): "payout_success",
+        (PAYOUT_STATUS_CHANGED, "failed"): "payout_failed",
     }
 )
-"""What the settings call the kinds of events that customers may hear of."""
+"""What the settings call what customers may hear of: a kind of events, and the status that one tells of."""
 
 TEXTS: Final[Mapping[Notified, str]] = MappingProxyType(
     {
@@ -29,6 +40,10 @@ TEXTS: Final[Mapping[Notified, str]] = MappingProxyType(
         "{{balance}}.",
         "order_restored": "Hello {{userName}}, {{amount}} cashback was given back. Your balance is {{balance}}.",
         "balance_adjusted": "Hello {{userName}}, your balance was changed by {{amount}} to {{balance}}.",
+        "payout_pending": "Hello {{userName}}, your payout of {{amount}} is being prepared.",
+        "payout_on_process": "Hello {{userName}}, your payout of {{amount}} is on its way.",
+        "payout_success": "Hello {{userName}}, your payout of {{amount}} has arrived.",
+        "payout_failed": "Hello {{userName}}, your payout of {{amount}} did not go through. Your balance is {{balance}}.",
     }
 )
 """Said where the settings give no words."""
@@ -52,9 +67,9 @@ class Notification(Struct, frozen=True):
         return None
 
 
-def notification_of(settings: Mapping[str, Mapping[str, Any]], kind: str) -> Notification | None:
-    """Return what the setting ``notifications`` says of a kind of events; None where customers hear nothing of it."""
-    name = NAMES.get(kind)
+def notification_of(settings: Mapping[str, Mapping[str, Any]], event: DomainEvent) -> Notification | None:
+    """Return what the setting ``notifications`` says of an event; None where customers hear nothing of it."""
+    name = NAMES.get((event.kind, event.status))
     said = settings.get(name) if name else None
     if name is None or said is None or not said.get("enabled", True):
         return None

@@ -18,10 +18,12 @@ from cashback.domain.domain_events import (
     CASHBACK_RESTORED,
     CASHBACK_REVERSED,
     GROUP_JOB_FINISHED,
+    INCENTIVE_REQUEST_STATUS_CHANGED,
     ORDER_FAILED,
     ORDER_HELD,
     ORDER_PENDING,
     ORDER_REJECTED,
+    PAYOUT_STATUS_CHANGED,
     PROMO_CODE_REDEEMED,
     TASK_CANCELLED,
     TASK_EXECUTED,
@@ -36,7 +38,9 @@ from cashback.domain.times import Instant, moment
 if TYPE_CHECKING:
     from datetime import tzinfo
 
+    from cashback.domain.incentive_requests import IncentiveRequest, RequestStatus
     from cashback.domain.orders import Order
+    from cashback.domain.payouts import Payout
 
 _ISSUING: Final = frozenset({Kind.ORDER, Kind.MANUAL, Kind.GROUP, Kind.SCENARIO})
 _ADJUSTING: Final = frozenset({Kind.MANUAL, Kind.GROUP, Kind.SCENARIO})
@@ -123,6 +127,24 @@ class CodeRedeemed(Change, frozen=True, kw_only=True):
     order_id: str | None = None
 
     noun: ClassVar[str] = "code"
+
+
+class RequestMoved(Change, frozen=True, kw_only=True):
+    """An incentive request that was made or decided."""
+
+    before: "RequestStatus | None"
+    request: "IncentiveRequest"
+
+    noun: ClassVar[str] = "request"
+
+
+class PayoutWritten(Change, frozen=True, kw_only=True):
+    """A payout that was made or changed, in whatever; ``before`` is what it was."""
+
+    before: "Payout | None"
+    payout: "Payout"
+
+    noun: ClassVar[str] = "payout"
 
 
 def addition_of(change: Change, zone: "tzinfo") -> Addition | None:
@@ -212,10 +234,37 @@ def _told(change: Change, currency: Currency) -> tuple[str, dict[str, Any]] | No
                 "amount_credited": _money(change.credited, currency),
                 "amount_debited": _money(change.debited, currency),
             }
+        case RequestMoved():
+            return INCENTIVE_REQUEST_STATUS_CHANGED, _about_request(change, currency)
+        case PayoutWritten() if change.before is None or change.before.status is not change.payout.status:
+            return PAYOUT_STATUS_CHANGED, _about_payout(change, currency)
         case CodeRedeemed():
             about = {"promo_code": change.item_id, "task_id": change.task_id}
             return PROMO_CODE_REDEEMED, {**about, "customer_id": change.customer_id, "order_id": change.order_id}
     return None
+
+
+def _about_request(change: RequestMoved, currency: Currency) -> dict[str, Any]:
+    request = change.request
+    return {
+        "incentive_request_id": change.item_id,
+        "customer_id": request.customer_id,
+        "amount": _money(request.amount, currency),
+        "status": request.status.value,
+        "previous_status": change.before.value if change.before else None,
+    }
+
+
+def _about_payout(change: PayoutWritten, currency: Currency) -> dict[str, Any]:
+    payout = change.payout
+    return {
+        "payout_id": change.item_id,
+        "incentive_request_id": payout.incentive_request_id,
+        "customer_id": payout.customer_id,
+        "amount": _money(payout.amount, currency),
+        "status": payout.status.value,
+        "previous_status": change.before.status.value if change.before else None,
+    }
 
 
 def _told_of_entry(change: EntryPosted, currency: Currency) -> tuple[str, dict[str, Any]] | None:

@@ -34,7 +34,13 @@ DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
         "adjust_limit": None,
         "four_eyes": False,
         "app_sources": [],
-        "notifications": {"order_credited": {"enabled": True}},
+        "notifications": {
+            "order_credited": {"enabled": True},
+            "payout_pending": {"enabled": True},
+            "payout_on_process": {"enabled": True},
+            "payout_success": {"enabled": True},
+            "payout_failed": {"enabled": True},
+        },
         "alerts": {},
         "pending_alarm_hours": 24,
     }

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from cashback.adapters.dynamo.stream import change_of
 from cashback.domain.errors import DomainError, NotFound, reason_of
-from cashback.domain.projection import Change
+from cashback.domain.projection import Change, PayoutWritten
 from cashback.domain.times import instant
 from cashback.edge.clock import utc
 from cashback.edge.log import log, metric
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.stores import Stores
     from cashback.adapters.dynamo.totals import Totals
     from cashback.adapters.event_bus import EventBus
+    from cashback.services.books import PayoutBooks
 
 
 class Projection(Struct):
@@ -28,6 +29,7 @@ class Projection(Struct):
     stores: "Stores"
     totals: "Totals"
     bus: "EventBus"
+    payouts: "Callable[[], PayoutBooks]"
     clock: Callable[[], datetime] = utc
 
     def run(self, event: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
@@ -60,6 +62,7 @@ class Projection(Struct):
         changes = [change for _, change in numbered]
         try:
             settings = self.stores.settings(store_id)
+            self._index(store_id, changes)
             refused = project(self.totals, self.bus, settings, changes, instant(self.clock()))
         except NotFound:
             log("changes_of_no_store", level="WARN", store=store_id, changes=len(changes))
@@ -71,6 +74,14 @@ class Projection(Struct):
         if refused:
             metric("EventsRefused", len(refused))
         return {number for number, change in numbered if change.change_id in refused}
+
+    def _index(self, store_id: str, changes: Sequence[Change]) -> None:
+        """Let payouts be found by their words as they are now."""
+        for change in changes:
+            if isinstance(change, PayoutWritten):
+                from cashback.services.search_payouts import index_payout  # noqa: PLC0415 - few changes are of payouts
+
+                index_payout(self.payouts(), store_id, change.item_id, change.before)
 
     def _remember(self, store_id: str, changes: Sequence[Change]) -> None:
         """Remember what was told of records that come again."""

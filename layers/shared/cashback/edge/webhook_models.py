@@ -21,6 +21,8 @@ EventKind = Literal[
     "TaskExecuted",
     "TaskCancelled",
     "PromoCodeRedeemed",
+    "IncentiveRequestStatusChanged",
+    "PayoutStatusChanged",
 ]
 _Kinds = Annotated[list[EventKind], Field(max_length=50)]
 

@@ -32,7 +32,7 @@ def notify_customer(desk: Desk, document: StoreDocument, event: DomainEvent, now
 
     :raises Busy: nothing was sent; the event may be told again.
     """
-    notification = notification_of(document.document["notifications"], event.kind)
+    notification = notification_of(document.document["notifications"], event)
     if notification is None:
         return OFF
     if event.amount is not None and not document.currency.parse(event.amount):

@@ -10,7 +10,16 @@ from cashback.adapters.dynamo.accounts import entry_of
 from cashback.adapters.dynamo.codec import Item, from_item
 from cashback.domain.ledger import transaction_id
 from cashback.domain.orders import PRODUCT_UNKNOWN, Status
-from cashback.domain.projection import Change, CodeRedeemed, EntryPosted, JobEnded, OrderMoved, TaskEnded
+from cashback.domain.projection import (
+    Change,
+    CodeRedeemed,
+    EntryPosted,
+    JobEnded,
+    OrderMoved,
+    PayoutWritten,
+    RequestMoved,
+    TaskEnded,
+)
 from cashback.domain.times import Instant, instant, instant_of
 
 
@@ -47,6 +56,10 @@ def change_of(record: Mapping[str, Any]) -> Change | None:
             return _job(store_id, item_id, old, new, _told_at(images))
         case "P", "PROMO":
             return _code(store_id, item_id, old, new)
+        case "R", "REQUEST":
+            return _request(store_id, item_id, old, new)
+        case "Y", "PAYOUT":
+            return _payout(store_id, item_id, old, new)
     return None
 
 
@@ -148,4 +161,36 @@ def _code(store_id: str, code: str, old: Item | None, new: Item) -> Change | Non
         task_id=promo.task_id,
         customer_id=promo.customer_id,
         order_id=promo.order_id,
+    )
+
+
+def _request(store_id: str, request_id: str, old: Item | None, new: Item) -> Change | None:
+    if old is not None and old["listing_pk"] == new["listing_pk"]:
+        return None
+    from cashback.adapters.dynamo.incentive_requests import (  # noqa: PLC0415 - most records are of no request
+        incentive_request_of,
+    )
+
+    request = incentive_request_of(new)
+    return RequestMoved(
+        store_id=store_id,
+        item_id=request_id,
+        revision=str(request.rev),
+        at=request.updated_at,
+        before=incentive_request_of(old).status if old else None,
+        request=request,
+    )
+
+
+def _payout(store_id: str, payout_id: str, old: Item | None, new: Item) -> Change:
+    from cashback.adapters.dynamo.payouts import payout_of  # noqa: PLC0415 - most records are of no payout
+
+    payout = payout_of(new)
+    return PayoutWritten(
+        store_id=store_id,
+        item_id=payout_id,
+        revision=str(payout.rev),
+        at=payout.updated_at,
+        before=payout_of(old) if old else None,
+        payout=payout,
     )
