@@ -17,7 +17,7 @@ from typing import Any
 from dev import deploy, local_aws
 from dev.client import Platform, Store, UnexpectedAnswerError, Urls
 from dev.local_aws import LocalAws
-from dev.project import LOCAL, REGION, STACK_NAME, StepFailedError, only_one
+from dev.project import LOCAL, REGION, ROOT, STACK_NAME, StepFailedError, only_one
 
 HOME = LOCAL / "emulator"
 STACK_FILE = LOCAL / "stack.json"
@@ -101,6 +101,10 @@ def queues(aws: LocalAws) -> Iterator[tuple[str, str, str]]:
 
 def logs() -> None:
     """What the functions logged last, in order of time; of one alone where FUNCTION names it."""
+    wanted = os.environ.get("FUNCTION")
+    functions = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
+    if wanted and wanted not in functions:
+        raise StepFailedError(f"There is no function {wanted}. FUNCTION is one of: {', '.join(functions)}")
     aws = local_aws.remembered(HOME)
     if aws is None or not local_aws.is_running(aws):
         raise StepFailedError("Nothing is running; make up starts it.")
@@ -109,7 +113,7 @@ def logs() -> None:
     lines: list[tuple[int, str]] = []
     for group in client.describe_log_groups()["logGroups"]:
         name = group["logGroupName"].rsplit("/", 1)[-1]
-        if name == os.environ.get("FUNCTION", name):
+        if name == (wanted or name):
             found = client.filter_log_events(logGroupName=group["logGroupName"], startTime=since)["events"]
             lines += [(event["timestamp"], f"{name}: {event['message'].rstrip()}") for event in found if is_ours(event)]
     for _, line in sorted(lines, key=lambda line: line[0]):

@@ -180,11 +180,14 @@ def _heard(stack: DeployedStack, worker: str, task_id: str, count: int) -> None:
 
 
 def texts_to(stack: DeployedStack, phone: str | None) -> list[str]:
-    """The texts of all SMS that a phone got from scenarios: not the notice of an award, which the notifier sends too,
-    in the standard words and whenever it gets to it."""
+    """The texts of all SMS that a phone got."""
     found = _read_back(stack, f"sns/sms-messages?phoneNumber={quote(phone or '')}")["sms_messages"]
-    texts = [message["Message"] for message in found.get(phone, [])]
-    return [text for text in texts if not text.startswith("Hello ")]
+    return [message["Message"] for message in found.get(phone, [])]
+
+
+def texts_of_scenarios(stack: DeployedStack, phone: str | None) -> list[str]:
+    """Those of them that scenarios sent: not the notice of an award, whenever the notifier gets to it."""
+    return [text for text in texts_to(stack, phone) if not text.startswith("Hello ")]
 
 
 def emails(stack: DeployedStack) -> str:

@@ -1,5 +1,6 @@
 """Incentive requests and payouts through the deployed API, with the rights that the template gives it."""
 
+import uuid
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from dev.client import Store, wait_until
 from tests.e2e.payouts import NO, PAYOUTS, REQUESTS, account, approved, ask, customer, history, money, notes, pay, turn
+from tests.e2e.scenarios import texts_to
 from tests.e2e.shop import Shop, at_once, plain, problem
 
 AT_ONCE = 16
@@ -96,6 +98,32 @@ def test_requests_and_payouts_are_listed(shop: Shop) -> None:
     assert listed(shop.store, f"{PAYOUTS}?limit=5&cursor={page['next_cursor']}") == payouts[5:]
     assert listed(shop.store, f"{PAYOUTS}?customer_id={other}") == [payouts[5]]
     assert listed(shop.store, f"{REQUESTS}?customer_id={other}&status=approved") == [requests[5]]
+
+
+def test_payouts_are_found_by_the_beginnings_of_their_words(shop: Shop) -> None:
+    owner = customer(shop)
+    first, second = (pay(shop, owner, amount="1.00")["payout_id"] for _ in range(2))
+    shop.store.api("PATCH", f"{PAYOUTS}/{first}", {"description": "Sent by Lindgren, again"}).expect(200)
+    shop.store.api("PATCH", f"{PAYOUTS}/{second}", {"external_reference": "PP-LINDGREN-7"}).expect(200)
+    wait_until(lambda: listed(shop.store, f"{PAYOUTS}?q=lindg") == [second, first])
+    assert listed(shop.store, f"{PAYOUTS}?q=LINDGREN%20pp") == [second]
+    assert listed(shop.store, f"{PAYOUTS}?q=lindgren&status=success") == []
+    assert listed(shop.store, f"{PAYOUTS}?q={first}") == [first]
+    shop.store.api("PATCH", f"{PAYOUTS}/{first}", {"description": "Sent"}).expect(200)
+    wait_until(lambda: listed(shop.store, f"{PAYOUTS}?q=lindgren") == [second])
+    assert problem(shop.store.api("GET", f"{PAYOUTS}?q=l"), 422)["errors"][0]["code"] == "q_too_short"
+
+
+def test_the_customer_hears_of_each_status(shop: Shop) -> None:
+    owner = customer(shop)
+    phone = f"+49155501{uuid.uuid4().int % 10**6:06d}"
+    shop.store.api("PATCH", f"/v1/customers/{owner}", {"phone": phone}).expect(200)
+    payout_id = pay(shop, owner)["payout_id"]
+    for status in ("on_process", "success", "failed"):
+        turn(shop, payout_id, status).expect(200)
+    said = ["is being prepared.", "is on its way.", "has arrived.", "did not go through. Your balance is 100.00 USD."]
+    told = {f"Hello Ada, your payout of 40.00 USD {text}" for text in said}
+    wait_until(lambda: set(texts_to(shop.stack, phone)) == told)
 
 
 def test_an_account_is_seen_in_clear_by_an_admin_only(shop: Shop) -> None:

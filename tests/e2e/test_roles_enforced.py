@@ -9,10 +9,10 @@ from dev import prove_roles
 from tests.e2e.deployed import FUNCTIONS, start
 from tests.e2e.groups import finished
 from tests.e2e.payouts import pay, turn
-from tests.e2e.scenarios import CREDIT, ended, make, outcomes, texts_to
+from tests.e2e.scenarios import CREDIT, ended, make, outcomes, texts_of_scenarios
 from tests.e2e.shop import Sale, Shop
 
-PHONE = "+4915550104477"
+PHONE = "+4915550107733"
 
 
 def test_the_whole_main_job_is_refused_nothing(shop: Shop) -> None:
@@ -20,7 +20,7 @@ def test_the_whole_main_job_is_refused_nothing(shop: Shop) -> None:
     thanks = make(shop, "order.paid", actions=actions, limits={"order_number": {"max": 1}}, cancel_on=["order.created"])
     first, second = shop.sell(phone=PHONE), Sale()
     assert set(outcomes(ended(shop, thanks)).values()) == {("done", None)}
-    assert texts_to(shop.stack, PHONE) == ["Thank you, Ada!"]
+    assert texts_of_scenarios(shop.stack, PHONE) == ["Thank you, Ada!"]
     shop.store.api("DELETE", f"/v1/scenarios/{thanks}").expect(204)
     shop.tell("customers/create", {"id": 7001, "email": "ada@example.com", "updated_at": "2026-02-03T10:00:00Z"})
     shop.tell("refunds/create", first.refund())

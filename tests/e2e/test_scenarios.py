@@ -37,7 +37,7 @@ from tests.e2e.scenarios import (
     task_store,
     tasks,
     tell,
-    texts_to,
+    texts_of_scenarios,
 )
 from tests.e2e.shop import Shop, fresh_id, plain, problem
 
@@ -253,7 +253,7 @@ def test_a_promo_code_stands_in_the_message_is_listed_and_is_redeemed_once(shop:
     assert outcomes(task) == {"generate_promo_code": DONE, "send_message": DONE}
     code = task["promo_code"]
     assert code.startswith("HI-")
-    assert texts_to(shop.stack, purchase.phone) == [f"Take {code}"]
+    assert texts_of_scenarios(shop.stack, purchase.phone) == [f"Take {code}"]
     listed = plain(shop.store.api("GET", "/v1/promo-codes").expect(200))["items"]
     assert [(one["code"], one["status"], one["task_id"]) for one in listed] == [(code, "active", task["task_id"])]
     path = f"/v1/promo-codes/{code}/redeem"
@@ -377,10 +377,10 @@ def test_alarms_and_credits_that_come_twice_change_nothing(shop: Shop) -> None:
     tell(shop, purchase.event("paid"))
     task = ended(shop, scenario)
     phone, before = purchase.phone, shop.stack.snapshot(shop.store)
-    assert len(texts_to(shop.stack, phone)) == 1
+    assert len(texts_of_scenarios(shop.stack, phone)) == 1
     send_again(shop, task["task_id"], Step.RUN, Step.RUN, Step.CLOSE)
     assert shop.stack.snapshot(shop.store) == before
-    assert len(texts_to(shop.stack, phone)) == 1
+    assert len(texts_of_scenarios(shop.stack, phone)) == 1
 
 
 # ---- what took its time
@@ -393,7 +393,7 @@ def test_a_delayed_scenario_credits_and_sends_after_its_delay(begun: Begun) -> N
     assert datetime.fromisoformat(task["due_at"]) - datetime.fromisoformat(task["occurred_at"]) == timedelta(minutes=1)
     assert outcomes(task) == {"credit_cashback": DONE, "send_message": DONE}
     # The order earned 1.00, and the other scenario credited 1.00 at once.
-    assert texts_to(shop.stack, purchase.phone) == ["Ada, 1.00 USD for you makes 3.00 USD"]
+    assert texts_of_scenarios(shop.stack, purchase.phone) == ["Ada, 1.00 USD for you makes 3.00 USD"]
     history = plain(shop.store.api("GET", f"/v1/customers/{purchase.customer_id}/transactions").expect(200))["items"]
     assert [(line["type"], line["type_label"], line["note"], line["amount"]) for line in history[:2]] == [
         ("manual", "Manual", "Cashback credited by scenario", "1.00"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cashback.adapters.dynamo.totals import Totals
-from cashback.domain.day_totals import Day, DayTotals, Drift
+from cashback.domain.day_totals import Behind, Day, DayTotals, Drift
 from cashback.domain.times import instant
 from cashback.edge.projector import Projection
 from cashback.services.recount_days import recount_days
@@ -36,7 +36,7 @@ def projected(world: World, batches: list[list[dict[str, Any]]]) -> tuple[Totals
     return totals, events
 
 
-def recounted(world: World, totals: Totals) -> list[Day | Drift]:
+def recounted(world: World, totals: Totals) -> list[Day | Drift | Behind]:
     world.clock.advance(timedelta(days=1, hours=12))
     return list(recount_days(world.books, totals, STORE, instant(world.clock.now()), lambda: True))
 

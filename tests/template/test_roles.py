@@ -163,7 +163,10 @@ def test_nobody_scans_and_only_the_projector_reads_streams(function: str) -> Non
 
 
 def test_the_projector_counts_publishes_and_touches_nothing_else() -> None:
-    assert writes("Projector") == {"CountChangesOnce": ("dynamodb:PutItem", ["S#*#STATS", "S#*#BATCH"])}
+    assert writes("Projector") == {
+        "CountChangesOnce": ("dynamodb:PutItem", ["S#*#STATS", "S#*#BATCH"]),
+        "LetPayoutsBeFound": (["dynamodb:PutItem", "dynamodb:DeleteItem"], ["S#*#SEARCH#payout#*"]),
+    }
     assert actions_on("Projector", "Ledger") == STREAMS
     assert actions_on("Projector", "EventBus") == {"events:PutEvents"}
     assert actions_on("Projector", "ProjectorDlq") == {"sqs:SendMessage"}
@@ -242,7 +245,7 @@ def test_whoever_needs_no_api_keys_reaches_items_of_stores_only(function: str) -
             assert all(pattern.startswith("S#*") for pattern in leading), statement["Sid"]
 
 
-def test_nobody_can_delete_anything_but_keys_secrets_deliveries_contacts_members_watches_and_what_waits() -> None:
+def test_nobody_can_delete_anything_but_what_opens_or_finds_something_or_waits() -> None:
     may = {
         name: statement["Condition"]
         for name, statement in all_statements()
@@ -267,6 +270,7 @@ def test_nobody_can_delete_anything_but_keys_secrets_deliveries_contacts_members
         "PayoutsApi.ForgetReferencesThatWereChanged": {
             "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#REF#*"]}
         },
+        "Projector.LetPayoutsBeFound": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["S#*#SEARCH#payout#*"]}},
         **{f"{function}.EndTheWatchesOfTasks": watches for function in MOVERS_OF_TASKS},
         "SettingsApi.CloseWhatADeletedKeyOpened": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["K#*"]}},
     }

@@ -122,7 +122,7 @@ def test_the_streams_of_both_tables_are_read_and_nothing_that_their_reader_write
     read = {definition["EventSourceArn"]["Fn::GetAtt"][0]: definition for definition in sources("StreamArn").values()}
     assert read.keys() == {"Ledger", "State"}
     (pattern,) = (json.loads(one["Pattern"]) for one in read["State"]["FilterCriteria"]["Filters"])
-    assert pattern["dynamodb"]["Keys"]["sk"]["S"] == ["ORDER", "TASK", "JOB", "PROMO"]
+    assert pattern["dynamodb"]["Keys"]["sk"]["S"] == ["ORDER", "TASK", "JOB", "PROMO", "REQUEST", "PAYOUT"]
 
 
 @pytest.mark.parametrize("mapping", sources("Arn"))
@@ -251,6 +251,7 @@ def test_an_address_is_subscribed_to_the_alarms_where_one_is_given() -> None:
         ("ReviewsLate", "daily"),
         ("DayFailed", "daily"),
         ("TotalsDrift", "daily"),
+        ("RecountsBehind", "daily"),
         ("OrdersFailed", "event_worker"),
         ("RedactRequests", "event_worker"),
     ],

@@ -54,7 +54,7 @@ class Notifying(Stage):
         kms, dynamo = cast("Any", FakeKms()), cast("Any", self.shop.dynamo)
         self.outgoing = make_endpoint_books(dynamo, "State", Seals(lambda: kms, "key"), lambda: self.queue)
         self.table = StateTable(dynamo, "State")
-        notices, sender = Notices(self.table), cast("Any", self.internet)
+        notices, sender = Notices(self.table, sleep=lambda _: None), cast("Any", self.internet)
         self.desk = Desk(self.books, self.outgoing, notices, self.outlets.messages, lambda: sender)
 
     def endpoint(self, endpoint_id: str = "whe_1", **fields: Any) -> Endpoint:

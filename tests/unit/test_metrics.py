@@ -1,9 +1,15 @@
 """GET /v1/metrics, and what of the engine failed: read from what the projector counted and from the lists."""
 
+from itertools import count
+from typing import Any
+
 import pytest
 
+from cashback.adapters.dynamo import order_lists
 from cashback.domain.errors import Invalid
+from cashback.domain.orders import Status
 from cashback.domain.times import instant
+from cashback.services import recount_days as recount_days_module
 from cashback.services.change_settings import change_settings
 from cashback.services.read_metrics import Metrics, read_metrics
 from cashback.services.read_store import EngineStatus, read_status
@@ -67,6 +73,66 @@ def test_a_recount_that_has_no_time_goes_on_where_it_was() -> None:
     assert rounds > 2
     assert told.day.cashback_issued == 500
     assert told.day.orders_processed == 1
+
+
+@pytest.mark.parametrize("checks", [1, 2, 3])
+def test_a_recount_goes_on_among_the_orders_and_reads_no_entry_twice(
+    checks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recount_days_module, "_ORDERS", 2)
+    told = Told()
+    for number in range(7):
+        told.stage.hear(paid(line("1", 10_000), order_id=f"A-{number}"))
+    told.stage.clock.advance(86_400)
+    history, read = type(told.stage.books.history), [0]
+    posted_between = history.posted_between
+
+    def counted(self: Any, *given: Any) -> Any:
+        read[0] += 1
+        return posted_between(self, *given)
+
+    monkeypatch.setattr(history, "posted_between", counted)
+    for _ in range(100):
+        left = iter([True] * checks)
+        list(recount_days(told.stage.books, told.totals, STORE, told.stage.now, lambda left=left: next(left, False)))  # type: ignore[misc]
+        if told.totals.days(STORE, [DAY])[DAY].closed_at:
+            break
+    assert (told.day.orders_processed, told.day.cashback_issued) == (7, 3_500)
+    assert read == [1]
+
+
+def test_orders_that_arrive_all_the_time_do_not_keep_a_recount_from_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    told, number = Told(), count()
+    lists = type(told.stage.books.lists)
+    listed = lists._listed_between
+
+    def meanwhile(self: Any, *given: Any) -> Any:
+        told.stage.hear(paid(line("1", 10_000), order_id=f"A-{next(number)}"))
+        return listed(self, *given)
+
+    monkeypatch.setattr(lists, "_listed_between", meanwhile)
+    found, after = told.stage.books.lists.moved_since(STORE, NOW, 1_000, None)
+    assert after is None
+    assert len(found) > len(Status)
+    assert next(number) <= 3 * len(Status)
+
+
+@pytest.mark.parametrize("moment", range(len(Status)))
+def test_an_order_that_moves_while_the_lists_are_read_is_found(moment: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    told, reads = Told(Stage(auto_processing=False)), count()
+    told.stage.hear(paid(line("1", 10_000)))
+    monkeypatch.setattr(order_lists, "Status", tuple(reversed(Status)))
+    lists = type(told.stage.books.lists)
+    listed = lists._listed_between
+
+    def meanwhile(self: Any, *given: Any) -> Any:
+        if next(reads) == moment:
+            told.stage.shop.reject()
+        return list(listed(self, *given))
+
+    monkeypatch.setattr(lists, "_listed_between", meanwhile)
+    found, _ = told.stage.books.lists.moved_since(STORE, NOW, 1_000, None)
+    assert [order.status for order in found] == [Status.REJECTED]
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Asia/Tokyo", "Pacific/Kiritimati", "Pacific/Niue"])

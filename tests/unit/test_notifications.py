@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cashback.domain.customers import Profile
+from cashback.domain.domain_events import DomainEvent
 from cashback.domain.notifications import NAMES, TEXTS, notification_of
 from cashback.domain.scenarios import Channel
 from cashback.domain.settings import DEFAULTS
@@ -42,13 +43,21 @@ def test_the_same_event_told_twice_is_one_message() -> None:
     assert len(shop.sender.sent) == 1
 
 
-def test_by_default_customers_hear_of_credits_in_our_words_and_of_nothing_else() -> None:
+def test_by_default_customers_hear_of_credits_and_payouts_in_our_words_and_of_nothing_else() -> None:
     shop = shop_with(DEFAULTS["notifications"])
-    for number, kind in enumerate(NAMES):
-        shop.tell(kind, f"evt-{number}", customer_id=CUSTOMER)
+    for number, (kind, status) in enumerate(NAMES):
+        shop.tell(kind, f"evt-{number}", customer_id=CUSTOMER, status=status)
     shop.notify()
-    text = "Hello Anna Example, you received 5.00 USD cashback. Your balance is 0.00 USD."
-    assert shop.sender.sent == [("anna@example.com", text)]
+    assert shop.sender.sent == [
+        ("anna@example.com", f"Hello Anna Example, {text}")
+        for text in (
+            "you received 5.00 USD cashback. Your balance is 0.00 USD.",
+            "your payout of 5.00 USD is being prepared.",
+            "your payout of 5.00 USD is on its way.",
+            "your payout of 5.00 USD has arrived.",
+            "your payout of 5.00 USD did not go through. Your balance is 0.00 USD.",
+        )
+    ]
 
 
 def test_a_clawback_that_took_nothing_from_the_balance_is_not_said_to_have(capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,11 +70,11 @@ def test_a_clawback_that_took_nothing_from_the_balance_is_not_said_to_have(capsy
 
 def test_each_event_is_switched_by_itself() -> None:
     shop = shop_with({name: {"enabled": True, "channel": "sms"} for name in NAMES.values()} | {"order_credited": {}})
-    for number, kind in enumerate(NAMES):
-        amount = "-5.00" if kind == "BalanceAdjusted" else "5.00"
-        shop.tell(kind, f"evt-{number}", customer_id=CUSTOMER, amount={"amount": amount, "currency": "USD"})
+    for number, (kind, status) in enumerate(NAMES):
+        amount = {"amount": "-5.00" if kind == "BalanceAdjusted" else "5.00", "currency": "USD"}
+        shop.tell(kind, f"evt-{number}", customer_id=CUSTOMER, amount=amount, status=status)
     shop.notify()
-    assert [text for _, text in shop.sender.sent] == [
+    assert [text for _, text in shop.sender.sent][:4] == [
         "Hello Anna Example, you received 5.00 USD cashback. Your balance is 0.00 USD.",
         "Hello Anna Example, 5.00 USD cashback was taken back after a refund. Your balance is 0.00 USD.",
         "Hello Anna Example, 5.00 USD cashback was given back. Your balance is 0.00 USD.",
@@ -98,10 +107,13 @@ def test_a_channel_that_is_not_named_is_the_first_that_reaches_the_person(
     channel: str | None, person: dict[str, Any], way: tuple[Channel, str] | None
 ) -> None:
     said = {"order_credited": {"channel": channel} if channel else {}}
-    notification = notification_of(said, "CashbackAwarded")
+    notification = notification_of(said, AWARDED)
     assert notification is not None
     assert notification.text == TEXTS["order_credited"]
     assert notification.way_to(Profile("1", "", "", **person)) == way
+
+
+AWARDED = DomainEvent("e", "CashbackAwarded", "demo", "", {})
 
 
 def outcomes(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -191,6 +203,28 @@ def test_what_was_not_sent_is_sent_later() -> None:
     shop.clock.advance(120)
     shop.notify()
     assert len(shop.sender.sent) == 1
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+@pytest.mark.parametrize("fault", [Fault.LOST_AFTER, Fault.ERROR_AFTER])
+def test_one_lost_answer_keeps_no_message_from_being_sent(fault: Fault, retries: int) -> None:
+    counting = shop_with()
+    counting.tell(customer_id=CUSTOMER)
+    counting.faults.calls = 0
+    counting.notify()
+    unsure: list[int] = []
+    for call in range(counting.faults.calls):
+        shop = shop_with()
+        shop.shop.dynamo.sdk_retries = retries
+        shop.tell(customer_id=CUSTOMER)
+        shop.faults.calls, shop.faults.script = 0, {call: fault}
+        for _ in range(3):
+            shop.notify()
+            shop.clock.advance(900)
+        assert len(shop.sender.sent) <= 1
+        if shop.faults.fired and not shop.sender.sent:
+            unsure.append(call)
+    assert not unsure
 
 
 @pytest.mark.parametrize("fault", [Fault.ERROR_BEFORE, Fault.ERROR_AFTER, Fault.THROTTLE])

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.webhook_sender import Reply
+from cashback.domain.due import DueKind
 from cashback.domain.errors import NotFound, StateConflict
 from cashback.domain.outgoing import PAUSES, DeliveryStatus
 from cashback.domain.times import instant, moment
@@ -16,6 +18,7 @@ from cashback.edge.notifier import NotificationBatch
 from cashback.services.close_store import close_store
 from cashback.services.deliver_webhook import replay_delivery
 from cashback.services.manage_endpoints import change_endpoint, delete_endpoint
+from cashback.services.reconcile import overdue
 from tests.simulation.faults import Crash, Fault
 from tests.unit.builders import NOW, ORDER, ORIGIN, STORE
 from tests.unit.notifying import SECRET, Notifying, signed
@@ -157,6 +160,20 @@ def test_a_delivery_whose_message_waits_is_not_reminded_of_at_every_sweep() -> N
     assert len(shop.told.messages) == 2
     shop.notify()
     assert shop.delivery.attempts == 2
+
+
+def test_a_delivery_of_which_every_message_is_lost_is_overdue() -> None:
+    shop = Notifying()
+    shop.endpoint()
+    shop.internet.reply = LOST
+    shop.tell()
+    shop.notify()
+    for _ in range(27):
+        shop.told.messages.clear()
+        shop.sweep()
+        shop.clock.advance(timedelta(minutes=5))
+    now = instant(shop.clock.now())
+    assert [thing.kind for thing in overdue(DueIndex(shop.books.orders.table), now)] == [DueKind.DELIVERY]
 
 
 def test_whoever_is_cut_off_in_an_attempt_leaves_it_to_the_next() -> None:

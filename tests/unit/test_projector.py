@@ -45,7 +45,9 @@ class Told:
         """Deliver these records, or those that were not delivered yet."""
         if records is None:
             records, self.done = self.stream.records[self.done :], len(self.stream.records)
-        projection = Projection(self.stage.books.stores, self.totals, bus_on(self.events), NO_PAYOUTS, clock=self.stage.clock.now)
+        projection = Projection(
+            self.stage.books.stores, self.totals, bus_on(self.events), NO_PAYOUTS, clock=self.stage.clock.now
+        )
         return projection.run({"Records": records})["batchItemFailures"]
 
     def post(self, entry: Entry) -> None:
@@ -70,6 +72,11 @@ def validate(events: FakeEvents) -> None:
         assert (entry["Source"], entry["EventBusName"]) == ("cashback", "events")
         schema = {**SCHEMA, "$ref": f"#/$defs/{entry['DetailType']}"}
         Draft202012Validator(schema).validate(json.loads(entry["Detail"]))
+
+
+@pytest.mark.parametrize("nothing", [{}, 7, [], {"event_id": "0" * 32}])
+def test_the_schema_as_a_whole_takes_events_only(nothing: Any) -> None:
+    assert not Draft202012Validator(SCHEMA).is_valid(nothing)
 
 
 def test_an_award_and_its_clawback_are_counted_on_their_day_and_told_of() -> None:

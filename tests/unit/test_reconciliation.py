@@ -6,7 +6,9 @@ from copy import replace
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
+import dev.reconcile
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import encode, key_attributes
 from cashback.adapters.dynamo.due import DueIndex
@@ -28,9 +30,11 @@ from cashback.services.close_store import close_store
 from cashback.services.manage_requests import read_request
 from cashback.services.merge_customers import merge_customers
 from cashback.services.recount_days import recount_days
+from tests.simulation.dynamo import SimulatedDynamo
 from tests.unit.builders import CUSTOMER, ORIGIN, STORE, at
 from tests.unit.stage import Stage
 from tests.unit.test_payout_money import Desk, approved
+from tests.unit.test_projector import Told
 
 NIGHT = "2026-05-17T02:00:00.000000Z"
 
@@ -373,6 +377,86 @@ def test_a_report_names_a_hundred_differences_and_counts_all(monkeypatch: pytest
     assert (report.found, len(report.differences), report.is_clean) == (MOST_KEPT + 5, MOST_KEPT, False)
 
 
+@pytest.mark.parametrize("lost", [(keys.account,), (keys.account, keys.profile)])
+def test_by_hand_entries_are_found_of_whom_no_account_is_known(
+    lost: tuple[Callable[[str, str], keys.Key], ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = Told(stage_of())
+    stage = told.stage
+    stage.paid()
+    told.project()
+    assert by_hand(stage)
+    for key in lost:
+        forget(stage, key(STORE, CUSTOMER))
+    assert not by_hand(stage)
+    assert f"customer {CUSTOMER}: available is 0, its entries say 500" in capsys.readouterr().out
+
+
+def test_by_hand_entries_are_found_of_a_store_that_is_not_known() -> None:
+    stage = stage_of()
+    stage.paid()
+    forget(stage, keys.account(STORE, CUSTOMER))
+    forget(stage, keys.Key("STORES", STORE))
+    assert not by_hand(stage)
+
+
+@pytest.mark.parametrize("days", [0, 1, 3])
+def test_by_hand_a_days_totals_are_compared_with_its_entries_and_orders(
+    days: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = Told(stage_of())
+    told.stage.paid("A-1")
+    told.project()
+    for _ in range(days):
+        told.stage.clock.advance(86_400)
+        told.stage.daily().run()
+    assert by_hand(told.stage)
+    date = NIGHT[:10]
+    day = told.totals.days(STORE, [date])[date]
+    assert (day.closed_at is not None) == (days > 0)
+    more = replace(day, totals=replace(day.totals, cashback_issued=501), rev=day.rev + 1)
+    told.stage.books.orders.table.commit(told.totals.write(STORE, more))
+    assert not by_hand(told.stage)
+    assert f"day {date}: cashback_issued is 501, not 500" in capsys.readouterr().out
+
+
+def forget(stage: Stage, key: keys.Key) -> None:
+    """Lack an item, as a table does that was restored to before it."""
+    table = stage.books.orders.table
+    table.commit(table.delete(key))
+
+
+class Scanned(Struct):
+    """The tables as an operator reads them, who may scan them, a few items at a time."""
+
+    dynamo: SimulatedDynamo
+
+    def scan(self, **request: Any) -> dict[str, Any]:
+        begin = int(request.get("ExclusiveStartKey", 0))
+        items = self.dynamo.items(request["TableName"])[begin : begin + 2]
+        return {"Items": items, **({"LastEvaluatedKey": begin + 2} if len(items) == 2 else {})}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.dynamo, name)
+
+
+def by_hand(stage: Stage) -> bool:
+    return dev.reconcile.reconcile(Scanned(stage.shop.dynamo), "Ledger", "State")
+
+
+def test_a_recount_that_a_day_is_too_short_for_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
+    stage = stage_of()
+    stage.daily().run()
+    stage.clock.advance(2 * 86_400)
+    daily = stage.daily()
+    left = iter([ENOUGH_TIME] * 6)
+    daily.milliseconds_left = lambda: next(left, 0)
+    daily.run()
+    assert metrics(capsys, "RecountsBehind") == [0, 1]
+    stage.daily().run()
+    assert metrics(capsys, "RecountsBehind") == [0]
+
+
 # ---- what stands still
 
 
@@ -392,6 +476,40 @@ def test_what_came_due_long_ago_is_reported(capsys: pytest.CaptureFixture[str]) 
     (report,) = kept(stage).reports(STORE)
     assert [(one.kind, one.item_id) for one in report.overdue] == [("task", "old"), ("group_job", "late")]
     assert metrics(capsys, "Overdue") == [2]
+    stage.clock.advance(3_600)
+    stage.daily().run()
+    assert sorted(one["id"] for one in lines(capsys, "overdue")) == ["fresh", "late", "old"]
+
+
+def test_an_erasing_that_is_stuck_and_what_is_left_of_a_closed_store_are_told_of(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stage = stage_of()
+    make_due(stage, DueKind.DELIVERY, "left", stage.now)
+    close_store(stage.books, STORE, "gone", ORIGIN, stage.now)
+    stage.clock.advance(25 * 3_600)
+    stage.daily().run()
+    assert [one["kind"] for one in lines(capsys, "overdue")] == ["delivery"]
+    DueIndex(stage.books.orders.table).move_bookmark("2026-05-17T00")
+    stage.clock.advance(24 * 3_600)
+    stage.daily().run()
+    assert metrics(capsys, "Overdue") == [2]
+
+
+def test_a_difference_is_alarmed_of_when_it_is_found(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "PAGE", 1)
+    monkeypatch.setattr(Daily, "_recount", lambda *_: None)
+    stage = stage_of()
+    for number in range(40):
+        stage.person(str(number))
+        spoil(stage, keys.account(STORE, str(number)), available=1)
+    left = iter([ENOUGH_TIME] * 12)
+    daily = stage.daily()
+    daily.milliseconds_left = lambda: next(left, 0)
+    assert daily.run()["reconciled"] == 0
+    assert set(metrics(capsys, "LedgerDrift")) == {1}
 
 
 def test_what_a_sweep_has_not_reached_for_days_is_overdue_too() -> None:

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.tables import StateTable
-from cashback.domain.due import DueKind, DueThing, hour_of
+from cashback.domain.due import DueKind, DueThing, hour_of, hours_between
 from cashback.domain.group_imports import ImportStatus, MembersImport
 from cashback.domain.group_jobs import Job, JobStatus
 from cashback.domain.group_steps import ImportStep
@@ -13,6 +13,7 @@ from cashback.domain.member_rows import Column, rows_of_ids
 from cashback.domain.times import Instant, instant, moment
 from cashback.services.close_store import close_store
 from cashback.services.import_members import start_import
+from cashback.services.reconcile import overdue
 from cashback.services.sweep import settle_due
 from tests.unit.builders import NOW, ORIGIN, STORE
 from tests.unit.jobs import JobShop
@@ -25,7 +26,7 @@ def after(minutes: int) -> Instant:
 def due(shop: JobShop, now: Instant) -> list[DueThing]:
     """What the sweeper finds of the hours since NOW."""
     index = DueIndex(StateTable(shop.job_books.jobs.table.client, "State"))
-    return [thing for hour in sorted({hour_of(NOW), hour_of(now)}) for thing in index.due(hour, now)]
+    return [thing for hour in hours_between(hour_of(NOW), hour_of(now)) for thing in index.due(hour, now)]
 
 
 def sweep(shop: JobShop, now: Instant) -> list[str]:
@@ -53,7 +54,8 @@ def test_a_job_whose_first_message_was_lost_is_set_going_by_the_sweeper() -> Non
     lost(shop)
     assert due(shop, after(29)) == []
     assert sweep(shop, after(31)) == ["resumed"]
-    assert due(shop, after(31)) == []
+    assert sweep(shop, after(36)) == ["unchanged"]
+    assert len(shop.queue.messages) == 1
     shop.drain()
     assert shop.job(job).status is JobStatus.DONE
     assert shop.balances == {"c0000": 600, "c0001": 600}
@@ -80,6 +82,32 @@ def test_a_job_that_moved_since_is_looked_at_later_and_sent_nothing() -> None:
     assert sweep(shop, after(62)) == ["resumed"]
     shop.drain()
     assert shop.balances == {"c0000": 600, "c0001": 600}
+
+
+def test_what_stands_still_whatever_is_sent_is_overdue() -> None:
+    shop = JobShop([100, 100])
+    job = shop.start("5.00")
+    shop.group("grp_imported")
+    begun = begun_import(shop, "grp_imported")
+    resumed = 0
+    for minute in range(5, 180, 5):
+        lost(shop)
+        resumed += sweep(shop, after(minute)).count("resumed")
+    assert resumed == 2 * 5
+    index = DueIndex(StateTable(shop.job_books.jobs.table.client, "State"))
+    assert {thing.item_id for thing in overdue(index, after(180))} == {job.job_id, f"grp_imported/{begun.import_id}"}
+    assert list(overdue(index, after(145))) == []
+
+
+def test_what_moves_however_slowly_is_not_overdue() -> None:
+    shop = JobShop([100] * 2_500)
+    shop.start("5.00")
+    index = DueIndex(StateTable(shop.job_books.jobs.table.client, "State"))
+    for minute in range(5, 240, 5):
+        sweep(shop, after(minute))
+        if minute % 40 == 0:
+            assert shop.work()
+        assert list(overdue(index, after(minute))) == []
 
 
 def test_an_index_that_lags_shows_a_job_that_is_over_and_nothing_is_sent() -> None:

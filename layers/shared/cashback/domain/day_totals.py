@@ -92,9 +92,15 @@ class Drift(Struct, frozen=True):
     recounted: DayTotals
 
 
+class Behind(Struct, frozen=True):
+    """A day that is still being recounted long after it was over."""
+
+    date: str
+
+
 class Recount(Struct, frozen=True):
-    """How far the recount of a day's entries is: which part of the customers it reads, and after whom it goes on, of a
-    day that ends at ``until``."""
+    """How far the recount of a day is that ends at ``until``: which part of the customers it reads, the orders after
+    the last of them, and after whom or what it goes on."""
 
     date: str
     shard: int = 0

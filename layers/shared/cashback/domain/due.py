@@ -49,6 +49,11 @@ def stalled_at(now: Instant) -> Instant:
     return instant(moment(now) + STALLED_AFTER)
 
 
+def is_waited_for(sent_at: Instant | None, now: Instant) -> bool:
+    """Tell whether a message that was sent again is still on its way, as far as anybody can know."""
+    return sent_at is not None and stalled_at(sent_at) > now
+
+
 def hour_of(at: Instant) -> Hour:
     """Return the hour of an instant."""
     return at[:13]

@@ -31,7 +31,8 @@ class ImportStatus(StrEnum):
 class MembersImport(Struct, frozen=True):
     """An import. ``next_page`` is the first that is not worked through; whoever moves it does so conditionally, so that
     each page counts once. ``reason`` says why one failed: what it added before stays. ``due_at`` is when the sweeper
-    looks at one that runs, and ``seen_page`` where it stood at the look before."""
+    looks at one that runs, and ``seen_page`` where it stood at the look before. One that stands stays due, as long as
+    it does, and ``resumed_at`` is when its message was last sent again."""
 
     import_id: str
     group_id: str
@@ -50,6 +51,7 @@ class MembersImport(Struct, frozen=True):
     ended_at: Instant | None = None
     due_at: Instant | None = None
     seen_page: int = 0
+    resumed_at: Instant | None = None
 
     @property
     def pages(self) -> int:
@@ -85,5 +87,5 @@ class MembersImport(Struct, frozen=True):
         return replace(self, status=ImportStatus.FAILED, reason=reason, ended_at=now)
 
     def watched(self, now: Instant) -> "MembersImport":
-        """Return the import as one that is looked at again, should it stand where it does."""
-        return replace(self, due_at=stalled_at(now), seen_page=self.next_page)
+        """Return the import as one that moves, and is looked at should it stand where it does."""
+        return replace(self, due_at=stalled_at(now), seen_page=self.next_page, resumed_at=None)

@@ -158,7 +158,8 @@ class Job(Struct, frozen=True):
     of which stands only over the one it was made from; ``step`` those that prepare the chunks: the snapshot of
     ``total`` members first, then the sending of ``sent`` messages for ``chunks``. ``finished_at`` and ``result`` are
     there once every member has an outcome. ``due_at`` is when the sweeper looks at a job that is awaited, and
-    ``seen_step`` where it stood at the look before: had it moved by itself, nothing is to be done.
+    ``seen_step`` where it stood at the look before: had it moved by itself, nothing is to be done. A job that stands
+    stays due, as long as it does, and ``resumed_at`` is when its message was last sent again.
     """
 
     job_id: str
@@ -189,6 +190,7 @@ class Job(Struct, frozen=True):
     result: Progress | None = None
     due_at: Instant | None = None
     seen_step: int = 0
+    resumed_at: Instant | None = None
 
     @property
     def is_awaited(self) -> bool:
@@ -285,8 +287,8 @@ class Job(Struct, frozen=True):
         return replace(self, status=JobStatus.RUNNING, reason=None, sent=sent, finished_at=None, result=None)
 
     def watched(self, now: Instant) -> "Job":
-        """Return the job as one that is looked at again, should it stand where it does."""
-        return replace(self, due_at=stalled_at(now), seen_step=self.step)
+        """Return the job as one that moves, and is looked at should it stand where it does."""
+        return replace(self, due_at=stalled_at(now), seen_step=self.step, resumed_at=None)
 
     def percent(self, progress: Progress) -> int:
         """Return how much of it is done; 100 only once all is."""

@@ -43,7 +43,8 @@ TEXTS: Final[Mapping[Notified, str]] = MappingProxyType(
         "payout_pending": "Hello {{userName}}, your payout of {{amount}} is being prepared.",
         "payout_on_process": "Hello {{userName}}, your payout of {{amount}} is on its way.",
         "payout_success": "Hello {{userName}}, your payout of {{amount}} has arrived.",
-        "payout_failed": "Hello {{userName}}, your payout of {{amount}} did not go through. Your balance is {{balance}}.",
+        "payout_failed": "Hello {{userName}}, your payout of {{amount}} did not go through. Your balance is "
+        "{{balance}}.",
     }
 )
 """Said where the settings give no words."""

@@ -213,12 +213,17 @@ class DeliveryStatus(StrEnum):
     FAILED = "failed"
 
 
+REMINDED_FOR: Final = timedelta(minutes=15)
+"""How long the message of a delivery that is due is waited for."""
+
+
 class Delivery(Struct, frozen=True, omit_defaults=True):
     """One event on its way to one endpoint. Its id follows from both, and is the ``webhook-id`` of all its attempts.
 
     ``tries`` counts the attempts of this round, a replay begins another; ``attempts`` counts all, and ``last`` are the
     newest of those that came to an end. An attempt is written with the time of the next one before it is made, so one
-    that is cut off is made again. ``reason`` is why it was given up.
+    that is cut off is made again. ``reason`` is why it was given up. ``reminded_at`` is when a message for an attempt
+    that was due was last sent; it stays due until the attempt begins.
     """
 
     delivery_id: str
@@ -234,12 +239,19 @@ class Delivery(Struct, frozen=True, omit_defaults=True):
     last: tuple[Attempt, ...] = ()
     reason: str | None = None
     rev: int = 1
+    reminded_at: Instant | None = None
 
     @property
     def kept_until(self) -> datetime:
         """When it may be deleted: a month after it was made, and no sooner than a day after its last attempt."""
         last = self.next_attempt_at or (self.last[-1].at if self.last else self.created_at)
         return max(moment(self.created_at) + KEPT_FOR, moment(last) + timedelta(days=1))
+
+    def is_reminded_of(self, now: Instant) -> bool:
+        """Tell whether a message for the attempt that is due may still be on its way."""
+        if self.reminded_at is None or self.next_attempt_at is None or self.reminded_at < self.next_attempt_at:
+            return False
+        return moment(self.reminded_at) + REMINDED_FOR > moment(now)
 
 
 def delivery_of(event: DomainEvent, endpoint_id: str, now: Instant) -> Delivery:

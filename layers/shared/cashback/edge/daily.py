@@ -8,9 +8,9 @@ from datetime import datetime
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from cashback.domain.day_totals import Drift
+from cashback.domain.day_totals import Behind, Drift
 from cashback.domain.errors import DomainError, reason_of
 from cashback.domain.times import Instant, instant
 from cashback.edge.clock import utc
@@ -60,8 +60,9 @@ class Daily(Struct):
     cut_short: bool = False
     turn_ends: int = ENOUGH_TIME
     turn_is_over: bool = False
+    behind: dict[str, str] = field(default_factory=dict)
     hopeless: Exception | None = None
-    stuck: "list[DueThing] | None" = None
+    stuck: "list[DueThing]" = field(default_factory=list)
 
     def run(self) -> dict[str, int | bool]:
         """Do everything for each store; answer with how many greeted, how many have orders that wait too long, how many
@@ -70,6 +71,7 @@ class Daily(Struct):
         :raises Busy: the directory is out of reach.
         :raises Exception: what made a store fail that no retry can help, once all others were tried: an alarm sees it.
         """
+        self._tell_overdue()
         store_ids = self._in_turn(list(self.books.stores.ids()))
         for part, store_id in product((self._greet, self._watch), store_ids):
             if not self._has_time():
@@ -82,6 +84,9 @@ class Daily(Struct):
             self._try(part, store_id)
             if self.turn_is_over:
                 turns.append((store_id, part))
+        for store_id, date in self.behind.items():
+            log("recount_behind", level="ERROR", store=store_id, date=date)
+        metric("RecountsBehind", len(self.behind))
         counts = ("greeted", "late", "recounted", "reconciled", "failed", "cut_short")
         done: dict[str, int | bool] = {name: getattr(self, name) for name in counts}
         log("day_done", level="INFO", **done)
@@ -130,7 +135,10 @@ class Daily(Struct):
             if isinstance(found, Drift):
                 log("totals_drifted", level="WARN", store=store_id, date=found.date)
                 metric("TotalsDrift")
+            elif isinstance(found, Behind):
+                self.behind[store_id] = found.date
             else:
+                self.behind.pop(store_id, None)
                 self.recounted += 1
                 log("day_recounted", store=store_id, date=found.date)
 
@@ -143,6 +151,8 @@ class Daily(Struct):
             return
         while made.finished_at is None and self._goes_on():
             made, page = compare_next(self.books, store_id, made, self._now())
+            if page.differences:
+                metric("LedgerDrift", len(page.differences))
             for one in page.differences:
                 told: dict[str, Any] = {one.subject.value: one.item_id, "figure": one.figure, "stands": one.stands}
                 log("ledger_drift", level="ERROR", store=store_id, expected=one.expected, **told)
@@ -151,26 +161,29 @@ class Daily(Struct):
             self.reconciliations().save(store_id, made)
 
     def _finished(self, store_id: str, made: "Reconciliation") -> "Reconciliation":
-        """Tell what a finished comparison came to, and return it with what is overdue."""
+        """Tell what a finished comparison came to, and return it with what of the store is overdue."""
         from cashback.domain.reconciliation import overdue_of  # noqa: PLC0415 - at night only
 
-        made = replace(made, overdue=overdue_of(self._overdue(), store_id))
-        for one in made.overdue:
-            log("overdue", level="ERROR", store=store_id, kind=one.kind, id=one.item_id, due=one.due_at)
+        made = replace(made, overdue=overdue_of(self.stuck, store_id))
         counts: dict[str, Any] = {"orders": made.orders, "moving": made.moving, "found": made.found}
         log("reconciled", store=store_id, customers=made.customers, overdue=len(made.overdue), **counts)
-        metric("LedgerDrift", made.found)
-        metric("Overdue", len(made.overdue))
+        if not made.found:
+            metric("LedgerDrift", 0)
         self.reconciled += 1
         return made
 
-    def _overdue(self) -> "list[DueThing]":
-        """What is stuck, of all stores: looked for once, when the first store asks."""
-        from cashback.services.reconcile import overdue  # noqa: PLC0415 - at night only
+    def _tell_overdue(self) -> None:
+        """Tell what is stuck, of all stores, those that are closed too: in every hour in which it is."""
+        from cashback.services.reconcile import overdue  # noqa: PLC0415 - a cold start does not need it
 
-        if self.stuck is None:
+        try:
             self.stuck = list(overdue(self.due(), self._now()))
-        return self.stuck
+        except DomainError as error:
+            self._failed("", error, retryable=error.retryable)
+            return
+        for one in self.stuck:
+            log("overdue", level="ERROR", store=one.store_id, kind=one.kind, id=one.item_id, due=one.due_at)
+        metric("Overdue", len(self.stuck))
 
     def _now(self) -> Instant:
         return instant(self.clock())

@@ -8,7 +8,6 @@ import base64
 import hmac
 from contextlib import suppress
 from copy import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from cashback.domain.audit import Act, Origin
@@ -29,7 +28,7 @@ from cashback.domain.outgoing import (
     sealed_for,
     target_of,
 )
-from cashback.domain.times import Instant, instant, moment
+from cashback.domain.times import Instant, moment
 from cashback.services.books import Desk, EndpointBooks
 
 if TYPE_CHECKING:
@@ -49,8 +48,6 @@ NOT_MADE: Final = frozenset({UNCHANGED, EARLY, ENDPOINT_DISABLED})
 """Outcomes where nothing was sent, so that nothing new is known of an endpoint."""
 
 REMINDED: Final = "reminded"
-REMINDED_FOR: Final = timedelta(minutes=15)
-"""How long the message of a delivery that is due is waited for."""
 
 _TRIES: Final = 5
 _PREFIX: Final = "whsec_"
@@ -73,15 +70,17 @@ def start_deliveries(
 
 
 def remind(outgoing: EndpointBooks, store_id: str, delivery_id: str, now: Instant) -> str:
-    """Have a delivery that is due attempted, and let it come due again a while later: the message may be lost, or it
-    may be waiting behind many others, who must not become more for it.
+    """Have a delivery that is due attempted, and again a while later: the message may be lost, or it may be waiting
+    behind many others, who must not become more for it. It stays due, so that the reconciliation sees for how long.
 
-    :raises Busy: out of reach; reminded again, it may come due later still.
+    :raises Busy: out of reach; it may be reminded of again.
     """
     delivery = outgoing.deliveries.get(store_id, delivery_id)
     if delivery is None or delivery.next_attempt_at is None or delivery.next_attempt_at > now:
         return UNCHANGED
-    if not outgoing.deliveries.put_off(store_id, delivery, instant(moment(now) + REMINDED_FOR)):
+    if delivery.is_reminded_of(now):
+        return UNCHANGED
+    if not outgoing.deliveries.note_reminder(store_id, replace(delivery, reminded_at=now)):
         return OVERTAKEN
     outgoing.queue().send(AttemptStep(store_id, delivery_id))
     return REMINDED

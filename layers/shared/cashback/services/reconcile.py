@@ -1,8 +1,8 @@
 """Compare every balance of a store with the entries it should be the sum of, once a day, in the store's own night.
 
 It only reads, and changes no money whatever it finds. A comparison goes on where it stopped: page by page of customers,
-over as many invocations as it takes. Entries of a customer who has no account at all are found by nobody: no role may
-scan a table, and no posting makes them.
+over as many invocations as it takes. It walks the directory of customers: no role may scan a table, so entries of
+somebody whom a restored table does not know at all are found by ``make reconcile`` only, which scans the ledger.
 """
 
 from collections.abc import Iterator, Sequence
@@ -99,20 +99,25 @@ def compare_next(books: Books, store_id: str, open_: Reconciliation, now: Instan
 
 def compare_customers(books: Books, store_id: str, customer_ids: Sequence[str], since: Instant) -> Page:
     """Compare some customers, each consistently: account, entries and orders, and the account again. One whose version
-    moved in between is looked at again."""
+    moved in between is looked at again. Who has no account has nothing in it, whatever their entries say."""
     left, page = list(customer_ids), Page()
     for _ in range(LOOKS):
         if not left:
             break
-        before = books.ledger.accounts(store_id, left)
+        before = _accounts(books, store_id, left)
         seen = {account.customer_id: _compare(books, store_id, account, since) for account in before.values()}
-        after = books.ledger.accounts(store_id, left)
+        after = _accounts(books, store_id, left)
         moved = [customer_id for customer_id in seen if after[customer_id].version != before[customer_id].version]
         for customer_id in seen.keys() - set(moved):
             orders, differences = seen[customer_id]
             page = Page(page.customers + 1, page.orders + orders, 0, (*page.differences, *differences))
         left = moved
     return replace(page, moving=len(left))
+
+
+def _accounts(books: Books, store_id: str, customer_ids: Sequence[str]) -> dict[str, Account]:
+    found = books.ledger.accounts(store_id, customer_ids)
+    return {customer_id: found.get(customer_id) or Account(customer_id) for customer_id in customer_ids}
 
 
 def _compare(books: Books, store_id: str, account: Account, since: Instant) -> tuple[int, list[Difference]]:

@@ -1,15 +1,15 @@
 """Recount the days that are over from the entries and the orders themselves: the proof of what the stream counted."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import replace
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 
-from cashback.domain.day_totals import Day, DayTotals, Drift, Recount
+from cashback.domain.day_totals import Behind, Day, DayTotals, Drift, Recount
 from cashback.domain.delays import local_time
 from cashback.domain.errors import Busy
 from cashback.domain.projection import date_of, totals_of_entry, totals_of_order
-from cashback.domain.times import Instant, instant
+from cashback.domain.times import Instant, instant, moment
 from cashback.services.books import Books
 from cashback.services.read_levels import read_levels
 from cashback.services.time_zones import zone_of
@@ -25,19 +25,28 @@ QUIET: Final = 2
 MISSED_DAYS: Final = 7
 """How many days back are recounted that nobody recounted."""
 
+LATE: Final = timedelta(days=1)
+"""How long after a day its recount is late: by then the next one waits for it."""
+
 _PAGE: Final = 100
+"""Customers of a page."""
+
+_ORDERS: Final = 1_000
+"""Orders of a page: of most of them nothing is read but the index."""
+
 _TRIES: Final = 5
 
-type _Span = tuple[Instant, Instant]
+type Span = tuple[Instant, Instant]
 """From when a day is, and until before when. Days follow each other without a gap or an overlap, also where the store
 got another time zone in between: nothing of what happened is in none of them, or in two."""
 
 
 def recount_days(
     books: Books, totals: "Totals", store_id: str, now: Instant, has_time: Callable[[], bool]
-) -> Iterator[Day | Drift]:
+) -> Iterator[Day | Drift | Behind]:
     """Recount the days of a store that are over and still open, the oldest first; yield each as it is closed, after the
-    drift where there was one. Stops where the time is up; called again it goes on there.
+    drift where there was one. Stops where the time is up, which is told of a day that has been over for long; called
+    again it goes on there.
 
     A closed day is right for good: its totals are what the tables say, and the stream adds nothing to it any more.
 
@@ -52,20 +61,28 @@ def recount_days(
     first = max(local.date() - timedelta(days=MISSED_DAYS), date.fromisoformat(date_of(document.created_at, zone)))
     days = [first + timedelta(days=n) for n in range(-1, (local.date() - first).days)]
     known = totals.days(store_id, [day.isoformat() for day in days])
-    begin: Instant | None = None
-    for date_ in days:
-        day = known[date_.isoformat()]
-        begin = begin or _midnight(date_, zone)
-        end = day.until or max(begin, _midnight(date_ + timedelta(days=1), zone))
-        if day.closed_at is None and date_ >= first:
-            counted = _entries_of(books, totals, store_id, day.date, (begin, end), has_time)
-            if counted is None:
+    for day, (begin, end) in spans_of((known[day.isoformat()] for day in days), zone):
+        if day.closed_at is None and day.date >= first.isoformat():
+            recounted = _recounted(books, totals, store_id, day.date, (begin, end), has_time)
+            if recounted is None:
+                if moment(now) - moment(end) > LATE:
+                    yield Behind(day.date)
                 return
-            recounted = counted + _moves_of(books, store_id, (begin, end))
             closed, drift = _close(books, totals, store_id, replace(day, until=end), recounted, now)
             if drift is not None:
                 yield drift
             yield closed
+
+
+def spans_of(days: Iterable[Day], zone: "tzinfo") -> Iterator[tuple[Day, Span]]:
+    """Yield days that follow each other, the oldest first, each with the span of what happened on it: a day begins
+    where the one before was closed, and ends at midnight in the time zone that the store has by then."""
+    begin: Instant | None = None
+    for day in days:
+        date_ = date.fromisoformat(day.date)
+        begin = begin or _midnight(date_, zone)
+        end = day.until or max(begin, _midnight(date_ + timedelta(days=1), zone))
+        yield day, (begin, end)
         begin = end
 
 
@@ -84,41 +101,46 @@ def _close(
     raise Busy("the day keeps changing")
 
 
-def _moves_of(books: Books, store_id: str, span: _Span) -> DayTotals:
-    """Count what the orders did on a day: those that have moved since it began have it in their histories."""
-    begin, end = span
-    added = (
-        totals
-        for orders in books.lists.moved_since(store_id, begin)
-        for order in orders
-        for at, totals in totals_of_order(order)
-        if begin <= at < end
-    )
-    return sum(added, start=DayTotals())
-
-
-def _entries_of(
-    books: Books, totals: "Totals", store_id: str, day_date: str, span: _Span, has_time: Callable[[], bool]
+def _recounted(
+    books: Books, totals: "Totals", store_id: str, day_date: str, span: Span, has_time: Callable[[], bool]
 ) -> DayTotals | None:
-    """Count the entries of a day, customer by customer; None where the time was up first, which is remembered."""
-    begin, end = span
+    """Count a day's entries, customer by customer, then what the orders did on it; None where the time was up first.
+    How far it is, is remembered."""
     begun = totals.recount(store_id)
-    is_same = begun is not None and (begun.date, begun.until) == (day_date, end)
-    at = begun if begun is not None and is_same else Recount(day_date, until=end)
-    while at.shard < books.customers.parts:
+    is_same = begun is not None and (begun.date, begun.until) == (day_date, span[1])
+    at = begun if begun is not None and is_same else Recount(day_date, until=span[1])
+    orders = books.customers.parts
+    while at.shard <= orders:
         if not has_time():
             totals.save_recount(store_id, at)
             return None
-        customer_ids, after = books.customers.listed(store_id, at.shard, _PAGE, at.after)
-        found = [
-            totals_of_entry(entry)
-            for customer_id in customer_ids
-            for entry in books.history.posted_between(store_id, customer_id, begin, end)
-            if begin <= entry.posted_at < end
-        ]
+        read = _entries_of if at.shard < orders else _moves_of
+        found, after = read(books, store_id, at, span)
         shard = at.shard if after is not None else at.shard + 1
         at = replace(at, shard=shard, after=after, totals=sum(found, start=at.totals))
+    totals.save_recount(store_id, at)
     return at.totals
+
+
+def _entries_of(books: Books, store_id: str, at: Recount, span: Span) -> tuple[list[DayTotals], str | None]:
+    """Count the entries of a page of customers; return with it where to go on, None at the end of their part."""
+    begin, end = span
+    customer_ids, after = books.customers.listed(store_id, at.shard, _PAGE, at.after)
+    found = [
+        totals_of_entry(entry)
+        for customer_id in customer_ids
+        for entry in books.history.posted_between(store_id, customer_id, begin, end)
+        if begin <= entry.posted_at < end
+    ]
+    return found, after
+
+
+def _moves_of(books: Books, store_id: str, at: Recount, span: Span) -> tuple[list[DayTotals], str | None]:
+    """Count what a page of orders did: those that have moved since the day began have it in their histories."""
+    begin, end = span
+    orders, after = books.lists.moved_since(store_id, begin, _ORDERS, at.after)
+    found = [totals for order in orders for moved_at, totals in totals_of_order(order) if begin <= moved_at < end]
+    return found, after
 
 
 def _midnight(day: date, zone: "tzinfo") -> Instant:

@@ -14,7 +14,6 @@ from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.audit import Act
 from cashback.domain.due import DueKind
 from cashback.domain.outgoing import Delivery, DeliveryStatus
-from cashback.domain.times import Instant
 
 MOST_READ: Final = 1_000
 """Deliveries that one page of a filtered list looks at."""
@@ -61,18 +60,17 @@ class Deliveries(Struct, frozen=True):
         already, or someone else moved it first."""
         guard = ("rev = :rev", {":rev": delivery.rev - 1}) if delivery.rev > 1 else ("attribute_not_exists(pk)",)
         also = () if act is None else (audit_line(self.table, store_id, act),)
-        item = _item(store_id, delivery, delivery.next_attempt_at)
-        return self.table.try_commit(self.table.put(item, *guard), *also)
+        return self.table.try_commit(self.table.put(_item(store_id, delivery), *guard), *also)
 
-    def put_off(self, store_id: str, delivery: Delivery, until: Instant) -> bool:
-        """Let a delivery, the same in all else, come due later than its next attempt; False where someone moved it."""
+    def note_reminder(self, store_id: str, delivery: Delivery) -> bool:
+        """Write when a delivery, the same in all else, was reminded of; False where someone moved it."""
         same = ("rev = :rev", {":rev": delivery.rev})
-        return self.table.try_commit(self.table.put(_item(store_id, delivery, until), *same))
+        return self.table.try_commit(self.table.put(_item(store_id, delivery), *same))
 
 
-def _item(store_id: str, delivery: Delivery, due_at: Instant | None) -> Item:
+def _item(store_id: str, delivery: Delivery) -> Item:
     pk, sk = store_keys.delivery(store_id, delivery.delivery_id)
-    due = DueIndex.attributes(store_id, DueKind.DELIVERY, delivery.delivery_id, due_at)
+    due = DueIndex.attributes(store_id, DueKind.DELIVERY, delivery.delivery_id, delivery.next_attempt_at)
     return {
         "pk": pk,
         "sk": sk,

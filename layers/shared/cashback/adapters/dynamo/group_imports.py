@@ -16,7 +16,6 @@ from cashback.domain.due import DueKind
 from cashback.domain.errors import Busy
 from cashback.domain.group_imports import PAGE, ImportStatus, MembersImport
 from cashback.domain.member_rows import Column, Left, Row
-from cashback.domain.times import Instant
 
 _FIELDS = MembersImport.__struct_fields__
 
@@ -69,10 +68,10 @@ class GroupImports(Struct, frozen=True):
         report = [self.table.put(_page(place, import_, _LEFT.pack(left)))] if left else []
         return self.table.try_commit(write, *report)
 
-    def watch(self, store_id: str, import_: MembersImport, now: Instant) -> bool:
-        """Note when to look at an import again; False when it moved meanwhile."""
+    def watch(self, store_id: str, import_: MembersImport, looked_at: MembersImport) -> bool:
+        """Write what a look at an import makes of it; False when it moved meanwhile."""
         condition = "next_page = :page AND due_at = :due"
-        write = self.table.put(_item(store_id, import_.watched(now)), condition, _standing(import_, import_.next_page))
+        write = self.table.put(_item(store_id, looked_at), condition, _standing(import_, import_.next_page))
         return self.table.try_commit(write)
 
     def left(

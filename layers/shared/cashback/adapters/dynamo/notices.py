@@ -1,40 +1,70 @@
 """That somebody is told of an event, in the State table: written before they are, so that nobody is told twice."""
 
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
+from secrets import token_hex
 from typing import Final
 
 from msgspec import Struct
 
 from cashback.adapters.dynamo import store_keys
 from cashback.adapters.dynamo.codec import Item
-from cashback.adapters.dynamo.tables import StateTable
+from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.adapters.faults import backoff
+from cashback.domain.errors import Busy
+from cashback.domain.ledger import Write
 from cashback.domain.times import Instant, moment
 
 _SENDING: Final = "sending"
 _NOT_SENT: Final = "not_sent"
+
+_TRIES: Final = 4
 
 KEPT_FOR: Final = timedelta(days=45)
 """Longer than an event can come again from any queue."""
 
 
 class Notices(Struct, frozen=True):
-    """One notice for each event, or for each cause and hour of an alert."""
+    """One notice for each event, or for each cause and hour of an alert. ``sleep`` and ``jitter`` are arguments so that
+    time can be virtual."""
 
     table: StateTable
+    sleep: Callable[[float], None] = time.sleep
+    jitter: Callable[[], float] = random.random
 
     def begin(self, store_id: str, event_id: str, now: Instant) -> bool:
-        """Say that a message is being sent; False where one was, or may have been."""
-        condition = "attribute_not_exists(pk) OR outcome = :not_sent"
-        write = self.table.put(_item(store_id, event_id, _SENDING, now), condition, {":not_sent": _NOT_SENT})
-        return self.table.try_commit(write)
+        """Say that a message is being sent; False where one was, or may have been, by somebody else: a write whose
+        answer was lost is known by its attempt.
+
+        :raises Busy: out of reach. Where that was written all the same, nobody sends it.
+        """
+        item = {**_item(store_id, event_id, _SENDING, now), "attempt": token_hex(8)}
+        condition = "attribute_not_exists(pk) OR outcome = :not_sent OR attempt = :attempt"
+        write = self.table.put(item, condition, {":not_sent": _NOT_SENT, ":attempt": item["attempt"]})
+        try:
+            self._commit(write)
+        except Lost:
+            return False
+        return True
 
     def end(self, store_id: str, event_id: str, outcome: str, now: Instant) -> None:
         """Say what became of a message whose sending was begun."""
-        self.table.commit(self.table.put(_item(store_id, event_id, outcome, now)))
+        self._commit(self.table.put(_item(store_id, event_id, outcome, now)))
 
     def take_back(self, store_id: str, event_id: str, now: Instant) -> None:
         """Say that nothing was sent, so that another sending may begin."""
         self.end(store_id, event_id, _NOT_SENT, now)
+
+    def _commit(self, write: Write) -> None:
+        """Commit a write that may be repeated, some times: what it says is not to be lost with one answer."""
+        for pause in backoff(_TRIES, self.jitter):
+            self.sleep(pause)
+            with suppress(Busy):
+                return self.table.commit(write)
+        raise Busy("the notice is out of reach")
 
 
 def _item(store_id: str, event_id: str, outcome: str, at: Instant) -> Item:

@@ -1,7 +1,9 @@
 """Lists of orders, newest first, through the indexes. They may lag a second; the orders themselves are read fresh."""
 
+import heapq
 from collections.abc import Iterator
-from itertools import batched
+from itertools import chain, islice
+from operator import itemgetter
 from typing import Final
 
 from msgspec import Struct
@@ -17,8 +19,8 @@ from cashback.domain.times import Instant, microseconds
 
 _WAITING: Final = (Status.PENDING, Status.HELD, Status.AWAITING_CUSTOMER)
 
-_READ_AT_ONCE: Final = 100
-"""Items of one BatchGetItem."""
+_LOOKS: Final = 3
+"""How often a stretch of the lists is read at most for orders that move meanwhile."""
 
 
 class OrderLists(Struct, frozen=True):
@@ -44,23 +46,30 @@ class OrderLists(Struct, frozen=True):
         places = self.table.places(partitions, limit + 1, end, wanted.created_from, index)
         return self._page(store_id, places, limit, frozenset(wanted.statuses))
 
-    def moved_since(self, store_id: str, since: Instant) -> Iterator[list[Order]]:
-        """Yield the orders that changed their state since a time, some at once, each once.
+    def moved_since(
+        self, store_id: str, since: Instant, limit: int, after: str | None
+    ) -> tuple[list[Order], str | None]:
+        """Return, of the next ``limit`` orders that are listed after a place, those that changed their state since a
+        time, each once, and the place where to go on, None at the end.
 
-        The statuses are walked through again until nothing is found that was not found before, because an order may
-        move out of one that is still to come into one that is over.
+        Where an order is listed does not depend on its status, so each is in one such stretch. The statuses are read
+        again until nothing is found that was not found before, because an order may move out of one that is still to
+        be read into one that was; what does so each of three times is missed.
         """
+        begin, low = after or "0", microseconds(since)
+        listed = (self._listed_between(store_id, status, begin, keys.AFTER_ALL, limit) for status in Status)
+        found = list(islice(heapq.merge(*listed, key=itemgetter("listing_sk")), limit))
+        end = str(found[-1]["listing_sk"]) if len(found) == limit else None
         seen: set[str] = set()
-        begin = microseconds(since)
-        while True:
-            places = (item for status in Status for item in self._listed(store_id, status))
-            moved = (keys.listed_id(item["listing_sk"]) for item in places if item.get("moved", begin) >= begin)
-            fresh = [order_id for order_id in dict.fromkeys(moved) if order_id not in seen]
-            if not fresh:
-                return
-            seen |= set(fresh)
-            for some in batched(fresh, _READ_AT_ONCE, strict=False):
-                yield self.orders.get_many(store_id, list(some))
+        for look in range(_LOOKS):
+            if look:
+                again = (self._listed_between(store_id, one, begin, end or keys.AFTER_ALL, limit) for one in Status)
+                found = list(chain.from_iterable(again))
+            moved = {keys.listed_id(item["listing_sk"]) for item in found if item.get("moved", low) >= low}
+            if look and moved <= seen:
+                break
+            seen |= moved
+        return self.orders.get_many(store_id, sorted(seen)), end
 
     def levels(self, store_id: str) -> Levels:
         """Return how many orders wait for what now, and nothing of the rest, read off the index alone, which may lag a
@@ -75,6 +84,13 @@ class OrderLists(Struct, frozen=True):
     def _listed(self, store_id: str, status: Status) -> Iterator[Item]:
         values = {":pk": keys.orders_by_status(store_id, status)}
         return self.table.query("listing_pk = :pk", values, IndexName="listing")
+
+    def _listed_between(self, store_id: str, status: Status, begin: str, end: str, limit: int) -> Iterator[Item]:
+        """Yield what is listed after one place and not after the other, the oldest first."""
+        values = {":pk": keys.orders_by_status(store_id, status), ":begin": begin, ":end": end}
+        condition = "listing_pk = :pk AND listing_sk BETWEEN :begin AND :end"
+        found = self.table.query(condition, values, IndexName="listing", Limit=limit)
+        return (item for item in found if item["listing_sk"] != begin)
 
     @staticmethod
     def place(order: Order) -> str:
