@@ -175,6 +175,12 @@ def violations(
         yield from _audited(payout, lines[payout.payout_id])
 
 
+def paid_out(world: World) -> int:
+    """What balances gave that did arrive, as the payouts say."""
+    _, payouts, _ = _documents(world)
+    return sum(one.amount for one in payouts.values() if one.status is PayoutStatus.SUCCESS and one.from_balance)
+
+
 def _request(request: IncentiveRequest, payouts: list[Payout], moved: list[Entry]) -> Iterator[str]:
     name = request.incentive_request_id
     if sorted(request.payout_ids) != sorted(payout.payout_id for payout in payouts):
