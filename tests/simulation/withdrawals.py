@@ -14,7 +14,7 @@ from cashback.domain.api_keys import Role
 from cashback.domain.audit import Origin
 from cashback.domain.customers import Profile
 from cashback.domain.errors import DomainError
-from cashback.domain.incentive_requests import Decided, IncentiveRequest, RequestStatus
+from cashback.domain.incentive_requests import Decided, IncentiveRequest, RequestStatus, Signatory
 from cashback.domain.ledger import EntryStatus, Kind
 from cashback.domain.payment_accounts import AccountType, PaymentAccount
 from cashback.domain.payouts import AuditLine, Opening, Payout, PayoutStatus
@@ -64,7 +64,7 @@ class Withdrawal(Person):
             currency="USD",
             created_at=now,
             requested_by="anna",
-            requested_key="anna",
+            requester=Signatory("anna"),
             request_hash=key,
             body_hash="body",
             from_balance=self.from_balance,
@@ -89,7 +89,7 @@ class Withdrawal(Person):
         with world.answering(key):
             decided = Decided(RequestStatus(verdict), world.now(), "bert", key, "body", reason)
             settings = world.books.stores.settings(STORE)
-            request, _ = decide_request(world.payouts, settings, self.request_id, decided, "bert")
+            request, _ = decide_request(world.payouts, settings, self.request_id, decided, Signatory("bert"))
             made = request.decided_by(key)
             assert made is not None
             world.answers[key].add(made.status)
