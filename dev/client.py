@@ -70,9 +70,11 @@ class Store:
         sent = {"authorization": f"Bearer {self.api_key}", **(headers or {})}
         return send(method, self.urls.api_url + path, body, sent)
 
-    def post(self, path: str, body: Any = None, *, key: str | None = None) -> Answer:
+    def post(
+        self, path: str, body: Any = None, *, key: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
         """POST with an Idempotency-Key, a new one unless given."""
-        return self.api("POST", path, body, headers={"idempotency-key": key or uuid.uuid4().hex})
+        return self.api("POST", path, body, headers={"idempotency-key": key or uuid.uuid4().hex, **(headers or {})})
 
     def shopify(self, topic: str, payload: Any, *, headers: Mapping[str, str] | None = None) -> Answer:
         """Deliver a signed Shopify webhook."""

@@ -1,4 +1,5 @@
-"""`make demo`: watch a signed Shopify order become cashback on the local stack, and a scenario thank for it.
+"""`make demo`: watch a signed Shopify order become cashback on the local stack, a scenario thank for it, and some of it
+be paid out.
 
 Everything shown was answered by the deployed stack; nothing is computed here but sums of what was answered.
 """
@@ -20,6 +21,7 @@ from dev import report, stack
 from dev.client import Store, Urls, send, wait_until
 from dev.project import ACCESS_KEY, ROOT, SECRET_KEY
 
+WITHDRAWN = "5.00"
 SHOPIFY = ROOT / "events" / "shopify"
 THANKS = {
     "name": "Thank for the first order",
@@ -75,8 +77,8 @@ class EventQueue:
 
 
 class Story:
-    """One order of a new customer, from the webhook to the clawback of a partial refund. The local AWS keeps what was
-    sent to phones at ``sms_url``."""
+    """One order of a new customer, from the webhook to the clawback of a partial refund and the payout of some of what
+    is left. The local AWS keeps what was sent to phones at ``sms_url``."""
 
     def __init__(self, store: Store, queue: EventQueue, sms_url: str) -> None:
         self.store = store
@@ -136,6 +138,30 @@ class Story:
         order = self.order_once("partially_reversed")
         yield f"  clawed back {money(order['taken'])} of {money(order['award'])} ({order['badge']})"
         yield from self.account()
+        yield from self.withdrawal()
+
+    def withdrawal(self) -> Iterator[str]:
+        """The customer asks for some of it, somebody approves, and the payment arrives."""
+        yield title("The customer asks for a payment, which is reserved at once")
+        path = f"/v1/customers/{self.customer_id}/payment-accounts"
+        body = {"type": "digital", "provider": "PayPal", "handle": f"{self.customer_id}@example.com"}
+        account = self.store.api("POST", path, body).expect(201)
+        yield f"  to be paid by {account['type_label'].lower()}: {account['provider']} {account['handle']}"
+        wanted = {"customer_id": self.customer_id, "program": "Demo", "amount": WITHDRAWN, "from_balance": True}
+        request = self.store.post("/v1/incentive-requests", wanted).expect(201)
+        yield f"  request {request['incentive_request_id']} of {money(request['amount'])}: {request['status_label']}"
+        yield self.money()
+
+        yield title("It is approved and paid, and the payment arrives")
+        approve = f"/v1/incentive-requests/{request['incentive_request_id']}/approve"
+        yield f"  request: {self.store.post(approve).expect(200)['status_label']}"
+        asked = {"incentive_request_id": request["incentive_request_id"]}
+        payout = self.store.post("/v1/payouts", asked).expect(201)
+        yield f"  payout {payout['payout_id']}: {payout['status_label']}"
+        arrived = {"status": "success", "external_reference": f"demo-{self.customer_id}"}
+        payout = self.store.api("PATCH", f"/v1/payouts/{payout['payout_id']}", arrived).expect(200)
+        yield f"  payout {payout['payout_id']}: {payout['status_label']}, the provider's {payout['external_reference']}"
+        yield from self.account()
 
     def thanks(self) -> dict[str, Any]:
         """The scenario that thanks for first orders; of an earlier demo, if there was one."""
@@ -186,13 +212,18 @@ class Story:
         balance: dict[str, Any] = answer.expect(200, 404)
         return balance if answer.status == 200 else None
 
+    def money(self) -> str:
+        """What the customer has, and what of theirs is reserved."""
+        balance = self.store.api("GET", f"/v1/customers/{self.customer_id}/balance").expect(200)
+        reserved = f", {money(balance['reserved'])} reserved" if Decimal(balance["reserved"]["amount"]) else ""
+        return f"  customer {self.customer_id} has {money(balance['available'])}{reserved}"
+
     def account(self) -> Iterator[str]:
         """The balance and the transactions, newest first."""
-        balance = self.balance()
-        if balance is None:
+        if self.balance() is None:
             yield f"  customer {self.customer_id} is not known: no balance, no transactions"
             return
-        yield f"  customer {self.customer_id} has {money(balance['available'])}"
+        yield self.money()
         for entry in self.store.api("GET", f"/v1/customers/{self.customer_id}/transactions").expect(200)["items"]:
             moved, left = money(entry["amount"]), money(entry["balance_after"])
             yield f"    {entry['created_at'][:19]}  {entry['type_label']:<9} {moved:>12}  leaves {left:>12}"

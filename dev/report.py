@@ -1,4 +1,5 @@
-"""The page that `make demo` ends with: an order's story, the day's figures and the ledger, from answers of the API.
+"""The page that `make demo` ends with: an order's story, the day's figures, the payouts and the ledger, from answers of
+the API.
 
 One file that is opened from disk: no script, nothing from elsewhere, every text escaped.
 """
@@ -11,6 +12,7 @@ from decimal import Decimal
 from html import escape
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from dev.client import Store, in_path
 from dev.project import LOCAL
@@ -43,6 +45,7 @@ COUNTS: Final = {
     "rejected": "Rejected",
     "failed": "Failed",
 }
+PAYMENTS: Final = {"requests_waiting": "Requests that wait", "payouts_live": "Payouts on their way"}
 SECONDS: Final = {
     "median_decision_seconds": "Until a decision, median",
     "longest_decision_seconds": "Until a decision, longest",
@@ -52,13 +55,16 @@ SECONDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the API said of a store's day, and of one order and its customer."""
+    """What the API said of a store's day, and of one order, its customer, and the payouts to them with what was changed
+    of each."""
 
     store_id: str
     metrics: Answered
     order: Answered
     balance: Answered
     transactions: Sequence[Answered]
+    payouts: Sequence[Answered]
+    changes: Mapping[str, Sequence[Answered]]
 
 
 def write(store: Store, order_id: str, path: Path = PAGE) -> Path:
@@ -69,15 +75,19 @@ def write(store: Store, order_id: str, path: Path = PAGE) -> Path:
 
 
 def ask(store: Store, order_id: str) -> Told:
-    """Read the order, its customer's balance and history, and the figures of today in the store's calendar."""
+    """Read the order, its customer's balance, history and payouts, and the figures of today in the store's calendar."""
     order = store.api("GET", f"/v1/orders/{in_path(order_id)}").expect(200)
     customer = f"/v1/customers/{in_path(order['customer_id'])}"
+    payouts = store.api("GET", f"/v1/payouts?{urlencode({'customer_id': order['customer_id']})}").expect(200)["items"]
+    histories = {one["payout_id"]: f"/v1/payouts/{in_path(one['payout_id'])}/history" for one in payouts}
     return Told(
         store.store_id,
         settled(lambda: store.api("GET", "/v1/metrics").expect(200)),
         order,
         store.api("GET", f"{customer}/balance").expect(200),
         store.api("GET", f"{customer}/transactions").expect(200)["items"],
+        payouts,
+        {payout_id: store.api("GET", path).expect(200)["items"] for payout_id, path in histories.items()},
     )
 
 
@@ -96,9 +106,9 @@ def page(told: Told) -> str:
     """The whole page."""
     order, currency = told.order, told.balance["available"]["currency"]
     day, metrics = told.metrics["date"], told.metrics
-    issued, reversed_ = (Decimal(metrics[name]["amount"]) for name in ("cashback_issued", "cashback_reversed"))
-    money_bars = [("Issued", issued), ("Called back", reversed_), ("Kept", issued - reversed_)]
-    counts = [(title, metrics[name]) for name, title in COUNTS.items() if metrics[name] is not None]
+    flows = ("cashback_issued", "cashback_reversed", "cashback_paid_out")
+    issued, reversed_, paid_out = (Decimal(metrics[name]["amount"]) for name in flows)
+    money_bars = [("Issued", issued), ("Called back", reversed_), ("Kept", issued - reversed_), ("Paid out", paid_out)]
     waits = [(title, seconds(metrics[name])) for name, title in SECONDS.items()]
     steps = [(step["at"][:19], step["status_label"], step["reason"], step["actor"]) for step in order["history"]]
     has = f"customer {escape(order['customer_id'])} has {amount(told.balance['available'])}"
@@ -117,16 +127,36 @@ def page(told: Told) -> str:
             f"<p>Award {amount(order['award'])}, called back {amount(order['taken'])}; {has}.</p>",
             table(("When", "State", "Reason", "Who"), steps),
             "<h2>The day</h2><h3>Orders</h3>",
-            bars([(name, Decimal(count), str(count)) for name, count in counts]),
+            bars(counted(metrics, COUNTS)),
             table(("Time", "How long"), waits),
+            "<h3>Requests and payouts</h3>",
+            bars(counted(metrics, PAYMENTS)),
             f"<h3>Cashback, {escape(currency)}</h3>",
             bars([(name, value, str(value)) for name, value in money_bars]),
+            "<h2>Payouts to the customer</h2>",
+            "".join(payout(one, told.changes[one["payout_id"]]) for one in told.payouts) or "<p>None.</p>",
             "<h2>The ledger of the customer</h2>",
             curve([Decimal(), *left_over]),
             table(("When", "Kind", "State", "Amount", "Leaves"), lines, amounts=2),
             "</body></html>",
         ]
     )
+
+
+def payout(made: Answered, changes: Sequence[Answered]) -> str:
+    """One payout: to which account, masked as the API answers it, and how it came to where it is."""
+    account = made["account"]
+    by = " ".join(escape(text) for text in (account["type_label"], account["provider"], account["masked"]) if text)
+    steps = [(one["at"][:19], one["after"].get("status") or "", one["actor"]) for one in changes]
+    about = f"<p>{amount(made['amount'])} by {by}, the provider's {escape(made['external_reference'] or '-')}.</p>"
+    head = f"<h3>{escape(made['payout_id'])}: {escape(made['status_label'])}</h3>"
+    return head + about + table(("When", "State", "Who"), steps)
+
+
+def counted(metrics: Answered, names: Mapping[str, str]) -> list[tuple[str, Decimal, str]]:
+    """Those of some figures that are known, as bars."""
+    known = ((title, metrics[name]) for name, title in names.items() if metrics[name] is not None)
+    return [(title, Decimal(count), str(count)) for title, count in known]
 
 
 def seconds(value: int | None) -> str:

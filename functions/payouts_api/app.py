@@ -25,7 +25,7 @@ from cashback.edge.payout_models import (
     ReconcilePayouts,
     TurnDownIncentiveRequest,
 )
-from cashback.edge.payout_requests import changes, decision, new_request, opening, payouts_page, reconciled
+from cashback.edge.payout_requests import changes, decision, new_request, opening, payouts_page, reconciled, signatory
 from cashback.services import manage_payouts, manage_requests
 from cashback.services.close_store import open_store
 from cashback.services.manage_payment_accounts import Reading
@@ -103,11 +103,9 @@ def decide(
 ) -> Response[IncentiveRequest]:
     """Move an incentive request."""
     who, request, work = api.caller(), api.request(body), deps.payout_books()
-    settings, decided = (
-        open_store(work.books.stores, who.store_id).settings(),
-        decision(status, reason, who, request, now()),
-    )
-    moved, replayed = manage_requests.decide_request(work, settings, incentive_request_id, decided, who.api_key_id)
+    settings = open_store(work.books.stores, who.store_id).settings()
+    decided, by = decision(status, reason, who, request, now()), signatory(who)
+    moved, replayed = manage_requests.decide_request(work, settings, incentive_request_id, decided, by)
     return answer(payout_views.incentive_request(moved, settings.currency), replayed=replayed)
 
 

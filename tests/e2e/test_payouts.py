@@ -156,11 +156,17 @@ def test_details_of_a_payment_are_kept(shop: Shop) -> None:
     ]
 
 
-def test_four_eyes_are_two_keys(new_shop: Any) -> None:
+def test_four_eyes_are_two_persons(new_shop: Any) -> None:
     shop = new_shop(four_eyes=True)
     path = f"{REQUESTS}/{ask(shop, customer(shop)).expect(201)['incentive_request_id']}/approve"
     assert problem(shop.store.post(path), 403)["code"] == "four_eyes"
     shop.with_key("operator").post(path).expect(200)
+    body = {"customer_id": customer(shop), "program": "Friends", "amount": "1.00"}
+    headers = {name: {"X-Actor": name} for name in ("Ann", "Bob")}
+    asked = shop.store.post(REQUESTS, body, headers=headers["Ann"]).expect(201)["incentive_request_id"]
+    path = f"{REQUESTS}/{asked}/approve"
+    assert problem(shop.with_key("operator").post(path, headers=headers["Ann"]), 403)["code"] == "four_eyes"
+    shop.store.post(path, headers=headers["Bob"]).expect(200)
 
 
 # ---- the same call again

@@ -13,6 +13,7 @@ from cashback.domain.times import instant
 from cashback.edge.projector import Projection
 from cashback.services.recount_days import recount_days
 from tests.simulation.persons import STORE
+from tests.simulation.withdrawals import paid_out
 from tests.simulation.world import World
 from tests.streams import FakeEvents, Stream, bus_on
 
@@ -54,6 +55,7 @@ def test_the_totals_of_any_delivery_are_those_of_a_recount(first: int) -> None:
         }
         posted = [day.orders_processed for day in closed.values()]
         assert sum(posted) == sum(order.award is not None for order in world.documents().values()), f"seed {seed}"
+        assert sum(day.cashback_paid_out for day in closed.values()) == paid_out(world), f"seed {seed}"
 
 
 def test_some_worlds_have_everything_that_is_counted() -> None:
@@ -62,7 +64,8 @@ def test_some_worlds_have_everything_that_is_counted() -> None:
         world, stream = told(seed)
         totals, _ = projected(world, [stream.records])
         sums = sum((day.totals for day in totals.between(STORE, "2000-01-01", "2100-01-01")), start=sums)
-    assert all((sums.orders_processed, sums.cashback_issued, sums.cashback_reversed, sums.rejected))
+    assert all((sums.orders_processed, sums.cashback_issued, sums.cashback_reversed, sums.cashback_paid_out))
+    assert sums.rejected
     assert sums.decisions
 
 

@@ -15,7 +15,7 @@ from cashback.domain.api_keys import Role
 from cashback.domain.audit import Origin
 from cashback.domain.customers import Profile
 from cashback.domain.errors import DomainError
-from cashback.domain.incentive_requests import Decided, IncentiveRequest, RequestStatus
+from cashback.domain.incentive_requests import Decided, IncentiveRequest, RequestStatus, Signatory
 from cashback.domain.ledger import EntryStatus, Kind
 from cashback.domain.payment_accounts import AccountType, PaymentAccount
 from cashback.domain.payout_reports import Outcome, ReportRow
@@ -68,7 +68,7 @@ class Withdrawal(Person):
             currency="USD",
             created_at=now,
             requested_by="anna",
-            requested_key="anna",
+            requester=Signatory("anna"),
             request_hash=key,
             body_hash="body",
             from_balance=self.from_balance,
@@ -93,7 +93,7 @@ class Withdrawal(Person):
         with world.answering(key):
             decided = Decided(RequestStatus(verdict), world.now(), "bert", key, "body", reason)
             settings = world.books.stores.settings(STORE)
-            request, _ = decide_request(world.payouts, settings, self.request_id, decided, "bert")
+            request, _ = decide_request(world.payouts, settings, self.request_id, decided, Signatory("bert"))
             made = request.decided_by(key)
             assert made is not None
             world.answers[key].add(made.status)
@@ -216,6 +216,12 @@ def violations(
             yield f"1: {account.reserved} is reserved of {customer_id}, requests hold {held[customer_id]}"
     for payout in payouts.values():
         yield from _audited(payout, lines[payout.payout_id])
+
+
+def paid_out(world: World) -> int:
+    """What balances gave that did arrive, as the payouts say."""
+    _, payouts, _ = _documents(world)
+    return sum(one.amount for one in payouts.values() if one.status is PayoutStatus.SUCCESS and one.from_balance)
 
 
 def _request(request: IncentiveRequest, payouts: list[Payout], moved: list[Entry]) -> Iterator[str]:

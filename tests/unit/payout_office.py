@@ -6,7 +6,7 @@ from typing import Any, Final
 from cashback.adapters.dynamo.codec import from_item
 from cashback.domain.api_keys import Role
 from cashback.domain.customers import Profile
-from cashback.domain.incentive_requests import Decided, IncentiveRequest, RequestStatus
+from cashback.domain.incentive_requests import Decided, IncentiveRequest, RequestStatus, Signatory
 from cashback.domain.ledger import Entry, Kind, Posted, Posting, payload_hash
 from cashback.domain.payouts import Opening, Payout
 from cashback.services.manage_payouts import change_payout, create_payout, read_payout
@@ -47,7 +47,7 @@ class Office(Desk):
             currency="USD",
             created_at=NOW,
             requested_by="key:anna",
-            requested_key="anna",
+            requester=Signatory("anna"),
             request_hash=name,
             body_hash="body",
             from_balance=from_balance,
@@ -55,7 +55,7 @@ class Office(Desk):
         )
         create_request(self.work, self.shop.settings, asked, Role.ADMIN)
         yes = Decided(RequestStatus.APPROVED, NOW, "key:bert", f"yes{name}", "body")
-        decide_request(self.work, self.shop.settings, asked.incentive_request_id, yes, "bert")
+        decide_request(self.work, self.shop.settings, asked.incentive_request_id, yes, Signatory("bert"))
         return self.pay_again(asked.incentive_request_id, reference)
 
     def pay_again(self, request_id: str, reference: str | None = None) -> str:

@@ -10,7 +10,7 @@ from cashback.adapters.dynamo.incentive_requests import incentive_request_of
 from cashback.adapters.dynamo.payouts import line_of, payout_of
 from cashback.domain.customers import Profile
 from cashback.domain.errors import PayoutLive
-from cashback.domain.incentive_requests import Decided, RequestStatus
+from cashback.domain.incentive_requests import Decided, RequestStatus, Signatory
 from cashback.domain.payouts import Opening, PayoutStatus
 from cashback.edge import deps
 from cashback.services import erase_payouts
@@ -127,7 +127,7 @@ def test_a_payout_that_is_made_at_the_moment_of_the_erasure_can_still_be_paid() 
         if not made:
             yes = Decided(RequestStatus.APPROVED, NOW, "key:bert", "yes", "body")
             asked = office.ask(50)
-            decide_request(office.work, office.shop.settings, asked, yes, "bert")
+            decide_request(office.work, office.shop.settings, asked, yes, Signatory("bert"))
             opening = Opening("pay_late", None, ORIGIN, "late", "body", NOW)
             made.append(create_payout(office.work, STORE, asked, None, opening)[0].payout_id)
 

@@ -22,6 +22,7 @@ from cashback.domain.incentive_requests import (
     RequestStatus,
     RequestsWanted,
     ShortfallOpen,
+    Signatory,
 )
 from cashback.domain.ledger import Account, Entry, Kind, Posted, Posting, payload_hash
 from cashback.domain.payment_accounts import AccountType, PaymentAccount
@@ -43,6 +44,7 @@ ACCOUNT = PaymentAccount(
     created_by="key:anna",
     asked_hash="asked",
 )
+ANNA, BERT = Signatory("anna"), Signatory("bert")
 
 
 class Desk:
@@ -76,7 +78,14 @@ class Desk:
         assert isinstance(posted, Posted)
 
     def ask(
-        self, amount: int, *, from_balance: bool = True, key: str | None = None, body: str = "body", by: str = "anna"
+        self,
+        amount: int,
+        *,
+        from_balance: bool = True,
+        key: str | None = None,
+        body: str = "body",
+        by: Signatory = ANNA,
+        actor: str = "key:anna",
     ) -> str:
         """Ask for a payment; return the id of the request."""
         name = key or f"ask{next(self.numbers)}"
@@ -87,8 +96,8 @@ class Desk:
             amount=amount,
             currency="USD",
             created_at=NOW,
-            requested_by=f"key:{by}",
-            requested_key="anna",
+            requested_by=actor,
+            requester=by,
             request_hash=name,
             body_hash=body,
             from_balance=from_balance,
@@ -97,10 +106,10 @@ class Desk:
         made, _ = create_request(self.work, self.shop.settings, asked, Role.OPERATOR)
         return made.incentive_request_id
 
-    def decide(self, request_id: str, status: RequestStatus, *, by: str = "bert", key: str | None = None) -> bool:
+    def decide(self, request_id: str, status: RequestStatus, *, by: Signatory = BERT, key: str | None = None) -> bool:
         """Decide on a request; return whether this very call had done so before."""
         name = key or f"decide{next(self.numbers)}"
-        decided = Decided(status, NOW, f"key:{by}", name, "body", None if status is RequestStatus.APPROVED else "why")
+        decided = Decided(status, NOW, "key:bert", name, "body", None if status is RequestStatus.APPROVED else "why")
         return decide_request(self.work, self.shop.settings, request_id, decided, by)[1]
 
     def pay(self, request_id: str, *, key: str | None = None, body: str = "body", by: Origin = ORIGIN) -> str:
@@ -262,8 +271,8 @@ def test_who_is_said_to_act_makes_no_other_call() -> None:
     with pytest.raises(InsufficientBalance):
         desk.ask(401, key="large")
     with pytest.raises(InsufficientBalance):
-        desk.ask(401, key="large", by="zoe")
-    assert desk.ask(400, key="small") == desk.ask(400, key="small", by="zoe")
+        desk.ask(401, key="large", actor="key:zoe")
+    assert desk.ask(400, key="small") == desk.ask(400, key="small", actor="key:zoe")
     desk.decide("irq_small", RequestStatus.APPROVED)
     desk.turn(desk.pay("irq_small"), PayoutStatus.FAILED)
     desk.move(-1)
@@ -372,12 +381,31 @@ def test_a_payout_needs_an_account() -> None:
         desk.pay(approved(desk, 400))
 
 
-def test_four_eyes_are_two_keys() -> None:
+@pytest.mark.parametrize(
+    ("asked", "approves", "are_two"),
+    [
+        (Signatory("k1"), Signatory("k1"), False),
+        (Signatory("k1"), Signatory("k2"), True),
+        (Signatory("k1", "Ann"), Signatory("k1", "Bob"), True),
+        (Signatory("k1", "Ann"), Signatory("k2", "Bob"), True),
+        (Signatory("k1", "Ann"), Signatory("k2", "ANN"), False),
+        (Signatory("k1", "Ann"), Signatory("k1"), False),
+        (Signatory("k1"), Signatory("k1", "Bob"), False),
+        (Signatory("k1"), Signatory("k2", "Bob"), True),
+    ],
+    ids=str,
+)
+def test_four_eyes_are_two_persons_and_two_keys_where_one_is_not_named(
+    asked: Signatory, approves: Signatory, are_two: bool
+) -> None:
     desk = Desk(400, four_eyes=True)
-    request_id = desk.ask(400)
+    request_id = desk.ask(400, by=asked)
+    if are_two:
+        desk.decide(request_id, RequestStatus.APPROVED, by=approves)
+        return
     with pytest.raises(FourEyes):
-        desk.decide(request_id, RequestStatus.APPROVED, by="anna")
-    desk.decide(request_id, RequestStatus.APPROVED, by="bert")
+        desk.decide(request_id, RequestStatus.APPROVED, by=approves)
+    assert read_request(desk.work, STORE, request_id).status is RequestStatus.REQUESTED
 
 
 @pytest.mark.parametrize("before", list(PayoutStatus))

@@ -280,7 +280,7 @@ def test_a_dry_run_that_failed_is_no_failure_of_the_engine() -> None:
     assert (told.kinds, told.totals.failures(STORE, "2026-01-01T00:00:00.000000Z")) == ([], {})
 
 
-@pytest.mark.parametrize("kind", [Kind.MERGE, Kind.RECOVERY, Kind.REDEMPTION, Kind.PAYOUT])
+@pytest.mark.parametrize("kind", [Kind.MERGE, Kind.RECOVERY, Kind.REDEMPTION])
 def test_other_entries_are_neither_counted_nor_told_of(kind: Kind) -> None:
     told = Told()
     told.stage.person()
@@ -297,6 +297,15 @@ def test_a_rejected_entry_is_neither_counted_nor_told_of() -> None:
     told.post(Entry("c", Kind.MANUAL, 5, "key:anna", "hash", status=EntryStatus.REJECTED))
     told.project()
     assert (told.kinds, told.day) == ([], DayTotals())
+
+
+def test_an_entry_of_a_payout_is_counted_and_not_told_of() -> None:
+    told = Told()
+    told.stage.person()
+    told.done = len(told.stream.records)
+    told.post(Entry("c", Kind.PAYOUT, -5, "key:anna", "hash"))
+    told.project()
+    assert (told.kinds, told.day) == ([], DayTotals(cashback_paid_out=5))
 
 
 def test_a_waiting_task_is_no_end() -> None:

@@ -12,21 +12,28 @@ import dev.reconcile
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import encode, key_attributes
 from cashback.adapters.dynamo.due import DueIndex
+from cashback.adapters.dynamo.incentive_requests import IncentiveRequests
+from cashback.adapters.dynamo.payouts import Payouts
 from cashback.adapters.dynamo.reconciliations import Reconciliations
 from cashback.domain.causes import manual
+from cashback.domain.customers import Profile
 from cashback.domain.due import DueKind
+from cashback.domain.incentive_requests import RequestStatus
 from cashback.domain.ledger import Account, Entry, EntryStatus, Kind, Posting
 from cashback.domain.news import CustomersMerged
 from cashback.domain.orders import Order, Status
+from cashback.domain.payouts import Payout, PayoutStatus
 from cashback.domain.reconciliation import MOST_KEPT, Subject, of_account, of_order, of_orders, orders_moved
 from cashback.edge.daily import ENOUGH_TIME, TURN, Daily
 from cashback.services import reconcile
 from cashback.services.close_store import close_store
+from cashback.services.manage_requests import read_request
 from cashback.services.merge_customers import merge_customers
 from cashback.services.recount_days import recount_days
 from tests.simulation.dynamo import SimulatedDynamo
 from tests.unit.builders import CUSTOMER, ORIGIN, STORE, at
 from tests.unit.stage import Stage
+from tests.unit.test_payout_money import Desk, approved
 from tests.unit.test_projector import Told
 
 NIGHT = "2026-05-17T02:00:00.000000Z"
@@ -276,6 +283,88 @@ def test_merged_customers_are_each_the_sum_of_their_own_entries() -> None:
     report = kept(stage).get(STORE)
     assert report is not None
     assert (report.customers, report.orders, report.found) == (2, 0, 0)
+
+
+# ---- reserves and payouts
+
+
+def compared(desk: Desk, customer_id: str = CUSTOMER) -> list[tuple[str, str, str, int, int]]:
+    page = reconcile.compare_customers(desk.shop.books, STORE, [customer_id], at(0))
+    assert page.customers == 1
+    return [(one.subject.value, one.item_id, one.figure, one.stands, one.expected) for one in page.differences]
+
+
+def rewritten(desk: Desk, request_id: str, **changes: Any) -> None:
+    """Change a request as no code of ours does."""
+    request = read_request(desk.work, STORE, request_id)
+    assert desk.work.requests.save(STORE, replace(request, **changes, rev=request.rev + 1))
+
+
+def test_what_is_reserved_is_what_requests_hold() -> None:
+    desk = Desk(1_000)
+    held, paid = approved(desk, 300), approved(desk, 200)
+    desk.turn(desk.pay(paid), PayoutStatus.SUCCESS)
+    assert compared(desk) == []
+    rewritten(desk, held, held=299)
+    assert compared(desk) == [("customer", CUSTOMER, "held", 299, 300)]
+    rewritten(desk, held, held=300)
+    rewritten(desk, paid, held=1)
+    assert compared(desk) == [("customer", CUSTOMER, "held", 301, 300)]
+
+
+def test_nothing_reserved_any_more_and_yet_held_is_found_too() -> None:
+    desk = Desk(1_000)
+    request_id = approved(desk, 300)
+    desk.decide(request_id, RequestStatus.CANCELLED)
+    rewritten(desk, request_id, held=300)
+    assert compared(desk) == [("customer", CUSTOMER, "held", 300, 0)]
+
+
+def test_a_kept_customer_answers_for_the_requests_of_all_who_were_merged_into_them() -> None:
+    desk = Desk(1_000)
+    request_id, books = approved(desk, 300), desk.shop.books
+    for customer_id, into in ((CUSTOMER, "middle"), ("middle", "kept")):
+        assert books.customers.create(STORE, Profile(into, at(0), at(0)), at(0))
+        books.ledger.merge(STORE, customer_id, into, at(0), ORIGIN.actor)
+    assert [compared(desk, one) for one in (CUSTOMER, "middle", "kept")] == [[], [], []]
+    rewritten(desk, request_id, held=0)
+    assert [compared(desk, one) for one in (CUSTOMER, "middle")] == [[], []]
+    assert compared(desk, "kept") == [("customer", "kept", "held", 0, 300)]
+
+
+@pytest.mark.parametrize("status", list(PayoutStatus))
+def test_a_payout_that_has_not_failed_is_named_by_its_request(status: PayoutStatus) -> None:
+    desk = Desk(1_000)
+    request_id = approved(desk, 300)
+    payout_id = desk.pay(request_id)
+    if status is not PayoutStatus.PENDING:
+        desk.turn(payout_id, status)
+    assert compared(desk) == []
+    rewritten(desk, request_id, active_payout_id=None)
+    lost = [] if status is PayoutStatus.FAILED else [("payout", payout_id, "active", 0, 1)]
+    assert compared(desk) == lost
+
+
+def test_a_payout_that_arrives_while_it_is_compared_is_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(1_000)
+    desk.ask(100)
+    payout_id = desk.pay(approved(desk, 300, from_balance=False))
+    desk.turn(payout_id, PayoutStatus.FAILED)
+    reads = Payouts.get_many
+
+    def late(self: Payouts, store_id: str, payout_ids: list[str]) -> list[Payout]:
+        desk.turn(payout_id, PayoutStatus.SUCCESS)
+        return reads(self, store_id, payout_ids)
+
+    monkeypatch.setattr(Payouts, "get_many", late)
+    assert compared(desk) == []
+
+
+def test_requests_are_read_of_those_only_who_have_something_reserved_or_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(1_000)
+    approved(desk, 300, from_balance=False)
+    monkeypatch.setattr(IncentiveRequests, "of_customer", None)
+    assert compared(desk) == []
 
 
 def test_a_report_names_a_hundred_differences_and_counts_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,8 +27,19 @@ def order(**more: Any) -> dict[str, Any]:
 def metrics(**more: Any) -> dict[str, Any]:
     counts = {"orders_processed": 1, "pending": 2, "held": 0, "awaiting_customer": None, "rejected": 0, "failed": 0}
     waits = {"median_decision_seconds": 90, "longest_decision_seconds": 3_600, "oldest_pending_seconds": None}
-    money = {"cashback_issued": usd("10.00"), "cashback_reversed": usd("1.25")}
-    return {"date": "2026-05-17", **counts, **waits, **money, "days": [], **more}
+    money = {"cashback_issued": usd("10.00"), "cashback_reversed": usd("1.25"), "cashback_paid_out": usd("4.00")}
+    payments = {"requests_waiting": 3, "payouts_live": 0}
+    return {"date": "2026-05-17", **counts, **waits, **money, **payments, "days": [], **more}
+
+
+def payout(**more: Any) -> dict[str, Any]:
+    account = {"type_label": "Bank transfer", "provider": None, "masked": "****3000"}
+    about = {"payout_id": "pay_1", "status_label": "Success", "amount": usd("4.00"), "external_reference": None}
+    return {**about, "account": account, **more}
+
+
+def change(status: str, **more: Any) -> dict[str, Any]:
+    return {"at": "2026-05-17T03:00:00.5Z", "actor": "key:anna", "after": {"status": status}, **more}
 
 
 def told(**more: Any) -> Told:
@@ -46,6 +57,8 @@ def told(**more: Any) -> Told:
         "order": order(),
         "balance": {"available": usd("3.75")},
         "transactions": [taken, entry],
+        "payouts": [payout()],
+        "changes": {"pay_1": [change("success"), {**change("pending"), "after": {}}]},
     }
     return Told(**{**given, **more})
 
@@ -66,10 +79,18 @@ def test_it_tells_the_order_the_day_and_the_ledger() -> None:
         assert text in made
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", made)
     counts = ["Processed", "1", "Pending", "2", "Held", "0", "Rejected", "0", "Failed", "0"]
-    assert texts == [*counts, "Issued", "10.00", "Called back", "1.25", "Kept", "8.75"]
+    payments = ["Requests that wait", "3", "Payouts on their way", "0"]
+    assert texts == [*counts, *payments, "Issued", "10.00", "Called back", "1.25", "Kept", "8.75", "Paid out", "4.00"]
     assert "<td>Until a decision, median</td><td>0:01:30</td>" in made
     assert "<td>Oldest pending order waits</td><td>-</td>" in made
     assert '<td class="amount">-1.25 USD</td><td class="amount">3.75 USD</td>' in made
+
+
+def test_it_tells_the_payouts_with_their_accounts_masked_and_how_they_went() -> None:
+    made = page(told())
+    assert "<h3>pay_1: Success</h3><p>4.00 USD by Bank transfer ****3000, the provider's -.</p>" in made
+    assert "<td>2026-05-17T03:00:00</td><td>success</td><td>key:anna</td>" in made
+    assert "<h2>Payouts to the customer</h2><p>None.</p>" in page(told(payouts=[]))
 
 
 def test_nothing_of_it_runs_or_comes_from_elsewhere() -> None:
@@ -89,7 +110,11 @@ def test_what_a_shop_sent_is_text_and_never_markup() -> None:
     bad = order(order_id=EVIL, customer_id=EVIL, badge=EVIL, taken=evil, history=[step])
     entry = {"created_at": EVIL, "type_label": EVIL, "status_label": EVIL, "amount": evil, "balance_after": None}
     balance = {"available": {"amount": EVIL, "currency": EVIL}}
-    made = page(told(store_id=EVIL, metrics=metrics(date=EVIL), order=bad, balance=balance, transactions=[entry]))
+    account = {"type_label": EVIL, "provider": EVIL, "masked": EVIL}
+    paid = payout(payout_id=EVIL, status_label=EVIL, amount=evil, external_reference=EVIL, account=account)
+    given: dict[str, Any] = {"transactions": [entry], "payouts": [paid]}
+    given["changes"] = {EVIL: [change(EVIL, at=EVIL, actor=EVIL)]}
+    made = page(told(store_id=EVIL, metrics=metrics(date=EVIL), order=bad, balance=balance, **given))
     assert {tag for tag, _ in Tags(made).seen} == {tag for tag, _ in Tags(page(told())).seen}
     assert "<script" not in made
 
@@ -124,4 +149,4 @@ def test_a_browser_draws_it(tmp_path: Path) -> None:
     assert "Refused to" not in done.stderr
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "<h2>Order A-1: Processed</h2>" in done.stdout
-    assert done.stdout.count("<svg") == 3
+    assert done.stdout.count("<svg") == 4

@@ -19,14 +19,16 @@ class DayTotals(Struct, frozen=True):
 
     Each is a flow, so totals of parts of a day, or of several days, add up to those of the whole. ``orders_processed``
     are those whose award was posted, ``cashback_issued`` every credit of awards, admins, group jobs and scenarios,
-    ``cashback_reversed`` what clawbacks took from balances, less what deleted refunds gave back; ``rejected`` and
-    ``failed`` how often an order became so. ``decisions`` are buckets of how many seconds orders had waited for review
-    when they left it, awarded or rejected, with the number of each.
+    ``cashback_reversed`` what clawbacks took from balances, less what deleted refunds gave back, ``cashback_paid_out``
+    what payouts took from balances and did arrive, less what came back; ``rejected`` and ``failed`` how often an order
+    became so. ``decisions`` are buckets of how many seconds orders had waited for review when they left it, awarded or
+    rejected, with the number of each.
     """
 
     orders_processed: int = 0
     cashback_issued: int = 0
     cashback_reversed: int = 0
+    cashback_paid_out: int = 0
     rejected: int = 0
     failed: int = 0
     decisions: Mapping[int, int] = {}
@@ -39,6 +41,7 @@ class DayTotals(Struct, frozen=True):
             self.orders_processed + other.orders_processed,
             self.cashback_issued + other.cashback_issued,
             self.cashback_reversed + other.cashback_reversed,
+            self.cashback_paid_out + other.cashback_paid_out,
             self.rejected + other.rejected,
             self.failed + other.failed,
             {bucket: self.decisions.get(bucket, 0) + other.decisions.get(bucket, 0) for bucket in buckets},
@@ -57,12 +60,15 @@ class DayTotals(Struct, frozen=True):
 
 
 class Levels(Struct, frozen=True):
-    """How many orders stood where at one moment, and since when the one has been waiting that waits longest."""
+    """How many orders stood where at one moment, and since when the one has been waiting that waits longest; how many
+    incentive requests waited for a decision, and how many payouts for their end."""
 
     pending: int = 0
     held: int = 0
     awaiting_customer: int = 0
     oldest_pending_since: Instant | None = None
+    requests_waiting: int = 0
+    payouts_live: int = 0
 
 
 class Day(Struct, frozen=True):

@@ -73,6 +73,19 @@ class ShortfallOpen(StateConflict):
         self.replayed = replayed
 
 
+class Signatory(Struct, frozen=True, omit_defaults=True):
+    """Who asks, or approves: the person whom the caller names, and the API key that they call with."""
+
+    api_key_id: str
+    person: str | None = None
+
+    def is_same(self, other: "Signatory") -> bool:
+        """Tell whether two may be one pair of eyes: the same person, or the same key where either names nobody."""
+        if self.person is None or other.person is None:
+            return self.api_key_id == other.api_key_id
+        return self.person.casefold() == other.person.casefold()
+
+
 class Decided(Struct, frozen=True, omit_defaults=True):
     """One move of a request: who made it, when, and why. ``request_hash`` and ``body_hash`` tell the same call again;
     ``reason`` is somebody's words, which an erasure takes."""
@@ -93,7 +106,7 @@ class IncentiveRequest(Struct, frozen=True, omit_defaults=True):
     with the customer who made it; where that one was merged, its postings follow.
 
     ``payout_ids`` are its payouts in their order, ``active_payout_id`` the one that has not failed, if any.
-    ``requested_by`` is who asked, ``requested_key`` with which API key.
+    ``requested_by`` is who asked as entries keep it, ``requester`` the same to be told from who approves.
     """
 
     incentive_request_id: str
@@ -103,7 +116,7 @@ class IncentiveRequest(Struct, frozen=True, omit_defaults=True):
     currency: str
     created_at: Instant
     requested_by: str
-    requested_key: str
+    requester: Signatory
     request_hash: str
     body_hash: str
     from_balance: bool = False
@@ -148,14 +161,14 @@ def hold_of(request: IncentiveRequest) -> tuple[Entry, ...]:
     )
 
 
-def approved(request: IncentiveRequest, decided: Decided, api_key_id: str, *, four_eyes: bool) -> IncentiveRequest:
+def approved(request: IncentiveRequest, decided: Decided, approver: Signatory, *, four_eyes: bool) -> IncentiveRequest:
     """Return the request approved; what it holds stays reserved.
 
-    :raises FourEyes: the store wants another key than the one that asked.
+    :raises FourEyes: the store wants another person than the one who asked.
     :raises StateConflict: it is decided.
     """
     moved = _moved(request, decided)
-    if four_eyes and request.requested_key == api_key_id:
+    if four_eyes and request.requester.is_same(approver):
         raise FourEyes("somebody else has to approve it")
     return moved
 

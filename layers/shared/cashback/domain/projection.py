@@ -165,6 +165,9 @@ def totals_of_entry(entry: Entry) -> DayTotals:
         return DayTotals()
     if entry.kind is Kind.REVERSAL:
         return DayTotals(cashback_reversed=-entry.amount)
+    if entry.kind is Kind.PAYOUT:
+        # A hold and its release are nothing; what a late success lacks is owed, and was paid as well.
+        return DayTotals(cashback_paid_out=entry.owed - entry.amount - entry.reserved)
     return DayTotals(cashback_issued=max(0, entry.amount) if entry.kind in _ISSUING else 0)
 
 

@@ -12,8 +12,10 @@ from typing import Final
 from msgspec import Struct
 
 from cashback.domain.due import DueThing
+from cashback.domain.incentive_requests import IncentiveRequest
 from cashback.domain.ledger import Account, Entry, EntryStatus, Kind
 from cashback.domain.orders import AWARDED, Order
+from cashback.domain.payouts import Payout, PayoutStatus
 from cashback.domain.times import Instant
 
 MOST_KEPT: Final = 100
@@ -25,10 +27,12 @@ class Subject(StrEnum):
 
     CUSTOMER = "customer"
     ORDER = "order"
+    PAYOUT = "payout"
 
 
 class Difference(Struct, frozen=True):
-    """A figure that is not what the entries say. Both are minor units, but for ``version``, which counts entries."""
+    """A figure that is not what the entries say. Both are minor units, but for ``version``, which counts entries, and
+    ``active``, which is 1 where a request says that a payout of it has not failed."""
 
     subject: Subject
     item_id: str
@@ -160,6 +164,28 @@ def orders_moved(account: Account, entries: Iterable[Entry], since: Instant) -> 
         if entry.order_id is not None and entry.status is EntryStatus.POSTED:
             by_order[entry.order_id].append(entry)
     return {order_id: some for order_id, some in by_order.items() if max(one.posted_at for one in some) >= since}
+
+
+def has_reserves(account: Account, entries: Iterable[Entry]) -> bool:
+    """Tell whether an account has, or ever had, anything to do with payouts, and answers for it itself."""
+    return account.is_live and (bool(account.reserved) or any(entry.kind is Kind.PAYOUT for entry in entries))
+
+
+def of_reserves(
+    account: Account, entries: Iterable[Entry], requests: Iterable[IncentiveRequest]
+) -> Iterator[Difference]:
+    """Yield where requests, of a customer and of all who were merged into them, do not hold what entries reserve."""
+    held, expected = sum(request.held for request in requests), expected_of(entries)["reserved"]
+    if held != expected:
+        yield Difference(Subject.CUSTOMER, account.customer_id, "held", held, expected)
+
+
+def unnamed(requests: Iterable[IncentiveRequest], payouts: Iterable[Payout]) -> Iterator[Payout]:
+    """Yield the payouts that have not failed and that their requests do not name as active."""
+    active = {request.active_payout_id for request in requests}
+    for payout in payouts:
+        if payout.status is not PayoutStatus.FAILED and payout.payout_id not in active:
+            yield payout
 
 
 def overdue_of(things: Iterable[DueThing], store_id: str) -> tuple[Overdue, ...]:

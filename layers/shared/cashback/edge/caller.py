@@ -20,12 +20,13 @@ _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
 
 
 class Caller(Struct, frozen=True):
-    """An admin of one store. The store comes from the key and from nowhere else."""
+    """An admin of one store. The store comes from the key and from nowhere else; ``person`` is whom X-Actor names."""
 
     store_id: str
     api_key_id: str
     role: Role
     origin: Origin
+    person: str | None = None
 
     @property
     def actor(self) -> str:
@@ -59,7 +60,8 @@ def caller_of(event: Mapping[str, Any]) -> Caller:
     told = event["requestContext"].get("authorizer") or {}
     if not told.get("store_id"):
         raise Forbidden
-    return Caller(told["store_id"], told["api_key_id"], Role(told["role"]), _origin(event, f"key:{told['api_key_id']}"))
+    origin, person = _origin(event, f"key:{told['api_key_id']}"), header(event, "x-actor")
+    return Caller(told["store_id"], told["api_key_id"], Role(told["role"]), origin, person)
 
 
 def operator_of(event: Mapping[str, Any]) -> Operator:

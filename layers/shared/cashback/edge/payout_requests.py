@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from cashback.domain.audit import Origin
 from cashback.domain.errors import Invalid
-from cashback.domain.incentive_requests import Decided, IncentiveRequest, RequestStatus
+from cashback.domain.incentive_requests import Decided, IncentiveRequest, RequestStatus, Signatory
 from cashback.domain.money import Currency
 from cashback.domain.payout_reports import PayoutReport, ReportRow
 from cashback.domain.payouts import Opening, Payout
@@ -41,13 +41,18 @@ def new_request(
         currency=currency.code,
         created_at=now,
         requested_by=who.actor,
-        requested_key=who.api_key_id,
+        requester=signatory(who),
         request_hash=request.request_hash,
         body_hash=request.body_hash,
         from_balance=body.from_balance,
         description=body.description,
         held=amount if body.from_balance else 0,
     )
+
+
+def signatory(who: Caller) -> Signatory:
+    """Return who calls, to be told from who approves."""
+    return Signatory(who.api_key_id, who.person)
 
 
 def decision(status: str, reason: str | None, who: Caller, request: IdempotentRequest, now: Instant) -> Decided:

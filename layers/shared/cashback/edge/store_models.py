@@ -252,18 +252,23 @@ class MetricsQuery(Request):
 
 
 class Figures(Answer):
-    """What happened, and where orders stand. ``pending`` and the next three are those of the end of the last day (of
-    today, now), and null where that is not known yet; the median is off by a thirty-second of it at most."""
+    """What happened, and where things stand. ``pending`` and ``oldest_pending_seconds``, ``held``,
+    ``awaiting_customer``, ``requests_waiting`` and ``payouts_live`` are those of the end of the last day (of today,
+    now), and null where that is not known yet; the median is off by a thirty-second of it at most. What was paid out
+    is less than nothing on a day on which more came back."""
 
     orders_processed: int
     cashback_issued: models.Amount
     cashback_reversed: models.Amount
+    cashback_paid_out: models.Amount
     pending: int | None
     oldest_pending_seconds: int | None
     held: int | None
     rejected: int
     failed: int
     awaiting_customer: int | None
+    requests_waiting: int | None
+    payouts_live: int | None
     median_decision_seconds: int | None
     longest_decision_seconds: int | None
 

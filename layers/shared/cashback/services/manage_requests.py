@@ -12,6 +12,7 @@ from cashback.domain.incentive_requests import (
     RequestStatus,
     RequestsWanted,
     ShortfallOpen,
+    Signatory,
     approved,
     hold_of,
     turned_down,
@@ -111,14 +112,14 @@ def list_requests(
 
 
 def decide_request(
-    work: PayoutBooks, settings: Settings, request_id: str, decided: Decided, api_key_id: str
+    work: PayoutBooks, settings: Settings, request_id: str, decided: Decided, signatory: Signatory
 ) -> tuple[IncentiveRequest, bool]:
     """Approve, reject or cancel a request, once. Return it, and whether this very call had done so before.
 
     :raises NotFound: no such request in this store.
     :raises StateConflict: it is decided, or not yet.
     :raises RequestPaid: it has a payout that has not failed.
-    :raises FourEyes: the store wants another key than the one that asked to approve.
+    :raises FourEyes: the store wants another person than the one who asked to approve.
     :raises IdempotencyMismatch: the same Idempotency-Key with another body.
     :raises Busy: it keeps changing, or the tables are out of reach; the same call is safe to repeat.
     """
@@ -130,7 +131,7 @@ def decide_request(
             if before.body_hash != decided.body_hash:
                 raise IdempotencyMismatch
             return request, True
-        after, entries = _decision(request, decided, api_key_id, settings)
+        after, entries = _decision(request, decided, signatory, settings)
         if _commits(work, store_id, after, entries, decided):
             return after, False
     raise Busy("the request keeps changing")
@@ -150,10 +151,10 @@ def _same(known: IncentiveRequest, asked: IncentiveRequest) -> IncentiveRequest:
 
 
 def _decision(
-    request: IncentiveRequest, decided: Decided, api_key_id: str, settings: Settings
+    request: IncentiveRequest, decided: Decided, signatory: Signatory, settings: Settings
 ) -> tuple[IncentiveRequest, Sequence[Entry]]:
     if decided.status is RequestStatus.APPROVED:
-        return approved(request, decided, api_key_id, four_eyes=settings.four_eyes), ()
+        return approved(request, decided, signatory, four_eyes=settings.four_eyes), ()
     return turned_down(request, decided)
 
 

@@ -11,6 +11,7 @@ from cashback.domain.money import Currency
 from cashback.domain.projection import date_of
 from cashback.domain.times import Instant
 from cashback.services.books import Books
+from cashback.services.read_levels import read_levels
 from cashback.services.time_zones import zone_of
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def read_metrics(
     dates = _dates(first or today, last or today)
     known = {day.date: day for day in totals.between(store_id, dates[0], dates[-1])}
     days = [known.get(one, Day(one)) for one in dates]
-    levels = books.lists.levels(store_id) if today in dates else None
+    levels = read_levels(books, store_id) if today in dates else None
     present = (Day(day.date, day.totals, day.rev, day.closed_at, levels) if day.date == today else day for day in days)
     return Metrics(settings.currency, tuple(present), now)
 

@@ -13,8 +13,19 @@ from typing import TYPE_CHECKING, Final
 
 from cashback.domain.delays import local_time
 from cashback.domain.due import DueKind, DueThing, hour_from, hour_of, hours_between
-from cashback.domain.ledger import Account
-from cashback.domain.reconciliation import Difference, Page, Reconciliation, of_account, of_orders, orders_moved
+from cashback.domain.ledger import Account, Entry
+from cashback.domain.reconciliation import (
+    Difference,
+    Page,
+    Reconciliation,
+    Subject,
+    has_reserves,
+    of_account,
+    of_orders,
+    of_reserves,
+    orders_moved,
+    unnamed,
+)
 from cashback.domain.times import OLDEST, Instant, instant, moment
 from cashback.services.books import Books
 from cashback.services.time_zones import zone_of
@@ -116,7 +127,29 @@ def _compare(books: Books, store_id: str, account: Account, since: Instant) -> t
     orders: list[Order] = []
     for some in batched(moved, MOST_AT_ONCE, strict=False):
         orders += books.orders.get_many(store_id, list(some))
-    return len(moved), [*of_account(account, entries), *of_orders(orders, moved)]
+    differences = [*of_account(account, entries), *of_orders(orders, moved)]
+    if has_reserves(account, entries):
+        differences += _compare_payouts(books, store_id, account, entries)
+    return len(moved), differences
+
+
+def _compare_payouts(books: Books, store_id: str, account: Account, entries: Sequence[Entry]) -> Iterator[Difference]:
+    """Yield what differs of the requests of a customer, and of all who were merged into them, and of their payouts.
+
+    What requests hold moves with the account only. A payout moves with its request: read between two looks at one
+    revision of it, both are of one moment.
+    """
+    customer_ids = (account.customer_id, *books.history.merged_from(store_id, account.customer_id))
+    requests = [one for customer_id in customer_ids for one in books.requests.of_customer(store_id, customer_id)]
+    yield from of_reserves(account, entries, requests)
+    payouts = books.payouts.get_many(store_id, [payout_id for request in requests for payout_id in request.payout_ids])
+    suspects = list(unnamed(requests, payouts))
+    revisions = {request.incentive_request_id: request.rev for request in requests}
+    again = books.requests.get_many(store_id, [payout.incentive_request_id for payout in suspects])
+    still = {one.incentive_request_id for one in again if one.rev == revisions[one.incentive_request_id]}
+    for payout in suspects:
+        if payout.incentive_request_id in still:
+            yield Difference(Subject.PAYOUT, payout.payout_id, "active", 0, 1)
 
 
 def overdue(due: "DueIndex", now: Instant) -> Iterator[DueThing]:

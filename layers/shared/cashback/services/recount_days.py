@@ -11,6 +11,7 @@ from cashback.domain.errors import Busy
 from cashback.domain.projection import date_of, totals_of_entry, totals_of_order
 from cashback.domain.times import Instant, instant, moment
 from cashback.services.books import Books
+from cashback.services.read_levels import read_levels
 from cashback.services.time_zones import zone_of
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def spans_of(days: Iterable[Day], zone: "tzinfo") -> Iterator[tuple[Day, Span]]:
 def _close(
     books: Books, totals: "Totals", store_id: str, over: Day, recounted: DayTotals, now: Instant
 ) -> tuple[Day, Drift | None]:
-    levels = books.lists.levels(store_id)
+    levels = read_levels(books, store_id)
     for _ in range(_TRIES):
         day = totals.days(store_id, [over.date])[over.date]
         drift = Drift(day.date, day.totals, recounted) if day.totals != recounted else None

@@ -89,6 +89,11 @@ class IncentiveRequests(Struct, frozen=True):
                 return found[:limit], self.place(found[limit - 1])
         return found, None
 
+    def waiting(self, store_id: str) -> int:
+        """Return how many requests wait for a decision, read off the index alone, which may lag a second."""
+        values = {":pk": payout_keys.incentive_requests_listed(store_id, RequestStatus.REQUESTED)}
+        return sum(1 for _ in self.table.query("listing_pk = :pk", values, IndexName="listing"))
+
     def of_customer(self, store_id: str, customer_id: str) -> Iterator[IncentiveRequest]:
         """Yield all that was asked for by this very customer, the newest first (consistent)."""
         for some in batched(self._places_of(store_id, customer_id, None), _READ_AT_ONCE, strict=False):

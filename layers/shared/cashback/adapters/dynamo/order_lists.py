@@ -72,7 +72,8 @@ class OrderLists(Struct, frozen=True):
         return self.orders.get_many(store_id, sorted(seen)), end
 
     def levels(self, store_id: str) -> Levels:
-        """Return how many orders wait for what now, read off the index alone, which may lag a second."""
+        """Return how many orders wait for what now, and nothing of the rest, read off the index alone, which may lag a
+        second."""
         waits: dict[Status, list[Instant | None]] = {
             status: [item.get("queued_at") for item in self._listed(store_id, status)] for status in _WAITING
         }

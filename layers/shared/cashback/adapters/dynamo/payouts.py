@@ -15,7 +15,7 @@ from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.packing import Packing
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.ledger import Write
-from cashback.domain.payouts import AuditLine, Payout, PayoutDecision, PayoutStatus
+from cashback.domain.payouts import LIVE, AuditLine, Payout, PayoutDecision, PayoutStatus
 
 _LENGTH: Final = 32
 
@@ -87,6 +87,12 @@ class Payouts(Struct, frozen=True):
         places, place = self.table.newest(partitions, limit, before)
         found = self.at_places(store_id, places)
         return [payout for payout in found if payout.status in statuses], place
+
+    def live(self, store_id: str) -> int:
+        """Return how many payouts nobody knows the end of, read off the index alone, which may lag a second."""
+        partitions = [payout_keys.payouts_listed(store_id, status) for status in sorted(LIVE)]
+        listed = (self.table.query("listing_pk = :pk", {":pk": pk}, IndexName="listing") for pk in partitions)
+        return sum(1 for items in listed for _ in items)
 
     def page_of(
         self,
