@@ -165,6 +165,16 @@ def test_a_page_that_looked_through_too_many_leads_on(monkeypatch: pytest.Monkey
     assert (len(pages), [payout_id for page in pages for payout_id in page]) == (3, [first])
 
 
+def test_of_a_description_the_first_words_are_indexed_however_long_it_is() -> None:
+    office = Searching()
+    words = [f"{chr(97 + n // 26)}{chr(97 + n % 26)}word" for n in range(100)]
+    payout_id = office.made(" ".join(words))
+    office.project()
+    assert office.find(words[searching.MOST_WORDS - 1]) == [payout_id]
+    assert office.find(words[searching.MOST_WORDS]) == []
+    assert len([key for key in office.tables() if "#SEARCH#" in key[1]]) < 300
+
+
 # ---- whatever happens
 
 TEXTS: Final = (None, "gift", "gifts for you", "May gift 77", "PP-77 x", "Gi", "g i f t")
