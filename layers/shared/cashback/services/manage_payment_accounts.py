@@ -54,6 +54,14 @@ class Reading(Struct, frozen=True):
     origin: Origin
     at: Instant
 
+    def check(self) -> None:
+        """Refuse to show an account in clear to anybody but an admin.
+
+        :raises Forbidden: somebody else asks for it.
+        """
+        if self.unmasked and not self.role.covers(Role.ADMIN):
+            raise Forbidden("only an admin sees an account in clear")
+
 
 def add_account(
     books: Books, store_id: str, customer_id: str, new: NewAccount, origin: Origin, now: Instant
@@ -123,8 +131,7 @@ def read_account(books: Books, store_id: str, customer_id: str, account_id: str,
     :raises Forbidden: somebody else asks for it in clear.
     :raises Busy: the tables or KMS are out of reach.
     """
-    if asked.unmasked and not asked.role.covers(Role.ADMIN):
-        raise Forbidden("only an admin sees an account in clear")
+    asked.check()
     accounts = books.payment_accounts.all(store_id, _live(books, store_id, customer_id))
     shown = _shown(books, store_id, _one_of(accounts, account_id), accounts)
     if not asked.unmasked:

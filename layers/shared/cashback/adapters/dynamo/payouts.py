@@ -1,11 +1,13 @@
-"""Payouts in the State table, with the lines of their audit beside them, and found by the provider's references.
+"""Payouts in the State table, with the lines of their audit beside them, found by the provider's references and listed
+in the partition of the customer who is paid.
 
 Of a reference only a keyed hash stands in a key, so that nobody who reads the table can try references on it.
 """
 
+import heapq
 import hmac
 from collections.abc import Callable, Sequence
-from itertools import islice
+from itertools import batched, islice
 from typing import Final
 
 from msgspec import Struct
@@ -56,6 +58,11 @@ class Payouts(Struct, frozen=True):
             return self.table.put(_item(store_id, payout), "attribute_not_exists(pk)")
         return self.table.put(_item(store_id, payout), "rev = :rev", {":rev": payout.rev - 1})
 
+    def entry_in_list(self, store_id: str, payout: Payout) -> Write:
+        """Build the write that lists a new payout with its customer's."""
+        pk, sk = payout_keys.payout_of_customer(store_id, payout.customer_id, payout.created_at, payout.payout_id)
+        return self.table.put({"pk": pk, "sk": sk})
+
     def beside(self, store_id: str, before: Payout | None, decision: PayoutDecision) -> list[Write]:
         """Build what is written beside the payout itself: the line of its audit, and its reference where that is
         another than ``before``."""
@@ -91,18 +98,20 @@ class Payouts(Struct, frozen=True):
     def page_of(
         self,
         store_id: str,
-        payout_ids: Sequence[str],
+        customer_ids: Sequence[str],
         statuses: Sequence[PayoutStatus],
         limit: int,
         before: str | None,
     ) -> tuple[list[Payout], str | None]:
-        """Return a page of these payouts, as ``page`` does, but consistent and full; all of them are read."""
-        found = {
-            self.place(payout): payout for payout in self.get_many(store_id, payout_ids) if payout.status in statuses
-        }
-        places = sorted((place for place in found if before is None or place < before), reverse=True)
-        page = [found[place] for place in places[:limit]]
-        return page, places[limit - 1] if len(places) > limit else None
+        """Return a page of what these customers are paid, as ``page`` does, but consistent and full."""
+        lists = [keys.customer(store_id, one) for one in customer_ids]
+        places = heapq.merge(*(self.table.listed_under(pk, payout_keys.PAYOUT, before) for pk in lists), reverse=True)
+        found: list[Payout] = []
+        for some in batched(places, limit + 1, strict=False):
+            found += [payout for payout in self.at_places(store_id, some) if payout.status in statuses]
+            if len(found) > limit:
+                return found[:limit], self.place(found[limit - 1])
+        return found, None
 
     def referred(self, store_id: str, reference: str) -> list[str]:
         """Return the payouts that have an external reference (consistent)."""
