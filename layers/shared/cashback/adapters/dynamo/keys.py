@@ -1,5 +1,5 @@
 """What every key of both tables is made of, and the keys of customers, orders and what comes due. The others are in
-``scenario_keys``, ``group_keys``, ``store_keys`` and ``figure_keys``; nothing else builds one.
+``scenario_keys``, ``group_keys``, ``payout_keys``, ``store_keys`` and ``figure_keys``; nothing else builds one.
 
 Every partition key starts ``S#<store>#``, so no key of one store can name an item of another; the exceptions are the
 API keys (``K#``), the directory of stores (``STORES``), and what the sweeper reads: the index ``due`` (``D#``) and its
@@ -50,8 +50,8 @@ def shard_by_hash(item_id: str) -> int:
 
 
 def written(pk: str) -> tuple[str, str, str] | None:
-    """Return the store, the kind (``C``, ``O``, ``T``, ``J``, ``P``) and the id of a partition of one thing; None for
-    every other partition."""
+    """Return the store, the kind (``C``, ``O``, ``T``, ``J``, ``P``, ``R``, ``Y``) and the id of a partition of one
+    thing; None for every other partition."""
     parts = pk.split("#")
     return (unescape(parts[1]), parts[2], unescape(parts[3])) if len(parts) == 4 and parts[0] == "S" else None
 
