@@ -103,11 +103,10 @@ def decide(
 ) -> Response[IncentiveRequest]:
     """Move an incentive request."""
     who, request, work = api.caller(), api.request(body), deps.payout_books()
-    settings, decided = (
-        open_store(work.books.stores, who.store_id).settings(),
-        decision(status, reason, who, request, now()),
+    settings = open_store(work.books.stores, who.store_id).settings()
+    moved, replayed = manage_requests.decide_request(
+        work, settings, incentive_request_id, decision(status, reason, who, request, now()), who.api_key_id
     )
-    moved, replayed = manage_requests.decide_request(work, settings, incentive_request_id, decided, who.api_key_id)
     return answer(payout_views.incentive_request(moved, settings.currency), replayed=replayed)
 
 

@@ -91,7 +91,7 @@ def test_a_request_that_comes_again_adds_nothing_and_another_body_is_refused(sho
 def test_the_hash_of_what_was_asked_for_is_kept_keyed(shop: Shop) -> None:
     account = pay(shop, WALLET, body_hash="the body's hash").account
     assert "the body's hash" not in account.asked_hash
-    assert (account.asked_hash,) == tuple(shop.books.contacts.macs(STORE, ["the body's hash"]))
+    assert (account.asked_hash,) == tuple(shop.books.contacts.macs(STORE, ["account-body#the body's hash"]))
 
 
 def test_what_another_call_added_meanwhile_is_seen(shop: Shop) -> None:

@@ -75,7 +75,8 @@ def add_account(
     :raises IdempotencyMismatch: the same Idempotency-Key with another body.
     :raises Busy: the customer keeps changing, or the tables or KMS are out of reach; the same call is safe to repeat.
     """
-    asked_hash, mac = (_keyed(books, store_id, text) for text in (new.body_hash, new.details.canonical))
+    asked_hash = _keyed(books, store_id, f"account-body#{new.body_hash}")
+    mac = _keyed(books, store_id, f"account#{new.details.canonical}")
     for _ in range(_TRIES):
         live = _live(books, store_id, customer_id)
         made = books.payment_accounts.find(store_id, live, new.payment_account_id)

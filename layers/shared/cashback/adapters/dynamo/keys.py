@@ -7,6 +7,7 @@ bookmark (``DUE``). Ids are escaped, so an id holding ``#`` cannot reach into an
 forgot to refuse it.
 """
 
+import hmac
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -54,6 +55,12 @@ def written(pk: str) -> tuple[str, str, str] | None:
     thing; None for every other partition."""
     parts = pk.split("#")
     return (unescape(parts[1]), parts[2], unescape(parts[3])) if len(parts) == 4 and parts[0] == "S" else None
+
+
+def keyed_hash(key: bytes, store: str, text: str) -> str:
+    """Return what stands in a key for a text that nobody may read there, or try texts on. A text begins with what it is
+    of (``email:``, ``reference#``), so that equal texts of two kinds are not alike."""
+    return hmac.digest(key, f"{store}#{text}".encode(), "sha256").hex()[:32]
 
 
 def listed(created_at: str, item_id: str) -> str:

@@ -5,7 +5,6 @@ Of a reference only a keyed hash stands in a key, so that nobody who reads the t
 """
 
 import heapq
-import hmac
 from collections.abc import Callable, Sequence
 from itertools import batched, islice
 from typing import Final
@@ -18,8 +17,6 @@ from cashback.adapters.dynamo.packing import Packing
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.ledger import Write
 from cashback.domain.payouts import AuditLine, Payout, PayoutDecision, PayoutStatus
-
-_LENGTH: Final = 32
 
 _PACKING: Final = Packing[Payout](Payout)
 _LINES: Final = Packing[AuditLine](AuditLine)
@@ -142,8 +139,7 @@ class Payouts(Struct, frozen=True):
         return payout_keys.payout_referred(store_id, self._mac(store_id, reference), payout_id)
 
     def _mac(self, store_id: str, reference: str) -> str:
-        text = f"{store_id}#reference#{reference}"
-        return hmac.digest(self.hash_key(), text.encode(), "sha256").hex()[:_LENGTH]
+        return keys.keyed_hash(self.hash_key(), store_id, f"reference#{reference}")
 
 
 def _item(store_id: str, payout: Payout) -> Item:
