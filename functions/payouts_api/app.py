@@ -122,7 +122,8 @@ def create_payout(body: CreatePayout) -> Response[Payout]:
 
 @api.route("GET", "/v1/payouts", Role.VIEWER)
 def list_payouts(query: Annotated[PayoutsQuery, Query()]) -> Response[PayoutPage]:
-    """List the store's payouts, newest first; with ``q`` those that are found by its words."""
+    """List the store's payouts, newest first; with ``q`` those that are found by its words; of a description the
+    first 30 different ones count."""
     store_id, cursors, work = api.caller().store_id, api.cursors(query), deps.payout_books()
     found, place = payouts_page(work, store_id, query, cursors.read(query.cursor))
     currency = read_settings(work.books, store_id).currency

@@ -30,7 +30,9 @@ def told(seed: int) -> tuple[World, Stream]:
 
 def projected(world: World, batches: list[list[dict[str, Any]]]) -> tuple[Totals, FakeEvents]:
     totals, events = Totals(world.books.orders.table), FakeEvents()
-    projection = Projection(world.books.stores, totals, bus_on(events), lambda: world.payouts, clock=world.clock.now)
+    projection = Projection(
+        world.books.stores, totals, bus_on(events), lambda: world.payouts, lambda: 60_000, clock=world.clock.now
+    )
     for batch in batches:
         assert projection.run({"Records": batch}) == {"batchItemFailures": []}
     return totals, events

@@ -15,7 +15,7 @@ from dev.template import as_written, resources, translated
 PROBLEM_FIELDS = {"type", "title", "status", "code", "detail", "errors", "request_id"}
 PRIVATE_WORDS = ("secret", "password", "token", "whsec_", "cbk_")
 # Names of things, not what is in them.
-HARMLESS_VARIABLES = {"SECRETS_KEY_ID", "KEYS_PARAMETER"}
+HARMLESS_VARIABLES = {"SECRETS_KEY_ID", "ACCOUNTS_KEY_ID", "KEYS_PARAMETER"}
 
 
 def properties(kind: str) -> dict[str, dict[str, Any]]:
@@ -70,8 +70,9 @@ def test_history_is_a_local_index_and_lists_hold_keys_and_what_is_counted_off_th
     }
 
 
-def test_the_key_of_the_secrets_rotates() -> None:
-    assert properties("AWS::KMS::Key")["SecretsKey"]["EnableKeyRotation"] is True
+@pytest.mark.parametrize("key", ["SecretsKey", "AccountsKey"])
+def test_keys_rotate(key: str) -> None:
+    assert properties("AWS::KMS::Key")[key]["EnableKeyRotation"] is True
 
 
 # ---- queues
@@ -433,6 +434,7 @@ def test_every_function_finds_what_it_needs_by_name(function: str) -> None:
         "EVENT_BUS_NAME",
         "EMAIL_SENDER",
         "SECRETS_KEY_ID",
+        "ACCOUNTS_KEY_ID",
         "KEYS_PARAMETER",
         "POWERTOOLS_METRICS_NAMESPACE",
     }

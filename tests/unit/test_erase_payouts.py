@@ -19,7 +19,7 @@ from cashback.services.manage_payouts import change_payout, create_payout
 from cashback.services.manage_requests import decide_request
 from tests.unit.builders import CUSTOMER, NOW, ORIGIN, STORE
 from tests.unit.deployment import Deployment, function
-from tests.unit.people import ADA, OTHER, erase, tell
+from tests.unit.people import ADA, OTHER, erase, merge, profile, tell
 from tests.unit.test_payout_search import Searching
 from tests.unit.test_worker import record
 
@@ -116,6 +116,35 @@ def test_nobody_is_erased_while_a_payment_to_them_is_on_its_way(status: PayoutSt
     office.turn(payout_id, PayoutStatus.SUCCESS)
     assert erase(office.shop).changed
     assert "a secret word" not in office.everything()
+
+
+def test_of_who_is_merged_into_an_erased_customer_only_what_a_payment_needs_waits_for_it() -> None:
+    office = Archive()
+    payout_id = office.paid(OTHER, PayoutStatus.ON_PROCESS)
+    erase(office.shop)
+    with pytest.raises(PayoutLive):
+        merge(office.shop)
+    gone = profile(office.shop, OTHER)
+    assert (gone.merged_into, gone.name, gone.email, gone.contacts) == (CUSTOMER, None, None, ())
+    office.turn(payout_id, PayoutStatus.SUCCESS)
+    merge(office.shop)
+    assert [word for word in PRIVATE if word in office.everything()] == []
+
+
+def test_an_erasure_looks_for_payments_on_their_way_in_one_read_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Archive()
+    for _ in range(5):
+        office.turn(office.payout(10), PayoutStatus.SUCCESS)
+    reads: list[Any] = []
+    read = office.shop.dynamo.batch_get_item
+
+    def counted(**asked: Any) -> Any:
+        reads.append(asked)
+        return read(**asked)
+
+    monkeypatch.setattr(office.shop.dynamo, "batch_get_item", counted)
+    erase_payouts.check_none_live(office.work.books, STORE, [CUSTOMER])
+    assert len(reads) == 2, "requests, and their payouts"
 
 
 def test_a_payout_that_is_made_at_the_moment_of_the_erasure_can_still_be_paid() -> None:

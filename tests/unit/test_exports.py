@@ -286,6 +286,17 @@ def test_an_export_that_does_not_fit_goes_on_where_it_ended(
         assert [sum(len(part[name]) for name in lists) for part in parts] == [1] * 20
 
 
+def test_a_page_of_an_export_ends_where_it_has_read_the_audit_of_many_payouts(
+    deployment: Deployment, admin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    furnish(deployment, admin)
+    (whole,) = everything(deployment, admin)
+    monkeypatch.setattr(exports, "MOST_PAYOUTS", 2)
+    parts = everything(deployment, admin)
+    assert len(parts) == 2
+    assert [one for part in parts for one in part["incentive_requests"]] == whole["incentive_requests"]
+
+
 def test_an_export_tells_the_hashes_of_contacts_given_up(deployment: Deployment, admin: str) -> None:
     (held,) = everything(deployment, admin)[0]["contact_hashes"]
     deployment.call("PATCH", "/v1/customers/c1", {"email": "b@example.com"}, key=admin).expect(200)

@@ -17,6 +17,7 @@ from cashback.domain.errors import (
 )
 from cashback.domain.payment_accounts import MOST_ACCOUNTS, AccountDetails, bank_account, digital_account, snapshot_of
 from cashback.domain.times import OLDEST
+from cashback.edge.payment_account_views import payment_account
 from cashback.services import manage_payment_accounts
 from cashback.services.seal_accounts import open_fields
 from tests.unit.builders import CUSTOMER, ORIGIN, STORE, Shop
@@ -90,7 +91,7 @@ def test_a_request_that_comes_again_adds_nothing_and_another_body_is_refused(sho
 def test_the_hash_of_what_was_asked_for_is_kept_keyed(shop: Shop) -> None:
     account = pay(shop, WALLET, body_hash="the body's hash").account
     assert "the body's hash" not in account.asked_hash
-    assert (account.asked_hash,) == tuple(shop.books.contacts.macs(STORE, ["the body's hash"]))
+    assert (account.asked_hash,) == tuple(shop.books.contacts.macs(STORE, ["account-body#the body's hash"]))
 
 
 def test_what_another_call_added_meanwhile_is_seen(shop: Shop) -> None:
@@ -146,9 +147,16 @@ def test_an_account_of_both_is_kept_once_and_shared_with_nobody(shop: Shop) -> N
     pay(shop, WALLET, second=1)
     assert pay(shop, WALLET, OTHER, second=2).shared_with == (CUSTOMER,)
     merge(shop)
-    (shown,) = manage_payment_accounts.shown_accounts(shop.books, STORE, CUSTOMER)
+    (shown,), _ = manage_payment_accounts.list_accounts(shop.books, STORE, CUSTOMER, 20, None)
     assert (shown.account.payment_account_id, shown.shared_with) == ("pac_7001_1", ())
     assert shop.books.payment_accounts.owners(STORE, shown.account.mac) == {CUSTOMER}
+
+
+def test_what_is_held_of_one_person_names_no_other_with_the_same_account(shop: Shop) -> None:
+    pay(shop, WALLET, second=1)
+    pay(shop, WALLET, OTHER, second=2)
+    (shown,) = manage_payment_accounts.shown_accounts(shop.books, STORE, CUSTOMER)
+    assert OTHER not in payment_account(shown).model_dump_json()
 
 
 def test_who_is_merged_into_an_erased_customer_loses_their_accounts(shop: Shop) -> None:

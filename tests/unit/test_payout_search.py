@@ -15,7 +15,7 @@ from cashback.domain.errors import DomainError, Invalid
 from cashback.domain.keyword_search import LONGEST, answers, leading_prefix, prefixes_of, words_of
 from cashback.domain.payouts import Payout, PayoutStatus, PayoutsWanted
 from cashback.services import search_payouts as searching
-from cashback.services.manage_payouts import change_payout
+from cashback.services.manage_payouts import change_payout, list_payouts
 from cashback.services.search_payouts import index_payout, search_payouts
 from tests.simulation.dynamo import Write
 from tests.unit.builders import CUSTOMER, NOW, ORIGIN, STORE
@@ -163,6 +163,33 @@ def test_a_page_that_looked_through_too_many_leads_on(monkeypatch: pytest.Monkey
         if place is None:
             break
     assert (len(pages), [payout_id for page in pages for payout_id in page]) == (3, [first])
+
+
+def test_of_a_description_the_first_words_are_indexed_however_long_it_is() -> None:
+    office = Searching()
+    words = [f"{chr(97 + n // 26)}{chr(97 + n % 26)}word" for n in range(100)]
+    payout_id = office.made(" ".join(words))
+    office.project()
+    assert office.find(words[searching.MOST_WORDS - 1]) == [payout_id]
+    assert office.find(words[searching.MOST_WORDS]) == []
+    assert len([key for key in office.tables() if "#SEARCH#" in key[1]]) < 300
+
+
+def test_a_page_of_a_customers_payouts_reads_a_page_and_not_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Searching()
+    made = [office.made() for _ in range(12)]
+    read: list[int] = []
+    get_many = office.shop.dynamo.batch_get_item
+
+    def counted(**asked: Any) -> Any:
+        read.append(sum(len(one["Keys"]) for one in asked["RequestItems"].values()))
+        return get_many(**asked)
+
+    monkeypatch.setattr(office.shop.dynamo, "batch_get_item", counted)
+    page, place = list_payouts(office.work, STORE, PayoutsWanted(customer_id=CUSTOMER), 5, None)
+    assert (sorted(one.payout_id for one in page), sum(read)) == (sorted(made)[-5:], 6)
+    rest, _ = list_payouts(office.work, STORE, PayoutsWanted(customer_id=CUSTOMER), 20, place)
+    assert sorted(one.payout_id for one in (*page, *rest)) == sorted(made)
 
 
 # ---- whatever happens

@@ -805,3 +805,9 @@ def test_a_report_to_a_closed_store_or_by_a_viewer_is_refused(office: Office) ->
     before = office.deployment.everything()
     assert report(office, text).status == 409
     assert office.deployment.everything() == before
+
+
+def test_payment_accounts_are_sealed_under_their_own_key(office: Office) -> None:
+    assert office.deployment
+    assert deps.books().seals.key_id == "accounts_key_id"
+    assert deps.seals().key_id == "secrets_key_id"

@@ -46,7 +46,12 @@ class Told:
         if records is None:
             records, self.done = self.stream.records[self.done :], len(self.stream.records)
         projection = Projection(
-            self.stage.books.stores, self.totals, bus_on(self.events), NO_PAYOUTS, clock=self.stage.clock.now
+            self.stage.books.stores,
+            self.totals,
+            bus_on(self.events),
+            NO_PAYOUTS,
+            lambda: 60_000,
+            clock=self.stage.clock.now,
         )
         return projection.run({"Records": records})["batchItemFailures"]
 

@@ -156,20 +156,26 @@ class TooManyPaymentAccounts(DomainError):
     status = 409
 
 
-class PayoutLive(DomainError):
-    """A payment to the customer is on its way, and needs what an erasure would take."""
+class PayoutInTheWay(StateConflict):
+    """A payout stands against it, and the answer names that one."""
 
-    code = "payout_live"
-    status = 409
+    said: ClassVar[str]
 
     def __init__(self, payout_id: str) -> None:
-        super().__init__("a payout to the customer has neither arrived nor failed")
+        super().__init__(self.said)
         self.payout_id = payout_id
 
     @property
     def members(self) -> Mapping[str, str]:
         """That payout."""
         return {"payout_id": self.payout_id}
+
+
+class PayoutLive(PayoutInTheWay):
+    """A payment to the customer is on its way, and needs what an erasure would take."""
+
+    code = "payout_live"
+    said = "a payout to the customer has neither arrived nor failed"
 
 
 class CashbackDisabled(DomainError):
@@ -226,7 +232,7 @@ class Busy(DomainError):
 
 
 class ErasureWaits(Busy):
-    """What a shop asks to be forgotten has to wait until a payout has ended."""
+    """A person whom a shop wants forgotten, or merged into one who is, has to wait until a payout has ended."""
 
     code = "payout_live"
 

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from cashback.domain import causes
-from cashback.domain.errors import DomainError, StateConflict
+from cashback.domain.errors import DomainError, PayoutInTheWay, StateConflict
 from cashback.domain.ledger import Entry, Kind, payload_hash
 from cashback.domain.times import Instant
 
@@ -48,19 +48,11 @@ class FourEyes(DomainError):
     status = 403
 
 
-class RequestPaid(StateConflict):
+class RequestPaid(PayoutInTheWay):
     """It has a payout that is on its way or has arrived."""
 
     code = "payout_exists"
-
-    def __init__(self, payout_id: str) -> None:
-        super().__init__("the request has a payout that did not fail")
-        self.payout_id = payout_id
-
-    @property
-    def members(self) -> Mapping[str, str]:
-        """That payout."""
-        return {"payout_id": self.payout_id}
+    said = "the request has a payout that did not fail"
 
 
 class ShortfallOpen(StateConflict):

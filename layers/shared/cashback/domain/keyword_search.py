@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Collection, Iterable
+from itertools import islice
 from typing import Final
 
 SHORTEST: Final = 2
@@ -16,6 +17,11 @@ def words_of(texts: Iterable[str | None]) -> frozenset[str]:
     """Return the words of some texts, in the spelling in which words are compared: without case, and without the
     differences that are only in how characters are encoded."""
     return frozenset(word for text in texts if text is not None for word in _cut(text))
+
+
+def first_words(text: str | None, most: int) -> frozenset[str]:
+    """Return the words with which a text begins, at most so many different ones."""
+    return frozenset(islice(dict.fromkeys(_cut(text or "")), most))
 
 
 def prefixes_of(words: Iterable[str]) -> frozenset[str]:

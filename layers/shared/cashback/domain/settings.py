@@ -45,7 +45,9 @@ DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
         "pending_alarm_hours": 24,
     }
 )
-"""The settings of a new store, in the form of the API; name, currency and timezone have no default."""
+"""The settings of a new store, in the form of the API; one that is there keeps its own, so whoever has set its
+``notifications`` names those of payouts too before customers hear of them. Name, currency and timezone have no
+default."""
 
 PRODUCT_ATTRIBUTES: Final = ("sku", "product_id", "vendor", "category", "tag")
 """What a product rate may match a line by."""

@@ -64,6 +64,7 @@ class Environment(Struct, frozen=True):
     event_bus_name: str
     email_sender: str
     secrets_key_id: str
+    accounts_key_id: str
     keys_parameter: str
 
 
@@ -192,7 +193,7 @@ def make_books(
         make_payment_accounts=lambda: _payment_accounts(state),
         make_requests=lambda: _requests(state),
         make_payouts=lambda: _payouts(state, hash_key),
-        make_seals=make_seals or seals,
+        make_seals=make_seals or account_seals,
         steps=steps or task_queue,
     )
 
@@ -229,10 +230,18 @@ def _payouts(state: "StateTable", hash_key: "Callable[[], bytes]") -> "Payouts":
 
 @cache
 def seals() -> "Seals":
-    """What encrypts with the deployment's key."""
+    """What encrypts the secrets of webhook endpoints."""
     from cashback.adapters.seals import Seals
 
     return Seals(kms, environment().secrets_key_id)
+
+
+@cache
+def account_seals() -> "Seals":
+    """What encrypts payment accounts, under a key of their own: who opens them opens no secret."""
+    from cashback.adapters.seals import Seals
+
+    return Seals(kms, environment().accounts_key_id)
 
 
 @cache

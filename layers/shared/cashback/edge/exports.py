@@ -36,6 +36,9 @@ COLUMNS: Final = (
 """Of a history as CSV; ``amount`` and ``balance_after`` are numbers, the latter empty where nothing was posted."""
 
 
+MOST_PAYOUTS: Final = 200
+"""Payouts in one page of an export: each is a read more, and a call has ten seconds."""
+
 type _Shown = CustomersTransaction | models.OrderDetail | ExportedRequest
 
 
@@ -57,11 +60,12 @@ def _row(shown: models.Transaction) -> str:
 def exported(held: Held, pieces: Iterable[Piece], store: Settings, cursors: Cursors) -> CustomerExport:
     """Return a page of what is held on a customer: as many of the pieces as fit, and a cursor where some do not."""
     shown: list[_Shown] = []
-    place, size, is_cut = None, 0, False
+    place, size, paid, is_cut = None, 0, 0, False
     for piece in pieces:
         told = _told(piece, store)
         size += size_of(told.model_dump_json())
-        if size > MOST_BYTES and shown:
+        paid += len(told.payouts) if isinstance(told, ExportedRequest) else 0
+        if (size > MOST_BYTES or paid > MOST_PAYOUTS) and shown:
             is_cut = True
             break
         shown.append(told)

@@ -205,7 +205,8 @@ class ChangeWarning(Answer):
 
 
 class Problem(Answer):
-    """RFC 9457. ``payout_id`` names the payout that is in the way, with the code ``payout_exists``."""
+    """RFC 9457. ``payout_id`` names the payout that is in the way, with the codes ``payout_exists`` and
+    ``payout_live``."""
 
     type: str
     title: str

@@ -60,7 +60,8 @@ class PaymentAccountQuery(Request):
 
 class PaymentAccount(Answer):
     """A payment account. Of its numbers, and of its handle, four characters at most are shown behind ``****``, and the
-    holder is not, unless an admin asks for it ``unmasked``. ``shared_with`` are other customers with the same one."""
+    holder is not, unless an admin asks for it ``unmasked``. ``shared_with`` are other customers with the same one,
+    null within an export, which tells of one person only."""
 
     payment_account_id: str
     customer_id: str
@@ -75,7 +76,7 @@ class PaymentAccount(Answer):
     handle: str | None
     unmasked: bool
     default: bool
-    shared_with: list[str]
+    shared_with: list[str] | None
     created_at: Instant
     created_by: str
 

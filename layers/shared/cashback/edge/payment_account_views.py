@@ -39,7 +39,7 @@ def payment_account(shown: ShownAccount) -> models.PaymentAccount:
         handle=told.get("handle"),
         unmasked=shown.fields is not None,
         default=shown.is_default,
-        shared_with=list(shown.shared_with),
+        shared_with=None if shown.shared_with is None else list(shown.shared_with),
         created_at=account.created_at,
         created_by=account.created_by,
     )

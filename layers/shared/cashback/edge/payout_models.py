@@ -129,7 +129,7 @@ class ChangePayout(Request):
 
 class PayoutsQuery(Request):
     """Which payouts. ``q``: each of its words begins a word of the payout's id, its request's id, the username, the
-    description or the external reference."""
+    external reference or the description, of which the first 30 different words count."""
 
     q: Name | None = None
     status: PayoutStatus | None = None

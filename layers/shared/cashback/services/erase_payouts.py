@@ -2,6 +2,7 @@
 end of the account do."""
 
 from collections.abc import Iterable
+from itertools import batched
 from typing import Final
 
 from cashback.domain import incentive_requests, payouts
@@ -11,6 +12,7 @@ from cashback.domain.payouts import Payout
 from cashback.services.books import Books
 from cashback.services.record_customer import TRIES
 
+_REQUESTS_AT_ONCE: Final = 100
 _LINES_AT_ONCE: Final = 50
 
 
@@ -20,8 +22,9 @@ def check_none_live(books: Books, store_id: str, customer_ids: Iterable[str]) ->
     :raises PayoutLive: names it.
     """
     for customer_id in customer_ids:
-        for request in books.requests.of_customer(store_id, customer_id):
-            for payout in books.payouts.get_many(store_id, list(filter(None, [request.active_payout_id]))):
+        for requests in batched(books.requests.of_customer(store_id, customer_id), _REQUESTS_AT_ONCE, strict=False):
+            active = [request.active_payout_id for request in requests if request.active_payout_id]
+            for payout in books.payouts.get_many(store_id, active):
                 _check_ended(payout)
 
 
@@ -33,9 +36,11 @@ def erase_payouts(books: Books, store_id: str, customer_id: str, *, despite_payo
     :raises Busy: something keeps changing, or the tables are out of reach; the same call is safe to repeat.
     """
     live: Payout | None = None
-    for request in books.requests.of_customer(store_id, customer_id):
-        _silence_request(books, store_id, request)
-        for payout in books.payouts.get_many(store_id, request.payout_ids):
+    for requests in batched(books.requests.of_customer(store_id, customer_id), _REQUESTS_AT_ONCE, strict=False):
+        for request in requests:
+            _silence_request(books, store_id, request)
+        payout_ids = [payout_id for request in requests for payout_id in request.payout_ids]
+        for payout in books.payouts.get_many(store_id, payout_ids):
             if payout.is_live and not despite_payouts:
                 live = payout
                 continue

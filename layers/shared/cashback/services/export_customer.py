@@ -111,18 +111,20 @@ def _orders(books: Books, store_id: str, customer_id: str, before: str | None) -
 def _requests(books: Books, store_id: str, customer_id: str, before: str | None) -> Iterator[Piece]:
     while True:
         requests, after = books.requests.page_of(store_id, [customer_id], list(RequestStatus), _AT_ONCE, before)
+        payouts = books.payouts.get_many(store_id, [one for request in requests for one in request.payout_ids])
+        found = {payout.payout_id: payout for payout in payouts}
         for request in requests:
-            held = RequestHistory(request, list(_payouts(books, store_id, request)))
+            paid = [found[payout_id] for payout_id in request.payout_ids if payout_id in found]
+            held = RequestHistory(request, [_with_history(books, store_id, payout) for payout in paid])
             yield Piece(customer_id, held, f"{customer_id}|{_REQUESTS}|{books.requests.place(request)}")
         if after is None:
             return
         before = after
 
 
-def _payouts(books: Books, store_id: str, request: IncentiveRequest) -> Iterator[PayoutHistory]:
-    for payout in books.payouts.get_many(store_id, request.payout_ids):
-        lines, before = books.payouts.history(store_id, payout.payout_id, _AT_ONCE)
-        while before is not None:
-            more, before = books.payouts.history(store_id, payout.payout_id, _AT_ONCE, before)
-            lines += more
-        yield PayoutHistory(payout, lines)
+def _with_history(books: Books, store_id: str, payout: Payout) -> PayoutHistory:
+    lines, before = books.payouts.history(store_id, payout.payout_id, _AT_ONCE)
+    while before is not None:
+        more, before = books.payouts.history(store_id, payout.payout_id, _AT_ONCE, before)
+        lines += more
+    return PayoutHistory(payout, lines)

@@ -37,12 +37,12 @@ class NewAccount(Struct, frozen=True):
 
 
 class ShownAccount(Struct, frozen=True):
-    """An account as an admin sees it. ``shared_with`` are other customers who have the same one; ``fields`` are its
-    fields in clear, None where they are not to be seen."""
+    """An account. ``shared_with`` are other customers who have the same one, None where nobody is to know of others;
+    ``fields`` are its fields in clear, None where they are not to be seen."""
 
     account: PaymentAccount
     is_default: bool
-    shared_with: tuple[str, ...]
+    shared_with: tuple[str, ...] | None
     fields: Mapping[str, str] | None = None
 
 
@@ -53,6 +53,14 @@ class Reading(Struct, frozen=True):
     role: Role
     origin: Origin
     at: Instant
+
+    def check(self) -> None:
+        """Refuse to show an account in clear to anybody but an admin.
+
+        :raises Forbidden: somebody else asks for it.
+        """
+        if self.unmasked and not self.role.covers(Role.ADMIN):
+            raise Forbidden("only an admin sees an account in clear")
 
 
 def add_account(
@@ -67,7 +75,8 @@ def add_account(
     :raises IdempotencyMismatch: the same Idempotency-Key with another body.
     :raises Busy: the customer keeps changing, or the tables or KMS are out of reach; the same call is safe to repeat.
     """
-    asked_hash, mac = (_keyed(books, store_id, text) for text in (new.body_hash, new.details.canonical))
+    asked_hash = _keyed(books, store_id, f"account-body#{new.body_hash}")
+    mac = _keyed(books, store_id, f"account#{new.details.canonical}")
     for _ in range(_TRIES):
         live = _live(books, store_id, customer_id)
         made = books.payment_accounts.find(store_id, live, new.payment_account_id)
@@ -123,8 +132,7 @@ def read_account(books: Books, store_id: str, customer_id: str, account_id: str,
     :raises Forbidden: somebody else asks for it in clear.
     :raises Busy: the tables or KMS are out of reach.
     """
-    if asked.unmasked and not asked.role.covers(Role.ADMIN):
-        raise Forbidden("only an admin sees an account in clear")
+    asked.check()
     accounts = books.payment_accounts.all(store_id, _live(books, store_id, customer_id))
     shown = _shown(books, store_id, _one_of(accounts, account_id), accounts)
     if not asked.unmasked:
@@ -136,9 +144,9 @@ def read_account(books: Books, store_id: str, customer_id: str, account_id: str,
 
 
 def shown_accounts(books: Books, store_id: str, customer_id: str) -> list[ShownAccount]:
-    """Return what is held of the accounts of just this customer, masked."""
+    """Return what is held of the accounts of just this customer, masked, for who may know of no other."""
     accounts = books.payment_accounts.all(store_id, customer_id)
-    return [_shown(books, store_id, one, accounts) for one in accounts]
+    return [ShownAccount(one, _is_default(one, accounts), None) for one in accounts]
 
 
 def delete_account(
@@ -171,10 +179,13 @@ def _one_of(accounts: Iterable[PaymentAccount], account_id: str) -> PaymentAccou
 
 
 def _shown(books: Books, store_id: str, account: PaymentAccount, accounts: Iterable[PaymentAccount]) -> ShownAccount:
-    default = default_of(accounts)
-    is_default = default is not None and default.payment_account_id == account.payment_account_id
     others = books.payment_accounts.owners(store_id, account.mac) - {account.customer_id}
-    return ShownAccount(account, is_default, tuple(sorted(others)))
+    return ShownAccount(account, _is_default(account, accounts), tuple(sorted(others)))
+
+
+def _is_default(account: PaymentAccount, accounts: Iterable[PaymentAccount]) -> bool:
+    default = default_of(accounts)
+    return default is not None and default.payment_account_id == account.payment_account_id
 
 
 def _keyed(books: Books, store_id: str, text: str) -> str:

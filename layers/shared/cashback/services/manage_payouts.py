@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final, assert_never
 
-from cashback.domain.api_keys import Role
 from cashback.domain.audit import Act, Origin
-from cashback.domain.errors import Busy, Forbidden, IdempotencyMismatch, NotFound, StateConflict
+from cashback.domain.errors import Busy, IdempotencyMismatch, NotFound, StateConflict
 from cashback.domain.incentive_requests import IncentiveRequest
 from cashback.domain.ledger import (
     Account,
@@ -77,8 +76,10 @@ def create_payout(
             continue
         _check_refused(work, store_id, request, opening)
         check_payable(request)
-        account = _account(work, store_id, request.customer_id, payment_account_id)
-        username = _username(work, store_id, request.customer_id)
+        # Who may have been merged into another since: account and name are of one and the same.
+        live = work.books.ledger.live_account(store_id, request.customer_id).customer_id
+        account = _account(work, store_id, live, payment_account_id)
+        username = _username(work, store_id, live) or request.customer_id
         decision = opened(request, account, username, opening)
         posting = Posting(
             store_id,
@@ -88,6 +89,7 @@ def create_payout(
             document=work.payouts.write(store_id, decision.payout),
             also=(
                 work.requests.write(store_id, decision.request),
+                work.payouts.entry_in_list(store_id, decision.payout),
                 *work.payouts.beside(store_id, None, decision),
             ),
             on_refusal=OnRefusal.FINAL if decision.entries else OnRefusal.AGAIN,
@@ -143,8 +145,7 @@ def show_payout(
     :raises Forbidden: somebody else asks for them in clear.
     :raises Busy: the tables or KMS are out of reach.
     """
-    if asked.unmasked and not asked.role.covers(Role.ADMIN):
-        raise Forbidden("only an admin sees an account in clear")
+    asked.check()
     payout = read_payout(work, store_id, payout_id)
     if not asked.unmasked:
         return payout, None
@@ -164,9 +165,7 @@ def list_payouts(
     if wanted.customer_id is None:
         return work.payouts.page(store_id, statuses, limit, before)
     owners = (wanted.customer_id, *work.books.history.merged_from(store_id, wanted.customer_id))
-    requests = (request for owner in owners for request in work.requests.of_customer(store_id, owner))
-    payout_ids = [payout_id for request in requests for payout_id in request.payout_ids]
-    return work.payouts.page_of(store_id, payout_ids, statuses, limit, before)
+    return work.payouts.page_of(store_id, owners, statuses, limit, before)
 
 
 def change_payout(
@@ -258,23 +257,21 @@ def _check_refused(work: PayoutBooks, store_id: str, request: IncentiveRequest, 
 
 
 def _account(work: PayoutBooks, store_id: str, customer_id: str, payment_account_id: str | None) -> AccountSnapshot:
-    """Return what a payment to a customer goes to, who may have been merged into another since."""
-    live = work.books.ledger.live_account(store_id, customer_id).customer_id
+    """Return what a payment to a customer goes to."""
     if payment_account_id is not None:
-        named = work.books.payment_accounts.get(store_id, live, payment_account_id)
+        named = work.books.payment_accounts.get(store_id, customer_id, payment_account_id)
         if named is None:
             raise NotFound
         return snapshot_of(named)
-    default = work.books.payment_accounts.default(store_id, live)
+    default = work.books.payment_accounts.default(store_id, customer_id)
     if default is None:
         raise NoPaymentAccount("the customer has no payment account")
     return snapshot_of(default)
 
 
-def _username(work: PayoutBooks, store_id: str, customer_id: str) -> str:
-    live = work.books.ledger.live_account(store_id, customer_id).customer_id
-    profile = work.books.customers.get(store_id, live)
-    return profile.name if profile and profile.name else customer_id
+def _username(work: PayoutBooks, store_id: str, customer_id: str) -> str | None:
+    profile = work.books.customers.get(store_id, customer_id)
+    return profile.name if profile else None
 
 
 def _same(known: Payout, opening: Opening) -> Payout:

@@ -67,14 +67,20 @@ def _refusal(path: list[Account], kept: Account) -> str | None:
 
 def _hand_over(books: Books, store_id: str, deleted_id: str, now: Instant) -> Recorded | None:
     """Give the contacts of a merged customer to the kept one, and leave a bare marker of the profile, in one
-    transaction. None where someone else changed either meanwhile. Who is merged into an erased customer is erased."""
+    transaction. None where someone else changed either meanwhile. Who is merged into an erased customer is erased: the
+    profile first, because the rest may have to wait for a payment that is on its way."""
     path = books.ledger.merged_path(store_id, deleted_id)
     into, live = path[1].customer_id, path[-1].customer_id
     deleted, kept = books.customers.get(store_id, deleted_id), books.customers.get(store_id, live)
     if deleted is None or kept is None or kept.merged_into is not None:
         return None
-    if kept.erased_at is not None:
+    recorded = _marked(books, store_id, deleted, kept, into)
+    if recorded is not None and kept.erased_at is not None:
         erase_words(books, store_id, deleted_id, now)
+    return recorded
+
+
+def _marked(books: Books, store_id: str, deleted: Profile, kept: Profile, into: str) -> Recorded | None:
     if deleted.merged_into is not None:
         return Recorded(changed=False, contacts=frozenset({*deleted.given_up, *kept.contacts}))
     heir = replace(heir_of(kept, deleted), rev=kept.rev + 1)

@@ -4,12 +4,16 @@ from itertools import batched
 from typing import Final
 
 from cashback.domain.errors import Invalid
-from cashback.domain.keyword_search import answers, leading_prefix, prefixes_of, words_of
+from cashback.domain.keyword_search import answers, first_words, leading_prefix, prefixes_of, words_of
 from cashback.domain.payouts import Payout, PayoutsWanted
 from cashback.services.books import PayoutBooks
 
 MOST_EXAMINED: Final = 2_000
 """Payouts that one page looks through: words that are in most of them must not take longer than a call has."""
+
+MOST_WORDS: Final = 30
+"""Different words of a description by which its payout is found, the first ones: what one change of one payout makes
+to write must stay small, however long its description is."""
 
 _AT_ONCE: Final = 100
 
@@ -19,7 +23,8 @@ def index_payout(work: PayoutBooks, store_id: str, payout_id: str, before: Payou
     was none.
 
     Each change is to be followed at least once, in any order and however late, one change of a payout at a time: then
-    the index is as the payout is.
+    the index is as the payout is. All its words are written each time, so the next change makes good what was given up
+    before. With ids, username, reference and ``MOST_WORDS`` that is ten transactions at most.
 
     :raises Busy: contended or out of reach; the same call is safe to repeat.
     """
@@ -28,7 +33,7 @@ def index_payout(work: PayoutBooks, store_id: str, payout_id: str, before: Payou
         return
     had = prefixes_of(_words(before)) if before is not None else frozenset()
     has = prefixes_of(_words(payout))
-    work.search.follow(store_id, work.payouts.place(payout), coming=has - had, going=had - has)
+    work.search.follow(store_id, work.payouts.place(payout), coming=has, going=had - has)
 
 
 def search_payouts(
@@ -62,15 +67,8 @@ def search_payouts(
 
 def _words(payout: Payout) -> frozenset[str]:
     """What a payout is found by."""
-    return words_of(
-        [
-            payout.payout_id,
-            payout.incentive_request_id,
-            payout.username,
-            payout.description,
-            payout.external_reference,
-        ]
-    )
+    others = [payout.payout_id, payout.incentive_request_id, payout.username, payout.external_reference]
+    return words_of(others) | first_words(payout.description, MOST_WORDS)
 
 
 def _owners(work: PayoutBooks, store_id: str, customer_id: str | None) -> frozenset[str] | None:

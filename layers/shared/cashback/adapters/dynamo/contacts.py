@@ -4,7 +4,6 @@ in partitions that no claim ever reads, which ones merely said so.
 Only keyed hashes are stored, so that nobody who reads the table can try addresses on it.
 """
 
-import hmac
 from collections.abc import Callable, Iterable
 
 from msgspec import Struct
@@ -13,8 +12,6 @@ from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.customers import Profile
 from cashback.domain.ledger import Write
-
-_LENGTH = 32
 
 
 class Contacts(Struct, frozen=True):
@@ -59,4 +56,4 @@ class Contacts(Struct, frozen=True):
         return [*puts, *(self.table.delete(place) for place in gone)]
 
     def _mac(self, store_id: str, contact: str) -> str:
-        return hmac.digest(self.hash_key(), f"{store_id}#{contact}".encode(), "sha256").hex()[:_LENGTH]
+        return keys.keyed_hash(self.hash_key(), store_id, contact)

@@ -1,5 +1,5 @@
 """What every key of both tables is made of, and the keys of customers, orders and what comes due. The others are in
-``scenario_keys``, ``group_keys``, ``store_keys`` and ``figure_keys``; nothing else builds one.
+``scenario_keys``, ``group_keys``, ``payout_keys``, ``store_keys`` and ``figure_keys``; nothing else builds one.
 
 Every partition key starts ``S#<store>#``, so no key of one store can name an item of another; the exceptions are the
 API keys (``K#``), the directory of stores (``STORES``), and what the sweeper reads: the index ``due`` (``D#``) and its
@@ -7,6 +7,7 @@ bookmark (``DUE``). Ids are escaped, so an id holding ``#`` cannot reach into an
 forgot to refuse it.
 """
 
+import hmac
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -50,10 +51,16 @@ def shard_by_hash(item_id: str) -> int:
 
 
 def written(pk: str) -> tuple[str, str, str] | None:
-    """Return the store, the kind (``C``, ``O``, ``T``, ``J``, ``P``) and the id of a partition of one thing; None for
-    every other partition."""
+    """Return the store, the kind (``C``, ``O``, ``T``, ``J``, ``P``, ``R``, ``Y``) and the id of a partition of one
+    thing; None for every other partition."""
     parts = pk.split("#")
     return (unescape(parts[1]), parts[2], unescape(parts[3])) if len(parts) == 4 and parts[0] == "S" else None
+
+
+def keyed_hash(key: bytes, store: str, text: str) -> str:
+    """Return what stands in a key for a text that nobody may read there, or try texts on. A text begins with what it is
+    of (``email:``, ``reference#``), so that equal texts of two kinds are not alike."""
+    return hmac.digest(key, f"{store}#{text}".encode(), "sha256").hex()[:32]
 
 
 def listed(created_at: str, item_id: str) -> str:

@@ -8,7 +8,7 @@ from msgspec import Struct
 from cashback.adapters.dynamo import keys, payout_keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.packing import Packing
-from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.ledger import Write
 from cashback.domain.payment_accounts import KEPT_FOR, PaymentAccount, default_of
 from cashback.domain.times import Instant, moment
@@ -48,17 +48,19 @@ class PaymentAccounts(Struct, frozen=True):
 
     def add(self, store_id: str, account: PaymentAccount, *also: Write) -> bool:
         """Write an account, with ``also``; False where its customer has it already, or is gone."""
-        return self._commit(*self._added(store_id, account), *also)
+        return self.table.try_commit(*self._added(store_id, account), *also)
 
     def delete(self, store_id: str, account: PaymentAccount, *also: Write) -> bool:
         """Write an account as deleted, with ``also``; False where someone else did."""
-        return self._commit(self.table.put(_item(store_id, account), _STANDS), self._unheld(store_id, account), *also)
+        return self.table.try_commit(
+            self.table.put(_item(store_id, account), _STANDS), self._unheld(store_id, account), *also
+        )
 
     def move(self, store_id: str, before: PaymentAccount, after: PaymentAccount, now: Instant) -> bool:
         """Write an account as another customer's, and nothing where it was; False where that one has it already or is
         gone, or where it is there no longer."""
         taken = self.table.put(_emptied(store_id, before, now), _STANDS)
-        return self._commit(*self._added(store_id, after), taken, self._unheld(store_id, before))
+        return self.table.try_commit(*self._added(store_id, after), taken, self._unheld(store_id, before))
 
     def drop(self, store_id: str, account: PaymentAccount, now: Instant) -> None:
         """Leave nothing of an account."""
@@ -87,13 +89,6 @@ class PaymentAccounts(Struct, frozen=True):
 
     def _unheld(self, store_id: str, account: PaymentAccount) -> Write:
         return self.table.delete(payout_keys.account_holder(store_id, account.mac, account.customer_id))
-
-    def _commit(self, *writes: Write) -> bool:
-        try:
-            self.table.commit(*writes)
-        except Lost:
-            return False
-        return True
 
 
 def _item(store_id: str, account: PaymentAccount) -> Item:

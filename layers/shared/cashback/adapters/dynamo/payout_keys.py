@@ -6,7 +6,11 @@ from cashback.adapters.dynamo.keys import Key, escape, partition
 REQUEST = "REQ#"
 """What the list of a customer's requests begins with, in the customer's partition."""
 
+PAYOUT = "PAY#"
+"""What the list of payouts to a customer begins with, in the same partition."""
+
 AUDIT = "AUDIT#"
+"""What the lines of a payout's audit begin with, in the payout's partition."""
 
 
 def payment_accounts(store: str, customer_id: str) -> Key:
@@ -43,6 +47,11 @@ def request_of_customer(store: str, customer_id: str, created_at: str, request_i
 def payout(store: str, payout_id: str) -> Key:
     """A payout."""
     return Key(partition(store, "Y", escape(payout_id)), "PAYOUT")
+
+
+def payout_of_customer(store: str, customer_id: str, created_at: str, payout_id: str) -> Key:
+    """One payout, in the partition of the customer who is paid."""
+    return Key(keys.customer(store, customer_id), f"{PAYOUT}{keys.listed(created_at, payout_id)}")
 
 
 def payout_audit(store: str, payout_id: str, number: int) -> Key:

@@ -3,7 +3,6 @@
 Of a beginning only a keyed hash stands in a key, so that nobody who reads the table can read names there.
 """
 
-import hmac
 from collections.abc import Callable, Iterable, Iterator
 from itertools import batched
 from typing import Final
@@ -12,8 +11,6 @@ from msgspec import Struct
 
 from cashback.adapters.dynamo import keys, payout_keys
 from cashback.adapters.dynamo.tables import StateTable
-
-_LENGTH: Final = 32
 
 _WRITES_AT_ONCE: Final = 100
 """Writes of one transaction. Source: the quotas of DynamoDB."""
@@ -45,6 +42,4 @@ class PayoutSearch(Struct, frozen=True):
         return (item["sk"] for item in found)
 
     def _under(self, store_id: str, prefix: str) -> str:
-        text = f"{store_id}#search#{prefix}"
-        mac = hmac.digest(self.hash_key(), text.encode(), "sha256").hex()[:_LENGTH]
-        return payout_keys.payouts_found(store_id, mac)
+        return payout_keys.payouts_found(store_id, keys.keyed_hash(self.hash_key(), store_id, f"search#{prefix}"))

@@ -1,11 +1,12 @@
-"""Payouts in the State table, with the lines of their audit beside them, and found by the provider's references.
+"""Payouts in the State table, with the lines of their audit beside them, found by the provider's references and listed
+in the partition of the customer who is paid.
 
 Of a reference only a keyed hash stands in a key, so that nobody who reads the table can try references on it.
 """
 
-import hmac
+import heapq
 from collections.abc import Callable, Sequence
-from itertools import islice
+from itertools import batched, islice
 from typing import Final
 
 from msgspec import Struct
@@ -16,8 +17,6 @@ from cashback.adapters.dynamo.packing import Packing
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.ledger import Write
 from cashback.domain.payouts import LIVE, AuditLine, Payout, PayoutDecision, PayoutStatus
-
-_LENGTH: Final = 32
 
 _PACKING: Final = Packing[Payout](Payout)
 _LINES: Final = Packing[AuditLine](AuditLine)
@@ -55,6 +54,11 @@ class Payouts(Struct, frozen=True):
         if payout.rev == 1:
             return self.table.put(_item(store_id, payout), "attribute_not_exists(pk)")
         return self.table.put(_item(store_id, payout), "rev = :rev", {":rev": payout.rev - 1})
+
+    def entry_in_list(self, store_id: str, payout: Payout) -> Write:
+        """Build the write that lists a new payout with its customer's."""
+        pk, sk = payout_keys.payout_of_customer(store_id, payout.customer_id, payout.created_at, payout.payout_id)
+        return self.table.put({"pk": pk, "sk": sk})
 
     def beside(self, store_id: str, before: Payout | None, decision: PayoutDecision) -> list[Write]:
         """Build what is written beside the payout itself: the line of its audit, and its reference where that is
@@ -97,18 +101,20 @@ class Payouts(Struct, frozen=True):
     def page_of(
         self,
         store_id: str,
-        payout_ids: Sequence[str],
+        customer_ids: Sequence[str],
         statuses: Sequence[PayoutStatus],
         limit: int,
         before: str | None,
     ) -> tuple[list[Payout], str | None]:
-        """Return a page of these payouts, as ``page`` does, but consistent and full; all of them are read."""
-        found = {
-            self.place(payout): payout for payout in self.get_many(store_id, payout_ids) if payout.status in statuses
-        }
-        places = sorted((place for place in found if before is None or place < before), reverse=True)
-        page = [found[place] for place in places[:limit]]
-        return page, places[limit - 1] if len(places) > limit else None
+        """Return a page of what these customers are paid, as ``page`` does, but consistent and full."""
+        lists = [keys.customer(store_id, one) for one in customer_ids]
+        places = heapq.merge(*(self.table.listed_under(pk, payout_keys.PAYOUT, before) for pk in lists), reverse=True)
+        found: list[Payout] = []
+        for some in batched(places, limit + 1, strict=False):
+            found += [payout for payout in self.at_places(store_id, some) if payout.status in statuses]
+            if len(found) > limit:
+                return found[:limit], self.place(found[limit - 1])
+        return found, None
 
     def referred(self, store_id: str, reference: str) -> list[str]:
         """Return the payouts that have an external reference (consistent)."""
@@ -139,8 +145,7 @@ class Payouts(Struct, frozen=True):
         return payout_keys.payout_referred(store_id, self._mac(store_id, reference), payout_id)
 
     def _mac(self, store_id: str, reference: str) -> str:
-        text = f"{store_id}#reference#{reference}"
-        return hmac.digest(self.hash_key(), text.encode(), "sha256").hex()[:_LENGTH]
+        return keys.keyed_hash(self.hash_key(), store_id, f"reference#{reference}")
 
 
 def _item(store_id: str, payout: Payout) -> Item:

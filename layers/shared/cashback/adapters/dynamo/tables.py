@@ -103,6 +103,16 @@ class StateTable(Struct, frozen=True):
         found = self.query(condition, values, IndexName=name, ScanIndexForward=False, Limit=at_once)
         return (item[sk] for item in found if item[sk] != before)
 
+    def listed_under(self, pk: str, prefix: str, before: str | None) -> Iterator[str]:
+        """Yield the places that a partition of this table lists under sort keys with a prefix, the newest first, those
+        before one (consistent)."""
+        values = {":pk": pk, ":first": prefix, ":before": f"{prefix}{before or AFTER_ALL}"}
+        condition = "pk = :pk AND sk BETWEEN :first AND :before"
+        for item in self.query(condition, values, ConsistentRead=True, ScanIndexForward=False):
+            place = item["sk"].removeprefix(prefix)
+            if place != before:
+                yield place
+
     def put(self, item: Item, condition: str = "", values: Mapping[str, Any] | None = None) -> Write:
         """Build a put of a whole item; ``condition`` guards what stands there now."""
         return {"Put": {"TableName": self.name, "Item": to_item(item), **_guard(condition, values)}}
