@@ -18,7 +18,7 @@ COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
 # What the roles' refusals look like in logs: workers name the class of an error, and retry what answers so.
 REFUSED = ("AccessDenied", "ClientError")
 # The partitions of a store that the streams' functions write.
-BEHIND_THE_STREAMS = ("STATS", "BATCH", "DLV", "NTF")
+BEHIND_THE_STREAMS = ("STATS", "BATCH", "DLV", "NTF", "SEARCH")
 # How the authorizer tells API Gateway to answer 401: an error by protocol, and no crash.
 REFUSAL = "Exception: Unauthorized"
 
@@ -124,7 +124,7 @@ class DeployedStack:
             for table in (self.ledger_table, self.state_table)
             for page in scan.paginate(TableName=table, ConsistentRead=True, **own)
             for item in page["Items"]
-            if item["pk"]["S"].removeprefix(partition) not in BEHIND_THE_STREAMS
+            if item["pk"]["S"].removeprefix(partition).split("#")[0] not in BEHIND_THE_STREAMS
         }
 
     def queued(self, queue_url: str) -> int:

@@ -75,6 +75,8 @@ class Diary:
         """Into whom an account was merged, and when."""
         self.handled: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
         """When each delivery was begun and done with, each time that it was handled to the end."""
+        self.cut_off: set[int] = set()
+        """When invocations began that could not handle all they were given."""
         self.mornings: list[tuple[int, int, Instant]] = []
         """When the birthdays of a day were begun and done with, and by the clock."""
 

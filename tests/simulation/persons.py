@@ -53,6 +53,9 @@ class Person(ABC):
         """Repeat in the calm what was asked for before."""
         self.act(world)
 
+    def settle(self, world: World) -> None:  # noqa: B027 - most have nothing to end
+        """Bring to an end, when the calm begins, what others wait for."""
+
 
 @dataclass(slots=True)
 class Adjustment(Person):

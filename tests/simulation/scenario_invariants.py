@@ -163,7 +163,8 @@ class Model:
         set_at = min(self.diary.alarms[first.task.task_id, Step.RUN], default=self.world.ticks)
         for began, ended in self.handled.get(first.task.order_id or "", ()):
             came_upon = began > first.at and not any(at < ended for at in changed)
-            if (came_upon or began == first.by.began + 1) and ended < min(waited, set_at):
+            made_it = began == first.by.began + 1 and began not in self.diary.cut_off
+            if (came_upon or made_it) and ended < min(waited, set_at):
                 yield "9: it waits, and its alarm was not set"
 
     # ---- how it went on

@@ -58,6 +58,13 @@ class Withdrawal(Person):
         for step in steps[begin:]:
             step(world)
 
+    def settle(self, world: World) -> None:
+        """Tell of every payment that it has arrived: an erasure waits for no longer than its message is kept."""
+        for payout_id in self.payout_ids:
+            payout = world.payouts.payouts.get(STORE, payout_id)
+            if payout is not None and payout.is_live:
+                change_payout(world.payouts, STORE, payout_id, {"status": "success"}, _origin(world), world.now())
+
     def _ask(self, world: World) -> None:
         key, now = f"ask:{self.number}", world.now()
         asked = IncentiveRequest(

@@ -212,6 +212,8 @@ class World:
         self.is_calm, self.calm_at, self.calm_from = True, instant(self.clock.now()), self.tick()
         if self.automation:
             self.automation.calm()
+        for person in self.persons:
+            person.settle(self)
         self._drain()
         for delivery in self.late:
             self._send(delivery)
@@ -288,6 +290,8 @@ class World:
         alarms = lambda: self._automated.outlets.alarms  # noqa: E731
         batch = EventBatch(events, self.books, alarms, clock=self.clock.now)
         failed = {failure["itemIdentifier"] for failure in batch.run({"Records": records})["batchItemFailures"]}
+        if failed and self.automation:
+            self.automation.diary.cut_off.add(began)
         for record in records:
             if record["messageId"] not in failed:
                 self.queue.delete(record["receiptHandle"])
