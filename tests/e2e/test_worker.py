@@ -90,8 +90,8 @@ def test_poison_ends_among_the_dead_letters_and_its_neighbours_do_not(impatient:
         assert first["status"] == "processed"
     assert shop.available(7001) == f"{10 * len(sales)}.00"
 
-    wait_until(lambda: impatient.queued(impatient.store_events_dlq_url) >= len(POISON), seconds=60)
-    assert sorted(letter["Body"] for letter in dead_letters(impatient)) == sorted(POISON)
+    # One that comes again while it is given up is given up twice.
+    wait_until(lambda: {letter["Body"] for letter in dead_letters(impatient)} == set(POISON), seconds=60)
     assert shop.available(7001) == f"{10 * len(sales)}.00"
 
 

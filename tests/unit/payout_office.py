@@ -11,7 +11,7 @@ from cashback.domain.ledger import Entry, Kind, Posted, Posting, payload_hash
 from cashback.domain.payouts import Opening, Payout
 from cashback.services.manage_payouts import change_payout, create_payout, read_payout
 from cashback.services.manage_requests import create_request, decide_request
-from tests.unit.builders import CUSTOMER, NOW, ORIGIN, STORE
+from tests.unit.builders import CUSTOMER, NOW, ORIGIN, STORE, at
 from tests.unit.test_payout_money import ACCOUNT, Desk
 
 OTHER: Final = "7002"
@@ -60,7 +60,7 @@ class Office(Desk):
 
     def pay_again(self, request_id: str, reference: str | None = None) -> str:
         """Make another payout of a request."""
-        opening = Opening(f"pay_{next(self.numbers)}", None, ORIGIN, "pay", "body", NOW)
+        opening = Opening(f"pay_{next(self.numbers)}", None, ORIGIN, "pay", "body", at(0))
         made, _ = create_payout(self.work, STORE, request_id, None, opening)
         if reference is not None:
             change_payout(self.work, STORE, made.payout_id, {"external_reference": reference}, ORIGIN, NOW)

@@ -30,7 +30,7 @@ from cashback.domain.payouts import MOVES, Opening, Payout, PayoutStatus
 from cashback.edge.deps import make_payout_books
 from cashback.services.manage_payouts import NoPaymentAccount, change_payout, create_payout, read_payout
 from cashback.services.manage_requests import create_request, decide_request, list_requests, read_request
-from tests.unit.builders import CUSTOMER, HASH_KEY, NOW, ORIGIN, STORE, Shop
+from tests.unit.builders import CUSTOMER, HASH_KEY, NOW, ORIGIN, STORE, Shop, at
 
 ACCOUNT = PaymentAccount(
     payment_account_id="pac_1",
@@ -115,7 +115,7 @@ class Desk:
     def pay(self, request_id: str, *, key: str | None = None, body: str = "body", by: Origin = ORIGIN) -> str:
         """Make the payout of a request; return its id."""
         name = key or f"pay{next(self.numbers)}"
-        opening = Opening(f"pay_{name}", None, by, name, body, NOW)
+        opening = Opening(f"pay_{name}", None, by, name, body, at(0))
         return create_payout(self.work, STORE, request_id, None, opening)[0].payout_id
 
     def turn(self, payout_id: str, status: PayoutStatus, **more: Any) -> Payout:

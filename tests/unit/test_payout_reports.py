@@ -557,3 +557,20 @@ def test_no_row_that_was_settled_once_changes_anything_again(states: list[Any], 
         for one in settled:
             reconcile(office, one)
         assert office.tables() == before
+
+
+@pytest.mark.parametrize(
+    ("occurred_at", "outcome"),
+    [
+        ("2026-02-28T23:59:59Z", (Outcome.MISMATCHED, "occurred_at_older")),
+        ("2020-01-01", (Outcome.MISMATCHED, "occurred_at_older")),
+        (at(0)[:10], (Outcome.UPDATED, None)),
+        (at(0), (Outcome.UPDATED, None)),
+    ],
+)
+def test_a_report_changes_no_payout_that_was_made_since(occurred_at: str, outcome: tuple[Outcome, str | None]) -> None:
+    office = Office()
+    payout_id = office.payout(reference="R1")
+    before = office.read(payout_id)
+    assert told(reconcile(office, row("R1", status="RETURNED", occurred_at=occurred_at))) == [outcome]
+    assert (office.read(payout_id) == before) is (outcome[0] is Outcome.MISMATCHED)

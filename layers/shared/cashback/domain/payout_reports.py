@@ -26,6 +26,9 @@ COLUMNS: Final = ("reference", "payout_id", "amount", "currency", "status", "occ
 LONGEST_REFERENCE: Final = 255
 """Characters of a reference that a payout is given."""
 
+_DATE: Final = len("2026-11-22")
+_MIDNIGHT: Final = "T00:00:00.000000Z"
+
 AHEAD: Final = timedelta(days=1)
 """How far ahead of our clock a report may be: a date without a zone is read as UTC. Were more believed, nothing that
 happens until then could be reported."""
@@ -178,7 +181,7 @@ def names_of(rows: Iterable[ReportRow], referred: Mapping[str, Sequence[str]]) -
 def wanted_of(row: ReportRow, payout: Payout, currency: Currency, now: Instant) -> dict[str, Any]:
     """Return what a row wants to be so of its payout, as ``payouts.changed`` takes it. A failure has the provider's
     word for a reason. Only what is newer than all that is known of the payout changes it: a file that is reported again
-    changes nothing, whatever people told between.
+    changes nothing, whatever people told between, nor any payout that was made since.
 
     :raises RowMismatch: ``status_unknown``, ``currency_mismatch``, ``amount_mismatch``, ``occurred_at_format``,
         ``occurred_at_in_future``, ``occurred_at_older``, ``reference_mismatch`` or ``reference_length``.
@@ -192,7 +195,7 @@ def wanted_of(row: ReportRow, payout: Payout, currency: Currency, now: Instant) 
         raise RowMismatch("amount_mismatch")
     wanted: dict[str, Any] = {"status": row.status, "occurred_at": _occurred_at(row, now)}
     refers = row.reference not in {None, payout.external_reference}
-    is_newer = payout.occurred_at is None or wanted["occurred_at"] > payout.occurred_at
+    is_newer = _is_newer(wanted["occurred_at"], payout)
     if not is_newer and (refers or row.status is not payout.status):
         raise RowMismatch("occurred_at_older")
     if refers:
@@ -248,6 +251,14 @@ def _instant(text: str) -> Instant | None:
 def _named(row: ReportRow, referred: Mapping[str, Sequence[str]]) -> set[str]:
     """The payouts that a row names, by either of its two columns."""
     return {*referred.get(row.reference or "", ()), *filter(None, [row.payout_id])}
+
+
+def _is_newer(occurred_at: Instant, payout: Payout) -> bool:
+    """Tell whether something happened after all that is known of a payout. A provider may date by the day, which is
+    read as its midnight: that may be the day on which the payout was made."""
+    if payout.occurred_at is not None:
+        return occurred_at > payout.occurred_at
+    return occurred_at >= (payout.created_at[:_DATE] if occurred_at.endswith(_MIDNIGHT) else payout.created_at)
 
 
 def _occurred_at(row: ReportRow, now: Instant) -> Instant:

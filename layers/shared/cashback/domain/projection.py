@@ -139,10 +139,12 @@ class RequestMoved(Change, frozen=True, kw_only=True):
 
 
 class PayoutWritten(Change, frozen=True, kw_only=True):
-    """A payout that was made or changed, in whatever; ``before`` is what it was."""
+    """A payout that was made or changed, in whatever; ``before`` is what it was, ``written_at`` when that was written,
+    to the second: not all that is written of a payout is a change of it."""
 
     before: "Payout | None"
     payout: "Payout"
+    written_at: Instant
 
     noun: ClassVar[str] = "payout"
 

@@ -102,7 +102,7 @@ class Projection(Struct):
                 index_payout(self.payouts(), change.store_id, change.item_id, change.before)
             except Exception as error:  # noqa: BLE001 - counted and alarmed; the other payouts must go on
                 self._failed(error, store=change.store_id, payout=change.item_id)
-                if (self.clock() - moment(change.at)).total_seconds() < INDEXED_WITHIN:
+                if (self.clock() - moment(change.written_at)).total_seconds() < INDEXED_WITHIN:
                     again.add(number)
         return again
 

@@ -59,7 +59,7 @@ def change_of(record: Mapping[str, Any]) -> Change | None:
         case "R", "REQUEST":
             return _request(store_id, item_id, old, new)
         case "Y", "PAYOUT":
-            return _payout(store_id, item_id, old, new)
+            return _payout(store_id, item_id, old, new, _told_at(images))
     return None
 
 
@@ -182,7 +182,7 @@ def _request(store_id: str, request_id: str, old: Item | None, new: Item) -> Cha
     )
 
 
-def _payout(store_id: str, payout_id: str, old: Item | None, new: Item) -> Change:
+def _payout(store_id: str, payout_id: str, old: Item | None, new: Item, told_at: Instant) -> Change:
     from cashback.adapters.dynamo.payouts import payout_of  # noqa: PLC0415 - most records are of no payout
 
     payout = payout_of(new)
@@ -193,4 +193,5 @@ def _payout(store_id: str, payout_id: str, old: Item | None, new: Item) -> Chang
         at=payout.updated_at,
         before=payout_of(old) if old else None,
         payout=payout,
+        written_at=told_at,
     )
