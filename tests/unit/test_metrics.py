@@ -164,6 +164,21 @@ def recount(told: Told) -> None:
     list(recount_days(told.stage.books, told.totals, STORE, told.stage.now, lambda: True))
 
 
+def test_a_recount_that_takes_longer_than_a_day_comes_to_an_end_and_so_do_those_after_it() -> None:
+    told = Told(Stage(now="2026-03-01T03:00:00.000000Z"))
+    for _ in range(60):
+        told.stage.hear(paid(line("1", 10_000), order_id=f"A-{told.stage.now}"))
+        told.project()
+        left = iter([True] * 3)
+        list(recount_days(told.stage.books, told.totals, STORE, told.stage.now, lambda left=left: next(left, False)))  # type: ignore[misc]
+        told.stage.clock.advance(86_400)
+    days = told.totals.between(STORE, DAY, "2026-06-01")
+    closed = [day.date for day in days if day.closed_at is not None]
+    assert closed == [day.date for day in days][: len(closed)]
+    assert len(closed) >= 10
+    assert {day.totals.orders_processed for day in days} == {1}
+
+
 def test_before_two_in_the_morning_no_day_is_recounted() -> None:
     told = Told(Stage(now="2026-03-02T00:30:00.000000Z"))
     assert list(recount_days(told.stage.books, told.totals, STORE, told.stage.now, lambda: True)) == []

@@ -23,7 +23,7 @@ QUIET: Final = 2
 """The local hour from which yesterday is recounted: by then whatever was written in it is committed and visible."""
 
 MISSED_DAYS: Final = 7
-"""How many days back are recounted that nobody recounted."""
+"""How many days back a store's recounts begin that had none yet. From then on each day has its turn, however late."""
 
 LATE: Final = timedelta(days=1)
 """How long after a day its recount is late: by then the next one waits for it."""
@@ -59,9 +59,12 @@ def recount_days(
     if document.closed_at is not None or local.hour < QUIET:
         return
     first = max(local.date() - timedelta(days=MISSED_DAYS), date.fromisoformat(date_of(document.created_at, zone)))
-    days = [first + timedelta(days=n) for n in range(-1, (local.date() - first).days)]
-    known = totals.days(store_id, [day.isoformat() for day in days])
-    for day, (begin, end) in spans_of((known[day.isoformat()] for day in days), zone):
+    begun = totals.recount(store_id)
+    if begun is not None:
+        first = min(first, date.fromisoformat(begun.date))
+    dates = [(first + timedelta(days=n)).isoformat() for n in range(-1, (local.date() - first).days)]
+    known = {day.date: day for day in totals.between(store_id, dates[0], dates[-1])}
+    for day, (begin, end) in spans_of((known.get(one, Day(one)) for one in dates), zone):
         if day.closed_at is None and day.date >= first.isoformat():
             recounted = _recounted(books, totals, store_id, day.date, (begin, end), has_time)
             if recounted is None:
