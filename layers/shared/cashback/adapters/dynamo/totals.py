@@ -130,7 +130,7 @@ class Totals(Struct, frozen=True):
         :raises Busy: out of reach; the same call is safe to repeat.
         """
         expiry = int(moment(now).timestamp()) + GUARDED_FOR
-        places = [figure_keys.told(store_id, event_id) for event_id in event_ids]
+        places = [figure_keys.told(store_id, event_id) for event_id in dict.fromkeys(event_ids)]
         for some in batched(places, _WRITTEN_AT_ONCE, strict=False):
             self.table.commit(*(self.table.put({"pk": pk, "sk": sk, "expires_at_epoch": expiry}) for pk, sk in some))
 
