@@ -32,7 +32,7 @@ from cashback.domain.times import OLDEST, Instant, instant, moment, parse_instan
 from cashback.edge.deps import make_books
 from cashback.services.books import Books
 from cashback.services.reconcile import PAGE, compare_customers, overdue
-from cashback.services.recount_days import spans_of
+from cashback.services.recount_days import dates_between, spans_of
 from cashback.services.time_zones import zone_of
 from dev import deploy, local_aws
 from dev.project import StepFailedError
@@ -134,10 +134,10 @@ def wrong_days(books: Books, totals: Totals, store_id: str, posted: Collection[s
     is left out. Times to decision are no part of it: an order keeps those of its last review only."""
     document = books.stores.document(store_id)
     zone, now = zone_of(document.settings()), instant(datetime.now(UTC))
-    first = date.fromisoformat(date_of(document.created_at, zone)) - timedelta(days=1)
-    dates = [(first + timedelta(days=n)).isoformat() for n in range((moment(now).date() - first).days + 2)]
+    first = date.fromisoformat(date_of(document.created_at, zone)) - timedelta(days=2)
+    dates = dates_between(first, moment(now).date() + timedelta(days=1))
     before = {day.date: day for day in totals.between(store_id, dates[0], dates[-1])}
-    ends = [end for _, (_, end) in spans_of((before.get(one, Day(one)) for one in dates), zone)]
+    ends = [end for _, (_, end) in spans_of([before.get(one, Day(one)) for one in dates], zone)]
     found: defaultdict[str, DayTotals] = defaultdict(DayTotals)
     for at, added in happened(books, store_id, posted):
         number = bisect_right(ends, at)

@@ -258,6 +258,7 @@ def test_an_address_is_subscribed_to_the_alarms_where_one_is_given() -> None:
         ("DayFailed", "daily"),
         ("TotalsDrift", "daily"),
         ("RecountsBehind", "daily"),
+        ("DailyCutShort", "daily"),
         ("OrdersFailed", "event_worker"),
         ("RedactRequests", "event_worker"),
     ],

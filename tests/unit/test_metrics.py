@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+import dev.reconcile
 from cashback.adapters.dynamo import order_lists
 from cashback.domain.errors import Invalid
 from cashback.domain.orders import Status
@@ -14,7 +15,7 @@ from cashback.services.change_settings import change_settings
 from cashback.services.read_metrics import Metrics, read_metrics
 from cashback.services.read_store import EngineStatus, read_status
 from cashback.services.recount_days import recount_days
-from tests.unit.builders import NOW, ORIGIN, STORE, line, paid
+from tests.unit.builders import CUSTOMER, NOW, ORIGIN, STORE, line, paid
 from tests.unit.stage import Stage, scenario
 from tests.unit.test_projector import DAY, Told
 
@@ -160,8 +161,54 @@ def test_a_store_that_moves_to_another_time_zone_has_every_order_in_one_day(zone
     assert sum(day.totals.cashback_issued for day in days) == 48 * 500
 
 
+@pytest.mark.parametrize(
+    ("zone", "then", "hours"),
+    [
+        ("Pacific/Auckland", "Europe/Berlin", 30),
+        ("America/Los_Angeles", "Pacific/Kiritimati", 2),
+        ("Pacific/Kiritimati", "Pacific/Niue", 36),
+        ("Pacific/Niue", "Pacific/Kiritimati", 1),
+    ],
+)
+def test_a_young_store_that_moves_to_another_time_zone_has_every_order_in_one_day(
+    zone: str, then: str, hours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told(Stage(timezone=zone))
+    for hour in range(60):
+        if hour == hours:
+            change_settings(told.stage.books, STORE, 1, {"timezone": then}, ORIGIN, told.stage.now)
+        told.stage.hear(paid(line("1", 10_000), order_id=f"A-{hour}"))
+        told.project()
+        recount(told)
+        told.stage.clock.advance(3_600)
+    for _ in range(5):
+        told.stage.clock.advance(27 * 3_600)
+        recount(told)
+    days = [day for day in told.totals.between(STORE, "2026-02-20", "2026-03-07") if day.totals.orders_processed]
+    assert sum(day.totals.orders_processed for day in days) == 60
+    assert sum(day.totals.cashback_issued for day in days) == 60 * 500
+    assert all(day.closed_at for day in days)
+    monkeypatch.setattr(dev.reconcile, "instant", lambda _: told.stage.now)
+    assert list(dev.reconcile.wrong_days(told.stage.books, told.totals, STORE, {CUSTOMER})) == []
+
+
 def recount(told: Told) -> None:
     list(recount_days(told.stage.books, told.totals, STORE, told.stage.now, lambda: True))
+
+
+def test_a_recount_that_takes_longer_than_a_day_comes_to_an_end_and_so_do_those_after_it() -> None:
+    told = Told(Stage(now="2026-03-01T03:00:00.000000Z"))
+    for _ in range(60):
+        told.stage.hear(paid(line("1", 10_000), order_id=f"A-{told.stage.now}"))
+        told.project()
+        left = iter([True] * 3)
+        list(recount_days(told.stage.books, told.totals, STORE, told.stage.now, lambda left=left: next(left, False)))  # type: ignore[misc]
+        told.stage.clock.advance(86_400)
+    days = told.totals.between(STORE, DAY, "2026-06-01")
+    closed = [day.date for day in days if day.closed_at is not None]
+    assert closed == [day.date for day in days][: len(closed)]
+    assert len(closed) >= 10
+    assert {day.totals.orders_processed for day in days} == {1}
 
 
 def test_before_two_in_the_morning_no_day_is_recounted() -> None:

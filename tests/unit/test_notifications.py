@@ -227,6 +227,21 @@ def test_one_lost_answer_keeps_no_message_from_being_sent(fault: Fault, retries:
     assert not unsure
 
 
+def test_what_was_taken_back_and_begun_by_somebody_else_is_not_taken_from_them() -> None:
+    shop = shop_with()
+    notices = shop.desk.notices
+    mine = notices.begin(STORE, "event", shop.now)
+    assert mine is not None
+    notices.take_back(STORE, "event", mine, shop.now)
+    theirs = notices.begin(STORE, "event", shop.now)
+    assert theirs is not None
+    notices.take_back(STORE, "event", mine, shop.now)
+    assert notices.begin(STORE, "event", shop.now) is None
+    notices.end(STORE, "event", theirs, "sent", shop.now)
+    notices.take_back(STORE, "event", mine, shop.now)
+    assert notices.begin(STORE, "event", shop.now) is None
+
+
 @pytest.mark.parametrize("fault", [Fault.ERROR_BEFORE, Fault.ERROR_AFTER, Fault.THROTTLE])
 def test_a_fault_in_any_call_sends_no_message_twice(fault: Fault) -> None:
     number, fired = 0, True

@@ -231,6 +231,12 @@ def test_what_comes_again_with_a_poisoned_record_is_told_once_and_what_comes_new
     assert len(told.events.put) == 5 + 2
 
 
+def test_a_change_that_stands_twice_in_a_batch_is_remembered_once() -> None:
+    told = Told()
+    told.totals.note_told(STORE, ["a", "b", "a"], NOW)
+    assert told.totals.told(STORE, ["a", "b", "c"]) == {"a", "b"}
+
+
 def test_what_the_projector_writes_is_no_change_to_it() -> None:
     told = Told()
     told.stage.hear(paid(line("1", 10_000)))

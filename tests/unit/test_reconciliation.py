@@ -217,6 +217,16 @@ def test_a_recount_and_a_comparison_that_one_hour_is_too_short_for_both_go_on_in
     assert comparing.part >= 2
 
 
+@pytest.mark.parametrize(("left", "expected"), [(ENOUGH_TIME, 0), (ENOUGH_TIME - 1, 1)])
+def test_an_hour_that_is_too_short_for_all_stores_is_counted(
+    left: int, expected: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    daily = stage_of().daily()
+    daily.milliseconds_left = lambda: left
+    daily.run()
+    assert metrics(capsys, "DailyCutShort") == [expected]
+
+
 def test_each_hour_begins_at_another_store(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = stage_of()
     first: list[str] = []

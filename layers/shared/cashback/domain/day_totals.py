@@ -73,14 +73,15 @@ class Levels(Struct, frozen=True):
 
 class Day(Struct, frozen=True):
     """A day of a store, with the number of writes. ``closed_at`` is when it was recounted: nothing is added to it after
-    that; ``levels`` are those of that moment, soon after the day's end. ``until`` is when it ended in the time zone of
-    the store by then: there the next day begins, whatever zone it has later."""
+    that; ``levels`` are those of that moment, soon after the day's end. ``since`` and ``until`` are when it began and
+    ended by then: there the days beside it end and begin, whatever time zone the store has later."""
 
     date: str
     totals: DayTotals = DayTotals()
     rev: int = 0
     closed_at: Instant | None = None
     levels: Levels | None = None
+    since: Instant | None = None
     until: Instant | None = None
 
 
@@ -99,13 +100,14 @@ class Behind(Struct, frozen=True):
 
 
 class Recount(Struct, frozen=True):
-    """How far the recount of a day is that ends at ``until``: which part of the customers it reads, the orders after
-    the last of them, and after whom or what it goes on."""
+    """How far the recount is of a day from ``since`` until before ``until``: which part of the customers it reads, the
+    orders after the last of them, and after whom or what it goes on."""
 
     date: str
     shard: int = 0
     after: str | None = None
     totals: DayTotals = DayTotals()
+    since: Instant | None = None
     until: Instant | None = None
 
 

@@ -10,6 +10,9 @@ type Instant = str
 OLDEST: Final[Instant] = "0001-01-01T00:00:00.000000Z"
 """Before everything that is told with a time."""
 
+NEWEST: Final[Instant] = "9999-12-31T23:59:59.999999Z"
+"""After everything."""
+
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -87,6 +87,7 @@ class Daily(Struct):
         for store_id, date in self.behind.items():
             log("recount_behind", level="ERROR", store=store_id, date=date)
         metric("RecountsBehind", len(self.behind))
+        metric("DailyCutShort", int(self.cut_short))
         counts = ("greeted", "late", "recounted", "reconciled", "failed", "cut_short")
         done: dict[str, int | bool] = {name: getattr(self, name) for name in counts}
         log("day_done", level="INFO", **done)

@@ -1,6 +1,6 @@
 """Recount the days that are over from the entries and the orders themselves: the proof of what the stream counted."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import replace
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
@@ -9,7 +9,7 @@ from cashback.domain.day_totals import Behind, Day, DayTotals, Drift, Recount
 from cashback.domain.delays import local_time
 from cashback.domain.errors import Busy
 from cashback.domain.projection import date_of, totals_of_entry, totals_of_order
-from cashback.domain.times import Instant, instant, moment
+from cashback.domain.times import NEWEST, Instant, instant, moment
 from cashback.services.books import Books
 from cashback.services.read_levels import read_levels
 from cashback.services.time_zones import zone_of
@@ -23,7 +23,7 @@ QUIET: Final = 2
 """The local hour from which yesterday is recounted: by then whatever was written in it is committed and visible."""
 
 MISSED_DAYS: Final = 7
-"""How many days back are recounted that nobody recounted."""
+"""How many days back a store's recounts begin that had none yet. From then on each day has its turn, however late."""
 
 LATE: Final = timedelta(days=1)
 """How long after a day its recount is late: by then the next one waits for it."""
@@ -58,32 +58,58 @@ def recount_days(
     local = local_time(now, zone)
     if document.closed_at is not None or local.hour < QUIET:
         return
-    first = max(local.date() - timedelta(days=MISSED_DAYS), date.fromisoformat(date_of(document.created_at, zone)))
-    days = [first + timedelta(days=n) for n in range(-1, (local.date() - first).days)]
-    known = totals.days(store_id, [day.isoformat() for day in days])
-    for day, (begin, end) in spans_of((known[day.isoformat()] for day in days), zone):
-        if day.closed_at is None and day.date >= first.isoformat():
+    begun = totals.recount(store_id)
+    oldest = local.date() - timedelta(days=MISSED_DAYS)
+    if begun is not None:
+        oldest = min(oldest, date.fromisoformat(begun.date))
+    known = {
+        day.date: day
+        for day in totals.between(store_id, (oldest - timedelta(days=1)).isoformat(), local.date().isoformat())
+    }
+    first = max(oldest.isoformat(), min((date_of(document.created_at, zone), *known)))
+    dates = dates_between(date.fromisoformat(first) - timedelta(days=1), local.date())
+    for day, (begin, end) in spans_of([known.get(one, Day(one)) for one in dates], zone)[:-1]:
+        if day.closed_at is None and day.date >= first:
             recounted = _recounted(books, totals, store_id, day.date, (begin, end), has_time)
             if recounted is None:
                 if moment(now) - moment(end) > LATE:
                     yield Behind(day.date)
                 return
-            closed, drift = _close(books, totals, store_id, replace(day, until=end), recounted, now)
+            closed, drift = _close(books, totals, store_id, replace(day, since=begin, until=end), recounted, now)
             if drift is not None:
                 yield drift
             yield closed
 
 
-def spans_of(days: Iterable[Day], zone: "tzinfo") -> Iterator[tuple[Day, Span]]:
-    """Yield days that follow each other, the oldest first, each with the span of what happened on it: a day begins
-    where the one before was closed, and ends at midnight in the time zone that the store has by then."""
+def spans_of(days: Sequence[Day], zone: "tzinfo") -> list[tuple[Day, Span]]:
+    """Return days that follow each other, the oldest first, each with the span of what happened on it.
+
+    A closed day keeps its own. An open one begins where the one before ends, and ends at midnight in the time zone that
+    the store has now, or where a closed one after it begins: a store that moves west may get a day before its first.
+    """
+    found: list[tuple[Day, Span]] = []
     begin: Instant | None = None
-    for day in days:
+    for day, after, limit in zip(days, [*days[1:], None], _limits(days), strict=True):
         date_ = date.fromisoformat(day.date)
-        begin = begin or _midnight(date_, zone)
-        end = day.until or max(begin, _midnight(date_ + timedelta(days=1), zone))
-        yield day, (begin, end)
+        begin = min(day.since or begin or _midnight(date_, zone), limit)
+        end = day.until or (after and after.since) or min(max(begin, _midnight(date_ + timedelta(days=1), zone)), limit)
+        found.append((day, (begin, end)))
         begin = end
+    return found
+
+
+def dates_between(first: date, last: date) -> list[str]:
+    """Return all dates from one to another."""
+    return [(first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1)]
+
+
+def _limits(days: Sequence[Day]) -> list[Instant]:
+    """Return for each day where the next closed one begins; without one, NEWEST."""
+    limits, limit = [], NEWEST
+    for day in reversed(days):
+        limits.append(limit)
+        limit = day.since or limit
+    return limits[::-1]
 
 
 def _close(
@@ -93,7 +119,8 @@ def _close(
     for _ in range(_TRIES):
         day = totals.days(store_id, [over.date])[over.date]
         drift = Drift(day.date, day.totals, recounted) if day.totals != recounted else None
-        closed = replace(day, totals=recounted, rev=day.rev + 1, closed_at=now, levels=levels, until=over.until)
+        closed = replace(day, totals=recounted, rev=day.rev + 1, closed_at=now, levels=levels)
+        closed = replace(closed, since=over.since, until=over.until)
         if day.closed_at is not None:
             return day, None
         if totals.close(store_id, closed, drift):
@@ -107,8 +134,8 @@ def _recounted(
     """Count a day's entries, customer by customer, then what the orders did on it; None where the time was up first.
     How far it is, is remembered."""
     begun = totals.recount(store_id)
-    is_same = begun is not None and (begun.date, begun.until) == (day_date, span[1])
-    at = begun if begun is not None and is_same else Recount(day_date, until=span[1])
+    is_same = begun is not None and (begun.date, begun.since, begun.until) == (day_date, *span)
+    at = begun if begun is not None and is_same else Recount(day_date, since=span[0], until=span[1])
     orders = books.customers.parts
     while at.shard <= orders:
         if not has_time():

@@ -19,7 +19,8 @@ def send_once(
 
     :raises Busy: nothing was sent; it may be tried again.
     """
-    if not desk.notices.begin(store_id, event_id, now):
+    attempt = desk.notices.begin(store_id, event_id, now)
+    if attempt is None:
         return ALREADY
     try:
         desk.messages.send(*way, text, subject)
@@ -27,7 +28,7 @@ def send_once(
     except (MessageRefused, MessageUnconfirmed) as error:
         outcome = error.code
     except Busy:
-        desk.notices.take_back(store_id, event_id, now)
+        desk.notices.take_back(store_id, event_id, attempt, now)
         raise
-    desk.notices.end(store_id, event_id, outcome, now)
+    desk.notices.end(store_id, event_id, attempt, outcome, now)
     return outcome

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from cashback.adapters.dynamo import store_keys
 from cashback.adapters.dynamo.codec import Item
-from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.adapters.dynamo.tables import StateTable
 from cashback.adapters.faults import backoff
 from cashback.domain.errors import Busy
 from cashback.domain.ledger import Write
@@ -35,39 +35,38 @@ class Notices(Struct, frozen=True):
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
 
-    def begin(self, store_id: str, event_id: str, now: Instant) -> bool:
-        """Say that a message is being sent; False where one was, or may have been, by somebody else: a write whose
-        answer was lost is known by its attempt.
+    def begin(self, store_id: str, event_id: str, now: Instant) -> str | None:
+        """Say that a message is being sent; return the attempt, by which a write whose answer was lost is known. None
+        where a message was sent, or may have been, by somebody else.
 
         :raises Busy: out of reach. Where that was written all the same, nobody sends it.
         """
-        item = {**_item(store_id, event_id, _SENDING, now), "attempt": token_hex(8)}
+        attempt = token_hex(8)
         condition = "attribute_not_exists(pk) OR outcome = :not_sent OR attempt = :attempt"
-        write = self.table.put(item, condition, {":not_sent": _NOT_SENT, ":attempt": item["attempt"]})
-        try:
-            self._commit(write)
-        except Lost:
-            return False
-        return True
+        values = {":not_sent": _NOT_SENT, ":attempt": attempt}
+        item = _item(store_id, event_id, attempt, _SENDING, now)
+        return attempt if self._commit(self.table.put(item, condition, values)) else None
 
-    def end(self, store_id: str, event_id: str, outcome: str, now: Instant) -> None:
-        """Say what became of a message whose sending was begun."""
-        self._commit(self.table.put(_item(store_id, event_id, outcome, now)))
+    def end(self, store_id: str, event_id: str, attempt: str, outcome: str, now: Instant) -> None:
+        """Say what became of a message whose sending was begun; nothing where somebody else has begun since."""
+        item = _item(store_id, event_id, attempt, outcome, now)
+        self._commit(self.table.put(item, "attempt = :attempt", {":attempt": attempt}))
 
-    def take_back(self, store_id: str, event_id: str, now: Instant) -> None:
+    def take_back(self, store_id: str, event_id: str, attempt: str, now: Instant) -> None:
         """Say that nothing was sent, so that another sending may begin."""
-        self.end(store_id, event_id, _NOT_SENT, now)
+        self.end(store_id, event_id, attempt, _NOT_SENT, now)
 
-    def _commit(self, write: Write) -> None:
-        """Commit a write that may be repeated, some times: what it says is not to be lost with one answer."""
+    def _commit(self, write: Write) -> bool:
+        """Commit a write that may be repeated, some times: what it says is not to be lost with one answer. False where
+        its condition does not hold."""
         for pause in backoff(_TRIES, self.jitter):
             self.sleep(pause)
             with suppress(Busy):
-                return self.table.commit(write)
+                return self.table.try_commit(write)
         raise Busy("the notice is out of reach")
 
 
-def _item(store_id: str, event_id: str, outcome: str, at: Instant) -> Item:
+def _item(store_id: str, event_id: str, attempt: str, outcome: str, at: Instant) -> Item:
     pk, sk = store_keys.notice(store_id, event_id)
     expires = int((moment(at) + KEPT_FOR).timestamp())
-    return {"pk": pk, "sk": sk, "outcome": outcome, "at": at, "expires_at_epoch": expires}
+    return {"pk": pk, "sk": sk, "attempt": attempt, "outcome": outcome, "at": at, "expires_at_epoch": expires}

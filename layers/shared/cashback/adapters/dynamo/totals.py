@@ -103,12 +103,20 @@ class Totals(Struct, frozen=True):
         item = self.table.get(figure_keys.recount(store_id))
         if item is None:
             return None
-        return Recount(item["date"], item["shard"], item.get("after"), _totals_of(item["totals"]), item.get("until"))
+        return Recount(
+            item["date"],
+            item["shard"],
+            item.get("after"),
+            _totals_of(item["totals"]),
+            item.get("since"),
+            item.get("until"),
+        )
 
     def save_recount(self, store_id: str, recount: Recount) -> None:
         """Remember how far the recount is. Of two at once either may write last: each is right about what it read."""
         pk, sk = figure_keys.recount(store_id)
-        place = {"date": recount.date, "shard": recount.shard, "after": recount.after, "until": recount.until}
+        place = {"date": recount.date, "shard": recount.shard, "after": recount.after}
+        place |= {"since": recount.since, "until": recount.until}
         self.table.commit(self.table.put({"pk": pk, "sk": sk, **place, "totals": _attributes(recount.totals)}))
 
     def told(self, store_id: str, event_ids: Sequence[str]) -> frozenset[str]:
@@ -122,7 +130,7 @@ class Totals(Struct, frozen=True):
         :raises Busy: out of reach; the same call is safe to repeat.
         """
         expiry = int(moment(now).timestamp()) + GUARDED_FOR
-        places = [figure_keys.told(store_id, event_id) for event_id in event_ids]
+        places = [figure_keys.told(store_id, event_id) for event_id in dict.fromkeys(event_ids)]
         for some in batched(places, _WRITTEN_AT_ONCE, strict=False):
             self.table.commit(*(self.table.put({"pk": pk, "sk": sk, "expires_at_epoch": expiry}) for pk, sk in some))
 
@@ -150,8 +158,8 @@ def _item(store_id: str, day: Day) -> Item:
     pk, sk = figure_keys.day_totals(store_id, day.date)
     names = Levels.__struct_fields__ if day.levels else ()
     levels = {name: value for name in names if (value := getattr(day.levels, name)) is not None}
-    item = {"pk": pk, "sk": sk, "rev": day.rev, "closed_at": day.closed_at, "until": day.until}
-    item |= {"levels": levels or None}
+    item = {"pk": pk, "sk": sk, "rev": day.rev, "closed_at": day.closed_at, "levels": levels or None}
+    item |= {"since": day.since, "until": day.until}
     return {**item, **_attributes(day.totals)}
 
 
@@ -159,7 +167,7 @@ def _day_of(item: Item) -> Day:
     levels: Item | None = item.get("levels")
     stood = Levels(**{name: levels[name] for name in Levels.__struct_fields__ if name in levels}) if levels else None
     date = figure_keys.day_date(item["sk"])
-    return Day(date, _totals_of(item), item["rev"], item.get("closed_at"), stood, item.get("until"))
+    return Day(date, _totals_of(item), item["rev"], item.get("closed_at"), stood, item.get("since"), item.get("until"))
 
 
 def _report(store_id: str, drift: Drift, at: Instant | None) -> Item:
