@@ -334,9 +334,10 @@ def test_a_report_of_the_provider_settles_payouts_once(shop: Shop) -> None:
     owner = customer(shop)
     first, second = (pay(shop, owner, amount="10.00")["payout_id"] for _ in range(2))
     header = "reference,payout_id,amount,currency,status,occurred_at"
+    today = str(shop.store.api("GET", f"{PAYOUTS}/{second}").expect(200)["created_at"])[:10]
     rows = (
-        f"R1,{first},10.00,USD,COMPLETED,2026-03-01",
-        f",{second},10.00,USD,RETURNED,2026-03-01",
+        f"R1,{first},10.00,USD,COMPLETED,{today}",
+        f",{second},10.00,USD,RETURNED,{today}",
         ",pay_none,1,USD,PAID,",
     )
     text = "\n".join([header, *rows]).encode()

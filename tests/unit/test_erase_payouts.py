@@ -9,7 +9,7 @@ from cashback.adapters.dynamo.codec import from_item
 from cashback.adapters.dynamo.incentive_requests import incentive_request_of
 from cashback.adapters.dynamo.payouts import line_of, payout_of
 from cashback.domain.customers import Profile
-from cashback.domain.errors import PayoutLive
+from cashback.domain.errors import CustomerNotFound, PayoutLive
 from cashback.domain.incentive_requests import Decided, RequestStatus, Signatory
 from cashback.domain.payouts import Opening, PayoutStatus
 from cashback.edge import deps
@@ -251,3 +251,12 @@ def test_a_closed_store_is_erased_whatever_is_on_its_way(deployment: Deployment)
         erase_store(deployment.books, deps.api_keys(), "demo", NOW)
     assert "secret" not in kept(deployment)
     assert "Ada" not in kept(deployment)
+
+
+def test_no_payout_is_made_for_who_was_erased() -> None:
+    office = Archive()
+    request_id = office.request(office.paid()).incentive_request_id
+    erase(office.shop)
+    opening = Opening("pay_late", None, ORIGIN, "late", "body", NOW)
+    with pytest.raises(CustomerNotFound):
+        create_payout(office.work, STORE, request_id, None, opening)

@@ -12,6 +12,7 @@ from cashback.domain.customers import Profile
 from cashback.domain.ledger import Entry, Kind, Posted, Posting, payload_hash
 from cashback.domain.payouts import wordless
 from cashback.edge import deps, payout_requests
+from cashback.edge.clock import now
 from cashback.services.close_store import close_store
 from cashback.services.search_payouts import index_payout
 from tests.unit.builders import NOW
@@ -739,6 +740,7 @@ def test_a_search_for_nothing_is_refused(office: Office, q: str, code: str) -> N
 
 # ---- reports of providers
 
+TODAY = now()[:10]
 HEADER = "reference,payout_id,amount,currency,status,occurred_at"
 
 
@@ -751,7 +753,7 @@ def report(office: Office, text: str, k: str = "report", content_type: str = "te
 
 def test_a_report_settles_what_it_names_and_is_answered_once(office: Office) -> None:
     first, second = (office.pay(amount="1.00").rpartition("/")[2] for _ in range(2))
-    text = f"{HEADER}\nR1,{first},1.00,USD,COMPLETED,2026-03-01\nR9,,1.00,USD,COMPLETED,2026-03-01\n"
+    text = f"{HEADER}\nR1,{first},1.00,USD,COMPLETED,{TODAY}\nR9,,1.00,USD,COMPLETED,{TODAY}\n"
     told = report(office, text).expect(200)
     assert told["updated"] == [{"row": 2, "payout_id": first, "code": None}]
     assert told["missing_here"] == [{"row": 3, "payout_id": None, "code": None}]
@@ -760,7 +762,7 @@ def test_a_report_settles_what_it_names_and_is_answered_once(office: Office) -> 
     before = office.deployment.everything()
     again = report(office, text)
     assert (again.expect(200), again.headers["Idempotency-Replayed"]) == (told, ["true"])
-    assert report(office, text + "R2,,1.00,USD,PAID,2026-03-01\n").code == "idempotency_mismatch"
+    assert report(office, text + f"R2,,1.00,USD,PAID,{TODAY}\n").code == "idempotency_mismatch"
     assert office.deployment.everything() == before
     assert report(office, text, "later").expect(200)["matched"] == [{"row": 2, "payout_id": first, "code": None}]
 
@@ -769,7 +771,7 @@ def test_a_report_for_which_there_was_no_time_goes_on_under_the_same_key(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     payout_id = office.pay(amount="1.00").rpartition("/")[2]
-    text = f"{HEADER}\n,{payout_id},1.00,USD,COMPLETED,2026-03-01\n"
+    text = f"{HEADER}\n,{payout_id},1.00,USD,COMPLETED,{TODAY}\n"
     with monkeypatch.context() as hurried:
         hurried.setattr(payout_requests, "REPORT_TIME", timedelta(0))
         assert len(report(office, text).expect(200)["busy"]) == 1
@@ -799,7 +801,7 @@ def test_a_report_of_another_shape_changes_nothing(
 
 
 def test_a_report_to_a_closed_store_or_by_a_viewer_is_refused(office: Office) -> None:
-    text = f"{HEADER}\nR1,,1.00,USD,PAID,2026-03-01\n"
+    text = f"{HEADER}\nR1,,1.00,USD,PAID,{TODAY}\n"
     assert report(office, text, by=office.key("viewer")).status == 403
     close_store(office.deployment.books, "demo", "the end", Origin("iam:ops", "r", "-"), NOW)
     before = office.deployment.everything()

@@ -313,13 +313,14 @@ def rewritten(desk: Desk, request_id: str, **changes: Any) -> None:
 def test_what_is_reserved_is_what_requests_hold() -> None:
     desk = Desk(1_000)
     held, paid = approved(desk, 300), approved(desk, 200)
-    desk.turn(desk.pay(paid), PayoutStatus.SUCCESS)
+    arrived = desk.pay(paid)
+    desk.turn(arrived, PayoutStatus.SUCCESS)
     assert compared(desk) == []
     rewritten(desk, held, held=299)
     assert compared(desk) == [("customer", CUSTOMER, "held", 299, 300)]
     rewritten(desk, held, held=300)
     rewritten(desk, paid, held=1)
-    assert compared(desk) == [("customer", CUSTOMER, "held", 301, 300)]
+    assert compared(desk) == [("customer", CUSTOMER, "held", 301, 300), ("payout", arrived, "held", 1, 0)]
 
 
 def test_nothing_reserved_any_more_and_yet_held_is_found_too() -> None:
@@ -353,6 +354,26 @@ def test_a_payout_that_has_not_failed_is_named_by_its_request(status: PayoutStat
     rewritten(desk, request_id, active_payout_id=None)
     lost = [] if status is PayoutStatus.FAILED else [("payout", payout_id, "active", 0, 1)]
     assert compared(desk) == lost
+
+
+def test_a_payout_that_failed_is_named_by_no_request() -> None:
+    desk = Desk(1_000)
+    request_id = approved(desk, 300)
+    payout_id = desk.pay(request_id)
+    desk.turn(payout_id, PayoutStatus.FAILED)
+    rewritten(desk, request_id, active_payout_id=payout_id)
+    assert compared(desk) == [("payout", payout_id, "active", 1, 0)]
+
+
+def test_what_one_request_holds_too_much_and_another_too_little_is_found() -> None:
+    desk = Desk(1_000)
+    requests = [approved(desk, 300), approved(desk, 200)]
+    payouts = [desk.pay(request_id) for request_id in requests]
+    rewritten(desk, requests[0], held=301)
+    rewritten(desk, requests[1], held=199)
+    assert sorted(compared(desk)) == sorted(
+        [("payout", payouts[0], "held", 301, 300), ("payout", payouts[1], "held", 199, 200)]
+    )
 
 
 def test_a_payout_that_arrives_while_it_is_compared_is_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -180,12 +180,20 @@ def of_reserves(
         yield Difference(Subject.CUSTOMER, account.customer_id, "held", held, expected)
 
 
-def unnamed(requests: Iterable[IncentiveRequest], payouts: Iterable[Payout]) -> Iterator[Payout]:
-    """Yield the payouts that have not failed and that their requests do not name as active."""
-    active = {request.active_payout_id for request in requests}
+def of_payouts(
+    requests: Iterable[IncentiveRequest], payouts: Iterable[Payout]
+) -> Iterator[tuple[IncentiveRequest, Difference]]:
+    """Yield where requests and their payouts contradict each other, with the request: one that has not failed is named
+    as active (1) and no other (0), and what is asked of the balance is held for it as long as its end is not known."""
+    by_id = {request.incentive_request_id: request for request in requests}
     for payout in payouts:
-        if payout.status is not PayoutStatus.FAILED and payout.payout_id not in active:
-            yield payout
+        request = by_id[payout.incentive_request_id]
+        named, active = request.active_payout_id == payout.payout_id, payout.status is not PayoutStatus.FAILED
+        if named is not active:
+            yield request, Difference(Subject.PAYOUT, payout.payout_id, "active", int(named), int(active))
+        held = payout.amount if payout.is_live and payout.from_balance else 0
+        if named and request.held != held:
+            yield request, Difference(Subject.PAYOUT, payout.payout_id, "held", request.held, held)
 
 
 def overdue_of(things: Iterable[DueThing], store_id: str) -> tuple[Overdue, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final, assert_never
 
 from cashback.domain.audit import Act, Origin
-from cashback.domain.errors import Busy, IdempotencyMismatch, NotFound, StateConflict
+from cashback.domain.errors import Busy, CustomerNotFound, IdempotencyMismatch, NotFound, StateConflict
 from cashback.domain.incentive_requests import IncentiveRequest
 from cashback.domain.ledger import (
     Account,
@@ -77,7 +77,10 @@ def create_payout(
         _check_refused(work, store_id, request, opening)
         check_payable(request)
         # Who may have been merged into another since: account and name are of one and the same.
-        live = work.books.ledger.live_account(store_id, request.customer_id).customer_id
+        owner = work.books.ledger.live_account(store_id, request.customer_id)
+        if not owner.is_live:
+            raise CustomerNotFound
+        live = owner.customer_id
         account = _account(work, store_id, live, payment_account_id)
         username = _username(work, store_id, live) or request.customer_id
         decision = opened(request, account, username, opening)

@@ -18,13 +18,12 @@ from cashback.domain.reconciliation import (
     Difference,
     Page,
     Reconciliation,
-    Subject,
     has_reserves,
     of_account,
     of_orders,
+    of_payouts,
     of_reserves,
     orders_moved,
-    unnamed,
 )
 from cashback.domain.times import OLDEST, Instant, instant, moment
 from cashback.services.books import Books
@@ -143,13 +142,12 @@ def _compare_payouts(books: Books, store_id: str, account: Account, entries: Seq
     requests = [one for customer_id in customer_ids for one in books.requests.of_customer(store_id, customer_id)]
     yield from of_reserves(account, entries, requests)
     payouts = books.payouts.get_many(store_id, [payout_id for request in requests for payout_id in request.payout_ids])
-    suspects = list(unnamed(requests, payouts))
-    revisions = {request.incentive_request_id: request.rev for request in requests}
-    again = books.requests.get_many(store_id, [payout.incentive_request_id for payout in suspects])
-    still = {one.incentive_request_id for one in again if one.rev == revisions[one.incentive_request_id]}
-    for payout in suspects:
-        if payout.incentive_request_id in still:
-            yield Difference(Subject.PAYOUT, payout.payout_id, "active", 0, 1)
+    suspects = list(of_payouts(requests, payouts))
+    again = books.requests.get_many(store_id, [request.incentive_request_id for request, _ in suspects])
+    still = {(request.incentive_request_id, request.rev) for request in again}
+    for request, difference in suspects:
+        if (request.incentive_request_id, request.rev) in still:
+            yield difference
 
 
 def overdue(due: "DueIndex", now: Instant) -> Iterator[DueThing]:
