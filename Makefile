@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup up demo down reset status logs reconcile test bench lint fmt pins \
+.PHONY: help setup up demo down reset status logs reconcile test soak bench lint fmt pins \
 	check-format check-style check-types check-layers check-template \
 	test-template test-benchmarks test-unit test-simulation test-integration test-e2e
 
@@ -42,6 +42,9 @@ reset: setup ## Stop the local stack and remove its data
 
 test: lint test-benchmarks test-unit test-simulation test-integration test-e2e ## Every check and test, cheapest first
 	@printf '\nall passed\n'
+
+soak: setup ## Run simulated worlds that no test has seen, for an hour or for MINUTES
+	@PYTHONPATH=layers/shared $(BIN)/python -m tests.simulation.soak --minutes $(or $(MINUTES),60)
 
 bench: setup ## Measure group jobs, and write docs/performance.md
 	@PYTHONPATH=layers/shared $(BIN)/python -m tests.benchmarks.group_jobs

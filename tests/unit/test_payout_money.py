@@ -28,6 +28,7 @@ from cashback.domain.ledger import Account, Entry, Kind, Posted, Posting, payloa
 from cashback.domain.payment_accounts import AccountType, PaymentAccount
 from cashback.domain.payouts import MOVES, Opening, Payout, PayoutStatus
 from cashback.edge.deps import make_payout_books
+from cashback.services import manage_payouts
 from cashback.services.manage_payouts import NoPaymentAccount, change_payout, create_payout, read_payout
 from cashback.services.manage_requests import create_request, decide_request, list_requests, read_request
 from tests.unit.builders import CUSTOMER, HASH_KEY, NOW, ORIGIN, STORE, Shop, at
@@ -371,6 +372,23 @@ def test_the_same_call_twice_at_once_makes_one_payout() -> None:
     request_id = approved(desk, 400)
     with desk.meanwhile(lambda: desk.pay(request_id, key="same")):
         assert desk.pay(request_id, key="same") == "pay_same"
+    assert desk.money == (0, 400, 0)
+
+
+def test_the_same_call_that_saw_the_request_before_its_approval_answers_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(400)
+    request_id = desk.ask(400)
+    seen = read_request(desk.work, STORE, request_id)
+    desk.decide(request_id, RequestStatus.APPROVED)
+
+    def late(*_: object) -> IncentiveRequest:
+        """What stood before; meanwhile the other call is made, from what stands."""
+        monkeypatch.setattr(manage_payouts, "read_request", read_request)
+        assert desk.pay(request_id, key="same") == "pay_same"
+        return seen
+
+    monkeypatch.setattr(manage_payouts, "read_request", late)
+    assert desk.pay(request_id, key="same") == "pay_same"
     assert desk.money == (0, 400, 0)
 
 

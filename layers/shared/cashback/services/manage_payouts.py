@@ -71,11 +71,15 @@ def create_payout(
         if known is not None:
             return _same(known, opening), True
         request = read_request(work, store_id, request_id)
-        if opening.payout_id in request.payout_ids:
-            # The same call, made twice at once: the other one was first.
-            continue
         _check_refused(work, store_id, request, opening)
-        check_payable(request)
+        try:
+            check_payable(request)
+        except StateConflict:
+            # The same call may have been made twice at once, and the other one have been first.
+            known = work.payouts.get(store_id, opening.payout_id)
+            if known is None:
+                raise
+            return _same(known, opening), True
         # Who may have been merged into another since: account and name are of one and the same.
         owner = work.books.ledger.live_account(store_id, request.customer_id)
         if not owner.is_live:
