@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cashback.edge.deps import Environment
+from cashback.edge.clients import Environment
 from dev.project import LOCAL, ROOT
 from tests.benchmarks import instructions, stock
 

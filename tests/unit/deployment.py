@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cashback.adapters.dynamo.stores import Stores
-from cashback.edge import deps
+from cashback.edge import clients, deps
 from cashback.services.books import Books
 from tests.simulation.dynamo import SimulatedDynamo
 from tests.simulation.errors import client_error, client_exceptions
@@ -252,9 +252,9 @@ def unreachable(operation: str = "GetItem") -> ClientError:
 def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
     """An empty deployment; its functions find it through the composition root."""
     made = Deployment(SimulatedDynamo(table_specs()))
-    for name in deps.Environment.__struct_fields__:
+    for name in clients.Environment.__struct_fields__:
         monkeypatch.setenv(name.upper(), {"ledger_table": "Ledger", "state_table": "State"}.get(name, name))
-    monkeypatch.setattr(deps, "_client", made.client)
+    monkeypatch.setattr(clients, "client", made.client)
     clear_caches()
     yield made
     clear_caches()

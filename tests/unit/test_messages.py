@@ -14,7 +14,7 @@ from botocore.exceptions import (
 from cashback.adapters.messages import Messages
 from cashback.domain.errors import Busy, MessageRefused, MessageUnconfirmed
 from cashback.domain.scenarios import Channel
-from cashback.edge import deps
+from cashback.edge import clients, deps
 from tests.unit.deployment import Deployment
 
 URL = "https://service"
@@ -129,7 +129,7 @@ def test_no_client_of_theirs_sends_anything_twice_by_itself(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempts: dict[str, int] = {}
-    monkeypatch.setattr(deps, "_client", lambda service, tries=3: attempts.setdefault(service, tries))
+    monkeypatch.setattr(clients, "client", lambda service, tries=3: attempts.setdefault(service, tries))
     messages = deps.outlets().messages
     messages.sns()
     messages.ses()

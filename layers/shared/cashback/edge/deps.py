@@ -1,19 +1,16 @@
 """The composition root: the only place where adapters meet use cases. Lazy and cached, so that importing a handler
 needs no environment, and a function imports only what it uses: an import inside a function here is the point."""
 
-import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from cashback.edge import clients
+from cashback.edge.clients import dynamodb, environment, events, kms, scheduler, ses, sns, sqs, ssm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_kms import KMSClient
-    from types_boto3_sqs import SQSClient
-    from types_boto3_ssm import SSMClient
 
     from cashback.adapters.alarm_clock import AlarmClock
     from cashback.adapters.deployment_keys import DeploymentKeys
@@ -41,102 +38,12 @@ if TYPE_CHECKING:
     from cashback.services.books import Books, Desk, EndpointBooks, GroupBooks, JobBooks, Outlets, PayoutBooks, Registry
 
 
-class Environment(Struct, frozen=True):
-    """The names that the template gives every function. Nothing has a default: a missing one is a bug."""
-
-    ledger_table: str
-    state_table: str
-    store_events_queue_url: str
-    store_events_dlq_url: str
-    group_jobs_queue_url: str
-    group_jobs_dlq_url: str
-    scenario_actions_queue_url: str
-    scenario_actions_dlq_url: str
-    scenario_actions_queue_arn: str
-    credits_queue_url: str
-    credits_dlq_url: str
-    notifications_queue_url: str
-    notifications_dlq_url: str
-    alarm_group: str
-    alarm_role_arn: str
-    alarm_dlq_arn: str
-    stack_name: str
-    event_bus_name: str
-    email_sender: str
-    secrets_key_id: str
-    accounts_key_id: str
-    keys_parameter: str
-
-
 @cache
-def environment() -> Environment:
-    """Read the environment, once."""
-    return Environment(**{name: os.environ[name.upper()] for name in Environment.__struct_fields__})
+def state_table() -> "StateTable":
+    """The State table."""
+    from cashback.adapters.dynamo.tables import StateTable
 
-
-@cache
-def _client(service: str, attempts: int = 3) -> Any:
-    """Create a client on botocore itself: boto3 adds nothing to one but import time.
-
-    The timeouts leave a function time to answer (2 s for a slow table is a failure, not a wait), and the SDK's own
-    retries are few because ``post`` and the queues retry with what they know.
-    """
-    from botocore.config import Config
-
-    config = Config(
-        connect_timeout=1,
-        read_timeout=2,
-        retries={"mode": "standard", "total_max_attempts": attempts},
-        parameter_validation=False,
-        tcp_keepalive=True,
-    )
-    return _session().create_client(service, config=config)
-
-
-@cache
-def _session() -> Any:
-    import botocore.session
-
-    return botocore.session.get_session()
-
-
-def dynamodb() -> "DynamoDBClient":
-    """The low-level DynamoDB client."""
-    client: DynamoDBClient = _client("dynamodb")
-    return client
-
-
-def sqs() -> "SQSClient":
-    """The SQS client."""
-    client: SQSClient = _client("sqs")
-    return client
-
-
-def kms() -> "KMSClient":
-    """The KMS client."""
-    client: KMSClient = _client("kms")
-    return client
-
-
-def ssm() -> "SSMClient":
-    """The Systems Manager client."""
-    client: SSMClient = _client("ssm")
-    return client
-
-
-def scheduler() -> Any:
-    """The client of EventBridge Scheduler."""
-    return _client("scheduler")
-
-
-def sns() -> Any:
-    """The SNS client, which sends everything once: it does not know a message that it sent before."""
-    return _client("sns", 1)
-
-
-def ses() -> Any:
-    """The SES client, which sends everything once too."""
-    return _client("sesv2", 1)
+    return StateTable(dynamodb(), environment().state_table)
 
 
 @cache
@@ -285,8 +192,8 @@ def secrets() -> "WebhookSecrets":
     from cashback.adapters.dynamo.tables import StateTable
     from cashback.adapters.secrets import WebhookSecrets
 
-    table = StateTable(_client("dynamodb", 2), environment().state_table)
-    return WebhookSecrets(table, _client("kms", 2), environment().secrets_key_id)
+    table = StateTable(clients.client("dynamodb", 2), environment().state_table)
+    return WebhookSecrets(table, clients.client("kms", 2), environment().secrets_key_id)
 
 
 @cache
@@ -418,10 +325,9 @@ def webhook_sender() -> "WebhookSender":
 def desk() -> "Desk":
     """What the notifier works on."""
     from cashback.adapters.dynamo.notices import Notices
-    from cashback.adapters.dynamo.tables import StateTable
     from cashback.services.books import Desk
 
-    notices = Notices(StateTable(dynamodb(), environment().state_table))
+    notices = Notices(state_table())
     return Desk(books(), endpoint_books(), notices, messages(), webhook_sender)
 
 
@@ -429,27 +335,24 @@ def desk() -> "Desk":
 def due() -> "DueIndex":
     """The index of what comes due."""
     from cashback.adapters.dynamo.due import DueIndex
-    from cashback.adapters.dynamo.tables import StateTable
 
-    return DueIndex(StateTable(dynamodb(), environment().state_table))
+    return DueIndex(state_table())
 
 
 @cache
 def stores() -> "Stores":
     """The stores' settings alone, for what needs no more of the books."""
     from cashback.adapters.dynamo.stores import Stores
-    from cashback.adapters.dynamo.tables import StateTable
 
-    return Stores(StateTable(dynamodb(), environment().state_table))
+    return Stores(state_table())
 
 
 @cache
 def totals() -> "Totals":
     """The totals of days."""
-    from cashback.adapters.dynamo.tables import StateTable
     from cashback.adapters.dynamo.totals import Totals
 
-    return Totals(StateTable(dynamodb(), environment().state_table))
+    return Totals(state_table())
 
 
 @cache
@@ -457,25 +360,23 @@ def event_bus() -> "EventBus":
     """The bus of domain events."""
     from cashback.adapters.event_bus import EventBus
 
-    return EventBus(_client("events"), environment().event_bus_name)
+    return EventBus(events(), environment().event_bus_name)
 
 
 @cache
 def reconciliations() -> "Reconciliations":
     """How far the comparisons of balances with their entries are, and what they came to."""
     from cashback.adapters.dynamo.reconciliations import Reconciliations
-    from cashback.adapters.dynamo.tables import StateTable
 
-    return Reconciliations(StateTable(dynamodb(), environment().state_table))
+    return Reconciliations(state_table())
 
 
 @cache
 def api_keys() -> "ApiKeys":
     """The stores' API keys."""
     from cashback.adapters.dynamo.api_keys import ApiKeys
-    from cashback.adapters.dynamo.tables import StateTable
 
-    return ApiKeys(StateTable(dynamodb(), environment().state_table))
+    return ApiKeys(state_table())
 
 
 @cache

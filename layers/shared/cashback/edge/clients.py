@@ -1,0 +1,117 @@
+"""The environment that the template gives, and the AWS clients. Lazy and cached, so that importing a handler needs no
+environment, and a function imports only what it uses: an import inside a function here is the point."""
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_kms import KMSClient
+    from types_boto3_sqs import SQSClient
+    from types_boto3_ssm import SSMClient
+
+
+class Environment(Struct, frozen=True):
+    """The names that the template gives every function. Nothing has a default: a missing one is a bug."""
+
+    ledger_table: str
+    state_table: str
+    store_events_queue_url: str
+    store_events_dlq_url: str
+    group_jobs_queue_url: str
+    group_jobs_dlq_url: str
+    scenario_actions_queue_url: str
+    scenario_actions_dlq_url: str
+    scenario_actions_queue_arn: str
+    credits_queue_url: str
+    credits_dlq_url: str
+    notifications_queue_url: str
+    notifications_dlq_url: str
+    alarm_group: str
+    alarm_role_arn: str
+    alarm_dlq_arn: str
+    stack_name: str
+    event_bus_name: str
+    email_sender: str
+    secrets_key_id: str
+    accounts_key_id: str
+    keys_parameter: str
+
+
+@cache
+def environment() -> Environment:
+    """Read the environment, once."""
+    return Environment(**{name: os.environ[name.upper()] for name in Environment.__struct_fields__})
+
+
+@cache
+def client(service: str, attempts: int = 3) -> Any:
+    """Create a client on botocore itself: boto3 adds nothing to one but import time.
+
+    The timeouts leave a function time to answer (2 s for a slow table is a failure, not a wait), and the SDK's own
+    retries are few because ``post`` and the queues retry with what they know.
+    """
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=1,
+        read_timeout=2,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        parameter_validation=False,
+        tcp_keepalive=True,
+    )
+    return _session().create_client(service, config=config)
+
+
+@cache
+def _session() -> Any:
+    import botocore.session
+
+    return botocore.session.get_session()
+
+
+def dynamodb() -> "DynamoDBClient":
+    """The low-level DynamoDB client."""
+    made: DynamoDBClient = client("dynamodb")
+    return made
+
+
+def sqs() -> "SQSClient":
+    """The SQS client."""
+    made: SQSClient = client("sqs")
+    return made
+
+
+def kms() -> "KMSClient":
+    """The KMS client."""
+    made: KMSClient = client("kms")
+    return made
+
+
+def ssm() -> "SSMClient":
+    """The Systems Manager client."""
+    made: SSMClient = client("ssm")
+    return made
+
+
+def scheduler() -> Any:
+    """The client of EventBridge Scheduler."""
+    return client("scheduler")
+
+
+def sns() -> Any:
+    """The SNS client, which sends everything once: it does not know a message that it sent before."""
+    return client("sns", 1)
+
+
+def ses() -> Any:
+    """The SES client, which sends everything once too."""
+    return client("sesv2", 1)
+
+
+def events() -> Any:
+    """The client of EventBridge."""
+    return client("events")
