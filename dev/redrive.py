@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error("on AWS: aws sqs start-message-move-task")
     try:
         if given.queue == PROJECTOR:
-            clients: Clients = boto3.client if given.stack else local_clients()  # type: ignore[assignment]  # overloads
+            clients: Clients = boto3.client if given.stack else local_clients()  # type: ignore[assignment]  # typed per service
             tell(f"{project_again(clients, given.stack or STACK_NAME)} records given to the projector again")
         else:
             tell(f"{redrive(given.queue)} messages sent back")

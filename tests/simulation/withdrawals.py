@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from cashback.adapters.dynamo.codec import from_item
-from cashback.adapters.dynamo.incentive_requests import incentive_request_of
-from cashback.adapters.dynamo.payouts import line_of, payout_of
+from cashback.adapters.dynamo.incentive_requests import IncentiveRequests
+from cashback.adapters.dynamo.payouts import Payouts, line_of
 from cashback.domain import causes
 from cashback.domain.api_keys import Role
 from cashback.domain.audit import Origin
@@ -272,10 +272,10 @@ def _documents(
     requests, payouts, lines = {}, {}, {}
     for partition in world.dynamo.engine.table("State").partitions.values():
         if "REQUEST" in partition:
-            request = incentive_request_of(from_item(partition["REQUEST"]))
+            request = IncentiveRequests.unpack(from_item(partition["REQUEST"]))
             requests[request.incentive_request_id] = request
         if "PAYOUT" in partition:
-            payout = payout_of(from_item(partition["PAYOUT"]))
+            payout = Payouts.unpack(from_item(partition["PAYOUT"]))
             payouts[payout.payout_id] = payout
             told = sorted((sk, item) for sk, item in partition.items() if str(sk).startswith("AUDIT#"))
             lines[payout.payout_id] = [line_of(from_item(item)) for _, item in told]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from cashback.adapters.dynamo.codec import from_item
-from cashback.adapters.dynamo.incentive_requests import incentive_request_of
-from cashback.adapters.dynamo.payouts import line_of, payout_of
+from cashback.adapters.dynamo.incentive_requests import IncentiveRequests
+from cashback.adapters.dynamo.payouts import Payouts, line_of
 from cashback.domain.customers import Profile
 from cashback.domain.errors import CustomerNotFound, PayoutLive
 from cashback.domain.incentive_requests import Decided, RequestStatus, Signatory
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 READ: Final[dict[str, "Callable[[Any], Any]"]] = {
-    "PAYOUT": payout_of,
-    "REQUEST": incentive_request_of,
+    "PAYOUT": Payouts.unpack,
+    "REQUEST": IncentiveRequests.unpack,
     "AUDIT": line_of,
 }
 PRIVATE: Final = ("Ada", "Brandt", "a secret word", "secret reason", "b'sealed'")

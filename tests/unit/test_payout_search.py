@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cashback.adapters.dynamo.codec import from_item
-from cashback.adapters.dynamo.payouts import payout_of
+from cashback.adapters.dynamo.payouts import Payouts
 from cashback.domain.errors import DomainError, Invalid
 from cashback.domain.keyword_search import LONGEST, answers, leading_prefix, prefixes_of, words_of
 from cashback.domain.payouts import Payout, PayoutStatus, PayoutsWanted
@@ -35,8 +35,8 @@ class Searching(Office):
 
     def _seen(self, write: Write) -> None:
         if write.table == "State" and write.new is not None and from_item(write.new)["sk"] == "PAYOUT":
-            before = payout_of(from_item(write.old)) if write.old is not None else None
-            self.changes.append((payout_of(from_item(write.new)).payout_id, before))
+            before = Payouts.unpack(from_item(write.old)) if write.old is not None else None
+            self.changes.append((Payouts.unpack(from_item(write.new)).payout_id, before))
 
     def project(self, changes: Iterable[tuple[str, Payout | None]] | None = None) -> None:
         """Follow the changes that came since, or these."""

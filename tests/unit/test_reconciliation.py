@@ -307,7 +307,7 @@ def compared(desk: Desk, customer_id: str = CUSTOMER) -> list[tuple[str, str, st
 def rewritten(desk: Desk, request_id: str, **changes: Any) -> None:
     """Change a request as no code of ours does."""
     request = read_request(desk.work, STORE, request_id)
-    assert desk.work.requests.save(STORE, replace(request, **changes, rev=request.rev + 1))
+    assert desk.work.requests.save(desk.work.requests.write(STORE, replace(request, **changes, rev=request.rev + 1)))
 
 
 def test_what_is_reserved_is_what_requests_hold() -> None:

@@ -81,19 +81,20 @@ def is_public(address: str) -> bool:
     nor one that stands for another: mapped, translated (NAT64, 6to4) or tunnelled (Teredo). Source: the IANA registries
     of special-purpose addresses.
     """
-    # Few calls of the functions resolve a name.
-    from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address  # noqa: PLC0415 - a cold start does not
+    import ipaddress  # noqa: PLC0415 - few calls of the functions resolve a name
 
     try:
-        given = ip_address(address)
+        given = ipaddress.ip_address(address)
     except ValueError:
         return False
     if given.is_multicast or not given.is_global:
         return False
-    if isinstance(given, IPv4Address):
-        return not any(given in IPv4Network(block) for block in ("192.0.0.0/24", "192.88.99.0/24"))
+    if isinstance(given, ipaddress.IPv4Address):
+        return not any(given in ipaddress.IPv4Network(block) for block in ("192.0.0.0/24", "192.88.99.0/24"))
     never = ("2001::/23", "3fff::/20")
-    return given in IPv6Network("2000::/3") and not any(given in IPv6Network(block) for block in never)
+    return given in ipaddress.IPv6Network("2000::/3") and not any(
+        given in ipaddress.IPv6Network(block) for block in never
+    )
 
 
 class Endpoint(Struct, frozen=True, omit_defaults=True):

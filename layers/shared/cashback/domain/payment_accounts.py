@@ -280,8 +280,8 @@ def _fitting(grammar: str, text: str, field: str) -> str:
 
 def _iban_of(text: str) -> str:
     # What each country's number looks like is worth its import only to who names one.
-    from stdnum import iban  # noqa: PLC0415
-    from stdnum.exceptions import InvalidChecksum, ValidationError  # noqa: PLC0415
+    from stdnum import iban  # noqa: PLC0415 - a cold start does not need it
+    from stdnum.exceptions import InvalidChecksum, ValidationError  # noqa: PLC0415 - likewise
 
     number = _fitting(_IBAN, text, "iban")
     length = IBAN_LENGTHS.get(number[:2])
@@ -301,8 +301,8 @@ def _iban_of(text: str) -> str:
 
 
 def _routing_number_of(text: str) -> str:
-    from stdnum.exceptions import InvalidChecksum  # noqa: PLC0415 - as above
-    from stdnum.us import rtn  # noqa: PLC0415
+    from stdnum.exceptions import InvalidChecksum  # noqa: PLC0415 - a cold start does not need it
+    from stdnum.us import rtn  # noqa: PLC0415 - likewise
 
     number = _fitting(r"[0-9]{9}", text, "routing_number")
     try:
@@ -312,8 +312,8 @@ def _routing_number_of(text: str) -> str:
 
 
 def _swift_of(text: str, iban: str | None) -> str:
-    from stdnum import bic  # noqa: PLC0415 - as above
-    from stdnum.exceptions import InvalidComponent, ValidationError  # noqa: PLC0415
+    from stdnum import bic  # noqa: PLC0415 - a cold start does not need it
+    from stdnum.exceptions import InvalidComponent, ValidationError  # noqa: PLC0415 - likewise
 
     code = _fitting(r"[A-Z0-9]{8,11}", text, "swift")
     try:

@@ -85,7 +85,7 @@ class StoreDocument(Struct, frozen=True):
         :raises Invalid: names the setting that is not acceptable.
         """
         from cashback.domain.notifications import check_notifications  # noqa: PLC0415 - a cold start does not need it
-        from cashback.domain.outgoing import target_of  # noqa: PLC0415 - nor that
+        from cashback.domain.outgoing import target_of  # noqa: PLC0415 - a cold start does not need it
 
         settings, currency = self.settings(), self.currency
         check_notifications(self.document["notifications"])

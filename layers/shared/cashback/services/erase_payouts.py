@@ -59,7 +59,7 @@ def _silence_request(books: Books, store_id: str, request: IncentiveRequest) -> 
     standing: IncentiveRequest | None = request
     for _ in range(TRIES):
         silent = incentive_requests.wordless(standing) if standing else None
-        if silent is None or books.requests.save(store_id, silent):
+        if silent is None or books.requests.save(books.requests.write(store_id, silent)):
             return
         standing = books.requests.get(store_id, request.incentive_request_id)
     raise Busy("the request keeps changing")

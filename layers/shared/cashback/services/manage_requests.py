@@ -163,7 +163,7 @@ def _commits(
 ) -> bool:
     """Write a decision and what it gives back; False where somebody else moved the request or the account first."""
     if not entries:
-        return work.requests.save(store_id, after)
+        return work.requests.save(work.requests.write(store_id, after))
     outcome = work.books.ledger.post(
         Posting(
             store_id,

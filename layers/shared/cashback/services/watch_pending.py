@@ -29,7 +29,7 @@ def watch_pending(books: Books, queue: "Callable[[], NotificationQueue]", store_
     if document.document["alerts"]:
         # Few shops have orders that wait so long.
         from cashback.domain.alerts import AlertCause  # noqa: PLC0415 - a cold start does not need it
-        from cashback.domain.outgoing import AlertStep  # noqa: PLC0415 - nor that
+        from cashback.domain.outgoing import AlertStep  # noqa: PLC0415 - a cold start does not need it
 
         queue().send(AlertStep(store_id, AlertCause.PENDING_OLD))
     return True

@@ -63,6 +63,11 @@ def keyed_hash(key: bytes, store: str, text: str) -> str:
     return hmac.digest(key, f"{store}#{text}".encode(), "sha256").hex()[:32]
 
 
+def of_customer(store: str, customer_id: str, prefix: str, place: str) -> Key:
+    """An entry of a list in a customer's partition; ``prefix`` names the list."""
+    return Key(customer(store, customer_id), f"{prefix}{place}")
+
+
 def listed(created_at: str, item_id: str) -> str:
     """Sort key of both indexes: by time, ties by id."""
     return f"{created_at}#{escape(item_id)}"

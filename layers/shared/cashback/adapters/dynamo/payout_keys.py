@@ -39,19 +39,9 @@ def incentive_request(store: str, request_id: str) -> Key:
     return Key(partition(store, "R", escape(request_id)), "REQUEST")
 
 
-def request_of_customer(store: str, customer_id: str, created_at: str, request_id: str) -> Key:
-    """One request, in the partition of the customer who made it."""
-    return Key(keys.customer(store, customer_id), f"{REQUEST}{keys.listed(created_at, request_id)}")
-
-
 def payout(store: str, payout_id: str) -> Key:
     """A payout."""
     return Key(partition(store, "Y", escape(payout_id)), "PAYOUT")
-
-
-def payout_of_customer(store: str, customer_id: str, created_at: str, payout_id: str) -> Key:
-    """One payout, in the partition of the customer who is paid."""
-    return Key(keys.customer(store, customer_id), f"{PAYOUT}{keys.listed(created_at, payout_id)}")
 
 
 def payout_audit(store: str, payout_id: str, number: int) -> Key:

@@ -4,61 +4,43 @@ in the partition of the customer who is paid.
 Of a reference only a keyed hash stands in a key, so that nobody who reads the table can try references on it.
 """
 
-import heapq
-from collections.abc import Callable, Sequence
-from itertools import batched, islice
-from typing import Final
-
-from msgspec import Struct
+from collections.abc import Callable
+from itertools import islice
+from typing import ClassVar, Final
 
 from cashback.adapters.dynamo import keys, payout_keys
 from cashback.adapters.dynamo.codec import Item
+from cashback.adapters.dynamo.listed_documents import ListedDocuments
 from cashback.adapters.dynamo.packing import Packing
-from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.ledger import Write
-from cashback.domain.payouts import LIVE, AuditLine, Payout, PayoutDecision, PayoutStatus
+from cashback.domain.payouts import LIVE, AuditLine, Payout, PayoutDecision
 
-_PACKING: Final = Packing[Payout](Payout)
 _LINES: Final = Packing[AuditLine](AuditLine)
 
 
-class Payouts(Struct, frozen=True):
+class Payouts(ListedDocuments[Payout], frozen=True):
     """The documents of payouts, each written only over the revision that was read. ``hash_key`` is asked for only when
     there is a reference."""
 
-    table: StateTable
     hash_key: Callable[[], bytes]
 
-    def get(self, store_id: str, payout_id: str) -> Payout | None:
-        """Return a payout (consistent)."""
-        item = self.table.get(payout_keys.payout(store_id, payout_id))
-        return None if item is None else payout_of(item)
-
-    def get_many(self, store_id: str, payout_ids: Sequence[str]) -> list[Payout]:
-        """Return those of any number of payouts that exist, in the order asked for (consistent)."""
-        wanted = [payout_keys.payout(store_id, payout_id) for payout_id in payout_ids]
-        found = self.table.get_many(wanted)
-        return [payout_of(found[key]) for key in wanted if key in found]
-
-    def at_places(self, store_id: str, places: Sequence[str]) -> list[Payout]:
-        """Return the payouts at some places, in that order (each consistent)."""
-        return self.get_many(store_id, [keys.listed_id(one) for one in places])
+    packing: ClassVar = Packing[Payout](Payout)
+    prefix: ClassVar = payout_keys.PAYOUT
 
     @staticmethod
-    def place(payout: Payout) -> str:
-        """Return the place of a payout in every list: by its time, then by its id."""
-        return keys.listed(payout.created_at, payout.payout_id)
+    def key(store_id: str, document_id: str) -> keys.Key:
+        """Return where a payout stands."""
+        return payout_keys.payout(store_id, document_id)
 
-    def write(self, store_id: str, payout: Payout) -> Write:
-        """Build the conditional write of a payout's next revision."""
-        if payout.rev == 1:
-            return self.table.put(_item(store_id, payout), "attribute_not_exists(pk)")
-        return self.table.put(_item(store_id, payout), "rev = :rev", {":rev": payout.rev - 1})
+    @staticmethod
+    def partition(store_id: str, status: str) -> str:
+        """Return the partition that lists the payouts of a status."""
+        return payout_keys.payouts_listed(store_id, status)
 
-    def entry_in_list(self, store_id: str, payout: Payout) -> Write:
-        """Build the write that lists a new payout with its customer's."""
-        pk, sk = payout_keys.payout_of_customer(store_id, payout.customer_id, payout.created_at, payout.payout_id)
-        return self.table.put({"pk": pk, "sk": sk})
+    @staticmethod
+    def id_of(document: Payout) -> str:
+        """Return the id of a payout."""
+        return document.payout_id
 
     def beside(self, store_id: str, before: Payout | None, decision: PayoutDecision) -> list[Write]:
         """Build what is written beside the payout itself: the line of its audit, and its reference where that is
@@ -75,46 +57,9 @@ class Payouts(Struct, frozen=True):
                 writes.append(self.table.put({"pk": place.pk, "sk": place.sk}))
         return writes
 
-    def save(self, *writes: Write) -> bool:
-        """Commit what moves no money, all or nothing; False where someone else was first."""
-        return self.table.try_commit(*writes)
-
-    def page(
-        self, store_id: str, statuses: Sequence[PayoutStatus], limit: int, before: str | None
-    ) -> tuple[list[Payout], str | None]:
-        """Return up to ``limit`` payouts of some statuses, the newest first, those before a place, and the place to go
-        on (None at the end).
-
-        The index may lag a second; the payouts themselves are read fresh, and one that moved on since is left out.
-        """
-        partitions = [payout_keys.payouts_listed(store_id, status) for status in statuses]
-        places, place = self.table.newest(partitions, limit, before)
-        found = self.at_places(store_id, places)
-        return [payout for payout in found if payout.status in statuses], place
-
     def live(self, store_id: str) -> int:
-        """Return how many payouts nobody knows the end of, read off the index alone, which may lag a second."""
-        partitions = [payout_keys.payouts_listed(store_id, status) for status in sorted(LIVE)]
-        listed = (self.table.query("listing_pk = :pk", {":pk": pk}, IndexName="listing") for pk in partitions)
-        return sum(1 for items in listed for _ in items)
-
-    def page_of(
-        self,
-        store_id: str,
-        customer_ids: Sequence[str],
-        statuses: Sequence[PayoutStatus],
-        limit: int,
-        before: str | None,
-    ) -> tuple[list[Payout], str | None]:
-        """Return a page of what these customers are paid, as ``page`` does, but consistent and full."""
-        lists = [keys.customer(store_id, one) for one in customer_ids]
-        places = heapq.merge(*(self.table.listed_under(pk, payout_keys.PAYOUT, before) for pk in lists), reverse=True)
-        found: list[Payout] = []
-        for some in batched(places, limit + 1, strict=False):
-            found += [payout for payout in self.at_places(store_id, some) if payout.status in statuses]
-            if len(found) > limit:
-                return found[:limit], self.place(found[limit - 1])
-        return found, None
+        """Return how many payouts nobody knows the end of; may lag a second."""
+        return self.count(store_id, sorted(LIVE))
 
     def referred(self, store_id: str, reference: str) -> list[str]:
         """Return the payouts that have an external reference (consistent)."""
@@ -146,23 +91,6 @@ class Payouts(Struct, frozen=True):
 
     def _mac(self, store_id: str, reference: str) -> str:
         return keys.keyed_hash(self.hash_key(), store_id, f"reference#{reference}")
-
-
-def _item(store_id: str, payout: Payout) -> Item:
-    pk, sk = payout_keys.payout(store_id, payout.payout_id)
-    return {
-        "pk": pk,
-        "sk": sk,
-        "rev": payout.rev,
-        "document": _PACKING.pack(payout),
-        "listing_pk": payout_keys.payouts_listed(store_id, payout.status),
-        "listing_sk": Payouts.place(payout),
-    }
-
-
-def payout_of(item: Item) -> Payout:
-    """Return the payout that an item holds."""
-    return _PACKING.unpack(item["document"])
 
 
 def line_of(item: Item) -> AuditLine:

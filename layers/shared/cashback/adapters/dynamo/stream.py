@@ -125,7 +125,7 @@ def _told_at(images: Mapping[str, Any]) -> Instant:
 
 def _job(store_id: str, job_id: str, old: Item | None, new: Item, told_at: Instant) -> Change | None:
     from cashback.adapters.dynamo.group_jobs import job_of  # noqa: PLC0415 - most records are of no job
-    from cashback.domain.group_jobs import JobStatus  # noqa: PLC0415 - nor that
+    from cashback.domain.group_jobs import JobStatus  # noqa: PLC0415 - most records are of no job
 
     job, before = job_of(new), job_of(old) if old else None
     state = (job.status, job.finished_at is not None)
@@ -167,31 +167,29 @@ def _code(store_id: str, code: str, old: Item | None, new: Item) -> Change | Non
 def _request(store_id: str, request_id: str, old: Item | None, new: Item) -> Change | None:
     if old is not None and old["listing_pk"] == new["listing_pk"]:
         return None
-    from cashback.adapters.dynamo.incentive_requests import (  # noqa: PLC0415 - most records are of no request
-        incentive_request_of,
-    )
+    from cashback.adapters.dynamo.incentive_requests import IncentiveRequests  # noqa: PLC0415 - few are of requests
 
-    request = incentive_request_of(new)
+    request = IncentiveRequests.unpack(new)
     return RequestMoved(
         store_id=store_id,
         item_id=request_id,
         revision=str(request.rev),
         at=request.updated_at,
-        before=incentive_request_of(old).status if old else None,
+        before=IncentiveRequests.unpack(old).status if old else None,
         request=request,
     )
 
 
 def _payout(store_id: str, payout_id: str, old: Item | None, new: Item, told_at: Instant) -> Change:
-    from cashback.adapters.dynamo.payouts import payout_of  # noqa: PLC0415 - most records are of no payout
+    from cashback.adapters.dynamo.payouts import Payouts  # noqa: PLC0415 - most records are of no payout
 
-    payout = payout_of(new)
+    payout = Payouts.unpack(new)
     return PayoutWritten(
         store_id=store_id,
         item_id=payout_id,
         revision=str(payout.rev),
         at=payout.updated_at,
-        before=payout_of(old) if old else None,
+        before=Payouts.unpack(old) if old else None,
         payout=payout,
         written_at=told_at,
     )
