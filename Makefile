@@ -4,12 +4,15 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup up demo down reset status logs reconcile test soak bench lint fmt pins \
-	check-format check-style check-types check-layers check-template \
+.PHONY: help setup up demo down reset status logs reconcile test audit soak bench lint fmt pins \
+	check-format check-style check-types check-layers check-security check-template \
 	test-template test-benchmarks test-unit test-simulation test-integration test-e2e
 
 UV := $(CURDIR)/.tools/uv/bin/uv
 BIN := $(CURDIR)/.venv/bin
+AUDIT := $(CURDIR)/.tools/audit/bin
+# Words such as "secrets" stand on every page here.
+SECRETS := $(AUDIT)/detect-secrets-hook --disable-plugin KeywordDetector
 PYTEST := $(BIN)/python -m pytest -q
 # Two, because a worker of the integration and end-to-end tests starts an emulator of its own.
 PARALLEL := -n 2
@@ -46,10 +49,16 @@ test: lint test-benchmarks test-unit test-simulation test-integration test-e2e #
 soak: setup ## Run simulated worlds that no test has seen, for an hour or for MINUTES
 	@PYTHONPATH=layers/shared $(BIN)/python -m tests.simulation.soak --minutes $(or $(MINUTES),60)
 
+# Asks for advisories over the network, and a new one is no fault of a change: so it is no part of `make test`.
+audit: setup ## Look for known vulnerabilities of every pinned package
+	@for pins in layers/shared/requirements.txt requirements-dev.txt dev/requirements/*.txt; do \
+		echo "$$pins"; $(AUDIT)/pip-audit --strict --require-hashes --disable-pip -r $$pins || exit 1; \
+	done
+
 bench: setup ## Measure group jobs, and write docs/performance.md
 	@PYTHONPATH=layers/shared $(BIN)/python -m tests.benchmarks.group_jobs
 
-lint: check-format check-style check-types check-layers check-template ## Format, style, types, contracts, template
+lint: check-format check-style check-types check-layers check-security check-template ## Format, style, types, contracts, security, template
 
 fmt: setup ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
@@ -75,6 +84,14 @@ check-types: setup
 check-layers: setup
 	$(call say,contracts between the modules)
 	@PYTHONPATH=layers/shared $(BIN)/lint-imports
+
+# Samples and tests are full of made-up signatures, so there only what has the form of a known kind of key is looked for.
+check-security: setup
+	$(call say,security)
+	@$(AUDIT)/bandit --quiet --recursive layers/shared/cashback functions
+	@git ls-files -z -- . ':!events' ':!tests' | xargs -0 $(SECRETS)
+	@git ls-files -z -- events tests | \
+		xargs -0 $(SECRETS) --disable-plugin HexHighEntropyString --disable-plugin Base64HighEntropyString
 
 check-template: setup
 	$(call say,template)
@@ -103,7 +120,7 @@ test-e2e: setup
 
 # ---- tools: each environment is rebuilt when its pins change
 
-setup: .tools/uv/ready .venv/ready .tools/sam/ready .tools/emulator/ready ## Install the tools; the other targets do it too
+setup: .tools/uv/ready .venv/ready .tools/sam/ready .tools/emulator/ready .tools/audit/ready ## Install the tools; the other targets do it too
 
 # Any Python from 3.11 can install uv, which then finds or fetches the Python 3.13 that everything else runs on.
 .tools/uv/ready: dev/requirements/uv.txt
@@ -133,6 +150,9 @@ endef
 .tools/emulator/ready: dev/requirements/emulator.txt .tools/uv/ready
 	$(call environment,.tools/emulator,dev/requirements/emulator.txt)
 
+.tools/audit/ready: dev/requirements/audit.txt .tools/uv/ready
+	$(call environment,.tools/audit,dev/requirements/audit.txt)
+
 # No address of a package registry goes into a committed file. PINS is where they go, if not here.
 PIN := $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links $(PIN_OPTIONS)
@@ -143,3 +163,4 @@ pins: .tools/uv/ready ## Compile the pins anew; PIN_OPTIONS=--upgrade takes newe
 	$(PIN) --python-version 3.11 --group uv -o $(PINS)dev/requirements/uv.txt
 	$(PIN) --python-version 3.13 --group sam -o $(PINS)dev/requirements/sam.txt
 	$(PIN) --python-version 3.13 --group emulator -o $(PINS)dev/requirements/emulator.txt
+	$(PIN) --python-version 3.13 --group audit -o $(PINS)dev/requirements/audit.txt

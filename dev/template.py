@@ -48,7 +48,7 @@ TemplateLoader.add_multi_constructor("!", read_short_function)
 @cache
 def as_written() -> Template:
     """The template's own text, parsed."""
-    template: Template = yaml.load((ROOT / "template.yaml").read_text(), TemplateLoader)  # noqa: S506 - safe subclass
+    template: Template = TemplateLoader((ROOT / "template.yaml").read_text()).get_single_data()
     return template
 
 
