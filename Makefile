@@ -55,8 +55,8 @@ audit: setup ## Look for known vulnerabilities of every pinned package
 		echo "$$pins"; $(AUDIT)/pip-audit --strict --require-hashes --disable-pip -r $$pins || exit 1; \
 	done
 
-bench: setup ## Measure group jobs, and write docs/performance.md
-	@PYTHONPATH=layers/shared $(BIN)/python -m tests.benchmarks.group_jobs
+bench: setup ## Measure webhooks under load and group jobs, and write docs/performance.md
+	@PYTHONPATH=layers/shared $(BIN)/python -m tests.benchmarks.bench
 
 lint: check-format check-style check-types check-layers check-security check-template ## Format, style, types, contracts, security, template
 

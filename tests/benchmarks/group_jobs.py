@@ -1,17 +1,14 @@
-"""``make bench``: group jobs of 10 to 100,000 members on the local engine, against members one by one.
+"""Group jobs of 10 to 100,000 members on the local engine, against members one by one.
 
 One by one is the same job cut into chunks of one member, which is what a message for each member comes to: with
 a result for each, progress, and a place to resume at. Beside it stand the bare postings, which keep nothing of the
 kind. All run in this process and in the same run, on the same engine, one caller each. Times are of this machine and
-its engine; units and calls are not. Writes docs/performance.md and its plot.
+its engine; units and calls are not.
 """
 
 import gc
 import os
-import platform
-import resource
 import signal
-import sys
 import tempfile
 import time
 import tracemalloc
@@ -73,7 +70,6 @@ MOST_MEMORY: Final = 1.5
 
 NOW: Final = "2026-03-01T09:30:00.000000Z"
 ACTOR: Final = "ann (key_bench)"
-PAGE: Final = ROOT / "docs" / "performance.md"
 PLOT: Final = ROOT / "docs" / "group-jobs.svg"
 
 
@@ -227,19 +223,11 @@ def run(bench: Bench) -> Figures:
     return Figures(one_by_one, bare, found)
 
 
-def write_page(figures: Figures) -> None:
-    """Write the figures, with how they came about."""
+def section(figures: Figures) -> list[str]:
+    """Return the lines of the page: the figures, with how they came about."""
     one_by_one, bare, most = figures.one_by_one, figures.bare, figures.jobs[-1]
     cpu = one_by_one.cpu / one_by_one.members / (most.cpu / most.members)
-    lines = [
-        "# Performance",
-        "",
-        "Written by `make bench`; do not edit. Times are of one caller on one machine with the local engine, which is",
-        "itself a Python process on the same cores: they are here to be compared with one another. Write units, calls",
-        "and memory do not depend on the machine.",
-        "",
-        f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}.",
-        "",
+    return [
         "## Group jobs",
         "",
         "A credit for every member of a group made by hand, from the call of the API to the end of the job: snapshot,",
@@ -259,7 +247,6 @@ def write_page(figures: Figures) -> None:
         "![Time, write units and memory against members](group-jobs.svg)",
         "",
     ]
-    PAGE.write_text("\n".join(lines))
 
 
 def row(name: str, one: Measured) -> str:
@@ -321,8 +308,8 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def main() -> int:
-    """Run the benchmark."""
+def measure() -> Figures:
+    """Run the jobs on an engine of their own, and draw them."""
     LOCAL.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=LOCAL) as home:
         engine = local_aws.start(Path(home), local_aws.free_port(), with_this_process=True)
@@ -333,13 +320,5 @@ def main() -> int:
             # A clean stop would write half a million items that nobody needs.
             os.kill(engine.pid, signal.SIGKILL)
             engine.wait_for_end()
-    write_page(figures)
     write_plot(figures.jobs)
-    faults = check(figures)
-    say(f"most memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
-    say("\n".join(faults) or f"written: {PAGE.relative_to(ROOT)}, {PLOT.relative_to(ROOT)}")
-    return 1 if faults else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return figures

@@ -1,0 +1,170 @@
+"""Signed order webhooks sent to the deployed stack by ever more shops at once, until more of them bring nothing: the
+rate that the local stack takes and decides them at, how long a shop waits for its answer, and that no order is lost or
+doubled meanwhile.
+
+Each caller sends its next order once the last one is answered, and sends one again that was not accepted, as shops do.
+"""
+
+import itertools
+import os
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from dev.client import wait_until
+from dev.project import LOCAL
+from tests.e2e.deployed import DeployedStack, start
+from tests.e2e.shop import Sale, Shop
+
+CALLERS: Final = (1, 2, 4, 8, 16)
+ORDERS: Final = 320
+"""Orders that each number of callers sends."""
+
+CUSTOMERS: Final = 40
+REPEATS: Final = 5
+"""How often one that was not accepted is sent again."""
+
+CASHBACK: Final = Decimal("10.00")
+"""What an order of ``Sale`` earns under the settings of a new store: 5 % of 200.00."""
+
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+
+class Load(Struct, frozen=True):
+    """What one number of callers came to. Latencies are seconds, from the first byte sent to the last one read;
+    ``decided`` is the time until every order was posted. ``engine``, ``functions`` and ``client`` are CPU seconds."""
+
+    callers: int
+    accepted: float
+    decided: float
+    latencies: list[float]
+    repeated: int
+    engine: float
+    functions: float
+    client: float
+
+    def quantile(self, hundredths: int) -> float:
+        """A quantile of the latencies."""
+        return statistics.quantiles(self.latencies, n=100, method="inclusive")[hundredths - 1]
+
+
+def measure() -> list[Load]:
+    """Send the orders, by ever more callers.
+
+    :raises AssertionError: an order was lost, or credited twice.
+    """
+    LOCAL.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=LOCAL) as home:
+        stack = start(Path(home))
+        try:
+            return [_loaded(stack, callers) for callers in (CALLERS[0], *CALLERS)][1:]
+        finally:
+            stack.aws.stop()
+
+
+def _loaded(stack: DeployedStack, callers: int) -> Load:
+    shop = Shop(stack, stack.platform.create_store(f"load-{time.time_ns()}"))
+    sales = [Sale(customer_id=7000 + n % CUSTOMERS) for n in range(ORDERS)]
+    before, begun = _cpu(stack.aws.pid), time.perf_counter()
+    with ThreadPoolExecutor(callers) as pool:
+        answered = list(pool.map(lambda sale: _delivered(shop, sale), sales))
+    accepted = time.perf_counter() - begun
+    wait_until(lambda: _posted(shop) >= len(sales), seconds=300)
+    decided, after = time.perf_counter() - begun, _cpu(stack.aws.pid)
+    _check(shop, Counter(sale.customer_id for sale in sales))
+    return Load(
+        callers,
+        accepted,
+        decided,
+        [seconds for seconds, _ in answered],
+        sum(repeats for _, repeats in answered),
+        *(late - early for early, late in zip(before, after, strict=True)),
+    )
+
+
+def _delivered(shop: Shop, sale: Sale) -> tuple[float, int]:
+    body = sale.body(at=1)
+    for repeats in itertools.count():
+        begun = time.perf_counter()
+        answer = shop.store.shopify("orders/paid", body)
+        seconds = time.perf_counter() - begun
+        if answer.status == 200 or repeats == REPEATS:
+            answer.expect(200)
+            return seconds, repeats
+    raise AssertionError
+
+
+def _posted(shop: Shop) -> int:
+    found = (
+        shop.stack.client("dynamodb")
+        .get_paginator("scan")
+        .paginate(
+            TableName=shop.stack.ledger_table,
+            FilterExpression="begins_with(pk, :partition)",
+            ExpressionAttributeValues={":partition": {"S": f"S#{shop.store.store_id}#"}},
+            Select="COUNT",
+        )
+    )
+    return sum(page["Count"] for page in found)
+
+
+def _check(shop: Shop, orders: Counter[int | None]) -> None:
+    """Every order is there once, and the queues are empty."""
+    for customer_id, count in orders.items():
+        assert shop.entries(customer_id) == [("order", str(CASHBACK))] * count
+        assert Decimal(shop.available(customer_id)) == CASHBACK * count
+    # A batch that a slow machine cut off lies hidden for minutes, though all it held is posted.
+    wait_until(lambda: shop.stack.queued(shop.stack.store_events_queue_url) == 0, seconds=600)
+    assert shop.stack.queued(shop.stack.store_events_dlq_url) == 0
+
+
+def _cpu(engine: int) -> tuple[float, float, float]:
+    """Seconds of CPU so far: the engine's own, its functions', and this process's."""
+    own, functions = 0.0, 0.0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        seconds = (int(fields[11]) + int(fields[12])) / _TICKS
+        if int(stat.parent.name) == engine:
+            own = seconds
+        elif int(fields[1]) == engine:
+            functions += seconds
+    return own, functions, time.process_time()
+
+
+def section(found: Sequence[Load]) -> list[str]:
+    """Return the lines of the page."""
+    best = max(found, key=lambda one: ORDERS / one.decided)
+    burnt = best.engine + best.functions + best.client
+    return [
+        "## Webhooks under load",
+        "",
+        f"{ORDERS} paid orders of {CUSTOMERS} customers for each number of callers, through gateway, queue, worker and",
+        "ledger of the deployed stack. *Accepted* is what the webhook answered, *decided* until the last was posted;",
+        "latency is what a shop waits for its answer. Every order was found posted once.",
+        "",
+        "| callers | accepted/s | decided/s | p50, ms | p99, ms | sent again |",
+        "|---:|---:|---:|---:|---:|---:|",
+        *(
+            f"| {one.callers} | {ORDERS / one.accepted:,.0f} | {ORDERS / one.decided:,.0f} "
+            f"| {one.quantile(50) * 1000:,.0f} | {one.quantile(99) * 1000:,.0f} | {one.repeated} |"
+            for one in found
+        ),
+        "",
+        f"Most is decided with {best.callers} callers. What limits it is this machine: of the CPU burnt then,",
+        f"{best.engine / burnt:.0%} was the engine's, one Python process that is every service,",
+        f"{best.functions / burnt:.0%} the functions' and {best.client / burnt:.0%} the callers'.",
+        "On AWS the first is not there, and the second has as many",
+        "cores as there are batches at once.",
+        "",
+    ]
