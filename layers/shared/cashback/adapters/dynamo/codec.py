@@ -36,6 +36,8 @@ def decode(attribute: Attributes) -> Any:
     """Return the plain value of one attribute."""
     ((kind, value),) = attribute.items()
     match kind:
+        case "S":
+            return value
         case "N":
             return int(value)
         case "M":
