@@ -18,7 +18,7 @@ from tests.simulation import reads
 from tests.simulation.clock import Clock
 from tests.simulation.engine import Engine, Request, Write, cancelled
 from tests.simulation.errors import Refusal, bad_parameter, client_error, client_exceptions
-from tests.simulation.faults import Crash, Fault, Faults, Rates, describe
+from tests.simulation.faults import Crash, Fault, Faults, Rates
 from tests.simulation.tables import IndexSpec, TableSpec
 from tests.simulation.values import copy_of
 
@@ -119,12 +119,13 @@ class SimulatedDynamo:
     def items(self, table: str) -> list[Item]:
         """A copy of everything in a table, for invariants: no call, no fault."""
         partitions = self.engine.table(table).partitions.values()
-        return copy_of([item for partition in partitions for item in partition.values()])
+        return [copy_of(item) for partition in partitions for item in partition.values()]
 
     def item(self, table: str, *key: str) -> Item | None:
         """A copy of one item by its key texts, for invariants: no call, no fault."""
         hash_part, range_part = (*key, "")[:2]
-        return copy_of(self.engine.table(table).get((hash_part, range_part)))
+        item = self.engine.table(table).get((hash_part, range_part))
+        return None if item is None else copy_of(item)
 
     def get_item(self, **request: Any) -> dict[str, Any]:
         return self._call("GetItem", request)
@@ -187,14 +188,12 @@ class SimulatedDynamo:
                 self._runs[operation](request, call) if fault is None else self._struck(operation, request, call, fault)
             )
         except Refusal as refusal:
-            if faults.trace is not None:
-                faults.tell(call, operation, describe(request), f"{refusal.code}: {refusal.message}")
+            faults.tell(call, operation, request, f"{refusal.code}: {refusal.message}")
             raise client_error("dynamodb", operation, refusal.code, refusal.message, refusal.fields) from None
         except (ConnectionClosedError, ReadTimeoutError, Crash) as lost:
-            faults.tell(call, operation, describe(request), repr(lost))
+            faults.tell(call, operation, request, lost)
             raise
-        if faults.trace is not None:
-            faults.tell(call, operation, describe(request), describe(answer) if answer else "ok")
+        faults.tell(call, operation, request, answer or "ok")
         answer["ResponseMetadata"] = {"HTTPStatusCode": 200, "RetryAttempts": 0}
         return answer
 

@@ -154,9 +154,10 @@ class Faults:
         if fault is Fault.CRASH_AFTER:
             raise Crash(f"after call {self.calls}")
 
-    def tell(self, index: int, operation: str, request: str, outcome: str) -> None:
+    def tell(self, index: int, operation: str, request: Any, outcome: object) -> None:
         if self.trace is not None:
-            self.trace.append(f"{index:6d} {operation} {request} -> {outcome}")
+            said = outcome if isinstance(outcome, str) else describe(outcome)
+            self.trace.append(f"{index:6d} {operation} {describe(request)} -> {said}")
 
     def note(self, text: str) -> None:
         """Say in the trace what happened between two calls."""
