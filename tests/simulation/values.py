@@ -93,12 +93,12 @@ def admit(value: Value) -> Value:
 
 
 def admit_all(values: Mapping[str, Value]) -> Item:
-    admitted: Item = {}
-    for name, value in values.items():
-        plain = name if type(name) is str else str.__str__(name)
-        is_text = type(value) is dict and len(value) == 1 and type(value.get("S")) is str
-        admitted[plain] = {"S": value["S"]} if is_text else admit(value)
-    return admitted
+    return {
+        name if type(name) is str else str.__str__(name): {"S": text}
+        if type(value) is dict and type(text := value.get("S")) is str and len(value) == 1
+        else admit(value)
+        for name, value in values.items()
+    }
 
 
 def _text(raw: Any) -> str:

@@ -170,7 +170,8 @@ class Facts(Struct, frozen=True, omit_defaults=True):
         refunds = dict(self.refunds)
         for refund_id, refund in news.refunds.items():
             known = refunds.get(refund_id)
-            refunds[refund_id] = refund if known is None else max(known, refund, key=_refund_rank)
+            if known != refund:
+                refunds[refund_id] = refund if known is None else max(known, refund, key=_refund_rank)
         body, paid_body = _newest(self.body, news.body), _newest(self._last_paid, news._last_paid)
         return Facts(
             body=body,

@@ -64,7 +64,7 @@ class LineAward(Struct, frozen=True, omit_defaults=True):
         sold = self.base if self.gross is None else self.gross
         if worth is None or sold <= 0:
             return share
-        return ONE - min(ONE, paid * max(0, worth) * (ONE - share) / sold)
+        return ONE - min(ONE, paid * Fraction(max(0, worth), sold) * (ONE - share))
 
 
 class Calculation(Struct, frozen=True, omit_defaults=True):
@@ -103,7 +103,7 @@ class Calculation(Struct, frozen=True, omit_defaults=True):
         worth = body.worth if body else {}
         paid = earning_share(earning) / self.share if earning and self.share else ONE
         gone = (line.gone(shares.get(line.line_id, ONE), worth.get(line.line_id), paid) for line in self.lines)
-        return sum((weight * part for weight, part in zip(weights, gone, strict=True)), ZERO) / whole
+        return sum((weight * part for weight, part in zip(weights, gone, strict=True) if part), ZERO) / whole
 
     def _weights(self) -> list[Fraction]:
         """What each line earned; where none earns (an approval may still credit), what it cost, else all alike."""
