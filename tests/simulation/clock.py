@@ -15,12 +15,14 @@ class Clock:
     start: datetime = START
     _elapsed: float = field(default=0.0, init=False)
     _began: float = field(init=False)
-    _now: datetime = field(init=False)
+    _now: datetime | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self._began, self._now = self.start.timestamp(), self.start
+        self._began = self.start.timestamp()
 
     def now(self) -> datetime:
+        if self._now is None:
+            self._now = self.start + timedelta(seconds=self._elapsed)
         return self._now
 
     def time(self) -> float:
@@ -36,7 +38,7 @@ class Clock:
         if seconds < 0:
             raise ValueError("time does not run backwards")
         self._elapsed += seconds
-        self._now = self.start + timedelta(seconds=self._elapsed)
+        self._now = None
 
     def sleep(self, seconds: float) -> None:
         """Stand-in for `time.sleep`: back-off costs virtual time only."""

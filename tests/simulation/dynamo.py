@@ -10,6 +10,7 @@ Scan, BatchWriteItem, legacy parameters, ConsumedCapacity (the budgets are measu
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
@@ -96,10 +97,10 @@ class SimulatedDynamo:
         self.engine = Engine(tables, self.clock, self.faults)
         self.sdk_retries = sdk_retries
         self._runs: dict[str, Callable[[Request, int], dict[str, Any]]] = {
-            "GetItem": lambda request, call: reads.get_item(self.engine, request),
-            "BatchGetItem": lambda request, call: reads.batch_get_item(self.engine, request),
-            "TransactGetItems": lambda request, call: reads.transact_get(self.engine, request),
-            "Query": lambda request, call: reads.query(self.engine, request),
+            "GetItem": partial(reads.get_item, self.engine),
+            "BatchGetItem": partial(reads.batch_get_item, self.engine),
+            "TransactGetItems": partial(reads.transact_get, self.engine),
+            "Query": partial(reads.query, self.engine),
             "PutItem": lambda request, call: self.engine.write_one("Put", request, call),
             "UpdateItem": lambda request, call: self.engine.write_one("Update", request, call),
             "DeleteItem": lambda request, call: self.engine.write_one("Delete", request, call),
@@ -217,7 +218,7 @@ class SimulatedDynamo:
         if operation == "TransactWriteItems":
             return self.engine.transact_write(request, call, conflict=True)
         if operation == "TransactGetItems":
-            return reads.transact_get(self.engine, request, conflict=True)
+            return reads.transact_get(self.engine, request, call, conflict=True)
         if operation in ("PutItem", "UpdateItem", "DeleteItem"):
             raise Refusal("TransactionConflictException", "Transaction is ongoing for the item")
         return self._runs[operation](request, call)

@@ -81,7 +81,7 @@ def _projected(item: Item, request: Request) -> Item:
     return copy_of(item if text is None else project(item, projection(text, names)))
 
 
-def get_item(engine: Engine, request: Request) -> dict[str, Any]:
+def get_item(engine: Engine, request: Request, _call: int) -> dict[str, Any]:
     table = engine.table(request["TableName"])
     key = _key(table, request["Key"])
     item = _image(engine, table, key, consistent=request.get("ConsistentRead", False))
@@ -95,7 +95,7 @@ def _image(engine: Engine, table: Table, key: Key, *, consistent: bool) -> Item 
     return table.get(key)
 
 
-def batch_get_item(engine: Engine, request: Request) -> dict[str, Any]:
+def batch_get_item(engine: Engine, request: Request, _call: int) -> dict[str, Any]:
     wanted: list[tuple[str, Request, Any, Key]] = []
     for name, part in request["RequestItems"].items():
         table = engine.table(name)
@@ -124,7 +124,7 @@ def batch_get_item(engine: Engine, request: Request) -> dict[str, Any]:
     return {"Responses": responses, "UnprocessedKeys": left}
 
 
-def transact_get(engine: Engine, request: Request, *, conflict: bool = False) -> dict[str, Any]:
+def transact_get(engine: Engine, request: Request, _call: int, *, conflict: bool = False) -> dict[str, Any]:
     gets = [member["Get"] for member in request["TransactItems"]]
     if len(gets) > 100:
         raise invalid("Member must have length less than or equal to 100")
@@ -147,7 +147,7 @@ def transact_get(engine: Engine, request: Request, *, conflict: bool = False) ->
     return {"Responses": responses}
 
 
-def query(engine: Engine, request: Request) -> dict[str, Any]:
+def query(engine: Engine, request: Request, _call: int) -> dict[str, Any]:
     table = engine.table(request["TableName"])
     index = _index(table, request)
     hash_key, range_key = (table.spec.hash, table.spec.range) if index is None else (index.hash, index.range)
