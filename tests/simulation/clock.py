@@ -14,13 +14,20 @@ class Clock:
 
     start: datetime = START
     _elapsed: float = field(default=0.0, init=False)
+    _began: float = field(init=False)
+    _now: datetime | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._began = self.start.timestamp()
 
     def now(self) -> datetime:
-        return self.start + timedelta(seconds=self._elapsed)
+        if self._now is None:
+            self._now = self.start + timedelta(seconds=self._elapsed)
+        return self._now
 
     def time(self) -> float:
         """Seconds since the epoch, as `time.time()`."""
-        return self.start.timestamp() + self._elapsed
+        return self._began + self._elapsed
 
     def monotonic(self) -> float:
         """Seconds since the world began, as `time.monotonic()`."""
@@ -31,6 +38,7 @@ class Clock:
         if seconds < 0:
             raise ValueError("time does not run backwards")
         self._elapsed += seconds
+        self._now = None
 
     def sleep(self, seconds: float) -> None:
         """Stand-in for `time.sleep`: back-off costs virtual time only."""

@@ -10,6 +10,7 @@ Scan, BatchWriteItem, legacy parameters, ConsumedCapacity (the budgets are measu
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
@@ -18,7 +19,7 @@ from tests.simulation import reads
 from tests.simulation.clock import Clock
 from tests.simulation.engine import Engine, Request, Write, cancelled
 from tests.simulation.errors import Refusal, bad_parameter, client_error, client_exceptions
-from tests.simulation.faults import Crash, Fault, Faults, Rates, describe
+from tests.simulation.faults import Crash, Fault, Faults, Rates
 from tests.simulation.tables import IndexSpec, TableSpec
 from tests.simulation.values import copy_of
 
@@ -96,10 +97,10 @@ class SimulatedDynamo:
         self.engine = Engine(tables, self.clock, self.faults)
         self.sdk_retries = sdk_retries
         self._runs: dict[str, Callable[[Request, int], dict[str, Any]]] = {
-            "GetItem": lambda request, call: reads.get_item(self.engine, request),
-            "BatchGetItem": lambda request, call: reads.batch_get_item(self.engine, request),
-            "TransactGetItems": lambda request, call: reads.transact_get(self.engine, request),
-            "Query": lambda request, call: reads.query(self.engine, request),
+            "GetItem": partial(reads.get_item, self.engine),
+            "BatchGetItem": partial(reads.batch_get_item, self.engine),
+            "TransactGetItems": partial(reads.transact_get, self.engine),
+            "Query": partial(reads.query, self.engine),
             "PutItem": lambda request, call: self.engine.write_one("Put", request, call),
             "UpdateItem": lambda request, call: self.engine.write_one("Update", request, call),
             "DeleteItem": lambda request, call: self.engine.write_one("Delete", request, call),
@@ -119,12 +120,13 @@ class SimulatedDynamo:
     def items(self, table: str) -> list[Item]:
         """A copy of everything in a table, for invariants: no call, no fault."""
         partitions = self.engine.table(table).partitions.values()
-        return copy_of([item for partition in partitions for item in partition.values()])
+        return [copy_of(item) for partition in partitions for item in partition.values()]
 
     def item(self, table: str, *key: str) -> Item | None:
         """A copy of one item by its key texts, for invariants: no call, no fault."""
         hash_part, range_part = (*key, "")[:2]
-        return copy_of(self.engine.table(table).get((hash_part, range_part)))
+        item = self.engine.table(table).get((hash_part, range_part))
+        return None if item is None else copy_of(item)
 
     def get_item(self, **request: Any) -> dict[str, Any]:
         return self._call("GetItem", request)
@@ -187,14 +189,13 @@ class SimulatedDynamo:
                 self._runs[operation](request, call) if fault is None else self._struck(operation, request, call, fault)
             )
         except Refusal as refusal:
-            if faults.trace is not None:
-                faults.tell(call, operation, describe(request), f"{refusal.code}: {refusal.message}")
+            faults.tell(call, operation, request, f"{refusal.code}: {refusal.message}")
             raise client_error("dynamodb", operation, refusal.code, refusal.message, refusal.fields) from None
         except (ConnectionClosedError, ReadTimeoutError, Crash) as lost:
-            faults.tell(call, operation, describe(request), repr(lost))
+            faults.tell(call, operation, request, lost)
             raise
         if faults.trace is not None:
-            faults.tell(call, operation, describe(request), describe(answer) if answer else "ok")
+            faults.tell(call, operation, request, answer or "ok")
         answer["ResponseMetadata"] = {"HTTPStatusCode": 200, "RetryAttempts": 0}
         return answer
 
@@ -217,7 +218,7 @@ class SimulatedDynamo:
         if operation == "TransactWriteItems":
             return self.engine.transact_write(request, call, conflict=True)
         if operation == "TransactGetItems":
-            return reads.transact_get(self.engine, request, conflict=True)
+            return reads.transact_get(self.engine, request, call, conflict=True)
         if operation in ("PutItem", "UpdateItem", "DeleteItem"):
             raise Refusal("TransactionConflictException", "Transaction is ongoing for the item")
         return self._runs[operation](request, call)

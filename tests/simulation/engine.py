@@ -138,8 +138,9 @@ class Engine:
 
     def _commit(self, prepared: Prepared, new: Item | None, call: int) -> None:
         prepared.table.write(prepared.key, prepared.old, new)
+        write = Write(call, prepared.table.name, prepared.key, prepared.old, new)
         for observe in self.observers:
-            observe(Write(call, prepared.table.name, prepared.key, prepared.old, new))
+            observe(write)
 
     def write_one(self, kind: str, request: Request, call: int) -> dict[str, Any]:
         wanted = request.get("ReturnValues", "NONE")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
+from itertools import accumulate
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +76,16 @@ class Rates:
         )
 
 
+@lru_cache(maxsize=256)
+def _ladder(rates: Rates) -> tuple[tuple[float, Fault], ...]:
+    """Up to where a number drawn from 0 to 1 means which fault."""
+    sums = accumulate(getattr(rates, name) for name in _RATES.values())
+    ladder = tuple(zip(sums, _RATES, strict=True))
+    if ladder[-1][0] > 1:
+        raise ValueError("the rates of the faults add up to more than 1")
+    return ladder
+
+
 @dataclass(slots=True)
 class Faults:
     """The plan. `calls` counts every call of every client that shares it; `fired` counts faults by name.
@@ -99,13 +111,8 @@ class Faults:
 
     def set_rates(self, rates: Rates) -> None:
         self.rates = rates
-        total, ladder = 0.0, []
-        for fault, name in _RATES.items():
-            total += getattr(rates, name)
-            ladder.append((total, fault))
-        if total > 1:
-            raise ValueError("the rates of the faults add up to more than 1")
-        self._ladder, self._total = tuple(ladder), total
+        self._ladder = ladder = _ladder(rates)
+        self._total = ladder[-1][0]
 
     def calm(self) -> None:
         """From now on every call succeeds and every read is current; the script, if any, stays."""
@@ -154,9 +161,10 @@ class Faults:
         if fault is Fault.CRASH_AFTER:
             raise Crash(f"after call {self.calls}")
 
-    def tell(self, index: int, operation: str, request: str, outcome: str) -> None:
+    def tell(self, index: int, operation: str, request: Any, outcome: object) -> None:
         if self.trace is not None:
-            self.trace.append(f"{index:6d} {operation} {request} -> {outcome}")
+            said = outcome if isinstance(outcome, str) else describe(outcome)
+            self.trace.append(f"{index:6d} {operation} {describe(request)} -> {said}")
 
     def note(self, text: str) -> None:
         """Say in the trace what happened between two calls."""

@@ -14,7 +14,6 @@ from cashback.domain.facts import Facts, facts_of
 from cashback.domain.ledger import Entry, Kind
 from cashback.domain.orders import AWARDED, News, Order, Status
 from cashback.domain.redemption import redeemed_of
-from cashback.storefronts import parsing
 from tests.simulation.persons import STORE
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def facts_told(world: World) -> dict[str, list[Facts]]:
     """What the shop said of each order."""
     told: defaultdict[str, list[Facts]] = defaultdict(list)
     for delivery in world.deliveries:
-        news = parsing.read(delivery.source, delivery.topic, delivery.body, world.settings, delivery.received_at)
+        news = world.news_of(delivery)
         if isinstance(news, News):
             told[news.order_id].append(_hashed(world, news))
         else:
@@ -64,11 +63,14 @@ def _hashed(world: World, news: News) -> Facts:
 
 def _recorded_for_ever(world: World) -> Iterator[str]:
     """When a fact was recorded never changes, nor does the number of an order."""
+    read: dict[int, Order] = {}
+    """By image: the old one of a write is the new one of the write before."""
     for writes in world.commits.values():
         for write in writes:
             if write.key[1] != "ORDER" or write.new is None or write.old is None:
                 continue
-            new, old = order_of(from_item(write.new)), order_of(from_item(write.old))
+            new = read[id(write.new)] = order_of(from_item(write.new))
+            old = read.get(id(write.old)) or order_of(from_item(write.old))
             if not old.recorded.items() <= new.recorded.items() or (old.number or new.number) != new.number:
                 yield f"order {new.order_id} was recorded anew: {old.recorded} became {new.recorded}"
 

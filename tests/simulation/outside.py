@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
 from tests.simulation.errors import client_error, client_exceptions
-from tests.simulation.faults import Crash, Fault, Faults, describe
+from tests.simulation.faults import Crash, Fault, Faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,9 +45,9 @@ class Service:
         try:
             self._struck(operation, faults.draw(operation), run)
         except (ClientError, EndpointConnectionError, ConnectionClosedError, ReadTimeoutError, Crash) as lost:
-            faults.tell(call, operation, describe(request), repr(lost))
+            faults.tell(call, operation, request, lost)
             raise
-        faults.tell(call, operation, describe(request), "ok")
+        faults.tell(call, operation, request, "ok")
         return {}
 
     def _struck(self, operation: str, fault: Fault | None, run: Callable[[], None]) -> None:

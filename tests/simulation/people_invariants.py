@@ -10,7 +10,6 @@ from cashback.adapters.dynamo.codec import from_item
 from cashback.domain.news import CustomerDeleted, CustomerNews, CustomersMerged, ProductNews
 from cashback.domain.orders import AMBIGUOUS_CONTACT, PRODUCT_UNKNOWN, Order, Status
 from cashback.domain.times import instant, moment
-from cashback.storefronts import parsing
 from tests.simulation.people import name_of
 from tests.simulation.persons import STORE
 
@@ -109,7 +108,7 @@ def _decidable(world: World, order: Order) -> Iterator[str]:
 def _catalogue(world: World) -> Iterator[str]:
     """The catalogue is as new as what was told."""
     for delivery in [*world.deliveries, *world.late]:
-        news = parsing.read(delivery.source, delivery.topic, delivery.body, world.settings, delivery.received_at)
+        news = world.news_of(delivery)
         if isinstance(news, ProductNews):
             stands = world.books.products.get(STORE, news.product.product_id)
             if stands is None or stands.rank < news.product.rank:
@@ -168,7 +167,7 @@ def _told(world: World, profiles: dict[str, Profile], living: Callable[[str | No
     registered: set[str] = set()
     merges: list[CustomersMerged] = []
     for delivery in [*world.deliveries, *world.late]:
-        news = parsing.read(delivery.source, delivery.topic, delivery.body, world.settings, delivery.received_at)
+        news = world.news_of(delivery)
         match news:
             case CustomerNews(customer_id, occurred_at):
                 registered |= {customer_id} if news.created else set()

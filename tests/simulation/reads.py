@@ -7,7 +7,7 @@ end early and a batch may come back incomplete: each only when the fault plan sa
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.simulation.conditions import compile_condition, read_condition
 from tests.simulation.engine import Request, cancelled
@@ -37,18 +37,35 @@ def projection(text: str, names: tuple[tuple[str, str], ...]) -> tuple[Path, ...
     return paths
 
 
+class _QueryPlan(NamedTuple):
+    """The expressions of one query, compiled together; ``roots`` are the attributes that it filters on."""
+
+    key: KeyPlan
+    filter: Condition | None
+    roots: frozenset[str]
+    paths: tuple[Path, ...] | None
+    used_values: frozenset[str]
+    checks: tuple[TypeCheck, ...]
+
+
 @lru_cache(maxsize=2048)
-def _result_plan(
-    filtered: str | None, projected: str | None, names: tuple[tuple[str, str], ...], key_names: frozenset[str]
-) -> tuple[Condition | None, frozenset[str], tuple[TypeCheck, ...], frozenset[str], tuple[Path, ...] | None]:
-    """Filter and projection of a query: closure, values used, checks, attributes filtered on, paths."""
-    scope = Scope(dict(names), used_names=set(key_names))
+def _query_plan(
+    text: str,
+    filtered: str | None,
+    projected: str | None,
+    names: tuple[tuple[str, str], ...],
+    hash_key: str,
+    range_key: str | None,
+) -> _QueryPlan:
+    plan = key_plan(text, names, hash_key, range_key)
+    scope = Scope(dict(names), used_names=set(plan.used_names))
     tree = None if filtered is None else read_condition("FilterExpression", filtered, scope)
     roots = frozenset(scope.roots)
     paths = None if projected is None else read_projection(projected, scope)
     scope.require_used()
     condition = None if tree is None else compile_condition(tree)
-    return condition, frozenset(scope.used_values), tuple(scope.checks), roots, paths
+    used_values = plan.used_values | scope.used_values
+    return _QueryPlan(plan, condition, roots, paths, used_values, tuple(scope.checks))
 
 
 def _key(table: Table, raw: Any) -> Key:
@@ -64,7 +81,7 @@ def _projected(item: Item, request: Request) -> Item:
     return copy_of(item if text is None else project(item, projection(text, names)))
 
 
-def get_item(engine: Engine, request: Request) -> dict[str, Any]:
+def get_item(engine: Engine, request: Request, _call: int) -> dict[str, Any]:
     table = engine.table(request["TableName"])
     key = _key(table, request["Key"])
     item = _image(engine, table, key, consistent=request.get("ConsistentRead", False))
@@ -78,7 +95,7 @@ def _image(engine: Engine, table: Table, key: Key, *, consistent: bool) -> Item 
     return table.get(key)
 
 
-def batch_get_item(engine: Engine, request: Request) -> dict[str, Any]:
+def batch_get_item(engine: Engine, request: Request, _call: int) -> dict[str, Any]:
     wanted: list[tuple[str, Request, Any, Key]] = []
     for name, part in request["RequestItems"].items():
         table = engine.table(name)
@@ -107,7 +124,7 @@ def batch_get_item(engine: Engine, request: Request) -> dict[str, Any]:
     return {"Responses": responses, "UnprocessedKeys": left}
 
 
-def transact_get(engine: Engine, request: Request, *, conflict: bool = False) -> dict[str, Any]:
+def transact_get(engine: Engine, request: Request, _call: int, *, conflict: bool = False) -> dict[str, Any]:
     gets = [member["Get"] for member in request["TransactItems"]]
     if len(gets) > 100:
         raise invalid("Member must have length less than or equal to 100")
@@ -130,7 +147,7 @@ def transact_get(engine: Engine, request: Request, *, conflict: bool = False) ->
     return {"Responses": responses}
 
 
-def query(engine: Engine, request: Request) -> dict[str, Any]:
+def query(engine: Engine, request: Request, _call: int) -> dict[str, Any]:
     table = engine.table(request["TableName"])
     index = _index(table, request)
     hash_key, range_key = (table.spec.hash, table.spec.range) if index is None else (index.hash, index.range)
@@ -138,16 +155,15 @@ def query(engine: Engine, request: Request) -> dict[str, Any]:
     if text is None:
         raise invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
     names = names_of(request, expressions=True)
-    plan = key_plan(text, names, hash_key, range_key)
-    filtered, used, checks, roots, paths = _result_plan(
-        request.get("FilterExpression"), request.get("ProjectionExpression"), names, plan.used_names
-    )
-    values = bind(request, plan.used_values | used, checks, "KeyConditionExpression")
-    _check_attributes(table, index, roots, paths, {hash_key, range_key})
-    hash_part = key_part(table, hash_key, values[plan.hash_ref])
-    matches = range_test(table, plan, values)
+    filtered, projected = request.get("FilterExpression"), request.get("ProjectionExpression")
+    plan = _query_plan(text, filtered, projected, names, hash_key, range_key)
+    values = bind(request, plan.used_values, plan.checks, "KeyConditionExpression")
+    if plan.roots or plan.paths:
+        _check_attributes(table, index, plan, {hash_key, range_key})
+    hash_part = key_part(table, hash_key, values[plan.key.hash_ref])
+    matches = range_test(table, plan.key, values)
     candidates = _candidates(engine, table, index, hash_part, consistent=request.get("ConsistentRead", False))
-    entries = ordered(table, index, candidates, matches)
+    entries = ordered(table, index, candidates, matches) if candidates else []
     forward = request.get("ScanIndexForward", True)
     if not forward:
         entries.reverse()
@@ -156,12 +172,12 @@ def query(engine: Engine, request: Request) -> dict[str, Any]:
         entries = [entry for entry in entries if (entry[0] > at if forward else entry[0] < at)]
     evaluated = [item for _, item in entries]
     page = _page(engine, evaluated, request.get("Limit"))
-    kept = [item for item in page if filtered is None or filtered(item, values)]
+    kept = page if plan.filter is None else [item for item in page if plan.filter(item, values)]
     answer: dict[str, Any] = {"Count": len(kept), "ScannedCount": len(page)}
     if request.get("Select") != "COUNT":
-        answer["Items"] = [copy_of(_shown(table, index, item, paths)) for item in kept]
+        answer["Items"] = [copy_of(_shown(table, index, item, plan.paths)) for item in kept]
     if page and (len(page) < len(evaluated) or len(page) == request.get("Limit")):
-        answer["LastEvaluatedKey"] = _cursor(table, plan, page[-1])
+        answer["LastEvaluatedKey"] = _cursor(table, plan.key, page[-1])
     return answer
 
 
@@ -180,11 +196,10 @@ def _index(table: Table, request: Request) -> IndexSpec | None:
 def _check_attributes(
     table: Table,
     index: IndexSpec | None,
-    roots: frozenset[str],
-    paths: tuple[Path, ...] | None,
+    plan: _QueryPlan,
     key_names: set[str | None],
 ) -> None:
-    if keys := roots & key_names:
+    if keys := plan.roots & key_names:
         raise invalid(
             "Filter Expression can only contain non-primary key attributes: "
             f"Primary key attribute: {min(str(key) for key in keys)}"
@@ -192,12 +207,12 @@ def _check_attributes(
     if index is None or index.projected is None or not index.is_global:
         return
     there = index.projected | table.key_names | key_names
-    if missing := roots - there:
+    if missing := plan.roots - there:
         raise invalid(
             "One or more parameter values were invalid: "
             f"Secondary index {index.name} does not project one or more filter attributes: {sorted(missing)}"
         )
-    if hidden := {str(path.parts[0]) for path in paths or ()} - there:
+    if hidden := {str(path.parts[0]) for path in plan.paths or ()} - there:
         raise invalid(
             "One or more parameter values were invalid: "
             f"Global secondary index {index.name} does not project {sorted(hidden)}"

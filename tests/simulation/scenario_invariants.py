@@ -18,7 +18,6 @@ from cashback.domain.scenarios import LIMITED, Actions, Condition, Limits, Scena
 from cashback.domain.tasks import MOVES, Action, ActionStatus, Part, Result, Step, TaskStatus, task_id_of
 from cashback.domain.times import Instant, moment
 from cashback.services.read_scenario_stats import read_scenario_stats
-from cashback.storefronts import parsing
 from tests.simulation.campaigns import Campaigning
 from tests.simulation.persons import STORE
 
@@ -76,8 +75,7 @@ class Model:
         """When deliveries of each order were handled to the end."""
         handled: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
         for delivery in self.world.deliveries:
-            settings, at = self.world.settings, delivery.received_at
-            news = parsing.read(delivery.source, delivery.topic, delivery.body, settings, at)
+            news = self.world.news_of(delivery)
             if isinstance(news, News):
                 handled[news.order_id] += self.diary.handled[delivery.delivery_id]
         return handled

@@ -22,12 +22,17 @@ ROUND = 8 * multiprocessing.cpu_count()
 """How often processes take some before the time is looked at: what is handed out is run."""
 
 
-def broken(first: int) -> list[tuple[int, list[str]]]:
-    """Run some worlds; return the seeds of those in which something did not hold, and what."""
+def broken(seeds: range) -> list[tuple[int, list[str]]]:
+    """Run some worlds; return the seeds of those in which something did not hold, and what. One that ends by an error
+    of its own names its seed in it."""
     found = []
-    for seed in range(first, first + EACH):
-        with redirect_stdout(io.StringIO()):
-            wrong = violations(World(seed).run())
+    for seed in seeds:
+        try:
+            with redirect_stdout(io.StringIO()):
+                wrong = violations(World(seed).run())
+        except Exception as error:
+            error.add_note(f"in the world of seed {seed}")
+            raise
         if wrong:
             found.append((seed, wrong))
     return found
@@ -37,7 +42,8 @@ def soak(seconds: float, first: int) -> int:
     """Run worlds until the time is over, and say at each minute how many there were; return how many broke a rule."""
     began, told, count, bad = time.monotonic(), 0, 0, 0
     with multiprocessing.Pool() as pool:
-        for some in itertools.batched(itertools.count(first, EACH), ROUND, strict=False):
+        every = (range(seed, seed + EACH) for seed in itertools.count(first, EACH))
+        for some in itertools.batched(every, ROUND, strict=False):
             for found in pool.imap_unordered(broken, some):
                 count, bad = count + EACH, bad + len(found)
                 for seed, wrong in found:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from tests.simulation.errors import client_error, client_exceptions
-from tests.simulation.faults import Crash, Fault, Faults, describe
+from tests.simulation.faults import Crash, Fault, Faults
 from tests.simulation.queue import Queue, SqsRefusal
 
 if TYPE_CHECKING:
@@ -115,12 +115,12 @@ class SimulatedSqs:
         try:
             answer = self._struck(fault, run)
         except SqsRefusal as refusal:
-            faults.tell(call, operation, describe(request), refusal.code)
+            faults.tell(call, operation, request, refusal.code)
             raise client_error("sqs", operation, refusal.code, str(refusal), {}) from None
         except (ConnectionClosedError, ReadTimeoutError, Crash) as lost:
-            faults.tell(call, operation, describe(request), repr(lost))
+            faults.tell(call, operation, request, lost)
             raise
-        faults.tell(call, operation, describe(request), "ok")
+        faults.tell(call, operation, request, "ok")
         answer["ResponseMetadata"] = {"HTTPStatusCode": 200, "RetryAttempts": 0}
         return answer
 

@@ -8,10 +8,10 @@ model its lag, never reordered within one item.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tests.simulation.errors import Refusal, invalid
-from tests.simulation.values import Item, Number, number
+from tests.simulation.values import Item, Number, Value, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -122,38 +122,21 @@ class Table:
         parts: list[Part] = []
         for name, kind in self.keys:
             value = attributes.get(name)
-            if value is None:
-                raise invalid(
-                    "The provided key element does not match the schema"
-                    if exact
-                    else f"One or more parameter values were invalid: Missing the key {name} in the item"
-                )
-            raw = value.get(kind)
-            if raw is None:
-                raise MismatchedKey(
-                    "The provided key element does not match the schema"
-                    if exact
-                    else f"One or more parameter values were invalid: Type mismatch for key {name} "
-                    f"expected: {kind} actual: {next(iter(value))}"
-                )
+            raw = None if value is None else value.get(kind)
             if not raw:
-                raise invalid(
-                    "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain "
-                    f"an empty string value. Key: {name}"
-                )
+                _refuse_key(name, kind, value, exact=exact)
             parts.append(number(raw) if kind == "N" else raw)
-        if len(parts) == 1:
-            parts.append(NO_RANGE)
-        _limit_key(parts[0], 2048, "partition")
-        _limit_key(parts[1], 1024, "range")
-        return parts[0], parts[1]
+        hash_part, range_part = (*parts, NO_RANGE)[:2]
+        _limit_key(hash_part, 2048, "partition")
+        _limit_key(range_part, 1024, "range")
+        return hash_part, range_part
 
     def index_key_error(self, item: Item) -> str | None:
         """Why an image may not be stored: an index key of the wrong type. An empty one refuses the whole request."""
         for name, kind, index in self._index_keys:
-            value = item.get(name)
-            if value is None:
+            if name not in item:
                 continue
+            value = item[name]
             raw = value.get(kind)
             if raw is None:
                 return (
@@ -217,6 +200,26 @@ class GlobalIndex:
         part: Part = number(raw) if self._kind == "N" else raw
         self._where[key] = part
         self._entries.setdefault(part, {})[key] = new
+
+
+def _refuse_key(name: str, kind: str, value: Value | None, *, exact: bool) -> NoReturn:
+    if value is None:
+        raise invalid(
+            "The provided key element does not match the schema"
+            if exact
+            else f"One or more parameter values were invalid: Missing the key {name} in the item"
+        )
+    if kind not in value:
+        raise MismatchedKey(
+            "The provided key element does not match the schema"
+            if exact
+            else f"One or more parameter values were invalid: Type mismatch for key {name} "
+            f"expected: {kind} actual: {next(iter(value))}"
+        )
+    raise invalid(
+        "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain "
+        f"an empty string value. Key: {name}"
+    )
 
 
 def _limit_key(part: Part, limit: int, role: str) -> None:

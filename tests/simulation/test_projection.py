@@ -17,7 +17,7 @@ from tests.simulation.withdrawals import paid_out
 from tests.simulation.world import World
 from tests.streams import FakeEvents, Stream, bus_on
 
-WORLDS = int(os.environ.get("CASHBACK_WORLDS", "2000")) // 20
+WORLDS = int(os.environ.get("CASHBACK_WORLDS", "10000")) // 100
 EACH = 10
 
 

@@ -93,7 +93,12 @@ def admit(value: Value) -> Value:
 
 
 def admit_all(values: Mapping[str, Value]) -> Item:
-    return {name if type(name) is str else str.__str__(name): admit(value) for name, value in values.items()}
+    return {
+        name if type(name) is str else str.__str__(name): {"S": text}
+        if type(value) is dict and type(text := value.get("S")) is str and len(value) == 1
+        else admit(value)
+        for name, value in values.items()
+    }
 
 
 def _text(raw: Any) -> str:
@@ -150,9 +155,16 @@ _ADMIT: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def copy_of[T](image: T) -> T:
+def copy_of(image: Item) -> Item:
     """A deep copy for a caller who may do with it what he likes; ten times faster than `deepcopy`."""
-    copied: T = marshal.loads(marshal.dumps(image, 2))  # type: ignore[arg-type]
+    return {
+        name: value.copy() if "S" in value or "N" in value or "B" in value else _deep_copy(value)
+        for name, value in image.items()
+    }
+
+
+def _deep_copy(value: Value) -> Value:
+    copied: Value = marshal.loads(marshal.dumps(value, 2))
     return copied
 
 

@@ -28,6 +28,7 @@ from cashback.domain.times import Instant, instant
 from cashback.edge.deps import make_books, make_payout_books
 from cashback.edge.sweeper import ENOUGH_TIME, Sweep
 from cashback.edge.worker import EventBatch
+from cashback.storefronts import parsing
 from tests.simulation.automation import Automation, has_scenarios
 from tests.simulation.clock import START
 from tests.simulation.diary import Invocation
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cashback.domain.news import Delivery
+    from cashback.domain.orders import Told
 
 
 NEXT_DAY = START + timedelta(days=1)
@@ -108,6 +110,7 @@ class World:
             self.automation.spread(self.orders)
         self.deliveries, self.late = deliveries(self)
         self.persons = persons(self)
+        self._news: dict[str, Told] = {}
         self.answers: defaultdict[str, set[str]] = defaultdict(set)
         self.verdicts: defaultdict[str, set[str]] = defaultdict(set)
         self.commits: defaultdict[int, list[Write]] = defaultdict(list)
@@ -333,6 +336,13 @@ class World:
         """Every clawback policy that there may have been."""
         changed = [person.changes for person in self.persons if isinstance(person, Governing)]
         return {self.settings.clawback, *(Clawback(one["clawback"]) for one in changed if "clawback" in one)}
+
+    def news_of(self, delivery: Delivery) -> Told:
+        """What a delivery tells of, read at the first settings; each is read once, however many invariants ask."""
+        if delivery.delivery_id not in self._news:
+            source, topic, body, at = delivery.source, delivery.topic, delivery.body, delivery.received_at
+            self._news[delivery.delivery_id] = parsing.read(source, topic, body, self.settings, at)
+        return self._news[delivery.delivery_id]
 
     def documents(self) -> dict[str, Order]:
         """Every order as it stands."""

@@ -1,7 +1,7 @@
 """Which failures of a call leave its outcome unknown, and how long to wait before the same call again."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004  # its name
@@ -53,12 +53,20 @@ def backoff(tries: int, jitter: Callable[[], float]) -> Iterator[float]:
         yield pause
 
 
-@contextmanager
-def unreachable_is_busy() -> Iterator[None]:
+def unreachable_is_busy() -> AbstractContextManager[None]:
     """Turn throttling, conflicts and an unreachable service into ``Busy``; bugs pass through."""
-    try:
-        yield
-    except FAILURES as error:
-        if not is_transient(error):
-            raise
-        raise Busy("a service that is needed cannot be reached") from error
+    return _UNREACHABLE_IS_BUSY
+
+
+class _UnreachableIsBusy:
+    """Around every call to AWS, so it is no generator, which costs four times as much. It keeps nothing."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, FAILURES) and is_transient(error):
+            raise Busy("a service that is needed cannot be reached") from error
+
+
+_UNREACHABLE_IS_BUSY: Final = _UnreachableIsBusy()

@@ -1,18 +1,14 @@
 """Lines added to an order after its award, and lines sold for more: once paid they earn too, at the order's terms."""
 
 from copy import replace
-from fractions import Fraction
-from typing import Final
 
 from cashback.domain import causes
 from cashback.domain.facts import SHIPPING
 from cashback.domain.ledger import Entry, Kind, payload_hash
-from cashback.domain.money import round_half_up
+from cashback.domain.money import ONE, ZERO, round_half_up
 from cashback.domain.orders import Order, order_entry
 from cashback.domain.rules import Calculation, LineAward, Lookup, calculate, earning_share
 from cashback.domain.settings import Settings
-
-_NONE: Final = Fraction(0)
 
 
 def has_more(order: Order) -> bool:
@@ -34,20 +30,20 @@ def added(order: Order, settings: Settings, lookup: Lookup) -> Order:
     it included. Under the cap new lines share in the award, so that it follows them when others are gone.
     """
     body, before = order.facts.earning_body, order.calculation
-    weights = sum((line.weight for line in before.lines), _NONE)
+    weights = sum((line.weight for line in before.lines), ZERO)
     # What a redemption pays more of now is called back from all lines alike, so until then the new ones earn as before.
-    share = max(before.share, earning_share(body)) if body else _NONE
+    share = max(before.share, earning_share(body)) if body else ZERO
     if body is None or not weights or not share:
         return order
     fresh = calculate(body, settings, lookup)
     if fresh.reason is not None:
         return order
     calculated = round_half_up(weights * before.share) == order.basis or order.basis == settings.max_award
-    scale = Fraction(1) if calculated else order.basis / (weights * share)
+    scale = ONE if calculated else order.basis / (weights * share)
     kept = {line.line_id: replace(line, rate=line.rate * scale) for line in before.lines}
     grown = {line.line_id: _grown(kept.get(line.line_id), line) for line in fresh.lines}
     lines = [grown.pop(line.line_id, line) for line in kept.values()] + list(grown.values())
-    earned = round_half_up(sum((line.weight for line in lines), _NONE) * share)
+    earned = round_half_up(sum((line.weight for line in lines), ZERO) * share)
     whole = earned if settings.max_award is None else min(earned, settings.max_award)
     more = max(0, whole - order.basis)
     calculation = Calculation(tuple(lines), 0, before.rate, share=share).awarding(before.award + more)

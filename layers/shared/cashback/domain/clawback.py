@@ -32,13 +32,13 @@ class _Step(Struct, frozen=True):
 
 def claw(order: Order, purse: Purse, actor: str) -> tuple[Order, list[Entry]]:
     """Bring what was clawed back to the target that the facts call for: the order, and one entry a cause."""
-    claim = Claim(order.owed, order.waived)
+    claim, steps = Claim(order.owed, order.waived), _steps(order)
     entries = [
         entry
-        for step in _steps(order)
+        for step in steps
         for entry in purse.move(claim, _reversal(order, step.cause, step.same, actor), step.change)
     ]
-    target = target_of(order, order.facts)
+    target = order.target + sum(step.change for step in steps)
     return _reversed(replace(with_refunds_handled(order), target=target, owed=claim.owed, waived=claim.waived)), entries
 
 

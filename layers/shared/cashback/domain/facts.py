@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from cashback.domain.money import ONE, ZERO
 from cashback.domain.times import Instant
 
 MAX_LINES: Final = 1_000
@@ -169,7 +170,8 @@ class Facts(Struct, frozen=True, omit_defaults=True):
         refunds = dict(self.refunds)
         for refund_id, refund in news.refunds.items():
             known = refunds.get(refund_id)
-            refunds[refund_id] = refund if known is None else max(known, refund, key=_refund_rank)
+            if known != refund:
+                refunds[refund_id] = refund if known is None else max(known, refund, key=_refund_rank)
         body, paid_body = _newest(self.body, news.body), _newest(self._last_paid, news._last_paid)
         return Facts(
             body=body,
@@ -234,11 +236,11 @@ def gone_shares(
     for no money are gone only with the line's last.
     """
     if cancelled:
-        return dict.fromkeys([*(line.line_id for line in body.lines), SHIPPING], Fraction(1))
+        return dict.fromkeys([*(line.line_id for line in body.lines), SHIPPING], ONE)
     refunds = list(refunds)
     loose = sum(refund.money for refund in refunds)
     whole = body.paid_total if paid_total is None else paid_total
-    everywhere = Fraction(loose, whole) if whole > 0 else Fraction(0)
+    everywhere = Fraction(loose, whole) if whole > 0 else ZERO
     by_line: dict[str, list[RefundLine]] = {}
     for refund in refunds:
         for part in refund.lines:
@@ -252,10 +254,9 @@ def gone_shares(
         for line in body.lines
     }
     shipped = sum(refund.shipping for refund in refunds)
-    shares[SHIPPING] = Fraction(shipped, body.shipping) if body.shipping > 0 else Fraction(0)
+    shares[SHIPPING] = Fraction(shipped, body.shipping) if body.shipping > 0 else ZERO
     return {
-        line_id: share if share == 1 else min(max(share + everywhere, Fraction(0)), Fraction(1))
-        for line_id, share in shares.items()
+        line_id: share if share == 1 else min(max(share + everywhere, ZERO), ONE) for line_id, share in shares.items()
     }
 
 
@@ -267,13 +268,13 @@ def _earliest(mine: Mapping[str, Instant], theirs: Mapping[str, Instant]) -> Map
 def _line_share(line: Line, refunded: list[RefundLine], explained: int) -> Fraction:
     """How much of a line is gone; ``explained`` units of it came back by refunds, these or others."""
     if line.quantity <= 0:
-        return Fraction(0)
+        return ZERO
     missing = line.quantity - line.current_quantity
     others = max(0, missing - explained)
     paid_back = [part for part in refunded if part.amount != 0]
     named = refunded if missing >= line.quantity else paid_back
     if others + sum(part.quantity for part in named) >= line.quantity:
-        return Fraction(1)
+        return ONE
     share = Fraction(others, line.quantity)
     for part in paid_back:
         by_units = part.amount is None or line.gross <= 0
@@ -289,9 +290,9 @@ def _newest(mine: Body | None, theirs: Body | None) -> Body | None:
     """
     if mine is None or theirs is None or mine == theirs:
         return mine or theirs
+    if mine.updated_at != theirs.updated_at:
+        return max(mine, theirs, key=lambda body: body.updated_at)
     other, kept = sorted((mine, theirs), key=_body_rank)
-    if kept.updated_at != other.updated_at:
-        return kept
     listed = _listed_together(kept, other)
     kept, other = replace(kept, refund_ids=listed), replace(other, refund_ids=listed)
     if kept == other or _moment(kept) != _moment(other):

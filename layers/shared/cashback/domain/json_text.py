@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final, NoReturn
 
 from msgspec import Struct
@@ -35,9 +36,7 @@ def read_object(
     :raises Invalid: it is JSON but no object.
     """
     try:
-        value = json.loads(
-            text, parse_int=whole, parse_float=decimal, parse_constant=_refuse, object_pairs_hook=_unique
-        )
+        value = _decoder(whole, decimal).decode(text)
     except (ValueError, RecursionError) as error:
         raise Malformed("json_invalid", "the body is not JSON") from error
     if text.count("{") + text.count("[") > deepest and _is_deeper(value, deepest):
@@ -57,6 +56,11 @@ def written(value: object) -> str:
         case Number(text=text):
             return text
     return json.dumps(value)
+
+
+@cache
+def _decoder(whole: Callable[[str], Any], decimal: Callable[[str], Any]) -> json.JSONDecoder:
+    return json.JSONDecoder(parse_int=whole, parse_float=decimal, parse_constant=_refuse, object_pairs_hook=_unique)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ carries the currency along where an amount meets the outside.
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
+from typing import Final
 
 from msgspec import Struct
 
@@ -14,6 +16,10 @@ from cashback.domain.errors import Invalid
 
 MAX_WHOLE_DIGITS = 12
 MAX_SHOP_LITERAL = 64
+ZERO: Final = Fraction(0)
+ONE: Final = Fraction(1)
+"""Made once: calculating with an ``int`` instead makes a ``Fraction`` of it each time."""
+
 _NUMBER = re.compile(r"-?([0-9]+)(?:\.([0-9]+))?")
 
 
@@ -38,8 +44,7 @@ class Currency(Struct, frozen=True):
             raise Invalid(field, "amount_too_large")
         if len(decimals) > self.exponent:
             raise Invalid(field, "amount_precision")
-        minor = int(whole + decimals.ljust(self.exponent, "0"))
-        return -minor if literal.startswith("-") else minor
+        return self._exact(literal, whole, decimals)
 
     def read(self, literal: object) -> int:
         """Read an amount that a shop sent: as ``parse``, but finer decimals are rounded half up and numbers allowed.
@@ -52,9 +57,17 @@ class Currency(Struct, frozen=True):
             text = str(literal) if abs(literal) < 10**MAX_WHOLE_DIGITS else "9" * MAX_SHOP_LITERAL
         if not isinstance(text, str) or (match := _NUMBER.fullmatch(text)) is None:
             raise Invalid("amount", "amount_format")
-        if len(match.group(1)) > MAX_WHOLE_DIGITS or len(text) > MAX_SHOP_LITERAL:
+        whole, decimals = match.group(1), match.group(2) or ""
+        if len(whole) > MAX_WHOLE_DIGITS or len(text) > MAX_SHOP_LITERAL:
             raise Invalid("amount", "amount_too_large")
-        return round_half_up(Fraction(text) * 10**self.exponent)
+        if len(decimals) > self.exponent:
+            return round_half_up(Fraction(text) * 10**self.exponent)
+        return self._exact(text, whole, decimals)
+
+    def _exact(self, literal: str, whole: str, decimals: str) -> int:
+        """The minor units of a literal with no finer decimals than the currency has."""
+        minor = int(whole + decimals.ljust(self.exponent, "0"))
+        return -minor if literal.startswith("-") else minor
 
     def format(self, minor: int) -> str:
         """Return the amount with exactly the currency's decimals, as it stands on the wire."""
@@ -78,6 +91,13 @@ class Money(Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.text} {self.currency.code}"
+
+
+@lru_cache(maxsize=1_024)
+def fraction_of(literal: str) -> Fraction:
+    """Return the exact value of a literal, ``1/20`` or ``0.05``. A store has few rates, and they are read with each
+    line of each order."""
+    return Fraction(literal)
 
 
 def round_half_up(value: Fraction) -> int:

@@ -7,7 +7,6 @@ refunds matters, and never more comes back than was taken.
 
 from collections.abc import Iterator, Mapping
 from copy import replace
-from fractions import Fraction
 from typing import Final
 
 from msgspec import Struct
@@ -15,7 +14,7 @@ from msgspec import Struct
 from cashback.domain import causes
 from cashback.domain.facts import Facts, Refund
 from cashback.domain.ledger import Entry, Kind, payload_hash
-from cashback.domain.money import round_half_up
+from cashback.domain.money import ONE, ZERO, round_half_up
 from cashback.domain.orders import Order
 from cashback.domain.purse import Claim, Purse
 
@@ -69,7 +68,7 @@ def _redeemed(facts: Facts, refunds: Mapping[str, Refund]) -> int:
     shares = facts.gone_shares_by(refunds, cancelled=False)
     worth = {line_id: max(0, value) for line_id, value in body.worth.items()}
     whole = sum(worth.values())
-    gone = sum((worth[line_id] * shares.get(line_id, Fraction(1)) for line_id in worth), Fraction(0))
+    gone = sum((worth[line_id] * shares.get(line_id, ONE) for line_id in worth), ZERO)
     paid = min(body.paid_with_cashback, max(0, body.paid_total))
     return paid - (round_half_up(paid * gone / whole) if whole else 0)
 

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from cashback.domain.facts import SHIPPING, Body, Facts, Line
-from cashback.domain.money import round_half_up, spread
+from cashback.domain.money import ONE, ZERO, round_half_up, spread
 from cashback.domain.settings import Exclusions, ProductRate, Settings, Tier
 
 _TRAITS: Final = frozenset({"category", "tag"})
@@ -52,9 +52,9 @@ class LineAward(Struct, frozen=True, omit_defaults=True):
     @property
     def weight(self) -> Fraction:
         """The line's part in the award, unrounded."""
-        return self.base * self.rate
+        return self.rate * self.base
 
-    def gone(self, share: Fraction, worth: int | None, paid: Fraction = Fraction(1)) -> Fraction:
+    def gone(self, share: Fraction, worth: int | None, paid: Fraction = ONE) -> Fraction:
         """Return how much of this line is gone: ``share`` of it was given back, of the ``worth`` that it has now.
 
         A line that is sold for less than when it was calculated is gone by the difference; one that is sold for more
@@ -64,7 +64,7 @@ class LineAward(Struct, frozen=True, omit_defaults=True):
         sold = self.base if self.gross is None else self.gross
         if worth is None or sold <= 0:
             return share
-        return 1 - min(Fraction(1), max(0, worth) * paid * (1 - share) / sold)
+        return ONE - min(ONE, paid * Fraction(max(0, worth), sold) * (ONE - share))
 
 
 class Calculation(Struct, frozen=True, omit_defaults=True):
@@ -77,7 +77,7 @@ class Calculation(Struct, frozen=True, omit_defaults=True):
     award: int
     rate: Fraction
     reason: str | None = None
-    share: Fraction = Fraction(1)
+    share: Fraction = Fraction(1)  # no ONE: what is calculated is never this very object, and so is always written
 
     @property
     def base(self) -> int:
@@ -96,24 +96,25 @@ class Calculation(Struct, frozen=True, omit_defaults=True):
         ``facts`` are what is known of the order now, ``shares`` how much of each of its lines was given back.
         """
         weights = self._weights()
-        whole = sum(weights, Fraction(0))
+        whole = sum(weights, ZERO)
         if not whole:
-            return Fraction(0)
+            return ZERO
         body, earning = facts.body, facts.earning_body
         worth = body.worth if body else {}
-        paid = earning_share(earning) / self.share if earning and self.share else Fraction(1)
-        gone = (line.gone(shares.get(line.line_id, Fraction(1)), worth.get(line.line_id), paid) for line in self.lines)
-        return sum((weight * part for weight, part in zip(weights, gone, strict=True)), Fraction(0)) / whole
+        paid = earning_share(earning) / self.share if earning and self.share else ONE
+        gone = (line.gone(shares.get(line.line_id, ONE), worth.get(line.line_id), paid) for line in self.lines)
+        return sum((weight * part for weight, part in zip(weights, gone, strict=True) if part), ZERO) / whole
 
     def _weights(self) -> list[Fraction]:
         """What each line earned; where none earns (an approval may still credit), what it cost, else all alike."""
-        for weights in ([line.weight for line in self.lines], [Fraction(line.base) for line in self.lines]):
-            if any(weights):
-                return weights
-        return [Fraction(1)] * len(self.lines)
+        weights = [line.weight for line in self.lines]
+        if any(weights):
+            return weights
+        costs = [Fraction(line.base) for line in self.lines]
+        return costs if any(costs) else [ONE] * len(self.lines)
 
 
-NOTHING: Final = Calculation((), 0, Fraction(0))
+NOTHING: Final = Calculation((), 0, ZERO)
 
 
 def tier_of(settings: Settings, total_spent: int) -> Tier | None:
@@ -130,14 +131,14 @@ def calculate(body: Body, settings: Settings, lookup: Lookup = NOTHING_KNOWN) ->
     """
     order_rate = _order_rate(body, settings, lookup)
     if _order_excluded(body, settings, lookup):
-        lines = [LineAward(line.line_id, max(0, line.gross), Fraction(0)) for line in body.lines]
+        lines = [LineAward(line.line_id, max(0, line.gross), ZERO) for line in body.lines]
         return Calculation(tuple(lines), 0, order_rate, "excluded")
     lines = [_line_award(line, body, settings, order_rate, lookup.catalogue) for line in body.lines]
     if settings.earn_on_shipping:
         base = max(0, _with_tax_rule(body.shipping, body.shipping_tax, body, settings))
         lines.append(LineAward(SHIPPING, base, order_rate, gross=_unless(body.shipping, base)))
     share = earning_share(body)
-    award = round_half_up(sum((line.weight for line in lines), Fraction(0)) * share)
+    award = round_half_up(sum((line.weight for line in lines), ZERO) * share)
     calculation = Calculation(tuple(lines), 0, order_rate, share=share)
     if merchandise(body) < settings.min_order:
         return replace(calculation, reason="below_minimum")
@@ -149,9 +150,9 @@ def calculate(body: Body, settings: Settings, lookup: Lookup = NOTHING_KNOWN) ->
 def earning_share(body: Body) -> Fraction:
     """Return how much of an order was paid with money: what was paid with cashback earns nothing."""
     if not body.paid_with_cashback:
-        return Fraction(1)
+        return ONE
     paid = body.paid_total
-    return Fraction(max(0, paid - body.paid_with_cashback), paid) if paid > 0 else Fraction(0)
+    return Fraction(max(0, paid - body.paid_with_cashback), paid) if paid > 0 else ZERO
 
 
 def products_asked_for(body: Body, settings: Settings, lookup: Lookup) -> frozenset[str]:
@@ -195,7 +196,7 @@ def _line_award(line: Line, body: Body, settings: Settings, order_rate: Fraction
     gross = _unless(line.gross, base)
     traits = _traits(line, catalogue)
     if line.gift_card or _line_excluded(line, settings.exclusions) or _excluded(traits, settings.exclusions):
-        return LineAward(line.line_id, base, Fraction(0), gross=gross)
+        return LineAward(line.line_id, base, ZERO, gross=gross)
     matching = (rule.rate for rule in settings.product_rates if _matches(rule, line, traits))
     return LineAward(line.line_id, base, next(matching, order_rate), gross=gross)
 

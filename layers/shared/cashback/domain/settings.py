@@ -10,7 +10,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from cashback.domain.errors import Invalid
-from cashback.domain.money import Currency
+from cashback.domain.money import Currency, fraction_of
 
 DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
     {
@@ -185,7 +185,7 @@ def parse_rate(literal: object, field: str) -> Fraction:
     """
     if not isinstance(literal, str) or _RATE.fullmatch(literal) is None:
         raise Invalid(field, "rate_range")
-    return Fraction(literal)
+    return fraction_of(literal)
 
 
 class _Reader(Struct, frozen=True):

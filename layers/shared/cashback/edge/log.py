@@ -9,6 +9,8 @@ import os
 import time
 from datetime import UTC, datetime
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 type Field = str | int | float | bool | None
 """A value that may stand in a log line."""
 
@@ -36,4 +38,4 @@ def _service() -> str:
 
 
 def _line(fields: object) -> None:
-    print(json.dumps(fields, separators=(",", ":")), flush=True)
+    print(_ENCODER.encode(fields), flush=True)

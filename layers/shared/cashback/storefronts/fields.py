@@ -149,8 +149,8 @@ def fitting(lines: Iterable[Line]) -> tuple[Line, ...]:
     kept: list[Line] = []
     room = MAX_LINE_TEXT
     for line in lines:
-        room -= sum(len(word) for word in (line.line_id, line.product_id, line.sku, line.vendor, line.category) if word)
-        room -= sum(len(tag) for tag in line.tags)
+        words = (line.line_id, line.product_id, line.sku, line.vendor, line.category, *line.tags)
+        room -= sum(map(len, filter(None, words)))
         if room < 0:
             break
         kept.append(line)

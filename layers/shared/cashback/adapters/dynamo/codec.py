@@ -36,6 +36,8 @@ def decode(attribute: Attributes) -> Any:
     """Return the plain value of one attribute."""
     ((kind, value),) = attribute.items()
     match kind:
+        case "S":
+            return value
         case "N":
             return int(value)
         case "M":
@@ -53,8 +55,8 @@ def to_item(values: Item) -> Attributes:
 
 
 def from_item(attributes: Attributes) -> Item:
-    """Decode an item."""
-    return {name: decode(attribute) for name, attribute in attributes.items()}
+    """Decode an item; most of what it holds is text."""
+    return {name: attribute["S"] if "S" in attribute else decode(attribute) for name, attribute in attributes.items()}
 
 
 def key_attributes(key: tuple[str, str]) -> Attributes:

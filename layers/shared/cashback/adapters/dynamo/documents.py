@@ -4,6 +4,7 @@ an order of a dozen lines stays within one write unit."""
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
@@ -91,8 +92,7 @@ def order_of(item: Item) -> Order:
     """Read an order back. What newer code added is left alone, what older code did not write has its default."""
     detail = _PACKING.unpack(item["detail"])
     attributes = {name: item[name] for name in _ATTRIBUTES if name in item}
-    attributes |= {name: getattr(detail, name) for name in _Detail.__struct_fields__}
-    return Order(**{**attributes, "status": Status(item["status"])})
+    return Order(**{**attributes, **asdict(detail), "status": Status(item["status"])})
 
 
 _PACKING = Packing[_Detail](_Detail, _DICTIONARY)

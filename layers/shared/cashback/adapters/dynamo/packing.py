@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from cashback.domain.money import fraction_of
+
 
 class Packing[Document]:
     """How documents of one type become bytes and come back. Exact rates are texts in between.
@@ -46,4 +48,4 @@ def _plain(value: object) -> Any:
 
 
 def _exact(kind: type, value: Any) -> Any:
-    return Fraction(value) if kind is Fraction else value
+    return fraction_of(value) if kind is Fraction else value
