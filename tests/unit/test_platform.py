@@ -66,6 +66,7 @@ def test_another_body_under_the_same_key_is_409(deployment: Deployment) -> None:
 
 
 def test_of_two_creations_at_once_one_wins_whole(deployment: Deployment) -> None:
+    deployment.alone = False
     faults = deployment.dynamo.faults
     replies: list[Reply] = []
 

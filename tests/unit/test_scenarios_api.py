@@ -637,6 +637,7 @@ def test_a_body_of_a_cancel_holds_nothing(deployment: Deployment, admin: str) ->
 def test_a_task_that_is_fired_while_it_is_cancelled_is_not_cancelled(
     deployment: Deployment, admin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    deployment.alone = False
     task = start(deployment, create(deployment, admin)["scenario_id"])
     tasks = type(deployment.books.tasks)
     save, meanwhile = tasks.save, [task]
@@ -766,6 +767,7 @@ def test_an_expired_or_unknown_code_is_not_redeemed(deployment: Deployment, admi
 def test_a_code_that_two_redeem_at_once_is_redeemed_once(
     deployment: Deployment, admin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    deployment.alone = False
     promo = make_code(deployment)
     path = f"/v1/promo-codes/{promo.code}/redeem"
     codes = type(deployment.books.promo_codes)

@@ -120,6 +120,7 @@ def test_a_stale_version_is_409(deployment: Deployment, admin: str) -> None:
 
 
 def test_of_two_changes_at_once_one_is_409(deployment: Deployment, admin: str) -> None:
+    deployment.alone = False
     faults = deployment.dynamo.faults
     replies: list[Reply] = []
 
