@@ -48,6 +48,7 @@ def admin_paths() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("table", ["Ledger", "State"])
+@pytest.mark.row("S13")
 def test_tables_can_be_restored_followed_and_not_deleted_in_production(table: str) -> None:
     definition = properties("AWS::DynamoDB::Table")[table]
     assert definition["BillingMode"] == "PAY_PER_REQUEST"
@@ -83,6 +84,7 @@ def dead_letter_queues() -> list[str]:
 
 
 @pytest.mark.parametrize("queue", properties("AWS::SQS::Queue"))
+@pytest.mark.row("S34")
 def test_queues_are_encrypted_and_every_one_has_a_dead_letter_queue(queue: str) -> None:
     definition = properties("AWS::SQS::Queue")[queue]
     assert definition["SqsManagedSseEnabled"] is True
@@ -109,6 +111,7 @@ def sources(kind: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("mapping", sources("StreamArn"))
+@pytest.mark.row("F30")
 def test_a_stream_has_one_reader_that_no_record_stops_for_ever_and_none_is_lost_unseen(mapping: str) -> None:
     definition = sources("StreamArn")[mapping]
     assert definition["FunctionName"] == {"Ref": "Projector"}
@@ -277,6 +280,7 @@ def test_both_tables_say_when_they_are_throttled(metric: str) -> None:
     assert watched == set(properties("AWS::DynamoDB::Table"))
 
 
+@pytest.mark.row("F29")
 def test_whoever_reads_a_stream_has_an_alarm_on_falling_behind() -> None:
     mappings = properties("AWS::Lambda::EventSourceMapping").values()
     readers = {m["FunctionName"]["Ref"] for m in mappings if m["EventSourceArn"]["Fn::GetAtt"][1] == "StreamArn"}
@@ -400,12 +404,14 @@ def test_every_function_has_a_realistic_event(folder: str) -> None:
 
 
 @pytest.mark.parametrize("function", functions())
+@pytest.mark.row("S31")
 def test_no_secret_is_in_the_environment(function: str) -> None:
     for name, value in functions()[function]["Environment"]["Variables"].items():
         if name not in HARMLESS_VARIABLES:
             assert not any(word in f"{name}={value}".lower() for word in PRIVATE_WORDS)
 
 
+@pytest.mark.row("S31")
 def test_no_parameter_of_the_deploy_is_a_secret() -> None:
     assert not any("NoEcho" in parameter for parameter in as_written()["Parameters"].values())
 
@@ -453,6 +459,7 @@ def operations() -> list[tuple[str, str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize(("method", "path", "operation"), operations())
+@pytest.mark.row("S8", "S10b")
 def test_every_admin_route_is_authorised(method: str, path: str, operation: dict[str, Any]) -> None:
     expected = "AWS_IAM" if path.startswith("/platform") else "NONE" if path in PAGES else "ApiKey"
     assert operation["security"] == [{expected: []}]
@@ -461,6 +468,7 @@ def test_every_admin_route_is_authorised(method: str, path: str, operation: dict
     assert path.startswith(("/v1/", "/platform/"))
 
 
+@pytest.mark.row("S8")
 def test_the_webhook_is_the_only_route_without_authorisation_that_a_store_is_behind() -> None:
     (route,) = properties("AWS::ApiGatewayV2::Route").values()
     assert (route["RouteKey"], route["AuthorizationType"]) == ("POST /webhooks/{store_id}/{source}", "NONE")
@@ -489,6 +497,7 @@ def test_api_gateway_may_invoke_each_function_for_its_own_routes_only() -> None:
     assert webhook.endswith(":${WebhookApi}/*/POST/webhooks/{store_id}/{source}")
 
 
+@pytest.mark.row("S10")
 def test_keys_are_checked_by_the_authorizer_with_the_deploy_s_cache_time() -> None:
     schemes = properties("AWS::ApiGateway::RestApi")["AdminApi"]["Body"]["components"]["securitySchemes"]
     authorizer = schemes["ApiKey"]["x-amazon-apigateway-authorizer"]

@@ -30,6 +30,7 @@ def test_a_key_is_shown_once(deployment: Deployment, admin: str) -> None:
     assert deployment.call("GET", "/v1/store", key=made["api_key"]).expect(200)["store_id"] == "demo"
 
 
+@pytest.mark.row("S10")
 def test_a_key_is_stored_nowhere(deployment: Deployment, admin: str) -> None:
     made = deployment.call("POST", KEYS, {"name": "till", "role": "viewer"}, key=admin).expect(201)
     stored = str(deployment.everything())

@@ -150,6 +150,7 @@ def test_a_closed_store_is_not_compared() -> None:
     assert stage.daily().run()["reconciled"] == 0
 
 
+@pytest.mark.row("F45")
 def test_a_difference_is_told_counted_and_kept_and_no_money_is_changed(capsys: pytest.CaptureFixture[str]) -> None:
     stage = stage_of()
     stage.paid()
