@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from cashback.adapters.faults import PATIENCE
 from cashback.adapters.webhook_sender import DEADLINE
 from cashback.domain.domain_events import KINDS, SOURCE
+from cashback.edge import deps
 from cashback.edge.payout_requests import REPORT_TIME
 from cashback.edge.sweeper import ENOUGH_TIME
 from dev.project import ROOT
@@ -139,6 +141,13 @@ def test_batches_fail_by_message_and_are_not_waited_for(mapping: str) -> None:
     queue = definition["EventSourceArn"]["Fn::GetAtt"][0]
     visibility = as_written()["Parameters"][properties("AWS::SQS::Queue")[queue]["VisibilityTimeout"]["Ref"]]["Default"]
     assert visibility >= 6 * functions()[definition["FunctionName"]["Ref"]]["Timeout"]
+
+
+@pytest.mark.row("F26")
+def test_no_queue_is_first_in_first_out_so_that_no_message_waits_for_another() -> None:
+    for definition in properties("AWS::SQS::Queue").values():
+        assert "FifoQueue" not in definition
+        assert not str(definition.get("QueueName", "")).endswith(".fifo")
 
 
 def test_the_rule_passes_on_every_kind_that_is_told_and_keeps_what_it_cannot_deliver() -> None:
@@ -447,6 +456,21 @@ def test_every_function_finds_what_it_needs_by_name(function: str) -> None:
     }
 
 
+LONGEST_CALL = 3 * 2 + 1 + 2
+"""Seconds: three tries of two, and the longest pauses of botocore's standard mode between them."""
+
+
+@pytest.mark.row("F13")
+def test_a_call_that_is_never_answered_ends_before_its_function_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("DEFAULT_REGION", "eu-central-1"), ("ACCESS_KEY_ID", "k"), ("SECRET_ACCESS_KEY", "s")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    config = deps._client.__wrapped__("dynamodb").meta.config
+    assert config.read_timeout * config.retries["total_max_attempts"] + 1 + 2 == LONGEST_CALL
+    assert min(function["Timeout"] for function in functions().values()) > LONGEST_CALL
+    for name in ("OrdersApi", "CustomersApi", "PayoutsApi"):
+        assert functions()[name]["Timeout"] >= PATIENCE + LONGEST_CALL + 5
+
+
 # ---- the two APIs
 
 
@@ -524,6 +548,27 @@ def test_the_gateway_s_own_answers_are_problems(kind: str) -> None:
     headers = response["responseParameters"]
     assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
     assert ("gatewayresponse.header.Retry-After" in headers) == (problem["status"] == 429)
+
+
+@pytest.mark.row("103", "S7")
+def test_more_calls_than_the_apis_take_are_told_to_come_again() -> None:
+    """The emulator limits nothing, so that a limit that is reached is seen on AWS only."""
+    (steady,) = properties("AWS::ApiGateway::Stage")["AdminApiliveStage"]["MethodSettings"]
+    assert (steady["ResourcePath"], steady["HttpMethod"]) == ("/*", "*")
+    assert steady["ThrottlingRateLimit"] == steady["ThrottlingBurstLimit"] == {"Ref": "ApiRequestsPerSecond"}
+    (webhooks,) = properties("AWS::ApiGatewayV2::Stage").values()
+    assert webhooks["DefaultRouteSettings"]["ThrottlingRateLimit"] == {"Ref": "WebhookRequestsPerSecond"}
+    refused = gateway_responses()["THROTTLED"]
+    assert refused["statusCode"] in {429, "429"}
+    assert "gatewayresponse.header.Retry-After" in refused["responseParameters"]
+
+
+@pytest.mark.row("S29")
+def test_no_page_of_another_origin_may_call_either_api() -> None:
+    assert "CorsConfiguration" not in next(iter(properties("AWS::ApiGatewayV2::Api").values()))
+    assert not [path for path, item in admin_paths().items() if "options" in item]
+    headers = [name for response in gateway_responses().values() for name in response["responseParameters"]]
+    assert not [name for name in headers if "access-control" in name.lower()]
 
 
 def test_every_kind_of_gateway_answer_has_words() -> None:
