@@ -34,7 +34,7 @@ from cashback.services.record_order import record_order
 from tests.simulation.clock import Clock
 from tests.simulation.dynamo import SimulatedDynamo
 from tests.simulation.errors import client_error
-from tests.simulation.faults import Rates
+from tests.simulation.faults import Fault, Rates
 from tests.simulation.project_tables import table_specs
 from tests.simulation.queue import Queue
 from tests.simulation.sqs import SimulatedSqs
@@ -107,6 +107,19 @@ def test_a_message_whose_posting_is_contended_goes_back_to_its_queue_and_is_post
     worker.shop.dynamo.faults.calm()
     worker.wait(HOURS)
     assert (worker.money, len(worker.queue), len(worker.dead)) == ({"ord:1:earn": 500}, 0, 0)
+
+
+@pytest.mark.row("F5")
+@pytest.mark.parametrize("fault", [Fault.CONFLICT, Fault.THROTTLE])
+def test_a_conflict_of_a_single_update_is_busy_and_the_same_call_succeeds_later(fault: Fault) -> None:
+    shop = Shop()
+    shop.hear(paid(line("1", 10_000)))
+    faults = shop.dynamo.faults
+    faults.script = {faults.calls + 1: fault}
+    with pytest.raises(Busy):
+        shop.books.customers.note_newest_order(STORE, CUSTOMER, "A-9", NOW)
+    assert faults.fired[fault.name.lower()] == 1
+    assert shop.books.customers.note_newest_order(STORE, CUSTOMER, "A-9", NOW)
 
 
 @pytest.mark.row("F8")

@@ -81,6 +81,7 @@ def refused(sent: Sent, request: dict[str, Any], status: int, code: str) -> None
     assert (answer["statusCode"], problem["status"], problem["code"]) == (status, status, code)
     assert problem.keys() == {"type", "title", "status", "code", "detail", "errors", "request_id"}
     assert answer["headers"]["Content-Type"].startswith("application/problem+json")
+    assert not [value for value in request["headers"].values() if len(value) > 3 and value in answer["body"]]
     assert not sent
 
 
