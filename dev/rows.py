@@ -72,7 +72,8 @@ def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
 def _rows_in(node: ast.AST) -> list[str]:
     """The names in every `pytest.mark.row(...)` of a piece of code."""
     calls = [part for part in ast.walk(node) if isinstance(part, ast.Call)]
-    marks = [call for call in calls if ast.unparse(call.func) == "pytest.mark.row"]
+    named = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "row"]
+    marks = [call for call in named if ast.unparse(call.func) == "pytest.mark.row"]
     return [ast.literal_eval(argument) for mark in marks for argument in mark.args]
 
 
