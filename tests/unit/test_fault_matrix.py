@@ -85,7 +85,10 @@ class Worker:
 
     @property
     def money(self) -> dict[str, int]:
-        return self.shop.posted
+        """What was posted, by cause, once the balance was found to be its sum."""
+        posted = self.shop.posted
+        assert (self.shop.account.available, self.shop.account.version) == (sum(posted.values()), len(posted))
+        return posted
 
     @property
     def tables(self) -> list[Any]:
