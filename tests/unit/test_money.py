@@ -132,9 +132,12 @@ def test_rows_50_and_51_more_than_twelve_whole_digits_are_refused(literal: str) 
 @pytest.mark.parametrize("literal", ["1e400", "1e300000", "9" * 5_000, "0." + "9" * 5_000, "0" * 100_000])
 @pytest.mark.row("34", "52")
 def test_row_52_huge_literals_are_refused_in_no_time(literal: str) -> None:
-    start = time.process_time()
-    assert reason_of(literal) in {"amount_format", "amount_too_large", "amount_precision"}
-    assert time.process_time() - start < 0.05
+    costs = []
+    for _ in range(5):
+        start = time.process_time()
+        assert reason_of(literal) in {"amount_format", "amount_too_large", "amount_precision"}
+        costs.append(time.process_time() - start)
+    assert min(costs) < 0.005
 
 
 @pytest.mark.parametrize(
