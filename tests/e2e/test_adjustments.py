@@ -59,6 +59,7 @@ def test_a_repeated_call_gets_the_first_answer_and_moves_nothing(ada: Shop) -> N
     assert ada.stack.snapshot(ada.store) == before
 
 
+@pytest.mark.row("54")
 def test_more_than_there_is_is_refused_for_ever(ada: Shop) -> None:
     adjust(ada, "10.00").expect(201)
     assert problem(adjust(ada, "-10.01", "k"), 409)["code"] == "insufficient_balance"
@@ -69,6 +70,7 @@ def test_more_than_there_is_is_refused_for_ever(ada: Shop) -> None:
     assert [line["status"] for line in history(ada)] == ["POSTED", "REJECTED", "POSTED"]
 
 
+@pytest.mark.row("55", "I1", "I9")
 def test_of_sixteen_debits_of_one_full_balance_exactly_one_succeeds(ada: Shop) -> None:
     adjust(ada, "100.00").expect(201)
     answers = at_once(*(lambda: adjust(ada, "-100.00") for _ in range(16)))
@@ -78,6 +80,7 @@ def test_of_sixteen_debits_of_one_full_balance_exactly_one_succeeds(ada: Shop) -
     assert ada.available("ada") == "0.00"
 
 
+@pytest.mark.row("F43", "71")
 def test_one_request_sent_sixteen_times_at_once_is_posted_once(ada: Shop) -> None:
     answers = at_once(*(lambda: adjust(ada, "5.00", "same", comment="one") for _ in range(16)))
     assert {answer.status for answer in answers} <= {201, 503}
@@ -160,6 +163,7 @@ def table(shop: Shop, path: str) -> Answer:
     return shop.store.api("GET", path, headers={"accept": "text/csv"})
 
 
+@pytest.mark.row("80", "S25")
 def test_a_history_leaves_as_csv_page_by_page_and_runs_in_no_spreadsheet(ada: Shop) -> None:
     for amount, comment in (("3.00", FORMULA), ("-1.00", "@SUM(A1)"), ("2.00", 'naïve, "quoted"\r\nline')):
         adjust(ada, amount, comment=comment).expect(201)

@@ -92,6 +92,7 @@ def test_a_body_of_more_than_a_mebibyte_is_413(pending: tuple[Shop, Sale]) -> No
     ],
     ids=lambda value: repr(value)[:40],
 )
+@pytest.mark.row("29", "30", "31", "32", "33", "34", "35", "36", "37", "38", "39", "40")
 def test_json_that_is_none_or_not_ours_is_refused(
     pending: tuple[Shop, Sale], body: bytes, status: int, codes: str
 ) -> None:
@@ -99,6 +100,7 @@ def test_json_that_is_none_or_not_ours_is_refused(
 
 
 @pytest.mark.parametrize("extra", ["__proto__", "balance", "store_id", "status", "created_by", CANARY])
+@pytest.mark.row("42", "96")
 def test_a_field_that_is_not_ours_is_refused_and_not_repeated(pending: tuple[Shop, Sale], extra: str) -> None:
     answer = approve(pending, {"expected_amount": "10.00", extra: "APPROVED"})
     assert problem(answer, 422)["code"] == "field_unknown"
@@ -142,6 +144,7 @@ USD = {
 
 
 @pytest.mark.parametrize(("literal", "code"), USD.items(), ids=lambda value: value[:24])
+@pytest.mark.row("46", "48", "49", "50", "51", "52")
 def test_what_is_no_amount_of_the_store_is_refused(pending: tuple[Shop, Sale], literal: str, code: str) -> None:
     answer = approve(pending, amount(literal))
     refused = problem(answer, 409 if code == "amount_conflict" else 422)
@@ -154,17 +157,20 @@ def test_what_is_no_amount_of_the_store_is_refused(pending: tuple[Shop, Sale], l
     ("literal", "code"),
     [('"0"', "amount_zero"), ('"-0"', "amount_zero"), ('"-0.00"', "amount_zero"), ('"-5"', "amount_negative")],
 )
+@pytest.mark.row("44", "45")
 def test_an_approval_credits_more_than_nothing(pending: tuple[Shop, Sale], literal: str, code: str) -> None:
     answer = approve(pending, f'{{"expected_amount": "10.00", "amount": {literal}}}'.encode())
     refused = problem(answer, 422)
     assert (refused["code"], refused["errors"]) == (code, [{"field": "amount", "code": code}])
 
 
+@pytest.mark.row("47")
 def test_yen_have_no_decimals(pending_yen: tuple[Shop, Sale]) -> None:
     assert problem(approve(pending_yen, amount("10.5")), 422)["code"] == "amount_precision"
     assert problem(approve(pending_yen, amount('"100.0"')), 422)["code"] == "amount_precision"
 
 
+@pytest.mark.row("48")
 def test_every_spelling_of_an_amount_is_that_amount(new_shop: Callable[..., Shop]) -> None:
     shop = new_shop(auto_processing=False)
     for literal in ("10", "10.0", "10.00", '"10"', '"10.0"', '"10.00"'):
@@ -187,6 +193,7 @@ def test_every_spelling_of_an_amount_is_that_amount(new_shop: Callable[..., Shop
     ],
     ids=lambda value: str(value)[:24],
 )
+@pytest.mark.row("82")
 def test_a_rejection_needs_a_reason_of_some_words(pending: tuple[Shop, Sale], body: Any, code: str) -> None:
     shop, sale = pending
     refused = problem(shop.store.post(f"{sale.path}/reject", body), 422)
@@ -194,6 +201,7 @@ def test_a_rejection_needs_a_reason_of_some_words(pending: tuple[Shop, Sale], bo
 
 
 @pytest.mark.parametrize("action", ["approve", "reject"])
+@pytest.mark.row("68")
 def test_deciding_needs_an_idempotency_key(pending: tuple[Shop, Sale], action: str) -> None:
     shop, sale = pending
     body = {"expected_amount": "10.00"} if action == "approve" else {"reason": "no"}
@@ -202,6 +210,7 @@ def test_deciding_needs_an_idempotency_key(pending: tuple[Shop, Sale], action: s
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a b", "caf\xe9", "tab\tinside"])
+@pytest.mark.row("68")
 def test_an_idempotency_key_is_visible_ascii(pending: tuple[Shop, Sale], key: str) -> None:
     refused = problem(approve(pending, {"expected_amount": "10.00"}, idempotency_key=key), 400)
     assert refused["code"] in {"idempotency_key_format", "idempotency_key_required"}
@@ -212,6 +221,7 @@ def test_an_actor_is_visible_ascii(pending: tuple[Shop, Sale], person: str) -> N
     assert problem(approve(pending, {"expected_amount": "1.00"}, x_actor=person), 400, 409)
 
 
+@pytest.mark.row("81", "83", "S21")
 def test_text_that_looks_like_a_log_line_or_a_script_stays_text(new_shop: Callable[..., Shop]) -> None:
     shop = new_shop(auto_processing=False)
     reason = '<script>alert(1)</script>\r\n{"level":"ERROR"}\x1b[31m=cmd()'

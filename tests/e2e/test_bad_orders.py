@@ -44,6 +44,7 @@ def discounted(*amounts: str) -> dict[str, Any]:
     ],
     ids=lambda value: str(value)[:40],
 )
+@pytest.mark.row("60")
 def test_an_order_that_does_not_add_up_is_held_with_its_reason_and_credits_nothing(
     shop: Shop, fields: dict[str, Any], reason: str
 ) -> None:
@@ -101,6 +102,7 @@ def parts(sale: Sale, quantity: int, subtotal: str, line_id: int | None = None) 
     return [{"line_item_id": line_id or sale.line_id(0), "quantity": quantity, "subtotal": subtotal}]
 
 
+@pytest.mark.row("61")
 def test_a_refund_over_what_was_paid_takes_all_and_no_more(shop: Shop) -> None:
     sale, other = shop.sell(), shop.sell()
     assert shop.outcome("refunds/create", refund(sale, "100000.00")) == "reversed"
@@ -146,6 +148,7 @@ def test_a_discrepancy_in_favour_of_the_shop_alone_never_credits_beyond_the_awar
 
 
 @pytest.mark.parametrize(("amounts", "left"), [(("50.00", "80.00"), "6.00"), (("80.00", "50.00"), "6.00")])
+@pytest.mark.row("61")
 def test_a_refund_id_used_again_with_another_amount_counts_once_at_the_larger(
     shop: Shop, amounts: tuple[str, str], left: str
 ) -> None:
@@ -158,6 +161,7 @@ def test_a_refund_id_used_again_with_another_amount_counts_once_at_the_larger(
     assert shop.outcome("refunds/create", refund(sale, amounts[0], id=refund_id)) == "event_unchanged"
 
 
+@pytest.mark.row("61", "I13")
 def test_a_refund_in_another_currency_and_without_lines_takes_nothing_and_is_kept(shop: Shop) -> None:
     sale = shop.sell()
     moved = {"kind": "refund", "status": "success", "amount": "100.00", "currency": "EUR"}

@@ -69,6 +69,7 @@ def unchanged(pending: tuple[Shop, Sale]) -> Iterator[None]:
     ],
     ids=lambda value: str(value)[:40],
 )
+@pytest.mark.row("58", "59", "75")
 def test_a_setting_that_is_not_acceptable_is_named(pending: tuple[Shop, Sale], change: Any, code: str) -> None:
     shop, _ = pending
     refused = problem(shop.store.api("PATCH", "/v1/store", change, headers={"if-match": "1"}), 422)
@@ -101,6 +102,7 @@ def test_an_id_in_a_path_that_is_none_finds_nothing(pending: tuple[Shop, Sale], 
     assert problem(answer, 403, 404, 422)["code"] in {"id_length", "id_charset", "not_found", "forbidden"}
 
 
+@pytest.mark.row("67")
 def test_two_spellings_of_a_number_are_two_ids(pending: tuple[Shop, Sale]) -> None:
     shop, sale = pending
     assert problem(shop.store.api("GET", f"/v1/orders/0{sale.order_id}"), 404)["code"] == "not_found"
@@ -108,6 +110,7 @@ def test_two_spellings_of_a_number_are_two_ids(pending: tuple[Shop, Sale]) -> No
 
 
 @pytest.mark.parametrize("customer_id", [*LONG, *STRANGE], ids=lambda value: value[:12])
+@pytest.mark.row("62", "63", "64")
 def test_an_id_in_a_query_that_is_none_is_named(pending: tuple[Shop, Sale], customer_id: str) -> None:
     shop, _ = pending
     refused = problem(shop.store.api("GET", f"/v1/orders?customer_id={customer_id}"), 422)
@@ -134,6 +137,7 @@ TIMES = (
 
 @pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("place", ["orders?from", "orders?to", "transactions?from", "transactions?to", "balance?at"])
+@pytest.mark.row("72")
 def test_what_is_no_time_is_refused(pending: tuple[Shop, Sale], place: str, time: str) -> None:
     shop, sale = pending
     route, _, name = place.partition("?")
@@ -152,6 +156,7 @@ def test_rfc_3339_with_an_offset_is_a_time(pending: tuple[Shop, Sale], time: str
     "limit", ["0", "-1", "101", "1000000000", "10;drop", "\uff11\uff10", "1e1", "+5", "%205", "", "ten"]
 )
 @pytest.mark.parametrize("route", ["/v1/orders", "/v1/api-keys", "/v1/customers/{customer}/transactions"])
+@pytest.mark.row("78")
 def test_a_limit_is_a_number_from_1_to_100(pending: tuple[Shop, Sale], route: str, limit: str) -> None:
     shop, sale = pending
     path = route.format(customer=sale.customer_id)
@@ -172,6 +177,7 @@ def test_a_limit_is_a_number_from_1_to_100(pending: tuple[Shop, Sale], route: st
         ("status=pending&status=held", "parameter_repeated"),
     ],
 )
+@pytest.mark.row("79")
 def test_a_filter_that_is_not_ours_is_refused_and_not_repeated(
     pending: tuple[Shop, Sale], query: str, code: str
 ) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pytest
+
 from cashback.domain.ledger import Entry, Kind, Posted, Posting
 from cashback.domain.times import instant
 from tests.e2e.shop import Sale, Shop, at_once
@@ -52,6 +54,7 @@ def test_an_order_first_seen_as_partially_refunded_is_credited_and_clawed(shop: 
     assert shop.available(sale.customer_id) == "5.00"
 
 
+@pytest.mark.row("I5")
 def test_a_refund_told_twice_in_an_event_and_in_the_order_claws_once(shop: Shop) -> None:
     sale = shop.sell()
     assert shop.outcome("refunds/create", sale.refund(2)) == "reversed"
@@ -96,6 +99,7 @@ def test_a_payment_and_its_refund_at_once_end_with_the_rest(shop: Shop) -> None:
     assert shop.available(sale.customer_id) == "5.00"
 
 
+@pytest.mark.row("I4")
 def test_a_cancellation_takes_the_rest_once_and_later_refunds_take_nothing(shop: Shop) -> None:
     sale = shop.sell()
     shop.tell("refunds/create", sale.refund())

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable
 
+import pytest
+
 from cashback.adapters.dynamo import store_keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import StateTable
@@ -19,6 +21,7 @@ def partition(shop: Shop, pk: str) -> list[Item]:
     return StateTable(shop.stack.client("dynamodb"), shop.stack.state_table).partition(pk)
 
 
+@pytest.mark.row("S14")
 def test_the_audit_shows_settings_keys_erasures_and_requests(new_shop: Callable[..., Shop]) -> None:
     shop = new_shop()
     shop.change(base_rate="0.1")

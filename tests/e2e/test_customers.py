@@ -87,6 +87,7 @@ def test_customers_are_found_by_what_they_are_reached_by(shop: Shop) -> None:
     assert "ada@example.com" not in repr(shop.stack.lines("customers_api", "search"))
 
 
+@pytest.mark.row("I7")
 def test_changes_at_one_moment_all_stand(shop: Shop) -> None:
     make(shop).expect(201)
     changes: list[dict[str, Any]] = [{"name": "Augusta"}, {"email": "a@example.org"}, {"birthday": None}, {"tags": []}]
@@ -122,6 +123,7 @@ def test_a_verified_email_claims_the_guests_order_that_waited_for_it(shop: Shop,
     assert (shop.order(sale)["status"], shop.available("ada")) == ("processed", "10.00")
 
 
+@pytest.mark.row("S22")
 def test_an_erased_customer_leaves_nothing_personal_and_keeps_the_balance(shop: Shop) -> None:
     make(shop, email_verified=True).expect(201)
     body = {"amount": "5.00", "comment": "Ada Brandt asked for it"}

@@ -74,6 +74,7 @@ def test_a_debit_refuses_or_clamps(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(("amount", "left"), [("0", "0.00"), ("50", "50.00")])
+@pytest.mark.row("43")
 def test_an_absolute_job_leaves_exactly_its_amount(shop: Shop, amount: str, left: str) -> None:
     members = enrol(shop, 0, 5_000, 9_900)
     gather(shop, GROUP, members)

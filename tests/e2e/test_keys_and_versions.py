@@ -95,6 +95,7 @@ def patch(store: Store, body: Any, **headers: str) -> Answer:
     return store.api("PATCH", "/v1/store", body, headers={name.replace("_", "-"): v for name, v in headers.items()})
 
 
+@pytest.mark.row("57")
 def test_a_change_needs_the_version_that_was_read(shop: Shop) -> None:
     read = shop.store.api("GET", "/v1/store")
     assert (read.headers["etag"], read.expect(200)["version"]) == ('"1"', 1)

@@ -118,6 +118,7 @@ def test_case_41_what_was_repaid_for_a_refund_comes_back_when_the_refund_is_dele
     assert tell(first, 2, refund) == "event_unchanged"
 
 
+@pytest.mark.row("S38")
 def test_each_award_names_the_version_of_the_settings_and_so_does_what_is_clawed_back(shop: Shop) -> None:
     sales = [shop.sell()]
     version = shop.change(base_rate="0.1")["version"]

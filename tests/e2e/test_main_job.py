@@ -56,6 +56,7 @@ def test_the_same_delivery_again_changes_nothing(shop: Shop) -> None:
     assert shop.stack.snapshot(shop.store) == before
 
 
+@pytest.mark.row("F17")
 def test_eight_deliveries_of_one_event_at_once_credit_once(shop: Shop) -> None:
     sale = Sale()
     delivery = at_once(*[lambda: shop.send("orders/paid", sale.body(at=1), f"one-{sale.order_id}")] * 8)[0]
@@ -117,6 +118,7 @@ def test_a_guests_order_waits_for_its_customer(shop: Shop) -> None:
         ("orders/paid", Sale().body(at=1, updated_at="yesterday"), "time_invalid"),
     ],
 )
+@pytest.mark.row("22")
 def test_what_means_nothing_is_accepted_and_ignored_with_a_reason(
     shop: Shop, topic: str, payload: Any, reason: str
 ) -> None:
@@ -126,6 +128,7 @@ def test_what_means_nothing_is_accepted_and_ignored_with_a_reason(
     assert shop.stack.snapshot(shop.store) == before
 
 
+@pytest.mark.row("23")
 def test_the_body_decides_where_the_topic_lies(shop: Shop) -> None:
     sale = shop.sell()
     assert shop.outcome("orders/paid", sale.refund()) == "partially_reversed"

@@ -115,6 +115,7 @@ def broken(cursor: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", LISTS)
+@pytest.mark.row("77", "S24")
 def test_a_cursor_that_was_tampered_with_is_refused(shop: Shop, path: str) -> None:
     cursor = first_cursor(shop, path)
     for what, bad in broken(cursor).items():
@@ -123,6 +124,7 @@ def test_a_cursor_that_was_tampered_with_is_refused(shop: Shop, path: str) -> No
     assert shop.store.api("GET", f"{path}?limit=2&cursor={cursor}").status == 200
 
 
+@pytest.mark.row("77", "S24")
 def test_a_cursor_of_another_list_is_refused(shop: Shop, new_shop: Callable[..., Shop]) -> None:
     other = new_shop()
     for _ in range(3):

@@ -58,6 +58,7 @@ def audited(shop: Shop, what: str) -> list[str]:
     return [act["target"] for act in acts if act["what"] == what]
 
 
+@pytest.mark.row("91", "S20")
 def test_accounts_are_added_listed_and_deleted_and_show_four_characters_at_most(shop: Shop, customer: str) -> None:
     bank, home, wallet = (added(shop, customer, body) for body in (BANK, HOME, WALLET))
     assert (bank["type_label"], bank["iban"], bank["swift"]) == ("Bank transfer", "****3000", "****FXXX")
@@ -79,6 +80,7 @@ def test_accounts_are_added_listed_and_deleted_and_show_four_characters_at_most(
     assert len(audited(shop, "payment_account_added")) == 3
 
 
+@pytest.mark.row("85")
 def test_one_request_adds_one_account_also_once_it_is_deleted(shop: Shop, customer: str) -> None:
     first = add(shop.store, customer, key="k").expect(201)
     again = add(shop.store, customer, key="k")
@@ -99,6 +101,7 @@ def test_one_account_that_many_add_at_once_is_there_once(shop: Shop, customer: s
     assert len(listed(shop, customer)) == 1
 
 
+@pytest.mark.row("90", "I11")
 def test_an_account_that_two_customers_share_is_taken_and_told(shop: Shop, customer: str) -> None:
     other = told(shop)
     mine = added(shop, customer)
@@ -156,6 +159,7 @@ def test_only_an_admin_sees_an_account_in_clear_and_it_is_written_down(shop: Sho
         ({**WALLET, "handle": None}, "type"),
     ],
 )
+@pytest.mark.row("84", "86", "87", "88", "89", "91")
 def test_what_is_no_account_is_refused_by_its_field_and_changes_nothing(
     traceless: Shop, body: dict[str, Any], code: str
 ) -> None:
@@ -220,6 +224,7 @@ def test_an_erasure_leaves_no_account_of_anyone_who_was_merged(shop: Shop, custo
     assert [key for key, item in left.items() if "PAYACC#" in key and "document" in item] == []
 
 
+@pytest.mark.row("91", "S19", "S20", "S21")
 def test_no_number_is_ever_logged_or_stored_in_clear(shop: Shop, customer: str) -> None:
     other = told(shop)
     for body in (BANK, HOME, WALLET):

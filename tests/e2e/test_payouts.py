@@ -156,6 +156,7 @@ def test_details_of_a_payment_are_kept(shop: Shop) -> None:
     ]
 
 
+@pytest.mark.row("97", "S15")
 def test_four_eyes_are_two_persons(new_shop: Any) -> None:
     shop = new_shop(four_eyes=True)
     path = f"{REQUESTS}/{ask(shop, customer(shop)).expect(201)['incentive_request_id']}/approve"

@@ -55,6 +55,7 @@ def tea_shop(new_shop: Callable[..., Shop]) -> Shop:
     return new_shop(product_rates=[{"category": "Tea", "rate": "0.2"}])
 
 
+@pytest.mark.row("F18")
 def test_one_after_the_other_in_any_order_and_number(tea_shop: Shop) -> None:
     for number in LIVES:
         sale, customer_id, deliveries = life(number)
@@ -63,6 +64,7 @@ def test_one_after_the_other_in_any_order_and_number(tea_shop: Shop) -> None:
         assert_ended(tea_shop, number, sale, customer_id)
 
 
+@pytest.mark.row("F18")
 def test_all_at_once(tea_shop: Shop) -> None:
     lives = [life(number) for number in LIVES]
     deliveries = [delivery for _, _, told in lives for delivery in told]

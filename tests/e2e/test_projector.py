@@ -84,6 +84,7 @@ def impatient(stack: DeployedStack) -> Iterator[None]:
         functions.update_event_source_mapping(UUID=mapping, MaximumRetryAttempts=1000)
 
 
+@pytest.mark.row("F30")
 def test_a_poisoned_record_is_given_up_to_the_dead_letters_and_holds_nothing_else_up(
     stack: DeployedStack, shop: Shop, heard: Callable[[], list[dict[str, Any]]]
 ) -> None:

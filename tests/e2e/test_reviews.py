@@ -64,6 +64,7 @@ def test_an_approval_repeated_with_its_key_is_answered_alike(shop: Shop) -> None
     assert shop.stack.snapshot(shop.store) == before
 
 
+@pytest.mark.row("69")
 def test_the_same_key_with_another_body_is_a_mismatch(shop: Shop) -> None:
     sale = shop.sell()
     shop.approve(sale, "10.00", key="once").expect(200)
@@ -72,6 +73,7 @@ def test_the_same_key_with_another_body_is_a_mismatch(shop: Shop) -> None:
     assert shop.stack.snapshot(shop.store) == before
 
 
+@pytest.mark.row("70")
 def test_a_key_of_one_order_says_nothing_of_another(shop: Shop) -> None:
     first, second = shop.sell(), shop.sell()
     shop.approve(first, "10.00", key="once").expect(200)
@@ -79,6 +81,7 @@ def test_a_key_of_one_order_says_nothing_of_another(shop: Shop) -> None:
     assert shop.order(second)["status"] == "processed"
 
 
+@pytest.mark.row("70")
 def test_one_admins_key_never_gets_anothers_answer(shop: Shop) -> None:
     sale = shop.sell()
     other = Shop(shop.stack, shop.with_key("operator"))
@@ -86,6 +89,7 @@ def test_one_admins_key_never_gets_anothers_answer(shop: Shop) -> None:
     assert problem(other.approve(sale, "10.00", key="once"), 409)["code"] == "state_conflict"
 
 
+@pytest.mark.row("97")
 def test_a_rejection_is_final(shop: Shop) -> None:
     sale = shop.sell()
     order = review(shop.reject(sale, "looks like a reseller"))
@@ -95,6 +99,7 @@ def test_a_rejection_is_final(shop: Shop) -> None:
     assert shop.order(sale)["transactions"] == []
 
 
+@pytest.mark.row("97")
 def test_a_second_approval_is_told_the_state(shop: Shop) -> None:
     sale = shop.sell()
     shop.approve(sale, "10.00").expect(200)
@@ -112,6 +117,7 @@ def test_of_six_approvals_at_once_one_credits(shop: Shop) -> None:
     assert shop.entries(sale.customer_id) == [("order", "10.00")]
 
 
+@pytest.mark.row("71")
 def test_one_approval_sent_six_times_at_once_has_one_answer(shop: Shop) -> None:
     sale = shop.sell()
     answers = at_once(*[lambda: shop.approve(sale, "10.00", key="once")] * 6)
@@ -155,6 +161,7 @@ def test_a_refund_while_pending_shrinks_what_may_be_approved(shop: Shop) -> None
 
 
 @pytest.mark.parametrize("gone", ["cancelled", "refunded"])
+@pytest.mark.row("97")
 def test_an_order_that_is_gone_cannot_be_approved(shop: Shop, gone: str) -> None:
     sale = shop.sell()
     if gone == "cancelled":

@@ -229,6 +229,7 @@ def test_an_event_that_overtakes_what_starts_a_scenario_cancels_it(shop: Shop) -
     assert found[second.order_id] != ("cancelled", "order.created")
 
 
+@pytest.mark.row("98")
 def test_a_task_cancelled_by_hand_does_not_run_when_its_alarm_rings(shop: Shop) -> None:
     scenario = make(shop, "order.paid", delay=MINUTE, actions=THANKS)
     tell(shop, Purchase().event("paid"))
@@ -310,6 +311,7 @@ def test_who_is_known_by_an_unpaid_order_alone_is_credited(shop: Shop) -> None:
     assert shop.entries(buyer.customer_id) == [("manual", "1.00")]
 
 
+@pytest.mark.row("43")
 def test_nothing_is_credited_while_cashback_is_off_or_the_amount_is_zero(shop: Shop) -> None:
     shop.change(cashback_enabled=False)
     made = shop.store.api(
@@ -348,6 +350,7 @@ def test_a_success_stays_one_and_is_counted(shop: Shop) -> None:
 # ---- when their alarms fail, or ring twice
 
 
+@pytest.mark.row("F32")
 def test_a_task_whose_schedule_was_deleted_is_run_by_the_sweeper(shop: Shop) -> None:
     stack, store_id = shop.stack, shop.store.store_id
     scenario = make(shop, "order.paid", delay=DAY)
@@ -371,6 +374,7 @@ def test_a_task_whose_schedule_was_deleted_is_run_by_the_sweeper(shop: Shop) -> 
     assert (done["status_label"], outcomes(done)) == ("Executed", {"credit_cashback": DONE})
 
 
+@pytest.mark.row("F31")
 def test_alarms_and_credits_that_come_twice_change_nothing(shop: Shop) -> None:
     scenario = make(shop, "order.paid", actions=THANKS, success={"on": ["order.created"], "within": HOUR})
     purchase = Purchase()

@@ -1,5 +1,7 @@
 """What holds for every deploy, whatever the functions do."""
 
+import pytest
+
 from dev.client import Store, send
 from tests.e2e.deployed import DeployedStack
 
@@ -16,6 +18,7 @@ def test_a_call_without_a_key_is_a_problem_of_the_gateway(stack: DeployedStack) 
     assert problem["request_id"]
 
 
+@pytest.mark.row("S10b")
 def test_an_unsigned_platform_call_is_refused(stack: DeployedStack) -> None:
     assert send("POST", f"{stack.urls.api_url}/platform/stores", {"store_id": "x"}).status == 403
 
@@ -24,6 +27,7 @@ def test_an_api_key_opens_no_platform_route(stack: DeployedStack, store: Store) 
     assert store.api("GET", f"/platform/stores/{store.store_id}").status == 403
 
 
+@pytest.mark.row("28")
 def test_other_methods_never_reach_the_webhook(stack: DeployedStack) -> None:
     url = f"{stack.urls.webhook_url}/webhooks/demo/shopify"
     assert {send(method, url).status for method in ("GET", "PUT", "DELETE")} <= {403, 404, 405}

@@ -186,6 +186,7 @@ def test_an_award_is_posted_to_the_shops_endpoint_signed_with_the_secret_that_th
     assert (last["status"], last["attempts"], last["response_code"]) == ("delivered", 2, 204)
 
 
+@pytest.mark.row("S32")
 def test_an_address_of_this_network_is_never_called(shop: Shop) -> None:
     refused = shop.store.api("POST", "/v1/webhook-endpoints", {"url": "https://127.0.0.1/in"})
     assert refused.status == 422

@@ -13,6 +13,7 @@ from tests.e2e.shop import Sale, Shop, problem
 from tests.e2e.webhooks import SHOPIFY, TEST_ORDER, event, post, signed
 
 
+@pytest.mark.row("11")
 def test_a_binary_body_is_verified_over_its_decoded_bytes(shop: Shop) -> None:
     headers = signed(shop.store)
     answer = shop.stack.invoke("webhook_ingest", event(shop.store, base64.b64encode(TEST_ORDER), headers))
@@ -30,6 +31,7 @@ def test_a_binary_body_is_verified_over_its_decoded_bytes(shop: Shop) -> None:
         {"content-encoding": "identity"},
     ],
 )
+@pytest.mark.row("14", "26")
 def test_the_signature_alone_decides_whatever_else_the_headers_say(shop: Shop, headers: dict[str, str | None]) -> None:
     right = signed(shop.store)
     told = {name: value and value.format(signature=right[SHOPIFY]) for name, value in headers.items()}
@@ -41,6 +43,7 @@ def test_the_signature_alone_decides_whatever_else_the_headers_say(shop: Shop, h
     assert shop.verdicts(right["x-shopify-webhook-id"])[0]["reason"] == "test_order"
 
 
+@pytest.mark.row("18", "20", "I14")
 def test_an_exact_replay_and_a_new_delivery_id_are_accepted_and_change_nothing(shop: Shop) -> None:
     body = as_bytes(Sale(customer_id=7001).body(at=1))
     headers = signed(shop.store, body)
@@ -52,6 +55,7 @@ def test_an_exact_replay_and_a_new_delivery_id_are_accepted_and_change_nothing(s
     assert shop.available(7001) == "10.00"
 
 
+@pytest.mark.row("19")
 def test_another_body_under_the_same_delivery_id_is_another_event(shop: Shop) -> None:
     sales = [Sale(customer_id=7001), Sale(customer_id=7001)]
     for sale in sales:
@@ -106,6 +110,7 @@ def accepts(shop: Shop, secret: str) -> bool:
     return answer.status == 200
 
 
+@pytest.mark.row("10", "S3")
 def test_after_a_rotation_two_secrets_sign_and_the_one_before_them_does_not(shop: Shop) -> None:
     # Before the store's first delivery, because an instance keeps the secrets that it has read for a minute.
     first, second, third = shop.store.secrets["shopify"], rotate(shop, "shopify"), rotate(shop, "shopify")
@@ -133,6 +138,7 @@ def test_a_secret_that_cannot_sign_is_refused(shop: Shop) -> None:
     assert shop.stack.snapshot(shop.store) == before
 
 
+@pytest.mark.row("S31")
 def test_no_secret_and_no_key_stands_anywhere_in_the_tables(shop: Shop) -> None:
     post(shop.store, TEST_ORDER, signed(shop.store)).expect(200)
     kept = json.dumps(shop.stack.snapshot(shop.store), default=lambda raw: raw.decode("latin-1"))

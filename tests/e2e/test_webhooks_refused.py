@@ -63,18 +63,21 @@ REFUSED: dict[str, tuple[Callable[[Store], tuple[bytes, dict[str, str]]], str]] 
 
 
 @pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.row("1", "2", "3", "4", "5", "6", "7", "8", "24")
 def test_a_wrong_signature_is_401_and_leaves_no_trace(traceless: Shop, what: str) -> None:
     make, code = REFUSED[what]
     body, headers = make(traceless.store)
     assert problem(post(traceless.store, body, headers), 401)["code"] == code
 
 
+@pytest.mark.row("8")
 def test_a_signature_sent_twice_is_refused(traceless: Shop) -> None:
     headers = HTTPHeaderDict(signed(traceless.store))
     headers.add(SHOPIFY, headers[SHOPIFY])
     assert problem(post(traceless.store, TEST_ORDER, headers), 401)["code"] == "signature_invalid"
 
 
+@pytest.mark.row("9")
 def test_another_stores_secret_signs_nothing_here(traceless: Shop, new_store: Callable[..., Store]) -> None:
     assert problem(post(traceless.store, TEST_ORDER, signed(new_store())), 401)["code"] == "signature_invalid"
 
@@ -96,6 +99,7 @@ def test_one_sources_secret_signs_nothing_of_another(traceless: Shop) -> None:
         ("{store}%23SEC", "shopify"),
     ],
 )
+@pytest.mark.row("21", "S4")
 def test_a_store_or_source_that_is_not_there_is_answered_like_a_bad_signature(
     traceless: Shop, store_id: str, source: str
 ) -> None:
@@ -108,6 +112,7 @@ def test_a_store_or_source_that_is_not_there_is_answered_like_a_bad_signature(
 
 
 @pytest.mark.parametrize("seconds", [-301, 301])
+@pytest.mark.row("15")
 def test_a_timestamp_out_of_tolerance_is_expired(traceless: Shop, seconds: int) -> None:
     sent_at = int(time.time()) + seconds + (1 if seconds > 0 else 0) * 10
     headers = standard_webhook_headers(traceless.store.secrets["events"], b"{}", sent_at=sent_at)
@@ -129,33 +134,39 @@ def test_a_timestamp_out_of_tolerance_is_expired(traceless: Shop, seconds: int) 
         {"webhook-signature": "AAAA"},
     ],
 )
+@pytest.mark.row("16", "17")
 def test_a_standard_webhook_with_a_forged_header_is_refused(traceless: Shop, forged: dict[str, str]) -> None:
     headers = {**standard_webhook_headers(traceless.store.secrets["events"], b"{}"), **forged}
     assert problem(post(traceless.store, b"{}", headers, "events"), 401)["code"] == "signature_invalid"
 
 
+@pytest.mark.row("25")
 def test_a_body_of_more_than_a_mebibyte_is_too_large(traceless: Shop) -> None:
     body = b" " * (MEBIBYTE + 1)
     assert problem(post(traceless.store, body, signed(traceless.store, body)), 413)["code"] == "body_too_large"
 
 
+@pytest.mark.row("F24", "25")
 def test_a_body_that_does_not_fit_the_queue_is_too_large(traceless: Shop) -> None:
     body = base64.b85encode(os.urandom(MEBIBYTE * 3 // 4))
     assert problem(post(traceless.store, body, signed(traceless.store, body)), 413)["code"] == "body_too_large"
 
 
+@pytest.mark.row("27")
 def test_a_compressed_body_is_refused_unread(traceless: Shop) -> None:
     body = gzip.compress(b" " * 20 * MEBIBYTE)
     headers = {**signed(traceless.store, body), "content-encoding": "gzip"}
     assert problem(post(traceless.store, body, headers), 415)["code"] == "content_encoding"
 
 
+@pytest.mark.row("12")
 def test_a_signature_over_base64_text_is_none_over_the_bytes(traceless: Shop) -> None:
     text = base64.b64encode(TEST_ORDER)
     answer = traceless.stack.invoke("webhook_ingest", event(traceless.store, text, signed(traceless.store, text)))
     assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (401, "signature_invalid")
 
 
+@pytest.mark.row("13")
 def test_what_the_gateway_calls_base64_and_is_none_is_refused(traceless: Shop) -> None:
     answer = traceless.stack.invoke("webhook_ingest", event(traceless.store, b"{}!", signed(traceless.store, b"{}")))
     assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (400, "body_encoding")

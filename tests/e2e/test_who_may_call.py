@@ -266,6 +266,7 @@ def test_the_gateway_serves_what_is_documented_and_nothing_else(stack: DeployedS
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("operation", V1, ids=named)
+@pytest.mark.row("94", "S8", "S28")
 def test_a_role_may_what_it_is_documented_to(house: House, operation: tuple[str, str], role: str) -> None:
     method, path = operation
     required = OPENAPI["paths"][path][method.lower()]["x-required-role"]
@@ -313,6 +314,7 @@ WRONG: dict[str, Callable[[House], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("operation", V1, ids=named)
+@pytest.mark.row("92", "93", "S8")
 def test_no_route_opens_to_what_is_no_key(house: House, operation: tuple[str, str]) -> None:
     method, template = operation
     call = CALLS[operation]
@@ -323,6 +325,7 @@ def test_no_route_opens_to_what_is_no_key(house: House, operation: tuple[str, st
         )
 
 
+@pytest.mark.row("92", "S10")
 def test_an_expired_key_opens_nothing(house: House) -> None:
     soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
     key = house.shop.with_key("viewer", expires_at=soon)
@@ -330,6 +333,7 @@ def test_an_expired_key_opens_nothing(house: House) -> None:
     assert problem(key.api("GET", "/v1/orders"), 401)["code"] == "unauthorized"
 
 
+@pytest.mark.row("92", "S10")
 def test_a_deleted_key_opens_nothing_once_the_cache_has_forgotten_it(shop: Shop) -> None:
     key = shop.with_key("viewer")
     assert key.api("GET", "/v1/store").status == 200
@@ -348,6 +352,7 @@ def foreign_reads() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("operation", foreign_reads(), ids=named)
+@pytest.mark.row("66", "95", "S9", "S27", "I8")
 def test_another_stores_id_is_answered_like_one_that_is_not_there(house: House, operation: tuple[str, str]) -> None:
     method, template = operation
     assert house.shop.store.api(method, template.format(**house.ids)).status == 200
@@ -358,6 +363,7 @@ def test_another_stores_id_is_answered_like_one_that_is_not_there(house: House, 
 
 # A put of another store's id makes something of one's own; test_products shows that it touches nothing else.
 @pytest.mark.parametrize("operation", [key for key in V1 if "{" in key[1] and key[0] not in {"GET", "PUT"}], ids=named)
+@pytest.mark.row("95", "S9", "S27", "I8")
 def test_another_stores_id_cannot_be_written_to(house: House, operation: tuple[str, str]) -> None:
     method, template = operation
     call = CALLS[operation]
@@ -369,6 +375,7 @@ def test_another_stores_id_cannot_be_written_to(house: House, operation: tuple[s
     assert house.shop.stack.snapshot(house.shop.store) == before
 
 
+@pytest.mark.row("S9")
 def test_lists_show_the_own_store_only(house: House) -> None:
     assert house.foreign.api("GET", "/v1/orders").expect(200)["items"] == []
     filtered = house.foreign.api("GET", f"/v1/orders?customer_id={house.sale.customer_id}")
@@ -388,6 +395,7 @@ def test_lists_show_the_own_store_only(house: House) -> None:
 
 
 @pytest.mark.parametrize("operation", PLATFORM, ids=named)
+@pytest.mark.row("S10b")
 def test_a_platform_route_opens_to_a_signature_and_to_no_key(house: House, operation: tuple[str, str]) -> None:
     method, template = operation
     call = CALLS[operation]
@@ -418,6 +426,7 @@ def test_an_identity_without_the_right_to_invoke_is_refused(house: House) -> Non
 @pytest.mark.parametrize(
     "path", ["/v1", "/v1/", "/v2/store", "/v1/nothing", "/v1//store", "/v1/store/..;/api-keys", "/"]
 )
+@pytest.mark.row("102")
 def test_an_unknown_route_is_a_problem_of_the_gateway(house: House, path: str) -> None:
     assert problem(house.shop.store.api("GET", path), 403, 404)
 
@@ -427,6 +436,7 @@ def test_a_method_that_a_route_does_not_have_is_refused(house: House, method: st
     assert problem(house.shop.store.api(method, path, {}), 403, 404, 405)
 
 
+@pytest.mark.row("102")
 def test_a_header_cannot_override_the_method(house: House) -> None:
     override = {"x-http-method-override": "DELETE", "x-method-override": "DELETE"}
     assert house.shop.store.api("GET", "/v1/store", headers=override).status == 200

@@ -79,6 +79,7 @@ def dead_letters(stack: DeployedStack) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.row("F19")
 def test_poison_ends_among_the_dead_letters_and_its_neighbours_do_not(impatient: DeployedStack, shop: Shop) -> None:
     sqs, sales = impatient.client("sqs"), [Sale(customer_id=7001) for _ in POISON]
     for body, sale in zip(POISON, sales, strict=True):
@@ -102,6 +103,7 @@ def test_poison_ends_among_the_dead_letters_and_its_neighbours_do_not(impatient:
     assert shop.available(7001) == f"{10 * len(sales)}.00"
 
 
+@pytest.mark.row("F19")
 def test_only_what_failed_of_a_batch_comes_again(shop: Shop) -> None:
     good = [record(message(shop.store.store_id, Sale(customer_id=7001))) for _ in range(3)]
     bad = record(POISON[0])
@@ -109,6 +111,7 @@ def test_only_what_failed_of_a_batch_comes_again(shop: Shop) -> None:
     assert shop.available(7001) == "30.00"
 
 
+@pytest.mark.row("F20")
 def test_a_batch_delivered_again_whole_credits_once(shop: Shop) -> None:
     batch = [record(message(shop.store.store_id, Sale(customer_id=7001))) for _ in range(3)]
     for _ in range(2):
@@ -122,6 +125,7 @@ def test_poison_is_given_up_at_its_fifth_receive(impatient: DeployedStack) -> No
     assert [letter["Body"] for letter in dead_letters(impatient)] == [POISON[1]]
 
 
+@pytest.mark.row("F12")
 def test_a_dead_letter_sent_back_to_its_queue_is_handled_once(impatient: DeployedStack, shop: Shop) -> None:
     sqs, sale = impatient.client("sqs"), Sale(customer_id=7001)
     body = message(shop.store.store_id, sale)
@@ -133,6 +137,7 @@ def test_a_dead_letter_sent_back_to_its_queue_is_handled_once(impatient: Deploye
     assert shop.available(7001) == "10.00"
 
 
+@pytest.mark.row("F4")
 def test_what_time_may_heal_rests_longer_than_the_queue_would_have_it(impatient: DeployedStack, shop: Shop) -> None:
     sale = Sale(customer_id=7001)
     shop.sell(customer_id=7001)
@@ -170,6 +175,7 @@ def test_a_late_event_shows_in_the_status_of_its_store_alone(shop: Shop, stack: 
     assert other.api("GET", "/v1/store/status").expect(200)["queue_delay_seconds"] == 0
 
 
+@pytest.mark.row("S21")
 def test_the_worker_logs_ids_and_codes_and_nothing_of_a_person(shop: Shop) -> None:
     person = {"id": 7001, "email": "canary@example.com", "first_name": "Canary", "phone": "+4915550104477"}
     sale = Sale(customer_id=7001)
@@ -180,6 +186,7 @@ def test_the_worker_logs_ids_and_codes_and_nothing_of_a_person(shop: Shop) -> No
         assert not any(shop.stack.lines(function, secret) for secret in ("Canary", "canary@", "+49155", "hmac"))
 
 
+@pytest.mark.row("F19")
 def test_a_dead_letter_raises_an_alarm(stack: DeployedStack) -> None:
     name = stack.store_events_dlq_url.rpartition("/")[2]
     alarms = [

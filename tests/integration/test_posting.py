@@ -165,6 +165,7 @@ def test_several_entries_move_the_account_once_and_the_version_by_their_number(w
     assert (account.available, account.credited, account.debited, account.version) == (700, 1000, 300, 2)
 
 
+@pytest.mark.row("F6")
 def test_a_replay_is_recognised_even_when_the_balance_is_now_short(world: World) -> None:
     customer = world.customer(100)
     world.post(customer, credit("a", -100), on_refusal=OnRefusal.FINAL)
@@ -278,6 +279,7 @@ def test_a_circle_of_merged_customers_ends_in_busy_and_not_in_a_loop(world: Worl
         world.post(one, credit("a", 500))
 
 
+@pytest.mark.row("F47")
 def test_merging_moves_everything_once_and_keeps_both_books_balanced(world: World) -> None:
     old, kept = world.customer(500, shortfall=30), world.customer(70)
     world.post(old, credit("hold", -200, reserved=200))
@@ -429,6 +431,7 @@ def test_a_batch_sent_twice_moves_money_once(world: World) -> None:
     assert [world.account(customer).available for customer in customers] == [10] * 5
 
 
+@pytest.mark.row("55", "I1")
 def test_sixteen_debits_of_one_full_balance_leave_one_winner(world: World) -> None:
     customer = world.customer(100)
 

@@ -38,6 +38,7 @@ def test_a_number_opens_where_it_was_sealed(seals: Seals) -> None:
     ],
     ids=str,
 )
+@pytest.mark.row("S17")
 def test_a_number_that_is_moved_opens_nowhere(seals: Seals, elsewhere: Mapping[str, str]) -> None:
     sealed = seals.seal(NUMBER, PLACE)
     with pytest.raises(ClientError) as refused:
@@ -45,6 +46,7 @@ def test_a_number_that_is_moved_opens_nowhere(seals: Seals, elsewhere: Mapping[s
     assert refused.value.response["Error"]["Code"] == "InvalidCiphertextException"
 
 
+@pytest.mark.row("S17")
 def test_one_number_twice_is_two_ciphertexts(seals: Seals) -> None:
     first, second = (seals.seal(NUMBER, PLACE) for _ in range(2))
     assert first != second

@@ -69,6 +69,7 @@ def whats(shop: Shop) -> list[Any]:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.row("F14")
 def test_a_closing_interrupted_at_any_call_and_swept_again_ends_alike(fault: Fault) -> None:
     expected = ended()
     calls = expected.dynamo.faults.calls

@@ -113,6 +113,7 @@ def test_the_stories_have_enough_calls_to_be_worth_interrupting(name: str) -> No
 
 @pytest.mark.parametrize("fault", list(Fault))
 @pytest.mark.parametrize("name", STORIES)
+@pytest.mark.row("F1", "F3", "F4", "F5", "F10", "F11", "F14")
 def test_a_story_interrupted_at_any_call_and_told_again_ends_alike(name: str, fault: Fault) -> None:
     steps, _ = STORIES[name]
     whole = told(steps)

@@ -173,6 +173,7 @@ class TestEachFault:
 
 
 class TestSdkRetries:
+    @pytest.mark.row("F1")
     def test_a_repeat_of_the_sdk_carries_the_token_and_posts_once(self) -> None:
         db = scripted(Fault.LOST_AFTER, sdk_retries=1)
         db.transact_write_items(TransactItems=post("e1"))

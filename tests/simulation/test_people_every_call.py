@@ -65,6 +65,7 @@ def test_the_stories_have_enough_calls_to_be_worth_interrupting(act: Callable[[S
 
 
 @pytest.mark.parametrize("fault", list(Fault))
+@pytest.mark.row("F14", "F47")
 def test_a_merge_interrupted_at_any_call_and_told_again_ends_alike(fault: Fault) -> None:
     expected = everything(interrupted(merge))
     for n in range(1, calls_of(merge) + 1):
@@ -79,6 +80,7 @@ def test_a_merge_interrupted_at_any_call_and_told_again_ends_alike(fault: Fault)
 
 @pytest.mark.parametrize("act", [erase, merged_and_erased])
 @pytest.mark.parametrize("fault", list(Fault))
+@pytest.mark.row("S22")
 def test_an_erasure_interrupted_at_any_call_and_told_again_ends_alike(
     fault: Fault, act: Callable[[Shop], object]
 ) -> None:

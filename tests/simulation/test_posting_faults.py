@@ -49,6 +49,7 @@ class Bank:
 @pytest.mark.parametrize(
     "fault", [Fault.CONFLICT, Fault.THROTTLE, Fault.LOST_BEFORE, Fault.ERROR_BEFORE], ids=lambda fault: fault.name
 )
+@pytest.mark.row("F3", "F4", "F10")
 def test_what_was_not_committed_is_sent_again_and_committed_once(fault: Fault) -> None:
     bank = Bank()
     bank.strike(fault, fault)
@@ -58,6 +59,7 @@ def test_what_was_not_committed_is_sent_again_and_committed_once(fault: Fault) -
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST_AFTER, Fault.ERROR_AFTER], ids=lambda fault: fault.name)
+@pytest.mark.row("F1", "F11", "I6")
 def test_an_answer_lost_after_the_commit_is_found_again_and_not_taken_for_a_refusal(fault: Fault) -> None:
     bank = Bank()
     bank.strike(fault)
@@ -65,6 +67,7 @@ def test_an_answer_lost_after_the_commit_is_found_again_and_not_taken_for_a_refu
     assert bank.available == 0
 
 
+@pytest.mark.row("F2")
 def test_the_same_call_eleven_minutes_later_is_still_recognised() -> None:
     bank = Bank()
     bank.post("a", -100)
@@ -73,6 +76,7 @@ def test_the_same_call_eleven_minutes_later_is_still_recognised() -> None:
     assert bank.available == 0
 
 
+@pytest.mark.row("F4")
 def test_a_conflict_is_never_read_as_an_insufficient_balance() -> None:
     bank = Bank()
     bank.strike(*[Fault.CONFLICT] * TRIES)
@@ -81,6 +85,7 @@ def test_a_conflict_is_never_read_as_an_insufficient_balance() -> None:
     assert isinstance(bank.post("a", -500), Refused)
 
 
+@pytest.mark.row("F4")
 def test_retries_end_after_five_tries_and_two_seconds_with_growing_pauses() -> None:
     bank = Bank()
     bank.strike(*[Fault.CONFLICT] * 20)
@@ -113,6 +118,7 @@ def canceled(*codes: str) -> ClientError:
 
 
 @pytest.mark.parametrize("codes", [("TransactionConflict", "ConditionalCheckFailed"), ("None", "ThrottlingError")])
+@pytest.mark.row("F7")
 def test_a_conflict_beside_a_failed_condition_is_sent_again(monkeypatch: pytest.MonkeyPatch, codes: Any) -> None:
     bank, answers = Bank(), [canceled(*codes)]
     real = bank.dynamo.transact_write_items
@@ -137,6 +143,7 @@ def test_a_validation_error_is_a_bug_and_crashes(monkeypatch: pytest.MonkeyPatch
         bank.post("a", -100)
 
 
+@pytest.mark.row("F8")
 def test_a_mismatched_token_is_a_bug_and_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
     bank = Bank()
     error: Any = {"Error": {"Code": "IdempotentParameterMismatchException", "Message": "injected"}}

@@ -50,6 +50,7 @@ def recounted(world: World, totals: Totals) -> list[Day | Drift | Behind]:
 
 
 @pytest.mark.parametrize("first", range(0, WORLDS, EACH))
+@pytest.mark.row("F27", "F28")
 def test_the_totals_of_any_delivery_are_those_of_a_recount(first: int) -> None:
     for seed in range(first, first + EACH):
         world, stream = told(seed)
@@ -77,6 +78,7 @@ def test_some_worlds_have_everything_that_is_counted() -> None:
     assert sums.decisions
 
 
+@pytest.mark.row("F29")
 def test_a_recount_puts_right_what_the_stream_never_told() -> None:
     world, stream = told(7)
     lost = [record for record in stream.records if "posted_at_cause" not in record["dynamodb"]["NewImage"]]

@@ -68,6 +68,7 @@ class TestQueue:
         assert bodies(queue) == ["b"]
 
     @pytest.mark.parametrize("failures", [[{"itemIdentifier": ""}], [{"itemIdentifier": "unknown"}], [{}], ["x"], "x"])
+    @pytest.mark.row("F20")
     def test_a_malformed_report_fails_the_whole_batch(self, clock: Clock, failures: object) -> None:
         queue = Queue("q", clock)
         queue.send("a")

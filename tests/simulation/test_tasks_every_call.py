@@ -92,6 +92,7 @@ def check_run(stage: Stage, result: str, where: str) -> None:
 
 @pytest.mark.parametrize(("story", "result"), [(runs, "conditions_not_met"), (succeeds, "successful")])
 @pytest.mark.parametrize("fault", list(Fault))
+@pytest.mark.row("F14")
 def test_a_run_struck_at_any_call_ends_alike(fault: Fault, story: Callable[[Stage], None], result: str) -> None:
     calls = struck(story).faults.calls
     assert 20 <= calls < MOST_CALLS
@@ -111,6 +112,7 @@ def test_a_cancellation_struck_at_any_call_ends_alike(fault: Fault) -> None:
         assert (stage.credited, stage.sender.sent) == ({}, []), f"call {n}"
 
 
+@pytest.mark.row("F34")
 def test_a_task_has_its_alarm_also_where_the_sdk_repeats_a_call_whose_answer_was_lost() -> None:
     for n in range(1, 20):
         stage = Stage(scenario(), now=at(0))
@@ -151,6 +153,7 @@ def cancel(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(("first", "second"), [(fire, cancel), (cancel, fire)])
+@pytest.mark.row("F35")
 def test_a_cancellation_and_a_run_exclude_each_other(
     first: Callable[[Stage], object], second: Callable[[Stage], object]
 ) -> None:
@@ -168,6 +171,7 @@ def test_a_cancellation_and_a_run_exclude_each_other(
     assert ends == {"order.cancelled", "awaiting_result"}
 
 
+@pytest.mark.row("F31")
 def test_two_runs_at_once_send_and_credit_once() -> None:
     for n in range(1, 20):
         stage = raced(fire, fire, n)

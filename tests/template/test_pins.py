@@ -19,6 +19,7 @@ PIN_FILES = (
 
 
 @pytest.mark.parametrize("name", PIN_FILES)
+@pytest.mark.row("S30")
 def test_every_pin_is_exact_and_hashed(name: str) -> None:
     pins = (ROOT / name).read_text().replace("\\\n", "").splitlines()
     assert pins

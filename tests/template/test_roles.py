@@ -135,6 +135,7 @@ WILDCARDS: dict[str, Statement] = {
 
 
 @pytest.mark.parametrize(("name", "statement"), [pytest.param(*pair, id=pair[0]) for pair in all_statements()])
+@pytest.mark.row("S12")
 def test_every_statement_says_why_and_is_bounded(name: str, statement: Statement) -> None:
     assert statement["Effect"] == "Allow"
     assert len(statement["Sid"]) > 8
@@ -150,11 +151,13 @@ def test_every_statement_says_why_and_is_bounded(name: str, statement: Statement
 
 
 @pytest.mark.parametrize("function", functions())
+@pytest.mark.row("S12", "S13")
 def test_no_role_can_change_or_remove_an_entry_of_the_ledger(function: str) -> None:
     assert actions_on(function, "Ledger") <= APPENDS | STREAMS
 
 
 @pytest.mark.parametrize("function", functions())
+@pytest.mark.row("S12")
 def test_nobody_scans_and_only_the_projector_reads_streams(function: str) -> None:
     granted = {action for statement in statements(function) for action in as_list(statement["Action"])}
     assert not {action for action in granted if "Scan" in action or "PartiQL" in action}
@@ -173,6 +176,7 @@ def test_the_projector_counts_publishes_and_touches_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("function", sorted(set(functions()) - {"Projector"}))
+@pytest.mark.row("F48")
 def test_only_the_projector_publishes(function: str) -> None:
     assert actions_on(function, "EventBus") == set()
 
@@ -188,6 +192,7 @@ def test_only_those_who_post_write_to_the_ledger(function: str) -> None:
     assert "dynamodb:PutItem" not in actions_on(function, "Ledger")
 
 
+@pytest.mark.row("S6")
 def test_webhook_ingest_can_queue_and_read_secrets_and_nothing_else() -> None:
     assert statements("WebhookIngest") == [
         {

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from cashback.adapters.faults import PATIENCE
 from cashback.adapters.webhook_sender import DEADLINE
 from cashback.domain.domain_events import KINDS, SOURCE
+from cashback.edge import deps
 from cashback.edge.payout_requests import REPORT_TIME
 from cashback.edge.sweeper import ENOUGH_TIME
 from dev.project import ROOT
@@ -48,6 +50,7 @@ def admin_paths() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("table", ["Ledger", "State"])
+@pytest.mark.row("S13")
 def test_tables_can_be_restored_followed_and_not_deleted_in_production(table: str) -> None:
     definition = properties("AWS::DynamoDB::Table")[table]
     assert definition["BillingMode"] == "PAY_PER_REQUEST"
@@ -83,6 +86,7 @@ def dead_letter_queues() -> list[str]:
 
 
 @pytest.mark.parametrize("queue", properties("AWS::SQS::Queue"))
+@pytest.mark.row("S34")
 def test_queues_are_encrypted_and_every_one_has_a_dead_letter_queue(queue: str) -> None:
     definition = properties("AWS::SQS::Queue")[queue]
     assert definition["SqsManagedSseEnabled"] is True
@@ -109,6 +113,7 @@ def sources(kind: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("mapping", sources("StreamArn"))
+@pytest.mark.row("F30")
 def test_a_stream_has_one_reader_that_no_record_stops_for_ever_and_none_is_lost_unseen(mapping: str) -> None:
     definition = sources("StreamArn")[mapping]
     assert definition["FunctionName"] == {"Ref": "Projector"}
@@ -136,6 +141,13 @@ def test_batches_fail_by_message_and_are_not_waited_for(mapping: str) -> None:
     queue = definition["EventSourceArn"]["Fn::GetAtt"][0]
     visibility = as_written()["Parameters"][properties("AWS::SQS::Queue")[queue]["VisibilityTimeout"]["Ref"]]["Default"]
     assert visibility >= 6 * functions()[definition["FunctionName"]["Ref"]]["Timeout"]
+
+
+@pytest.mark.row("F26")
+def test_no_queue_is_first_in_first_out_so_that_no_message_waits_for_another() -> None:
+    for definition in properties("AWS::SQS::Queue").values():
+        assert "FifoQueue" not in definition
+        assert not str(definition.get("QueueName", "")).endswith(".fifo")
 
 
 def test_the_rule_passes_on_every_kind_that_is_told_and_keeps_what_it_cannot_deliver() -> None:
@@ -277,6 +289,7 @@ def test_both_tables_say_when_they_are_throttled(metric: str) -> None:
     assert watched == set(properties("AWS::DynamoDB::Table"))
 
 
+@pytest.mark.row("F29")
 def test_whoever_reads_a_stream_has_an_alarm_on_falling_behind() -> None:
     mappings = properties("AWS::Lambda::EventSourceMapping").values()
     readers = {m["FunctionName"]["Ref"] for m in mappings if m["EventSourceArn"]["Fn::GetAtt"][1] == "StreamArn"}
@@ -400,12 +413,14 @@ def test_every_function_has_a_realistic_event(folder: str) -> None:
 
 
 @pytest.mark.parametrize("function", functions())
+@pytest.mark.row("S31")
 def test_no_secret_is_in_the_environment(function: str) -> None:
     for name, value in functions()[function]["Environment"]["Variables"].items():
         if name not in HARMLESS_VARIABLES:
             assert not any(word in f"{name}={value}".lower() for word in PRIVATE_WORDS)
 
 
+@pytest.mark.row("S31")
 def test_no_parameter_of_the_deploy_is_a_secret() -> None:
     assert not any("NoEcho" in parameter for parameter in as_written()["Parameters"].values())
 
@@ -441,6 +456,21 @@ def test_every_function_finds_what_it_needs_by_name(function: str) -> None:
     }
 
 
+LONGEST_CALL = 3 * 2 + 1 + 2
+"""Seconds: three tries of two, and the longest pauses of botocore's standard mode between them."""
+
+
+@pytest.mark.row("F13")
+def test_a_call_that_is_never_answered_ends_before_its_function_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("DEFAULT_REGION", "eu-central-1"), ("ACCESS_KEY_ID", "k"), ("SECRET_ACCESS_KEY", "s")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    config = deps._client.__wrapped__("dynamodb").meta.config
+    assert config.read_timeout * config.retries["total_max_attempts"] + 1 + 2 == LONGEST_CALL
+    assert min(function["Timeout"] for function in functions().values()) > LONGEST_CALL
+    for name in ("OrdersApi", "CustomersApi", "PayoutsApi"):
+        assert functions()[name]["Timeout"] >= PATIENCE + LONGEST_CALL + 5
+
+
 # ---- the two APIs
 
 
@@ -453,6 +483,7 @@ def operations() -> list[tuple[str, str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize(("method", "path", "operation"), operations())
+@pytest.mark.row("S8", "S10b")
 def test_every_admin_route_is_authorised(method: str, path: str, operation: dict[str, Any]) -> None:
     expected = "AWS_IAM" if path.startswith("/platform") else "NONE" if path in PAGES else "ApiKey"
     assert operation["security"] == [{expected: []}]
@@ -461,6 +492,7 @@ def test_every_admin_route_is_authorised(method: str, path: str, operation: dict
     assert path.startswith(("/v1/", "/platform/"))
 
 
+@pytest.mark.row("S8")
 def test_the_webhook_is_the_only_route_without_authorisation_that_a_store_is_behind() -> None:
     (route,) = properties("AWS::ApiGatewayV2::Route").values()
     assert (route["RouteKey"], route["AuthorizationType"]) == ("POST /webhooks/{store_id}/{source}", "NONE")
@@ -489,6 +521,7 @@ def test_api_gateway_may_invoke_each_function_for_its_own_routes_only() -> None:
     assert webhook.endswith(":${WebhookApi}/*/POST/webhooks/{store_id}/{source}")
 
 
+@pytest.mark.row("S10")
 def test_keys_are_checked_by_the_authorizer_with_the_deploy_s_cache_time() -> None:
     schemes = properties("AWS::ApiGateway::RestApi")["AdminApi"]["Body"]["components"]["securitySchemes"]
     authorizer = schemes["ApiKey"]["x-amazon-apigateway-authorizer"]
@@ -515,6 +548,27 @@ def test_the_gateway_s_own_answers_are_problems(kind: str) -> None:
     headers = response["responseParameters"]
     assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
     assert ("gatewayresponse.header.Retry-After" in headers) == (problem["status"] == 429)
+
+
+@pytest.mark.row("103", "S7")
+def test_more_calls_than_the_apis_take_are_told_to_come_again() -> None:
+    """The emulator limits nothing, so that a limit that is reached is seen on AWS only."""
+    (steady,) = properties("AWS::ApiGateway::Stage")["AdminApiliveStage"]["MethodSettings"]
+    assert (steady["ResourcePath"], steady["HttpMethod"]) == ("/*", "*")
+    assert steady["ThrottlingRateLimit"] == steady["ThrottlingBurstLimit"] == {"Ref": "ApiRequestsPerSecond"}
+    (webhooks,) = properties("AWS::ApiGatewayV2::Stage").values()
+    assert webhooks["DefaultRouteSettings"]["ThrottlingRateLimit"] == {"Ref": "WebhookRequestsPerSecond"}
+    refused = gateway_responses()["THROTTLED"]
+    assert refused["statusCode"] in {429, "429"}
+    assert "gatewayresponse.header.Retry-After" in refused["responseParameters"]
+
+
+@pytest.mark.row("S29")
+def test_no_page_of_another_origin_may_call_either_api() -> None:
+    assert "CorsConfiguration" not in next(iter(properties("AWS::ApiGatewayV2::Api").values()))
+    assert not [path for path, item in admin_paths().items() if "options" in item]
+    headers = [name for response in gateway_responses().values() for name in response["responseParameters"]]
+    assert not [name for name in headers if "access-control" in name.lower()]
 
 
 def test_every_kind_of_gateway_answer_has_words() -> None:

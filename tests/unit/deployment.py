@@ -3,7 +3,7 @@
 import importlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import parse_qsl
@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from cashback.adapters.dynamo.stores import Stores
 from cashback.edge import clients, deps
 from cashback.services.books import Books
-from tests.simulation.dynamo import SimulatedDynamo
+from tests.simulation.dynamo import SimulatedDynamo, Write
 from tests.simulation.errors import client_error, client_exceptions
 from tests.simulation.project_tables import table_specs
 from tests.streams import FakeEvents
@@ -32,6 +32,7 @@ FUNCTIONS = {
     "/v1": "settings_api",
     "/platform": "platform_api",
 }
+RECORDED_REFUSALS = {"insufficient_balance", "shortfall_open"}
 METHOD_ARN = "arn:aws:execute-api:eu-central-1:000000000000:abc123/live/GET/v1/store"
 
 
@@ -145,6 +146,12 @@ class Deployment:
     events: FakeEvents = field(default_factory=FakeEvents)
     mail: FakeMail = field(default_factory=FakeMail)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    writes: list[Write] = field(default_factory=list)
+    alone: bool = True
+    """Whether nobody else writes while a call is made, so that all that is written is the call's."""
+
+    def __post_init__(self) -> None:
+        self.dynamo.observers.append(self.writes.append)
 
     @property
     def books(self) -> Books:
@@ -207,6 +214,7 @@ class Deployment:
         sent = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
         if body is not None and content_type is not None:
             sent["content-type"] = content_type
+        text = body if body is None or isinstance(body, str) else json.dumps(body)
         event = {
             "httpMethod": method,
             "path": place,
@@ -222,18 +230,56 @@ class Deployment:
                 "identity": {"sourceIp": "203.0.113.7", **({"userArn": user_arn} if user_arn else {})},
                 **({"authorizer": dict(authorizer)} if authorizer else {}),
             },
-            "body": body if body is None or isinstance(body, str) else json.dumps(body),
+            "body": text,
             "isBase64Encoded": encoded,
         }
         name = next(name for prefix, name in FUNCTIONS.items() if place.startswith(prefix))
+        written = len(self.writes)
         answer = function(name).handler(event, None)
         assert answer["multiValueHeaders"]["X-Content-Type-Options"] == ["nosniff"]
         assert answer["multiValueHeaders"]["Cache-Control"] == ["no-store"]
-        return Reply(answer["statusCode"], answer["multiValueHeaders"], answer["body"])
+        reply = Reply(answer["statusCode"], answer["multiValueHeaders"], answer["body"])
+        if 400 <= reply.status < 500:
+            assert_unchanged(reply, self.writes[written:] if self.alone else [])
+            assert_nothing_repeated(reply, [*sent.values(), *(value for _, value in pairs), *texts_in(text)])
+        return reply
 
     def everything(self) -> list[Any]:
         """All items of both tables, to see that nothing changed."""
         return [*self.dynamo.items("State"), *self.dynamo.items("Ledger")]
+
+
+def texts_in(body: str | None) -> list[str]:
+    """Every text and number in a body, as it was sent; none in what is no JSON."""
+    try:
+        waiting = [json.loads(body or "null", parse_int=str, parse_float=str)]
+    except (ValueError, RecursionError):
+        return []
+    found = []
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            found.append(value)
+        elif isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
+    return found
+
+
+def assert_unchanged(reply: Reply, writes: Sequence[Write]) -> None:
+    """Fail if a refusal changed anything, but for the refusal itself where it has to stand for ever."""
+    before: dict[Any, Any] = {}
+    for write in writes:
+        before.setdefault((write.table, write.key), write.old)
+    after = {(write.table, write.key): write.new for write in writes}
+    changed = [key for key in after if before[key] != after[key]]
+    assert not changed or reply.code in RECORDED_REFUSALS, (reply.text, changed)
+
+
+def assert_nothing_repeated(reply: Reply, sent: Iterable[str]) -> None:
+    """Fail if a problem holds what the caller sent; a short word may be one of its own."""
+    said = f"{reply.json['detail']} {reply.json['errors']}"
+    repeated = [text for text in sent if text in said and len(text) > (6 if text.isalpha() else 3)]
+    assert not repeated, reply.text
 
 
 def function(name: str) -> Any:

@@ -60,6 +60,7 @@ def test_a_credit_and_a_debit_show_comment_actor_and_running_balance(deployment:
     assert shown == [debit, credit]
 
 
+@pytest.mark.row("F43")
 def test_a_repeated_call_gets_the_first_answer_whatever_came_after(deployment: Deployment, admin: str) -> None:
     body = {"amount": "10.00", "comment": "once"}
     first = adjust(deployment, admin, body)
@@ -75,6 +76,7 @@ def test_a_repeated_call_gets_the_first_answer_whatever_came_after(deployment: D
 @pytest.mark.parametrize(
     "other", [{"amount": "10.01"}, {"amount": "-10.00"}, {"amount": "10.00", "comment": "other"}, {"x_actor": "bob"}]
 )
+@pytest.mark.row("69")
 def test_something_else_under_the_same_key_is_409(deployment: Deployment, admin: str, other: dict[str, str]) -> None:
     adjust(deployment, admin, {"amount": "10.00"}).expect(201)
     before = deployment.everything()
@@ -85,6 +87,7 @@ def test_something_else_under_the_same_key_is_409(deployment: Deployment, admin:
     assert deployment.everything() == before
 
 
+@pytest.mark.row("70")
 def test_one_key_means_one_adjustment_for_each_customer_and_api_key(deployment: Deployment, admin: str) -> None:
     assert deployment.books.customers.create("demo", Profile("c2", NOW, NOW), NOW)
     operator = deployment.make_key(admin, "operator")
@@ -94,6 +97,7 @@ def test_one_key_means_one_adjustment_for_each_customer_and_api_key(deployment: 
     assert (len(history(deployment, admin)), len(history(deployment, admin, "c2"))) == (2, 1)
 
 
+@pytest.mark.row("54")
 def test_what_is_more_than_available_is_refused_recorded_and_refused_for_ever(
     deployment: Deployment, admin: str
 ) -> None:
@@ -116,6 +120,7 @@ def test_what_is_more_than_available_is_refused_recorded_and_refused_for_ever(
 
 
 @pytest.mark.parametrize("amount", ["100.01", "-100.01"])
+@pytest.mark.row("S16")
 def test_more_than_the_limit_needs_an_admin(deployment: Deployment, admin: str, amount: str) -> None:
     for n in range(2):
         adjust(deployment, admin, {"amount": "100.00"}, f"before-{n}").expect(201)
@@ -183,6 +188,7 @@ def test_a_viewer_may_not(deployment: Deployment, admin: str) -> None:
     ],
     ids=lambda value: str(value)[:24],
 )
+@pytest.mark.row("43", "45", "46", "48", "49", "50", "51", "82")
 def test_an_amount_that_is_none_is_422_and_changes_nothing(
     deployment: Deployment, admin: str, amount: Any, code: str
 ) -> None:
@@ -284,6 +290,7 @@ def asked(
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32))
+@pytest.mark.row("55", "I1", "I9")
 def test_of_sixteen_debits_of_one_full_balance_exactly_one_succeeds(seed: int) -> None:
     shop, chance = Shop(), random.Random(seed)
     tell(shop)
@@ -314,6 +321,7 @@ def test_of_sixteen_debits_of_one_full_balance_exactly_one_succeeds(seed: int) -
 
 @pytest.mark.parametrize("fault", list(Fault))
 @pytest.mark.parametrize("amount", [250, -250, -2_500])
+@pytest.mark.row("F14")
 def test_an_adjustment_interrupted_at_any_call_and_made_again_ends_alike(fault: Fault, amount: int) -> None:
     enough = amount > -1_000
     for n in range(1, 8):

@@ -115,6 +115,7 @@ def test_a_schedule_ends_itself_and_says_where_what_it_cannot_deliver_goes() -> 
     assert re.fullmatch(r"[0-9a-zA-Z_-]{1,64}", name)
 
 
+@pytest.mark.row("F37")
 def test_each_step_of_each_task_of_each_store_has_one_schedule() -> None:
     clock = Clock()
     for _ in range(2):
@@ -135,6 +136,7 @@ def test_each_step_of_each_task_of_each_store_has_one_schedule() -> None:
         client_error("scheduler", "CreateSchedule", "ThrottlingException", "slower", {}),
     ],
 )
+@pytest.mark.row("F37")
 def test_a_scheduler_out_of_reach_is_busy(failure: Exception) -> None:
     with pytest.raises(Busy):
         Clock(scheduler=FakeScheduler(failure=failure)).set("2026-03-02T12:00:00.000000Z")

@@ -60,6 +60,7 @@ def test_a_run_that_was_cut_off_is_made_again(shop: Shop) -> None:
     assert ask(shop, "done") == ("done", False)
 
 
+@pytest.mark.row("71")
 def test_of_two_runs_at_once_both_give_the_answer_that_was_kept_first(shop: Shop) -> None:
     def overtaken() -> tuple[str, bool]:
         assert ask(shop, "first") == ("first", False)

@@ -30,6 +30,7 @@ def test_a_key_is_shown_once(deployment: Deployment, admin: str) -> None:
     assert deployment.call("GET", "/v1/store", key=made["api_key"]).expect(200)["store_id"] == "demo"
 
 
+@pytest.mark.row("S10")
 def test_a_key_is_stored_nowhere(deployment: Deployment, admin: str) -> None:
     made = deployment.call("POST", KEYS, {"name": "till", "role": "viewer"}, key=admin).expect(201)
     stored = str(deployment.everything())
@@ -107,6 +108,7 @@ def test_the_last_admin_key_stays(deployment: Deployment, admin: str, monkeypatc
 
 def test_of_two_deletions_at_once_one_keeps_the_last_admin(deployment: Deployment, admin: str) -> None:
     """Each of two admins deletes the other: both read the same keys, and one of them must read again."""
+    deployment.alone = False
     second = deployment.make_key(admin, "admin")
     second_id, first_id = ids(deployment, admin)
     keys = deps.api_keys()

@@ -127,6 +127,7 @@ def test_no_query_asks_for_a_month_before_the_store_or_after_today(deployment: D
     assert calls("?from=2199-01-01T00:00:00Z") == calls("?to=2020-01-01T00:00:00Z") == key_and_store
 
 
+@pytest.mark.row("S14")
 def test_an_act_says_who_what_when_and_from_where(deployment: Deployment) -> None:
     key = deployment.create_store()
     deployment.call("PATCH", "/v1/store", {"base_rate": "0.1"}, key=key, if_match="1", x_actor="Ada").expect(200)

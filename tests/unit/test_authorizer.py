@@ -54,20 +54,24 @@ def test_a_key_opens_its_whole_stage_and_names_its_store(deployment: Deployment)
         "Bearer cbk_demo_" + "a" * 32,
     ],
 )
+@pytest.mark.row("92")
 def test_what_is_no_key_of_ours_is_refused(deployment: Deployment, header: str) -> None:
     deployment.create_store()
     assert is_refused({"type": "TOKEN", "authorizationToken": header, "methodArn": METHOD_ARN})
 
 
+@pytest.mark.row("92")
 def test_a_missing_header_is_refused(deployment: Deployment) -> None:
     assert is_refused({"type": "TOKEN", "methodArn": METHOD_ARN})
 
 
+@pytest.mark.row("93", "S35")
 def test_a_key_of_another_deployment_is_refused(deployment: Deployment) -> None:
     other = deployment.create_store().replace("cbk_demo_", "cbk_demo_a")[:-1]
     assert is_refused(token(other))
 
 
+@pytest.mark.row("92")
 def test_an_expired_key_is_refused(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     admin = deployment.create_store()
     key = deployment.make_key(admin, "viewer", expires_at="2090-01-01T00:00:00Z")
@@ -76,6 +80,7 @@ def test_an_expired_key_is_refused(deployment: Deployment, monkeypatch: pytest.M
     assert is_refused(token(key))
 
 
+@pytest.mark.row("92", "S10")
 def test_a_deleted_key_is_refused(deployment: Deployment) -> None:
     admin = deployment.create_store()
     made = deployment.call("POST", "/v1/api-keys", {"name": "x", "role": "viewer"}, key=admin).expect(201)
@@ -90,6 +95,7 @@ def test_an_unreachable_table_is_a_crash_and_never_a_yes_or_a_no(deployment: Dep
         authorize(key)
 
 
+@pytest.mark.row("S10")
 def test_no_key_is_stored_in_the_clear(deployment: Deployment) -> None:
     key = deployment.create_store()
     assert key not in repr(deployment.everything())

@@ -27,6 +27,7 @@ def whose(stage: Stage) -> list[str | None]:
     return [task.customer_id for task in stage.tasks]
 
 
+@pytest.mark.row("F38", "I11")
 def test_whose_birthday_it_is_is_greeted_once_a_year() -> None:
     stage = stage_of("2026-05-17T08:59:00.000000Z", "1990-05-17", "1990-05-18", "2000-05-17")
     assert greet(stage) == "early"
@@ -48,6 +49,7 @@ def test_whose_birthday_it_is_is_greeted_once_a_year() -> None:
         ("2028-02-29T10:00:00.000000Z", ["100"]),
     ],
 )
+@pytest.mark.row("F38", "76")
 def test_the_29th_of_february_is_the_28th_where_there_is_none(now: str, expected: list[str]) -> None:
     stage = stage_of(now, "1992-02-29", "1992-02-28")
     greet(stage)

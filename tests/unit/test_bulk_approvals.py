@@ -180,6 +180,7 @@ def calls_of(deployment: Deployment, admin: str) -> int:
     return deployment.dynamo.faults.calls - before
 
 
+@pytest.mark.row("F14")
 def test_a_call_that_is_killed_anywhere_can_be_made_again(deployment: Deployment, admin: str) -> None:
     """Two orders of one customer: whatever was committed when the function was killed is not done again."""
     sell(deployment, "x", "y", customer_id="counted")

@@ -76,6 +76,7 @@ def test_case_02_a_capped_award_is_clawed_back_in_proportion_to_what_each_line_e
 
 
 @pytest.mark.parametrize("by_line", [True, False])
+@pytest.mark.row("I3")
 def test_case_03_nine_refunds_of_one_dollar_claw_back_exactly_the_award_and_never_more(by_line: bool) -> None:
     store = Shop(base_rate="0.018")
     store.hear(paid(line("1", 900, quantity=9), total=900))
@@ -403,6 +404,7 @@ def test_case_26_units_removed_after_the_award_claw_like_a_refund_and_once_with_
     ("policy", "balance", "owed", "waived", "shortfall"),
     [("partial", 0, 400, 0, 400), ("full_or_skip", 100, 0, 500, 0), ("allow_negative", -400, 0, 0, 0)],
 )
+@pytest.mark.row("I2")
 def test_case_31_a_clawback_larger_than_the_balance_goes_by_policy(
     policy: str, balance: int, owed: int, waived: int, shortfall: int
 ) -> None:
@@ -560,6 +562,7 @@ def test_case_33_tax_inside_the_price_is_taken_out_of_the_base() -> None:
     assert_stands(store, status=Status.REVERSED, award=500, target=500, balance=0, spent=0)
 
 
+@pytest.mark.row("I5")
 def test_case_34_a_refund_told_twice_and_seen_in_the_quantities_is_clawed_back_once() -> None:
     store = Shop()
     store.hear(paid(line("1", 10_000, quantity=2), second=1))
@@ -623,6 +626,7 @@ def move(store: Shop, cause: str, kept_back: int) -> Outcome:
     return store.books.ledger.post(posting)
 
 
+@pytest.mark.row("I12")
 def test_case_37_what_was_asked_for_as_a_payout_repays_the_refund_once_it_is_released() -> None:
     store = Shop(base_rate="0.4")
     store.hear(paid(line("1", 10_000)))
@@ -858,6 +862,7 @@ def test_case_41_units_that_come_back_forgive_what_is_owed_before_anything_is_cr
 
 
 @pytest.mark.parametrize("moneys", [(8_000, 2_000), (2_000, 8_000)])
+@pytest.mark.row("61")
 def test_row_61_a_refund_id_reused_with_another_amount_takes_the_larger_and_never_credits(
     moneys: tuple[int, int],
 ) -> None:
@@ -1193,6 +1198,7 @@ def test_case_16_ids_beyond_floats_are_strings_and_amounts_parse_exactly() -> No
 @pytest.mark.parametrize(
     "said", [{"financial_status": "voided"}, {"cancelled_at": "2026-03-01T00:02:00-05:00"}, {"test": True}]
 )
+@pytest.mark.row("23")
 def test_case_17_the_body_decides_and_not_the_topic(said: dict[str, Any]) -> None:
     store = Shop()
     outcome = tell(store, "orders/paid", shopify_order(shopify_line(1, "100.00"), **said))

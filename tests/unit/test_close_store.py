@@ -176,6 +176,7 @@ def test_settings_cannot_be_changed_nor_secrets_or_keys_made_once_a_store_is_clo
 
 
 def test_a_change_of_settings_that_a_closing_overtakes_opens_nothing(deployment: Deployment) -> None:
+    deployment.alone = False
     key = deployment.create_store()
     faults = deployment.dynamo.faults
 

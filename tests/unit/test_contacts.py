@@ -33,6 +33,7 @@ NUMBERS = st.from_regex(r"[1-9][0-9]{6,14}", fullmatch=True)
         (None, None),
     ],
 )
+@pytest.mark.row("65")
 def test_an_email_is_compared_in_small_letters_and_otherwise_as_it_is(text: str | None, email: str | None) -> None:
     assert email_of(text) == email
 

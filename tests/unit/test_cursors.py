@@ -52,6 +52,7 @@ def test_the_first_page_and_the_last_have_none() -> None:
         scope_of("demo", "/v1/orders", {"status": "pending", "customer_id": "1"}),
     ],
 )
+@pytest.mark.row("77", "S24")
 def test_a_cursor_of_another_store_route_or_filter_is_refused(scope: str) -> None:
     assert is_refused(made(), cursors(scope))
 
@@ -60,12 +61,14 @@ def test_a_cursor_of_another_deployment_is_refused() -> None:
     assert is_refused(made(), cursors(key=b"x" * 32))
 
 
+@pytest.mark.row("77", "S24")
 def test_a_cursor_is_good_for_a_day() -> None:
     cursor = made()
     assert cursors(now=1_000 + GOOD_FOR - 1).read(cursor)
     assert is_refused(cursor, cursors(now=1_000 + GOOD_FOR))
 
 
+@pytest.mark.row("77", "S24")
 def test_every_flipped_bit_is_refused() -> None:
     cursor = made()
     for place in range(len(cursor)):
@@ -74,6 +77,7 @@ def test_every_flipped_bit_is_refused() -> None:
             assert is_refused(cursor[:place] + flipped + cursor[place + 1 :])
 
 
+@pytest.mark.row("77")
 def test_every_truncated_cursor_is_refused() -> None:
     cursor = made()
     assert all(is_refused(cursor[:length]) for length in range(len(cursor)))

@@ -47,6 +47,7 @@ def test_a_known_customer_without_postings_has_zeros(deployment: Deployment, adm
 
 
 @pytest.mark.parametrize("route", ["", "/balance", "/transactions", "/balance?at=2026-03-01T00:00:00Z"])
+@pytest.mark.row("66")
 def test_an_unknown_customer_and_another_stores_are_the_same_404(
     deployment: Deployment, admin: str, route: str
 ) -> None:

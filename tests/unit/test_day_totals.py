@@ -1,5 +1,6 @@
 """Totals of a day: sums that add up in any order, with the median of a histogram whose error is known."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,7 @@ def test_half_a_minute_is_told_to_the_second_and_eight_years_take_no_more_bucket
     assert bucket_of(LONGEST) == bucket_of(LONGEST + 1) < 400
 
 
+@pytest.mark.row("F46")
 def test_a_clock_that_went_back_makes_no_decision_of_less_than_nothing() -> None:
     assert bucket_of(-5) == 0
 

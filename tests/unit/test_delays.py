@@ -118,6 +118,7 @@ def test_hours_and_minutes_pass_on_the_clock_whatever_is_done_to_it() -> None:
         ("Pacific/Apia", "2011-11-30T23:59", Delay(1, Unit.MONTHS), "2011-12-30T10:00"),
     ],
 )
+@pytest.mark.row("F38")
 def test_a_time_that_is_left_out_becomes_the_first_instant_after_it(
     name: str, begin: str, delay: Delay, end: str
 ) -> None:
@@ -137,6 +138,7 @@ def test_a_left_out_time_with_fractions_ends_at_the_very_change_of_clocks() -> N
         ("Australia/Lord_Howe", "2026-04-04T01:45", "2026-04-04T14:45"),
     ],
 )
+@pytest.mark.row("F38")
 def test_a_time_that_comes_twice_is_the_first_of_the_two(name: str, begin: str, end: str) -> None:
     assert ends(name, begin, Delay(1, Unit.DAYS)) == end
 
@@ -201,6 +203,7 @@ def _keeps_the_time_of_day(name: str, begin: str, delay: Delay) -> None:
 
 
 @given(names, begins, st.sampled_from(CALENDAR), st.integers(1, 24))
+@pytest.mark.row("F38")
 def test_a_delay_of_days_keeps_the_local_time_of_day_but_for_gaps(
     name: str, begin: str, unit: Unit, value: int
 ) -> None:

@@ -41,6 +41,7 @@ def review(shop: Shop, order_id: str, verdict: str) -> None:
         )
 
 
+@pytest.mark.row("S22")
 def test_nothing_personal_is_left_in_any_item() -> None:
     shop = full_shop()
     merge(shop)
@@ -67,6 +68,7 @@ def test_the_words_of_a_reviewer_go_and_the_decision_stays() -> None:
     assert approve_order(shop.books, shop.settings, f"y{CUSTOMER}", repeated, Role.ADMIN)[1]
 
 
+@pytest.mark.row("S23")
 def test_case_30_a_refund_after_the_erasure_is_posted_and_brings_no_profile_back() -> None:
     shop = Shop()
     tell(shop, **ADA)

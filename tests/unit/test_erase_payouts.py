@@ -70,6 +70,7 @@ def fields(struct: Any) -> dict[str, Any]:
     return {name: getattr(struct, name) for name in struct.__struct_fields__}
 
 
+@pytest.mark.row("S22")
 def test_nothing_personal_is_left_on_requests_payouts_and_their_audit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erase_payouts, "_LINES_AT_ONCE", 2)
     office = Archive()

@@ -300,12 +300,14 @@ def test_an_order_in_another_currency_is_held_whatever_its_decimals() -> None:
         (line(discount="100.01"), "line_amount"),
     ],
 )
+@pytest.mark.row("60")
 def test_row_60_what_is_well_formed_and_doubtful_is_held(sold: dict[str, Any], reason: str) -> None:
     store = Shop()
     store.hear(heard(of_order(lines=[line(line_id="2"), sold])))
     assert (store.orders["A-1"].status, store.orders["A-1"].reason) == (Status.HELD, reason)
 
 
+@pytest.mark.row("60")
 def test_row_60_more_lines_than_are_kept_hold_the_order() -> None:
     body = body_of(of_order(lines=[line(line_id=n) for n in range(1_001)]))
     assert (len(body.lines), body.line_count) == (1_000, 1_001)

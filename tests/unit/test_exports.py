@@ -53,6 +53,7 @@ def table(deployment: Deployment, key: str, query: str = "") -> Reply:
 
 
 @pytest.mark.parametrize("text", FORMULAS)
+@pytest.mark.row("80", "S25")
 def test_what_a_spreadsheet_would_run_is_text(text: str) -> None:
     (((shown,),)) = parsed(cell(text))
     assert shown == f"'{text}"
@@ -61,6 +62,7 @@ def test_what_a_spreadsheet_would_run_is_text(text: str) -> None:
 @given(st.text(st.characters(codec="utf-8")))
 @example('a "b", c')
 @example("a\r\nb")
+@pytest.mark.row("80", "S25")
 def test_every_text_is_one_cell_that_reads_back_and_begins_no_formula(text: str) -> None:
     (((shown,),)) = parsed(cell(text)) if text else [[""]]
     assert shown in {text, f"'{text}"}
@@ -321,6 +323,7 @@ def test_an_export_of_nobody_is_404_and_leaves_no_trace(deployment: Deployment, 
     assert deployment.everything() == before
 
 
+@pytest.mark.row("S23")
 def test_after_an_erasure_an_export_holds_nothing_personal(deployment: Deployment, admin: str) -> None:
     furnish(deployment, admin)
     deployment.call("DELETE", "/v1/customers/c1", key=admin).expect(204)

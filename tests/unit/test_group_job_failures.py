@@ -37,6 +37,7 @@ def before_transactions(shop: JobShop, act: Callable[[], None], times: int) -> l
 
 
 @pytest.mark.parametrize("times", [2, 3, 5])
+@pytest.mark.row("I7")
 def test_setting_balances_loses_no_concurrent_credit(times: int) -> None:
     shop = JobShop([1_000, 1_000])
     done = before_transactions(shop, lambda: shop.credit("c0000", 100), times)
@@ -366,6 +367,7 @@ def test_a_message_whose_sending_is_unknown_is_sent_again_with_the_step(capsys: 
 
 
 @pytest.mark.parametrize(("amount", "apply_type"), [("5.00", "relative"), ("50", "absolute"), ("-3.00", "relative")])
+@pytest.mark.row("F15")
 def test_a_worker_that_is_still_posting_when_the_job_is_undone_posts_nothing(
     amount: str, apply_type: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,6 +109,7 @@ def test_whoever_is_unknown_or_erased_is_not_found() -> None:
 
 
 @pytest.mark.parametrize("apply_type", ["relative", "absolute"])
+@pytest.mark.row("100")
 def test_a_member_twice_by_an_old_and_a_kept_id_is_credited_once(apply_type: str) -> None:
     shop = JobShop([100, 100])
     merge(shop, "c0000", "c0001")
@@ -162,6 +163,7 @@ def test_the_snapshot_fills_its_pages_and_nobody_is_in_it_twice() -> None:
     assert (planned.total, planned.chunks) == (len(members), -(-len(members) // CHUNK))
 
 
+@pytest.mark.row("100")
 def test_who_joins_or_leaves_after_the_snapshot_changes_nothing() -> None:
     shop = JobShop([0, 0])
     job = shop.start("1.00")
@@ -199,6 +201,7 @@ def test_a_rule_with_scores_reads_the_directory_twice() -> None:
     assert job.cursor.thresholds is not None
 
 
+@pytest.mark.row("100")
 def test_a_million_members_fit_the_items_of_a_job() -> None:
     """Computed, not run: chunks have numbers and places, and the job itself does not grow with its members."""
     members = 1_000_000
@@ -230,6 +233,7 @@ def test_a_million_members_fit_the_items_of_a_job() -> None:
         ("1234567890123", "relative", "amount_too_large"),
     ],
 )
+@pytest.mark.row("56")
 def test_an_amount_that_makes_no_sense_is_refused_and_changes_nothing(amount: str, apply_type: str, code: str) -> None:
     shop = JobShop([0])
     before = shop.dynamo.items("State")
@@ -239,6 +243,7 @@ def test_an_amount_that_makes_no_sense_is_refused_and_changes_nothing(amount: st
     assert (shop.dynamo.items("State"), len(shop.queue)) == (before, 0)
 
 
+@pytest.mark.row("100")
 def test_a_group_that_is_empty_deleted_or_unknown_is_refused() -> None:
     shop = JobShop([0])
     shop.group("empty")
@@ -265,6 +270,7 @@ def test_a_group_deleted_while_its_job_runs_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(("amount", "apply_type"), [("5.01", "relative"), ("-5.01", "relative"), ("1", "absolute")])
+@pytest.mark.row("S16")
 def test_an_operator_may_not_adjust_each_member_by_more_than_the_limit(amount: str, apply_type: str) -> None:
     shop = JobShop([0], adjust_limit="5.00")
     with pytest.raises(Forbidden):
@@ -349,6 +355,7 @@ def test_members_who_match_are_collected_into_one_page(monkeypatch: pytest.Monke
     assert set(shop.balances.values()) == {100}
 
 
+@pytest.mark.row("F23")
 def test_messages_that_could_not_be_sent_are_sent_again_and_no_others() -> None:
     shop = JobShop([0] * (12 * CHUNK))
     job = shop.start("1.00")

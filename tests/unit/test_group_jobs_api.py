@@ -137,6 +137,7 @@ def test_another_store_sees_no_job_of_this_one(deployment: Deployment, admin: st
     assert deployment.call("GET", JOBS, key=other).expect(200)["items"] == []
 
 
+@pytest.mark.row("S34")
 def test_a_message_names_ids_and_no_more(deployment: Deployment, admin: str) -> None:
     start(deployment, admin, comment="A secret word")
     (message,) = deployment.sqs.sent

@@ -302,6 +302,7 @@ def test_pages_of_a_rule_are_disjoint_and_complete(customers: int, limit: int, t
     assert all(len(page) == limit for page in pages[:-1])
 
 
+@pytest.mark.row("F40")
 def test_the_work_of_a_page_is_bounded_and_it_leads_on(monkeypatch: pytest.MonkeyPatch) -> None:
     club = Club(60)
     monkeypatch.setattr(read_members, "MOST_READ", 10)
@@ -576,6 +577,7 @@ def test_two_workers_on_one_page_count_it_once() -> None:
         assert imported(club) == expected, cut
 
 
+@pytest.mark.row("F15")
 def test_a_worker_that_slept_while_the_import_ended_takes_it_nowhere_back() -> None:
     quiet = Club(40)
     begin(quiet, crowd())

@@ -471,6 +471,7 @@ def test_a_key_of_few_rows_is_not_taken_for_many_nor_the_other_way_round(deploym
 def test_of_two_files_under_one_key_at_once_the_second_leaves_the_rows_of_the_first(
     deployment: Deployment, admin: str
 ) -> None:
+    deployment.alone = False
     group_id = make(deployment, admin)
     begun: list[Reply] = []
 

@@ -60,11 +60,13 @@ def send_raw(deployment: Deployment, text: str, *, encoded: bool = False, **more
     ],
     ids=lambda text: text[:20],
 )
+@pytest.mark.row("30", "31", "32", "37")
 def test_what_is_not_json_is_400(deployment: Deployment, admin: str, text: str) -> None:
     reply = send_raw(deployment, text)
     assert (reply.status, reply.code) == (400, "json_invalid")
 
 
+@pytest.mark.row("29")
 def test_bytes_that_are_not_utf8_are_400(deployment: Deployment, admin: str) -> None:
     reply = send_raw(deployment, base64.b64encode(b'{"name": "\xff\xfe"}').decode(), encoded=True)
     assert (reply.status, reply.code) == (400, "json_invalid")
@@ -79,6 +81,7 @@ def test_an_encoded_body_is_decoded(deployment: Deployment, admin: str) -> None:
 
 
 @pytest.mark.parametrize("text", ['{"role":"admin","role":"viewer","name":"a"}', '{"name":"a","role":{"a":1,"a":2}}'])
+@pytest.mark.row("36")
 def test_a_key_named_twice_is_400(deployment: Deployment, admin: str, text: str) -> None:
     reply = send_raw(deployment, text)
     assert (reply.status, reply.code) == (400, "json_duplicate_key")
@@ -87,6 +90,7 @@ def test_a_key_named_twice_is_400(deployment: Deployment, admin: str, text: str)
 @pytest.mark.parametrize(
     "text", ["[]", '"text"', "null", "1", "true", '[{"name":"a","role":"viewer"}]', "[1" + ",1" * 200_000 + "]"]
 )
+@pytest.mark.row("39")
 def test_a_top_level_that_is_no_object_is_422(deployment: Deployment, admin: str, text: str) -> None:
     assert send_raw(deployment, text).status == 422
 
@@ -96,6 +100,7 @@ def test_no_body_at_all_is_422(deployment: Deployment, admin: str) -> None:
     assert (reply.status, reply.code) == (422, "required")
 
 
+@pytest.mark.row("38")
 def test_a_list_with_too_many_items_is_422(deployment: Deployment, admin: str) -> None:
     body = {"app_sources": ["a"] * 200_000}
     reply = refused(deployment, "PATCH", "/v1/store", body, key=admin, if_match="1")
@@ -103,6 +108,7 @@ def test_a_list_with_too_many_items_is_422(deployment: Deployment, admin: str) -
 
 
 @pytest.mark.parametrize("number", ["1" * 5_000, "-" + "9" * 5_000])
+@pytest.mark.row("35")
 def test_an_absurd_integer_is_400_where_no_amount_belongs(deployment: Deployment, admin: str, number: str) -> None:
     for field in ("name", "unknown_field"):
         reply = send_raw(deployment, f'{{"{field}": {number}}}')
@@ -135,6 +141,7 @@ def test_an_absurd_integer_is_400_where_no_amount_belongs(deployment: Deployment
     ],
     ids=lambda value: value[:20],
 )
+@pytest.mark.row("33", "34", "46", "48", "49", "50", "51", "52")
 def test_an_amount_that_is_none_is_422_at_once(deployment: Deployment, admin: str, literal: str, code: str) -> None:
     began = time.process_time()
     reply = refused(deployment, "PATCH", "/v1/store", f'{{"max_award": {literal}}}', key=admin, if_match="1")
@@ -168,6 +175,7 @@ def test_a_flag_is_a_json_boolean(deployment: Deployment, admin: str, value: Any
     assert reply.faults == [("auto_processing", "type")]
 
 
+@pytest.mark.row("40")
 def test_a_lone_surrogate_is_422(deployment: Deployment, admin: str) -> None:
     assert send_raw(deployment, '{"name": "\\ud800", "role": "viewer"}').faults == [("name", "string_unicode")]
     body = '{"source_rates": {"\\ud800": "0.1"}}'
@@ -175,12 +183,14 @@ def test_a_lone_surrogate_is_422(deployment: Deployment, admin: str) -> None:
     assert send_raw(deployment, '{"\\ud800": 1}').status == 422
 
 
+@pytest.mark.row("41")
 def test_a_zero_byte_in_an_id_is_422(deployment: Deployment) -> None:
     reply = deployment.operator("POST", "/platform/stores", '{"store_id": "ab\\u0000c"}')
     assert ("store_id", "id_charset") in reply.faults
 
 
 @pytest.mark.parametrize("name", ["__proto__", "balance", "store_id", "created_by", "api_key", "digest", "<script>"])
+@pytest.mark.row("42", "96")
 def test_an_unknown_field_is_422_and_never_repeated(deployment: Deployment, admin: str, name: str) -> None:
     reply = refused(deployment, "POST", KEYS, {**VIEWER_KEY, name: "canary-value"}, key=admin)
     assert (reply.status, reply.code) == (422, "field_unknown")
@@ -221,6 +231,7 @@ def test_a_body_over_one_mebibyte_is_413(deployment: Deployment, admin: str) -> 
         assert (reply.status, reply.code) == (413, "body_too_large")
 
 
+@pytest.mark.row("102")
 def test_an_unknown_route_is_404_and_a_wrong_method_405(deployment: Deployment, admin: str) -> None:
     assert refused(deployment, "GET", "/v1/nothing", key=admin).status == 404
     assert refused(deployment, "GET", "/v1//store", key=admin).status == 404
@@ -228,11 +239,13 @@ def test_an_unknown_route_is_404_and_a_wrong_method_405(deployment: Deployment, 
     assert (wrong.status, wrong.code, wrong.headers["Allow"]) == (405, "method_not_allowed", ["GET, PATCH"])
 
 
+@pytest.mark.row("102")
 def test_a_method_override_header_is_ignored(deployment: Deployment, admin: str) -> None:
     reply = deployment.call("GET", "/v1/store", key=admin, x_http_method_override="DELETE")
     assert reply.expect(200)["store_id"] == "demo"
 
 
+@pytest.mark.row("79")
 def test_a_query_that_the_route_does_not_know_is_422(deployment: Deployment, admin: str) -> None:
     for query in ("sort=name", "__class__=1", "filter[x]=1", "limit=1&Limit=2"):
         reply = refused(deployment, "GET", f"{KEYS}?{query}", key=admin)
@@ -247,6 +260,7 @@ def test_a_parameter_named_twice_is_422(deployment: Deployment, admin: str) -> N
 @pytest.mark.parametrize(
     "limit", ["0", "-1", "101", "1000000000", "10;drop", "\uff11\uff10", "", " 1", "1.0", "+1", "0x1"]
 )
+@pytest.mark.row("78")
 def test_a_limit_out_of_range_is_422(deployment: Deployment, admin: str, limit: str) -> None:
     for path in (KEYS, "/v1/orders", "/v1/customers/c1/transactions"):
         reply = refused(deployment, "GET", f"{path}?limit={limit.replace('+', '%2B')}", key=admin)
@@ -268,6 +282,7 @@ def test_a_limit_out_of_range_is_422(deployment: Deployment, admin: str, limit: 
         ("a%zz", "id_charset"),
     ],
 )
+@pytest.mark.row("62", "63")
 def test_an_id_that_nothing_is_stored_under_is_422(deployment: Deployment, admin: str, path_id: str, code: str) -> None:
     for path in ("/v1/orders/{}", "/v1/customers/{}", "/v1/customers/{}/balance"):
         reply = refused(deployment, "GET", path.format(path_id), key=admin)
@@ -297,6 +312,7 @@ def test_an_id_of_the_allowed_characters_is_looked_up(deployment: Deployment, ad
         assert refused(deployment, "GET", f"/v1/customers/{spelled}", key=admin).code == "not_found"
 
 
+@pytest.mark.row("95", "S27")
 def test_another_stores_id_answers_like_one_that_is_not_there(deployment: Deployment, admin: str) -> None:
     deployment.create_store("other")
     theirs = deployment.operator("GET", "/platform/stores/other").expect(200)
@@ -336,6 +352,7 @@ def test_another_stores_id_answers_like_one_that_is_not_there(deployment: Deploy
         "2026-01-01T00:00:00 00:00",
     ],
 )
+@pytest.mark.row("72")
 def test_a_time_that_is_not_rfc_3339_is_422(deployment: Deployment, admin: str, moment: str) -> None:
     for path in ("/v1/customers/c1/balance?at=", "/v1/orders?from=", "/v1/customers/c1/transactions?to="):
         reply = refused(deployment, "GET", path + moment, key=admin)
@@ -361,6 +378,7 @@ WRITES = [
 
 
 @pytest.mark.parametrize(("method", "path", "least"), WRITES)
+@pytest.mark.row("94")
 def test_a_role_may_only_what_it_may(deployment: Deployment, admin: str, method: str, path: str, least: str) -> None:
     roles = ["viewer", "operator", "admin"]
     for role in roles[: roles.index(least)]:
@@ -405,6 +423,7 @@ def test_the_actor_is_kept_with_the_key(deployment: Deployment, admin: str) -> N
 
 
 @pytest.mark.parametrize("action", ["approve", "reject"])
+@pytest.mark.row("68")
 def test_a_decision_without_a_usable_key_is_400(deployment: Deployment, admin: str, action: str) -> None:
     body = {"expected_amount": "1.00"} if action == "approve" else {"reason": "no"}
     path = f"/v1/orders/1/{action}"
@@ -422,6 +441,7 @@ ROUTES = [
 
 
 @pytest.mark.parametrize(("method", "rule", "needs_key", "needs_version"), ROUTES)
+@pytest.mark.row("F43")
 def test_a_route_insists_on_the_headers_that_it_is_documented_to_need(
     deployment: Deployment, admin: str, method: str, rule: str, needs_key: bool, needs_version: bool
 ) -> None:
@@ -434,6 +454,7 @@ def test_a_route_insists_on_the_headers_that_it_is_documented_to_need(
 # ---- failures
 
 
+@pytest.mark.row("F10")
 def test_tables_out_of_reach_are_503_with_retry_after(deployment: Deployment, admin: str) -> None:
     deployment.dynamo.faults.script[deployment.dynamo.faults.calls + 2] = Fault.ERROR_BEFORE
     reply = deployment.call("GET", "/v1/store", key=admin)
@@ -455,12 +476,14 @@ def test_an_answer_that_does_not_fit_its_model_is_a_500_problem(
     assert (reply.status, reply.code) == (500, "internal")
 
 
+@pytest.mark.row("F16")
 def test_no_request_is_left_behind_for_the_next(deployment: Deployment, admin: str) -> None:
     other = deployment.create_store("other")
     for key, store_id in ((admin, "demo"), (other, "other"), (admin, "demo")):
         assert deployment.call("GET", "/v1/store", key=key).expect(200)["store_id"] == store_id
 
 
+@pytest.mark.row("S33")
 def test_bodies_that_cost_time_are_refused_in_little(deployment: Deployment, admin: str) -> None:
     deep, wide = "[" * 500_000, '{"a":[' + "1," * 200_000 + "1]}"
     for text in (deep, wide, '{"name": ' + "9" * 900_000 + "}"):
@@ -469,6 +492,7 @@ def test_bodies_that_cost_time_are_refused_in_little(deployment: Deployment, adm
         assert time.process_time() - began < 0.5
 
 
+@pytest.mark.row("S21")
 def test_changes_are_logged_by_id_and_outcome_only(
     deployment: Deployment, admin: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -337,6 +337,7 @@ def test_in_manual_mode_what_is_imported_waits(deployment: Deployment) -> None:
     assert made["reason"] == "manual_review"
 
 
+@pytest.mark.row("F14")
 def test_a_call_that_is_killed_anywhere_can_be_made_again(deployment: Deployment, admin: str) -> None:
     def bodies(customer: int) -> list[str]:
         ids = customer * 10, customer * 10 + 1

@@ -33,6 +33,7 @@ def test_escaping_is_reversible_and_leaves_no_separator(one: str, other: str) ->
 
 @pytest.mark.parametrize("build", [*IN_STORE, *PARTITIONS])
 @given(one=st.tuples(ids, ids), other=st.tuples(ids, ids))
+@pytest.mark.row("63", "S11")
 def test_no_two_pairs_of_store_and_id_share_a_key(
     build: Callable[..., object], one: tuple[str, str], other: tuple[str, str]
 ) -> None:
@@ -77,6 +78,7 @@ def test_things_of_different_kinds_never_share_a_key(store: str, one: str, other
 
 
 @given(ids, ids)
+@pytest.mark.row("S11")
 def test_every_partition_of_a_store_starts_with_its_prefix(store: str, item: str) -> None:
     prefix = f"S#{keys.escape(store)}#"
     built = [

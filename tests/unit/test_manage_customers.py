@@ -179,6 +179,7 @@ def test_a_registration_stays_when_a_person_who_was_erased_is_made_anew(deployme
     ],
     ids=lambda value: str(value)[:50],
 )
+@pytest.mark.row("62", "63", "64", "76")
 def test_who_is_no_customer_is_422_and_changes_nothing(
     deployment: Deployment, admin: str, body: Any, code: str
 ) -> None:
@@ -189,6 +190,7 @@ def test_who_is_no_customer_is_422_and_changes_nothing(
 
 
 @pytest.mark.parametrize("birthday", ["2024-02-29", "--02-29", "--12-31", "1900-01-01"])
+@pytest.mark.row("76")
 def test_a_birthday_may_be_without_its_year(deployment: Deployment, admin: str, birthday: str) -> None:
     assert make(deployment, admin, {"customer_id": "c", "birthday": birthday}).expect(201)["birthday"] == birthday
 

@@ -88,6 +88,7 @@ def test_a_request_that_comes_again_adds_nothing_and_another_body_is_refused(sho
     assert paid_to(shop) == {}
 
 
+@pytest.mark.row("S19")
 def test_the_hash_of_what_was_asked_for_is_kept_keyed(shop: Shop) -> None:
     account = pay(shop, WALLET, body_hash="the body's hash").account
     assert "the body's hash" not in account.asked_hash
@@ -182,6 +183,7 @@ def test_a_copy_opens_for_whom_it_was_made_also_after_a_merge(shop: Shop) -> Non
     assert set(moved.sealed.values()).isdisjoint(copied.sealed.values())
 
 
+@pytest.mark.row("S17")
 def test_a_field_that_is_moved_opens_nowhere(shop: Shop) -> None:
     copied = snapshot_of(pay(shop, HOME).account)
     swapped = dict(zip(copied.sealed, reversed(list(copied.sealed.values())), strict=True))
@@ -226,6 +228,7 @@ def test_nothing_is_shown_in_clear_where_the_audit_cannot_be_written(
     assert deployment.call("GET", asked, key=admin).expect(200) == made
 
 
+@pytest.mark.row("S19", "S21")
 def test_no_line_of_the_log_and_no_item_holds_a_number_in_clear(
     deployment: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -83,6 +83,7 @@ def test_an_order_whose_customer_has_no_account_yet_has_no_entries() -> None:
     assert read_order(shop.books, STORE, ORDER)[1] == []
 
 
+@pytest.mark.row("F47")
 def test_a_merge_told_again_is_done_already() -> None:
     shop = Shop()
     tell(shop, OTHER, **ADA)

@@ -38,12 +38,14 @@ def test_every_model_is_a_request_or_an_answer() -> None:
 
 
 @pytest.mark.parametrize("model", family(Request), ids=lambda model: model.__name__)
+@pytest.mark.row("42", "S26")
 def test_every_request_refuses_fields_it_does_not_know(model: type[BaseModel]) -> None:
     assert model.model_config.get("extra") == "forbid"
     assert model.model_config.get("frozen") is True
 
 
 @pytest.mark.parametrize("model", family(Request), ids=lambda model: model.__name__)
+@pytest.mark.row("96", "S9")
 def test_no_request_names_its_store_but_the_one_that_creates_it(model: type[BaseModel]) -> None:
     assert "store_id" not in model.model_fields or model is store_models.CreateStore
 
@@ -103,5 +105,6 @@ def refusals(values: dict[str, Any]) -> list[str]:
         (None, ["type"]),
     ],
 )
+@pytest.mark.row("81", "82")
 def test_a_reason_is_taken_as_it_is_up_to_a_length(reason: Any, refusal: list[str]) -> None:
     assert refusals({"reason": reason}) == refusal

@@ -57,25 +57,30 @@ def test_amounts_are_written_with_the_decimals_of_their_currency(currency: Curre
     ("literal", "minor"),
     [("10", 1000), ("10.5", 1050), ("10.50", 1050), ("-5", -500), ("007", 700), ("999999999999.99", 99999999999999)],
 )
+@pytest.mark.row("48")
 def test_equal_spellings_of_an_amount_are_equal(literal: str, minor: int) -> None:
     assert USD.parse(literal) == minor
 
 
 @pytest.mark.parametrize("literal", ["0", "0.0", "0.00", "-0", "-0.00"])
+@pytest.mark.row("43", "45")
 def test_row_43_and_45_every_zero_parses_to_zero_for_the_caller_to_refuse(literal: str) -> None:
     assert USD.parse(literal) == 0
 
 
+@pytest.mark.row("44")
 def test_row_44_a_negative_amount_parses_to_its_value_for_the_caller_to_refuse() -> None:
     assert USD.parse("-5") == -500
 
 
 @pytest.mark.parametrize("literal", ["0.001", "1.005", "0.30000000000000004", "0.000"])
+@pytest.mark.row("46")
 def test_row_46_more_decimals_than_the_currency_has_are_refused(literal: str) -> None:
     assert reason_of(literal) == "amount_precision"
 
 
 @pytest.mark.parametrize("literal", ["10.5", "10.0"])
+@pytest.mark.row("47")
 def test_row_47_yen_have_no_decimals(literal: str) -> None:
     assert reason_of(literal, JPY) == "amount_precision"
 
@@ -107,25 +112,32 @@ def test_row_47_dinars_have_three_decimals_and_no_fourth() -> None:
         "NaN",
     ],
 )
+@pytest.mark.row("48")
 def test_row_48_other_spellings_of_numbers_are_refused(literal: str) -> None:
     assert reason_of(literal) == "amount_format"
 
 
 @pytest.mark.parametrize("literal", [True, False, None, [], {}, 10, 10.5, 1e2, b"10"])
+@pytest.mark.row("49")
 def test_row_49_only_literal_text_is_an_amount(literal: object) -> None:
     assert reason_of(literal) == "amount_format"
 
 
 @pytest.mark.parametrize("literal", ["12345678901234567.89", "1234567890123", "-1234567890123.00"])
+@pytest.mark.row("50", "51")
 def test_rows_50_and_51_more_than_twelve_whole_digits_are_refused(literal: str) -> None:
     assert reason_of(literal) == "amount_too_large"
 
 
 @pytest.mark.parametrize("literal", ["1e400", "1e300000", "9" * 5_000, "0." + "9" * 5_000, "0" * 100_000])
+@pytest.mark.row("34", "52")
 def test_row_52_huge_literals_are_refused_in_no_time(literal: str) -> None:
-    start = time.process_time()
-    assert reason_of(literal) in {"amount_format", "amount_too_large", "amount_precision"}
-    assert time.process_time() - start < 0.05
+    costs = []
+    for _ in range(5):
+        start = time.process_time()
+        assert reason_of(literal) in {"amount_format", "amount_too_large", "amount_precision"}
+        costs.append(time.process_time() - start)
+    assert min(costs) < 0.005
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ def test_amounts_below_zero_and_doubled_lines_wait_for_a_person(odd: dict[str, A
     assert (shop.order.status, shop.order.reason, shop.account.available) == (Status.HELD, reason, 0)
 
 
+@pytest.mark.row("I13")
 def test_a_refund_in_another_currency_counts_by_its_units() -> None:
     shop = Shop()
     shop.hear(paid(line("1", 20_000, quantity=2)))

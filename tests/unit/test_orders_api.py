@@ -161,6 +161,7 @@ def test_a_rejection_needs_a_reason(deployment: Deployment, admin: str) -> None:
         assert decide(deployment, admin, "reject", body).status == 422
 
 
+@pytest.mark.row("S16")
 def test_an_operator_exceeds_a_calculation_by_the_limit_at_most(deployment: Deployment, admin: str) -> None:
     record(deployment, paid(line(gross=10_000)))
     deployment.call("PATCH", "/v1/store", {"adjust_limit": "2"}, key=admin, if_match="1").expect(200)

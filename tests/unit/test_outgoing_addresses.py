@@ -70,6 +70,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("address", REFUSED)
+@pytest.mark.row("S32")
 def test_an_address_that_is_not_of_the_open_internet_is_refused(address: str) -> None:
     assert not is_public(address)
 
@@ -133,6 +134,7 @@ def test_a_url_is_read_as_a_host_and_a_path(url: str, target: Target) -> None:
         ("https://" + "a" * 64 + ".example.com/", "url_host"),
     ],
 )
+@pytest.mark.row("S32")
 def test_a_url_that_could_lead_elsewhere_is_refused(url: str, code: str) -> None:
     with pytest.raises(Invalid) as refused:
         target_of(url, "alerts.webhook_url")
@@ -168,6 +170,7 @@ def test_the_address_that_was_checked_is_connected_to(monkeypatch: pytest.Monkey
     assert connections.made == [("8.8.8.8", 443)]
 
 
+@pytest.mark.row("S32")
 def test_a_name_that_becomes_a_private_address_the_second_time_is_asked_only_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

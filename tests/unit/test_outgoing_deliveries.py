@@ -109,6 +109,7 @@ def test_a_delivery_that_fails_at_first_is_taken_later() -> None:
     assert len(shop.internet.posts) == 2
 
 
+@pytest.mark.row("S32")
 def test_a_redirect_is_a_failure() -> None:
     shop = Notifying()
     shop.endpoint()

@@ -81,6 +81,7 @@ def test_an_iban_is_taken_from_every_part_of_the_allow_list(iban: str) -> None:
         ("\u00df" * 22, "iban_format"),
     ],
 )
+@pytest.mark.row("84", "86", "87", "88")
 def test_no_other_iban_is(iban: str, code: str) -> None:
     assert refusal(bank, iban=iban) == ("iban", code)
 
@@ -118,6 +119,7 @@ def test_the_lengths_are_those_of_the_registry_and_the_rest_of_it_was_left_out_k
 
 
 @given(st.data(), st.sampled_from(VALID))
+@pytest.mark.row("85")
 def test_two_spellings_are_one_account(data: st.DataObject, iban: str) -> None:
     spelt = bank(iban=data.draw(spellings(iban)), holder="A. Brandt")
     assert spelt.fields["iban"] == iban
@@ -184,6 +186,7 @@ def test_the_bank_of_a_dependency_may_have_its_own_country(iban: str, swift: str
         (None, "", "swift_format"),
     ],
 )
+@pytest.mark.row("89")
 def test_the_bank_is_in_the_country_of_the_account_and_is_paid(iban: str | None, swift: str, code: str) -> None:
     assert refusal(bank, iban=iban, account_number="1234", swift=swift) == ("swift", code)
 
@@ -233,6 +236,7 @@ def test_a_provider_and_a_handle_are_compared_without_case() -> None:
 
 
 @given(st.text(min_size=1, max_size=300))
+@pytest.mark.row("91", "S20")
 def test_a_mask_shows_four_characters_at_most_and_never_more_than_half(text: str) -> None:
     shown = masked(text).removeprefix("****")
     assert masked(text).startswith("****")

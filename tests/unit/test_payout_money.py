@@ -223,6 +223,7 @@ def test_a_release_repays_what_the_customer_owes() -> None:
     assert desk.money == (100, 0, 0)
 
 
+@pytest.mark.row("I12")
 def test_who_owes_something_reserves_nothing() -> None:
     desk = Desk(400)
     desk.move(0, owed=1)
@@ -413,6 +414,7 @@ def test_a_payout_needs_an_account() -> None:
     ],
     ids=str,
 )
+@pytest.mark.row("S15")
 def test_four_eyes_are_two_persons_and_two_keys_where_one_is_not_named(
     asked: Signatory, approves: Signatory, are_two: bool
 ) -> None:
@@ -428,6 +430,7 @@ def test_four_eyes_are_two_persons_and_two_keys_where_one_is_not_named(
 
 @pytest.mark.parametrize("before", list(PayoutStatus))
 @pytest.mark.parametrize("after", list(PayoutStatus))
+@pytest.mark.row("99")
 def test_every_move_of_a_payout_is_made_or_refused(before: PayoutStatus, after: PayoutStatus) -> None:
     desk = Desk(400)
     payout_id = desk.pay(approved(desk, 400))

@@ -263,6 +263,7 @@ LONG = "x" * 1_001
         ({"held": "0"}, ("body", "field_unknown")),
     ],
 )
+@pytest.mark.row("44", "45")
 def test_a_request_that_is_none_is_422(office: Office, changes: dict[str, Any], fault: tuple[str, str]) -> None:
     before = office.deployment.everything()
     refused = office.call("POST", REQUESTS, {**BODY, **changes})
@@ -436,6 +437,7 @@ def only_account(office: Office, customer_id: str) -> str:
     return str(account["payment_account_id"])
 
 
+@pytest.mark.row("99")
 def test_what_the_state_of_things_refuses_changes_nothing(office: Office) -> None:
     for what, (reply, status, code) in refusals(office).items():
         assert (reply.status, reply.code) == (status, code), what
@@ -461,6 +463,7 @@ def test_who_owes_something_is_refused_for_ever(office: Office) -> None:
     assert again.headers["Idempotency-Replayed"] == ["true"]
 
 
+@pytest.mark.row("S16")
 def test_a_request_above_the_limit_needs_an_admin(office: Office) -> None:
     operator = office.key("operator")
     large = {**BODY, "amount": "100.01"}
@@ -482,6 +485,7 @@ def test_a_refusal_stays_what_it_was_whatever_the_limit_is_now(office: Office) -
         assert office.call("POST", REQUESTS, body, by=operator, k="same").code == "insufficient_balance"
 
 
+@pytest.mark.row("97", "S15")
 def test_four_eyes_are_two_keys(deployment: Deployment) -> None:
     office = Office(deployment, deployment.create_store(settings={"four_eyes": True}))
     office.add("c1")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import pytest
 from hypothesis import event, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -145,6 +146,7 @@ def is_told(story: Story, told: list[News], *, spending: frozenset[int] = frozen
 
 @examples(max_examples=400)
 @given(st.data(), stories(some_rules()))
+@pytest.mark.row("F18")
 def test_invariant_7_any_order_and_duplication_of_events_ends_alike(data: st.DataObject, story: Story) -> None:
     straight = is_told(story, list(story.told))
     turned = is_told(story, data.draw(shuffled(story.told)))
@@ -167,6 +169,7 @@ def test_what_was_heard_before_changes_nothing(data: st.DataObject, story: Story
 
 @examples(max_examples=300)
 @given(st.data(), stories(some_rules(clawback="partial")), st.frozensets(st.integers(1, 9), min_size=2))
+@pytest.mark.row("I2")
 def test_invariant_7_holds_where_the_money_was_spent_meanwhile(
     data: st.DataObject, story: Story, spending: frozenset[int]
 ) -> None:
@@ -185,6 +188,7 @@ def test_invariant_7_holds_where_the_money_was_spent_meanwhile(
     POLICIES.flatmap(lambda policy: stories(some_rules(clawback=policy))),
     st.frozensets(st.integers(1, 9), min_size=2),
 )
+@pytest.mark.row("I3")
 def test_invariants_5_and_6_a_clawback_never_exceeds_its_award_nor_overdraws(
     data: st.DataObject, story: Story, spending: frozenset[int]
 ) -> None:
@@ -282,6 +286,7 @@ def test_nine_refunds_of_one_dollar_take_back_an_award_exactly(data: st.DataObje
     st.lists(st.lists(st.integers(0, 300), min_size=1, max_size=5), min_size=1, max_size=20),
     st.integers(0, 10**6),
 )
+@pytest.mark.row("I10")
 def test_many_small_orders_earn_no_more_than_the_rate_and_half_a_minor_unit_each(
     orders: list[list[int]], millionths: int
 ) -> None:

@@ -66,6 +66,7 @@ def test_another_body_under_the_same_key_is_409(deployment: Deployment) -> None:
 
 
 def test_of_two_creations_at_once_one_wins_whole(deployment: Deployment) -> None:
+    deployment.alone = False
     faults = deployment.dynamo.faults
     replies: list[Reply] = []
 
@@ -96,6 +97,7 @@ def test_a_store_is_made_whole_or_not_at_all(deployment: Deployment) -> None:
 
 
 @pytest.mark.parametrize("currency", ["", "eur", "EURO", "€", "XXX", "XAU", "XTS", "USDX", "ZZZ", " USD", 840, None])
+@pytest.mark.row("58")
 def test_a_currency_that_is_none_is_422(deployment: Deployment, currency: Any) -> None:
     before = deployment.everything()
     reply = create(deployment, currency=currency)
@@ -104,6 +106,7 @@ def test_a_currency_that_is_none_is_422(deployment: Deployment, currency: Any) -
     assert deployment.everything() == before
 
 
+@pytest.mark.row("58")
 def test_an_unknown_currency_has_its_code(deployment: Deployment) -> None:
     assert create(deployment, currency="XXX").code == "currency_unknown"
     body = {name: value for name, value in BODY.items() if name != "currency"}

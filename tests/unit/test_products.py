@@ -191,6 +191,7 @@ def test_a_deleted_product_is_in_no_list_and_one_that_is_back_is() -> None:
     assert walk(books.products, 1) == [["b"]]
 
 
+@pytest.mark.row("F40")
 def test_a_page_is_filled_up_where_the_index_still_lists_deleted_products(monkeypatch: pytest.MonkeyPatch) -> None:
     _, books = catalogue()
     for product_id in "abcd":

@@ -84,6 +84,7 @@ def test_the_schema_as_a_whole_takes_events_only(nothing: Any) -> None:
     assert not Draft202012Validator(SCHEMA).is_valid(nothing)
 
 
+@pytest.mark.row("F48")
 def test_an_award_and_its_clawback_are_counted_on_their_day_and_told_of() -> None:
     told = Told()
     told.stage.hear(paid(line("1", 10_000)))
@@ -171,6 +172,7 @@ def test_a_day_is_that_of_the_stores_own_calendar() -> None:
     assert told.day.orders_processed == 1
 
 
+@pytest.mark.row("F27")
 def test_records_that_come_again_count_nothing_and_repeat_their_events_under_the_same_ids() -> None:
     told = Told()
     told.stage.hear(paid(line("1", 10_000)))
@@ -182,6 +184,7 @@ def test_records_that_come_again_count_nothing_and_repeat_their_events_under_the
     assert set(told.events.events) == events
 
 
+@pytest.mark.row("F23")
 def test_what_the_bus_refuses_is_put_again_and_then_delivered_again_without_being_counted_again() -> None:
     told = Told()
     told.stage.hear(paid(line("1", 10_000)))
@@ -205,6 +208,7 @@ def poisoned(record: dict[str, Any]) -> dict[str, Any]:
     return poison
 
 
+@pytest.mark.row("F30")
 def test_a_poisoned_record_fails_alone_and_the_first_one_is_named() -> None:
     told = Told()
     told.stage.hear(paid(line("1", 10_000)))

@@ -68,6 +68,7 @@ def test_a_delivery_is_sent_in_its_stores_group() -> None:
 
 
 @given(st.binary(), st.text(), st.text())
+@pytest.mark.row("F24")
 def test_every_delivery_survives_its_message(body: bytes, topic: str, delivery_id: str) -> None:
     sent = delivery(body, topic=topic, delivery_id=delivery_id)
     message = queues.encode(sent)
@@ -76,6 +77,7 @@ def test_every_delivery_survives_its_message(body: bytes, topic: str, delivery_i
     assert queues.decode(message) == sent
 
 
+@pytest.mark.row("F24")
 def test_a_body_that_does_not_shrink_is_too_large_for_the_queue() -> None:
     sqs = Sqs()
     with pytest.raises(BodyTooLarge):

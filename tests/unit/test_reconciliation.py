@@ -150,6 +150,7 @@ def test_a_closed_store_is_not_compared() -> None:
     assert stage.daily().run()["reconciled"] == 0
 
 
+@pytest.mark.row("F45")
 def test_a_difference_is_told_counted_and_kept_and_no_money_is_changed(capsys: pytest.CaptureFixture[str]) -> None:
     stage = stage_of()
     stage.paid()
@@ -170,6 +171,26 @@ def test_a_difference_is_told_counted_and_kept_and_no_money_is_changed(capsys: p
     (line,) = [one for one in map(json.loads, out.splitlines()) if one.get("event") == "ledger_drift"]
     assert (line["level"], line["customer"], line["stands"]) == ("ERROR", CUSTOMER, available + 1)
     assert '"LedgerDrift":1}' in out
+
+
+@pytest.mark.row("F45")
+def test_a_table_that_was_restored_to_a_time_before_the_other_is_told_of_and_left_alone() -> None:
+    stage = stage_of()
+    stage.paid("A-1")
+    state = stage.shop.dynamo.items("State")
+    stage.paid("A-2")
+    ledger = stage.shop.dynamo.items("Ledger")
+    for item in stage.shop.dynamo.items("State"):
+        stage.shop.dynamo.delete_item(TableName="State", Key={"pk": item["pk"], "sk": item["sk"]})
+    for item in state:
+        stage.shop.dynamo.put_item(TableName="State", Item=item)
+    stage.daily().run()
+    (report,) = kept(stage).reports(STORE)
+    told = {one.figure: (one.stands, one.expected) for one in report.differences if one.item_id == CUSTOMER}
+    assert told["available"] == told["credited"] == (500, 1_000)
+    assert told["version"] == (1, 2)
+    assert stage.shop.dynamo.items("Ledger") == ledger
+    assert stage.shop.account.available == 500
 
 
 def test_it_goes_on_page_by_page_where_time_was_up(monkeypatch: pytest.MonkeyPatch) -> None:

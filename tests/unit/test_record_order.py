@@ -53,6 +53,7 @@ def test_a_refund_that_comes_between_reading_and_posting_is_decided_together_wit
     assert shop.account.available == 500
 
 
+@pytest.mark.row("F17")
 def test_two_workers_with_the_same_news_post_once(shop: Shop) -> None:
     with shop.before_writes(lambda: shop.hear(paid())):
         assert shop.hear(paid()) is None

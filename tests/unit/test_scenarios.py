@@ -326,6 +326,7 @@ def test_a_success_that_no_watch_found_is_found_when_the_window_closes() -> None
     assert len(stage.credited) == 1
 
 
+@pytest.mark.row("F39")
 def test_an_order_that_the_index_does_not_show_yet_is_found_by_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = run_with_success(Condition.ORDER_CREATED)
     begun, _ = limit_of(stage)
@@ -349,6 +350,7 @@ def test_an_alarm_that_closes_early_is_set_again() -> None:
 # ---- when
 
 
+@pytest.mark.row("F33")
 def test_an_early_alarm_is_set_again_and_a_late_one_runs() -> None:
     stage = Stage(scenario(), now=at(0))
     stage.paid()
@@ -367,6 +369,7 @@ def test_an_early_alarm_is_set_again_and_a_late_one_runs() -> None:
     assert list(stage.credited.values()) == [500]
 
 
+@pytest.mark.row("F34")
 def test_an_alarm_without_a_task_does_nothing() -> None:
 
     stage = Stage(scenario())
@@ -374,6 +377,7 @@ def test_an_alarm_without_a_task_does_nothing() -> None:
     assert close_window(stage.books, stage.outlets.alarms, STORE, "tsk_none", stage.now) == "unchanged"
 
 
+@pytest.mark.row("F32", "F37")
 def test_what_the_alarm_clock_lost_the_sweeper_finds() -> None:
 
     stage = Stage(scenario(success=success(Condition.ORDER_CREATED, hours=1)), now=at(0))

@@ -261,6 +261,7 @@ DEEP = "actions.generate_promo_code.discount.percent"
         ({"store_id": "other"}, ("body", "field_unknown")),
     ],
 )
+@pytest.mark.row("43", "44", "73", "74")
 def test_a_scenario_that_cannot_be_is_422_and_nothing_is_written(
     deployment: Deployment, admin: str, changes: dict[str, Any], fault: tuple[str, str]
 ) -> None:
@@ -302,6 +303,7 @@ def test_the_101st_scenario_is_refused_until_one_is_deleted(deployment: Deployme
     create(deployment, admin)
 
 
+@pytest.mark.row("S16")
 def test_an_operator_saves_no_credit_above_the_limit(deployment: Deployment, admin: str, operator: str) -> None:
     large = {"credit_cashback": {"amount": "20.01"}}
     reply = deployment.call("POST", SCENARIOS, {**PLAIN, "actions": large}, key=operator)
@@ -617,6 +619,7 @@ def test_a_task_that_waits_is_cancelled_by_hand(deployment: Deployment, admin: s
     assert deployment.books.tasks.watching_customer("demo", "c1") == []
 
 
+@pytest.mark.row("98")
 def test_a_task_that_waits_no_longer_is_not_cancelled(deployment: Deployment, admin: str) -> None:
     scenario_id = create(deployment, admin)["scenario_id"]
     running = move(deployment, start(deployment, scenario_id, "c1"), lambda known: fired(known, at(0)))
@@ -634,9 +637,11 @@ def test_a_body_of_a_cancel_holds_nothing(deployment: Deployment, admin: str) ->
     assert (reply.status, reply.code) == (422, "field_unknown")
 
 
+@pytest.mark.row("F35")
 def test_a_task_that_is_fired_while_it_is_cancelled_is_not_cancelled(
     deployment: Deployment, admin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    deployment.alone = False
     task = start(deployment, create(deployment, admin)["scenario_id"])
     tasks = type(deployment.books.tasks)
     save, meanwhile = tasks.save, [task]
@@ -763,9 +768,11 @@ def test_an_expired_or_unknown_code_is_not_redeemed(deployment: Deployment, admi
     assert deployment.everything() == before
 
 
+@pytest.mark.row("I9")
 def test_a_code_that_two_redeem_at_once_is_redeemed_once(
     deployment: Deployment, admin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    deployment.alone = False
     promo = make_code(deployment)
     path = f"/v1/promo-codes/{promo.code}/redeem"
     codes = type(deployment.books.promo_codes)

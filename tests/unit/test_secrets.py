@@ -108,6 +108,7 @@ def test_a_first_secret_never_replaces_one(world: World) -> None:
     assert world.read() == ("one",)
 
 
+@pytest.mark.row("F16")
 def test_a_read_is_good_for_a_minute_also_where_there_is_nothing(world: World) -> None:
     assert world.read() == ()
     world.first()
@@ -120,6 +121,7 @@ def test_a_read_is_good_for_a_minute_also_where_there_is_nothing(world: World) -
     assert world.table.reads == 2
 
 
+@pytest.mark.row("F41", "S3")
 def test_rotation_keeps_the_previous_secret_until_told_otherwise(world: World) -> None:
     world.first("one")
     world.rotate("two")
@@ -163,6 +165,7 @@ def test_only_new_ciphertexts_are_decrypted(world: World) -> None:
 
 
 @pytest.mark.parametrize("failure", [AWAY, DENIED, Busy()])
+@pytest.mark.row("S5")
 def test_a_table_out_of_reach_is_busy_where_nothing_is_known(world: World, failure: Exception) -> None:
     world.first()
     world.table.failure = failure
@@ -171,6 +174,7 @@ def test_a_table_out_of_reach_is_busy_where_nothing_is_known(world: World, failu
     assert world.table.reads == 1
 
 
+@pytest.mark.row("F42")
 def test_kms_out_of_reach_is_busy_where_nothing_is_known(world: World) -> None:
     world.first()
     world.kms.failure = AWAY
@@ -178,6 +182,7 @@ def test_kms_out_of_reach_is_busy_where_nothing_is_known(world: World) -> None:
         world.read()
 
 
+@pytest.mark.row("F12")
 def test_a_known_secret_serves_for_four_hours_and_not_longer(world: World) -> None:
     world.first()
     world.read()

@@ -136,6 +136,7 @@ def test_a_rate_of_up_to_six_decimals_is_exact(millionths: int) -> None:
         True,
     ],
 )
+@pytest.mark.row("59")
 def test_row_59_what_is_no_rate_is_refused(literal: object) -> None:
     with pytest.raises(Invalid) as caught:
         parse_rate(literal, "base_rate")

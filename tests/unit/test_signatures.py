@@ -126,6 +126,7 @@ def test_no_secret_and_an_empty_secret_sign_nothing(secrets: tuple[str, ...]) ->
 
 
 @given(st.text(min_size=1), st.text(min_size=1), st.text(min_size=1), st.binary())
+@pytest.mark.row("S3")
 def test_accepted_means_signed_by_an_active_secret(current: str, previous: str, used: str, body: bytes) -> None:
     accepted = True
     try:
@@ -142,6 +143,7 @@ def test_both_active_secrets_sign(used: str) -> None:
         shopify(sign(BODY, "retired"), BODY, "current", "previous")
 
 
+@pytest.mark.row("S4")
 def test_an_unknown_store_an_unknown_source_and_a_bad_signature_cost_the_same() -> None:
     counts = []
     for source, secrets in (("shopify", ()), ("shopify", ("a",)), ("shopify", ("a", "b")), ("nobody", ())):
@@ -151,6 +153,7 @@ def test_an_unknown_store_an_unknown_source_and_a_bad_signature_cost_the_same() 
     assert counts == [2, 2, 2, 2]
 
 
+@pytest.mark.row("S2")
 def test_the_first_right_signature_does_not_end_the_comparing() -> None:
     compared = mock.Mock(wraps=hmac.compare_digest)
     with mock.patch("hmac.compare_digest", compared):
@@ -159,6 +162,7 @@ def test_the_first_right_signature_does_not_end_the_comparing() -> None:
     assert all(isinstance(part, bytes) for call in compared.call_args_list for part in call.args)
 
 
+@pytest.mark.row("S2")
 def test_no_digest_is_compared_by_an_operator() -> None:
     tree = ast.parse(inspect.getsource(signatures.verify))
     operators = [op for node in ast.walk(tree) if isinstance(node, ast.Compare) for op in node.ops]
@@ -222,6 +226,7 @@ def test_five_minutes_are_tolerated_both_ways(age: int) -> None:
 
 
 @pytest.mark.parametrize("age", [-301, 301, 86_400, NOW])
+@pytest.mark.row("15")
 def test_beyond_five_minutes_a_right_signature_is_expired(age: int) -> None:
     with pytest.raises(SignatureExpired):
         check("events", standard(timestamp=NOW - age), secrets=(WHSEC,))
@@ -231,12 +236,14 @@ def test_beyond_five_minutes_a_right_signature_is_expired(age: int) -> None:
     "timestamp",
     ["", " ", "-1", "+1", "1e400", "1614265330.0", "NaN", "\uff11\uff16\uff11\uff14", "1" * 13, "0x10", "1_000"],
 )
+@pytest.mark.row("16", "17")
 def test_a_timestamp_is_digits(timestamp: str) -> None:
     with pytest.raises(SignatureInvalid):
         check("events", standard(timestamp=timestamp), secrets=(WHSEC,))
 
 
 @pytest.mark.parametrize("delivery_id", ["msg.1", ".", "", "é"])
+@pytest.mark.row("17")
 def test_an_id_that_could_move_the_delimiter_is_refused(delivery_id: str) -> None:
     with pytest.raises(SignatureInvalid):
         check("events", standard(delivery_id=delivery_id), secrets=(WHSEC,))

@@ -112,6 +112,7 @@ def test_if_match_is_required_and_its_quotes_are_not(deployment: Deployment, adm
     change(deployment, admin, {"name": "O"}, "2").expect(200)
 
 
+@pytest.mark.row("57")
 def test_a_stale_version_is_409(deployment: Deployment, admin: str) -> None:
     change(deployment, admin, {"name": "One"}).expect(200)
     reply = change(deployment, admin, {"name": "Two"})
@@ -120,6 +121,7 @@ def test_a_stale_version_is_409(deployment: Deployment, admin: str) -> None:
 
 
 def test_of_two_changes_at_once_one_is_409(deployment: Deployment, admin: str) -> None:
+    deployment.alone = False
     faults = deployment.dynamo.faults
     replies: list[Reply] = []
 
@@ -134,6 +136,7 @@ def test_of_two_changes_at_once_one_is_409(deployment: Deployment, admin: str) -
     assert deployment.stores.settings("demo").name == "Second"
 
 
+@pytest.mark.row("S38")
 def test_every_version_is_kept_and_audited(deployment: Deployment, admin: str) -> None:
     change(deployment, admin, {"base_rate": "0.1"}).expect(200)
     assert deployment.stores.settings("demo", 1).base_rate != deployment.stores.settings("demo", 2).base_rate
@@ -215,6 +218,7 @@ def test_a_change_that_changes_nothing_makes_no_version(deployment: Deployment, 
     ],
     ids=str,
 )
+@pytest.mark.row("58", "59", "75")
 def test_a_setting_that_is_not_acceptable_is_422(
     deployment: Deployment, admin: str, changes: dict[str, Any], fault: tuple[str, str]
 ) -> None:

@@ -110,6 +110,7 @@ def test_what_is_due_at_this_very_moment_is_settled_and_a_microsecond_later_is_n
     assert world.settled == ["now"]
 
 
+@pytest.mark.row("F40")
 def test_an_hour_of_many_pages_is_read_to_its_end(world: World) -> None:
     for n in range(100):
         world.add(str(n), NOW)
@@ -166,6 +167,7 @@ def test_the_bookmark_passes_no_hour_that_ended_less_than_an_hour_ago(world: Wor
     assert world.settled == ["slow"]
 
 
+@pytest.mark.row("F39")
 def test_what_the_index_still_shows_holds_the_bookmark_until_it_is_gone(world: World) -> None:
     world.sweep(NOW)
     world.add("a", after(NOW, minutes=5))

@@ -108,6 +108,7 @@ def test_the_delay_counts_from_when_it_happened_and_what_is_due_already_is_due_n
     assert task_of(STORE, scenario(delay=HOUR), occasion(second=60), at(5_000), BERLIN).due_at == at(5_000)
 
 
+@pytest.mark.row("F46")
 def test_what_a_shop_tells_of_the_future_happens_now() -> None:
     task = task_of(STORE, scenario(delay=HOUR), occasion(second=9_000), at(60), BERLIN)
     assert (task.occurred_at, task.due_at) == (at(60), at(3_660))
@@ -442,6 +443,7 @@ def test_a_task_runs_from_the_very_moment_it_is_due_and_not_before() -> None:
     assert some(fired(task, at(9_000))).started_at == at(9_000), "late, but it runs"
 
 
+@pytest.mark.row("98")
 def test_a_cancelled_task_says_why_and_never_runs() -> None:
     task = some(cancelled(waiting(), "order.created", at(70)))
     assert (task.status, task.reason, task.finished_at) == (TaskStatus.CANCELLED, "order.created", at(70))

@@ -81,6 +81,7 @@ def refused(sent: Sent, request: dict[str, Any], status: int, code: str) -> None
     assert (answer["statusCode"], problem["status"], problem["code"]) == (status, status, code)
     assert problem.keys() == {"type", "title", "status", "code", "detail", "errors", "request_id"}
     assert answer["headers"]["Content-Type"].startswith("application/problem+json")
+    assert not [value for value in request["headers"].values() if len(value) > 3 and value in answer["body"]]
     assert not sent
 
 
@@ -99,67 +100,80 @@ def test_a_signed_delivery_is_queued_as_it_came(sent: Sent) -> None:
     assert sent == [Delivery("demo", "shopify", "orders/paid", "d1", NOW, BODY.encode())]
 
 
+@pytest.mark.row("1")
 def test_row_1_no_signature(sent: Sent) -> None:
     refused(sent, event(headers={}), 401, "signature_missing")
     refused(sent, event(headers={}, store_id="unknown"), 401, "signature_missing")
     assert not sent.looked_up
 
 
+@pytest.mark.row("2")
 def test_row_2_empty_signature(sent: Sent) -> None:
     refused(sent, event(headers={"x-shopify-hmac-sha256": ""}), 401, "signature_invalid")
 
 
+@pytest.mark.row("3")
 def test_row_3_hex(sent: Sent) -> None:
     digest = hmac.digest(SECRET.encode(), BODY.encode(), "sha256").hex()
     refused(sent, event(headers={"x-shopify-hmac-sha256": digest}), 401, "signature_invalid")
 
 
+@pytest.mark.row("4", "5")
 def test_row_4_and_5_another_body(sent: Sent) -> None:
     for body in (json.dumps(json.loads(BODY)), BODY + " ", BODY + "\n"):
         refused(sent, event(headers={"x-shopify-hmac-sha256": sign(body)}), 401, "signature_invalid")
 
 
 @pytest.mark.parametrize("signature", ["é", sign(BODY)[:9] + "\n" + sign(BODY)[9:], f"{sign(BODY)},{sign(BODY)}"])
+@pytest.mark.row("6", "7", "8", "S2")
 def test_rows_6_to_8_strange_headers(sent: Sent, signature: str) -> None:
     refused(sent, event(headers={"x-shopify-hmac-sha256": signature}), 401, "signature_invalid")
 
 
+@pytest.mark.row("9", "10", "S35")
 def test_row_9_and_10_other_secrets(sent: Sent) -> None:
     for secret in ("another store's", "retired", ""):
         refused(sent, event(headers={"x-shopify-hmac-sha256": sign(BODY, secret)}), 401, "signature_invalid")
 
 
+@pytest.mark.row("F41")
 def test_the_previous_secret_still_signs(sent: Sent) -> None:
     accepted(sent, event(headers={"x-shopify-hmac-sha256": sign(BODY, "previous")}), BODY.encode())
 
 
+@pytest.mark.row("F24", "11")
 def test_row_11_base64_is_decoded_before_verifying(sent: Sent) -> None:
     raw = b"\xff\xfe\x00 not text"
     text = base64.b64encode(raw).decode()
     accepted(sent, event(text, {"x-shopify-hmac-sha256": sign(raw)}, encoded=True), raw)
 
 
+@pytest.mark.row("12")
 def test_row_12_a_signature_over_the_base64_text(sent: Sent) -> None:
     text = base64.b64encode(BODY.encode()).decode()
     refused(sent, event(text, encoded=True), 401, "signature_invalid")
 
 
 @pytest.mark.parametrize("text", ["not base64!", "YQ", "YQ==\n", "é"])
+@pytest.mark.row("13")
 def test_row_13_not_base64(sent: Sent, text: str) -> None:
     refused(sent, event(text, encoded=True), 400, "body_encoding")
 
 
 @pytest.mark.parametrize("name", ["x-shopify-hmac-sha256", "X-SHOPIFY-HMAC-SHA256"])
+@pytest.mark.row("14")
 def test_row_14_header_names_in_any_case(sent: Sent, name: str) -> None:
     accepted(sent, event(headers={name: sign(BODY)}), BODY.encode())
 
 
+@pytest.mark.row("15")
 def test_row_15_expired(sent: Sent) -> None:
     headers = {"webhook-id": "m", "webhook-timestamp": "1", "webhook-signature": "v1,x"}
     refused(sent, event(headers=headers, source="events"), 401, "signature_expired")
     refused(sent, event(headers=headers, source="events", store_id="unknown"), 401, "signature_expired")
 
 
+@pytest.mark.row("18", "19", "20")
 def test_rows_18_to_20_replays_are_accepted_and_left_to_the_worker(sent: Sent) -> None:
     for _ in range(2):
         assert call(sent, event())[0] == 200
@@ -182,6 +196,7 @@ def test_rows_18_to_20_replays_are_accepted_and_left_to_the_worker(sent: Sent) -
         ("demo", "events\n"),
     ],
 )
+@pytest.mark.row("21", "S4", "S35")
 def test_row_21_an_unknown_store_or_source_is_told_what_a_bad_signature_is(
     sent: Sent, store_id: str, source: str
 ) -> None:
@@ -204,16 +219,19 @@ def test_only_what_can_be_a_store_is_looked_up(sent: Sent) -> None:
 
 
 @pytest.mark.parametrize("topic", ["no/such", "", "refunds/create"])
+@pytest.mark.row("22", "23")
 def test_rows_22_and_23_any_topic_is_accepted(sent: Sent, topic: str) -> None:
     accepted(sent, event(headers={"x-shopify-hmac-sha256": sign(BODY), "x-shopify-topic": topic}), BODY.encode())
 
 
 @pytest.mark.parametrize("body", ["", None])
+@pytest.mark.row("24")
 def test_row_24_an_empty_body(sent: Sent, body: str | None) -> None:
     refused(sent, event(body, headers={}), 401, "signature_missing")
     accepted(sent, event(body), b"")
 
 
+@pytest.mark.row("25", "S7")
 def test_row_25_too_large_is_said_before_anything_is_signed(sent: Sent) -> None:
     with mock.patch("hmac.digest", side_effect=AssertionError):
         refused(sent, event("x" * 1_048_577, {"x-shopify-hmac-sha256": "x"}), 413, "body_too_large")
@@ -222,18 +240,21 @@ def test_row_25_too_large_is_said_before_anything_is_signed(sent: Sent) -> None:
     accepted(sent, event("x" * 1_048_576), b"x" * 1_048_576)
 
 
+@pytest.mark.row("F24", "25")
 def test_too_large_once_encoded_is_said_too(sent: Sent) -> None:
     sent.failure = BodyTooLarge()
     refused(sent, event(), 413, "body_too_large")
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/xml"])
+@pytest.mark.row("26")
 def test_row_26_any_content_type(sent: Sent, content_type: str | None) -> None:
     headers = {"x-shopify-hmac-sha256": sign(BODY), **({"content-type": content_type} if content_type else {})}
     accepted(sent, event(headers=headers), BODY.encode())
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "GZIP", "identity, gzip"])
+@pytest.mark.row("27")
 def test_row_27_compressed_bodies_are_not_opened(sent: Sent, encoding: str) -> None:
     headers = {"x-shopify-hmac-sha256": sign(BODY), "Content-Encoding": encoding}
     refused(sent, event(headers=headers), 415, "content_encoding")
@@ -257,6 +278,7 @@ def test_woocommerce_is_accepted(sent: Sent) -> None:
     accepted(sent, event(headers=headers, source="woocommerce"), BODY.encode())
 
 
+@pytest.mark.row("F12", "F41", "S5")
 def test_secrets_and_queue_out_of_reach_are_503_and_write_nothing(sent: Sent) -> None:
     def away(_store: str, _source: str, _max_age: float) -> tuple[str, ...]:
         raise Busy
@@ -268,6 +290,7 @@ def test_secrets_and_queue_out_of_reach_are_503_and_write_nothing(sent: Sent) ->
     refused(sent, event(), 503, "busy")
 
 
+@pytest.mark.row("S1")
 def test_s1_nothing_is_parsed(sent: Sent) -> None:
     with (
         mock.patch("json.loads", side_effect=AssertionError),
@@ -280,6 +303,7 @@ def test_s1_nothing_is_parsed(sent: Sent) -> None:
             assert webhook.handle(good, sent.secrets_of, sent.send, NOW)["statusCode"] == 200
 
 
+@pytest.mark.row("81", "S21")
 def test_logs_hold_ids_and_outcomes_only(sent: Sent, capsys: pytest.CaptureFixture[str]) -> None:
     canary = "canary-5b1f"
     call(sent, event(f'{{"note":"{canary}"}}'))
@@ -325,6 +349,7 @@ def test_the_handler_needs_no_environment_and_imports_little() -> None:
     assert run.stdout.strip() == ""
 
 
+@pytest.mark.row("F41")
 def test_a_rotated_secret_signs_at_once_on_an_instance_that_knew_the_old_one(sent: Sent) -> None:
     body = b"{}"
     signed = {"x-shopify-hmac-sha256": base64.b64encode(hmac.digest(b"new", body, "sha256")).decode()}

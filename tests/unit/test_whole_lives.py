@@ -23,6 +23,7 @@ from copy import replace
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import event, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -205,6 +206,7 @@ def turned(draw: st.DrawFn, life: Life) -> list[Callable[[Shop], None]]:
 
 @examples(max_examples=150)
 @given(st.data(), lives(reviewed=False))
+@pytest.mark.row("I4")
 def test_a_life_ends_alike_in_any_order_and_number_of_what_happens(data: st.DataObject, life: Life) -> None:
     straight, other = lived(life, list(life.happenings)), lived(life, data.draw(turned(life)))
     event(straight.order.status)

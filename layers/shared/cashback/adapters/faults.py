@@ -1,5 +1,6 @@
 """Which failures of a call leave its outcome unknown, and how long to wait before the same call again."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Final
@@ -32,6 +33,10 @@ FAILURES: Final = (ClientError, ConnectionError, HTTPClientError)
 _BASE: Final = 0.025
 _LONGEST: Final = 2.0
 
+PATIENCE: Final = 5.0
+"""Seconds after which no try begins any more: one try of a service that does not answer takes long enough by itself,
+and who called must be told so before the function's own time is up."""
+
 
 def is_transient(error: ClientError | BotoCoreError) -> bool:
     """Tell whether the same call may be sent again: transport, throttling, conflict, or an error of the service."""
@@ -41,11 +46,14 @@ def is_transient(error: ClientError | BotoCoreError) -> bool:
     return status >= 500 or error.response["Error"]["Code"] in _TRANSIENT
 
 
-def backoff(tries: int, jitter: Callable[[], float]) -> Iterator[float]:
-    """Yield the pause before each try: none, then full jitter of 25 ms x 2^n, 2 s in all at most."""
-    spent = 0.0
+def backoff(tries: int, jitter: Callable[[], float], clock: Callable[[], float] = time.monotonic) -> Iterator[float]:
+    """Yield the pause before each try: none, then full jitter of 25 ms x 2^n, 2 s in all at most. There is no further
+    one ``PATIENCE`` after the first."""
+    spent, began = 0.0, clock()
     yield 0.0
     for n in range(1, tries):
+        if clock() - began > PATIENCE:
+            return
         pause = min(jitter() * _BASE * 2**n, _LONGEST - spent)
         if pause <= 0:
             return
