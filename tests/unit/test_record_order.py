@@ -202,6 +202,7 @@ def test_news_of_another_source_record_nothing(shop: Shop) -> None:
     assert shop.order.recorded == dict.fromkeys(("created", "paid"), at(10))
 
 
+@pytest.mark.row("F44")
 def test_what_older_code_recorded_was_recorded_no_later_than_the_order_was_seen(shop: Shop) -> None:
     record(shop, paid(), at(10))
     untimed = replace(shop.order, recorded={}, rev=shop.order.rev + 1)
