@@ -5,10 +5,12 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from string import Formatter
 from typing import Any
 
 from dev.client import Answer, Store, wait_until
 from dev.project import ROOT
+from tests.e2e.deployed import BEHIND_THE_STREAMS, DeployedStack
 from tests.e2e.groups import finished
 from tests.e2e.payouts import account, pay, turn
 from tests.e2e.scenarios import ended, make, tasks
@@ -18,6 +20,8 @@ OPENAPI = json.loads((ROOT / "docs" / "openapi.json").read_text())
 METHODS = ("get", "post", "put", "patch", "delete")
 ROLES = ("viewer", "operator", "admin")
 LONG_AGO = "2020-01-01T00:00:00Z"
+OF_ITS_OWN = ("CFG", "SEC", "KEYS", "AUDIT", "HOOK", *BEHIND_THE_STREAMS)
+"""Partitions that a twin has of its own: its settings and secrets, and what is sealed for its store alone."""
 TOLD = 120
 """Seconds in which an endpoint hears of an order, behind all that was told before on a machine that is busy."""
 
@@ -170,6 +174,18 @@ def named(operation: tuple[str, str]) -> str:
     return " ".join(operation)
 
 
+def parts_of(template: str) -> list[str]:
+    """The names of the ids in a path."""
+    return [name for _, name, _, _ in Formatter().parse(template) if name]
+
+
+def queried(operation: tuple[str, str]) -> dict[str, Any]:
+    """The schemas of what may stand in a route's query, by name."""
+    method, path = operation
+    parameters = OPENAPI["paths"][path][method.lower()].get("parameters", [])
+    return {one["name"]: one["schema"] for one in parameters if one["in"] == "query"}
+
+
 def documented() -> set[tuple[str, str]]:
     """Every route of the admin API and the operator's."""
     return {
@@ -191,22 +207,23 @@ def furnish(shop: Shop) -> dict[str, str]:
     ]
     scenario_id = make(shop, "order.paid", actions={"generate_promo_code": {"discount": {"percent": "10"}}})
     make(shop, "order.cancelled")
+    api("POST", "/v1/customers", {"customer_id": "C-2", "name": "Bea", "email": "bea@example.com"}).expect(201)
     sale = shop.sell()
     task = ended(shop, scenario_id)
-    others = shop.sell()
+    other = shop.sell()
     wait_until(lambda: {one["status"] for one in tasks(shop, scenario_id)} == {"executed"}, seconds=30)
     customer_id = str(sale.customer_id)
-    shop.sell(customer_id=sale.customer_id)
     group_id, _ = [api("POST", "/v1/groups", {"name": name}).expect(201)["group_id"] for name in ("Club", "Circle")]
     path = f"/v1/groups/{group_id}"
     file = b"email\n" + b"nobody@example.com\n" * 1_001
     begun = api("POST", f"{path}/members", file, headers={"content-type": "text/csv"}).expect(202)
-    api("POST", f"{path}/members", {"customer_ids": [customer_id, str(others.customer_id)]}).expect(200)
+    api("POST", f"{path}/members", {"customer_ids": [customer_id, str(other.customer_id)]}).expect(200)
     told = {"apply_type": "relative", "amount": "1.00"}
     jobs = [finished(shop, shop.store.post(f"{path}/cashback", told).expect(202)) for _ in range(2)]
     payouts = [pay(shop, customer_id, from_balance=False) for _ in range(MOST_SMALL_PAGE + 1)]
     turn(shop, payouts[0]["payout_id"], "on_process").expect(200)
     account_id = account(shop, customer_id, type="digital", provider="PayPal", handle="second@example.com")
+    (key, *_) = api("GET", "/v1/api-keys").expect(200)["items"]
     deliveries = wait_until(lambda: _heard(shop), seconds=TOLD)
     # They hear nothing more, so that what is told of the store changes nothing while the tests look.
     for hook in hooks:
@@ -223,6 +240,7 @@ def furnish(shop: Shop) -> dict[str, str]:
         "code": task["promo_code"],
         "payment_account_id": account_id,
         **payouts[0],
+        "api_key_id": key["api_key_id"],
         "webhook_endpoint_id": hooks[0]["webhook_endpoint_id"],
         "webhook_delivery_id": deliveries[0]["webhook_delivery_id"],
     }
@@ -237,5 +255,22 @@ def _heard(shop: Shop) -> list[dict[str, Any]]:
 
 def furnished(shop: Shop, foreign: Store) -> House:
     """A new store with everything, and keys of every role."""
-    ids = furnish(shop)
-    return House(shop, ids, {role: shop.with_key(role) for role in ROLES}, foreign)
+    keys = {role: shop.with_key(role) for role in ROLES}
+    return House(shop, furnish(shop), keys, foreign)
+
+
+def plant(stack: DeployedStack, original: Store, twin: Store) -> None:
+    """Give a store a copy of everything that another has, under the same ids."""
+    client, old, new = stack.client("dynamodb"), f"S#{original.store_id}#", f"S#{twin.store_id}#"
+    for place, item in stack.snapshot(original).items():
+        pk = item["pk"]["S"]
+        if pk.startswith(old) and pk.removeprefix(old).partition("#")[0] not in OF_ITS_OWN:
+            client.put_item(TableName=place.partition(" ")[0], Item=_renamed(item, old, new))
+
+
+def _renamed(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _renamed(part, old, new) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_renamed(part, old, new) for part in value]
+    return value.replace(old, new) if isinstance(value, str) else value
