@@ -57,6 +57,8 @@ MAY_HOLD = {
 
 MASKED = re.compile(r"\*+.{4}")
 NUMBERS = ("iban", "account_number", "routing_number", "swift", "handle")
+PATIENCE = 120
+"""Seconds for what was held up to be worked through, on a machine that is busy."""
 HELD_UP = ("action_worker", "group_job_worker", "notifier")
 
 
@@ -232,7 +234,7 @@ def drive(shop: Shop) -> Story:
             paid(shop, customer_id)
             messages = held_up(stack, "Notifications", "ScenarioActions", "GroupJobs")
         messages |= held_up(stack, "Credits")
-    finished(shop, job)
+    finished(shop, job, seconds=PATIENCE)
     customers = (customer_id, str(unknown.customer_id), buyer.customer_id, "C-9")
     return Story(shop, customers, refusals(shop), messages)
 
@@ -246,7 +248,7 @@ def held_up(stack: DeployedStack, *names: str) -> dict[str, list[str]]:
         dead = {name: messages for name, messages in found.items() if name.endswith("Dlq")}
         return chosen | dead if all(chosen.values()) else {}
 
-    return wait_until(look, seconds=60)
+    return wait_until(look, seconds=PATIENCE)
 
 
 def withdraw(shop: Shop, customer_id: str, *, pay: bool = True) -> str:
