@@ -68,7 +68,8 @@ FILES: Final = {
 OPEN_PAGES: Final = {"application/json": "object", "text/html": "string"}
 """What the bodies of open pages are, by their content type."""
 
-_ONLY_WITH_BODY: Final = frozenset({409, 413, 415})
+_ONLY_OF_WRITES: Final = frozenset({409, 413, 415})
+"""A body that a route has no use for is looked at all the same."""
 
 Schema = dict[str, Any]
 
@@ -211,11 +212,10 @@ def statuses(route: Route) -> list[int]:
 
 def problems(route: Route) -> Schema:
     """Every problem that a route may answer with."""
-    has_body = "body" in get_type_hints(route.handler) or route.method == "DELETE"
     return {
         str(status): {"$ref": f"#/components/responses/Problem{status}"}
         for status in ERRORS
-        if has_body or status not in _ONLY_WITH_BODY
+        if route.method != "GET" or status not in _ONLY_OF_WRITES
     }
 
 

@@ -16,7 +16,7 @@ from dev.project import ROOT
 PAGE: Final = ROOT / "docs/reliability.md"
 TESTS: Final = ROOT / "tests"
 NO_TEST: Final = "No test: "
-_ROW: Final = re.compile(r"^\| ([FSI]?\d+b?) \| (.+?) \| (.*) \|$", re.MULTILINE)
+_ROW: Final = re.compile(r"^\| ([FSIP]?\d+b?) \| (.+?) \| (.*) \|$", re.MULTILINE)
 
 Shown = dict[str, list[str]]
 """The tests of each row, as folder/file.py::name, in the order of the files."""

@@ -11,6 +11,7 @@ import pytest
 
 from dev.client import Store, wait_until
 from tests.e2e.deployed import DeployedStack, start
+from tests.e2e.house import House, furnished
 from tests.e2e.shop import Shop
 
 
@@ -63,6 +64,12 @@ def new_shop(stack: DeployedStack, make_store: Callable[..., Store]) -> Callable
         return Shop(stack, make_store(currency=currency, settings=settings))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def house(stack: DeployedStack, make_store: Callable[..., Store]) -> House:
+    """A store with two things or more of every kind, which no test changes."""
+    return furnished(Shop(stack, make_store()), make_store())
 
 
 @pytest.fixture

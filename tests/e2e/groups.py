@@ -38,12 +38,12 @@ def enrol(shop: Shop, *balances: int) -> list[str]:
     return ids
 
 
-def finished(shop: Shop, job: dict[str, Any]) -> dict[str, Any]:
+def finished(shop: Shop, job: dict[str, Any], *, seconds: float = 30) -> dict[str, Any]:
     """The job once every member has an outcome."""
 
     def look() -> dict[str, Any]:
         found: dict[str, Any] = shop.store.api("GET", f"/v1/group-jobs/{job['job_id']}").expect(200)
         return found if found["finished_at"] is not None else {}
 
-    shown: dict[str, Any] = wait_until(look, seconds=30)
+    shown: dict[str, Any] = wait_until(look, seconds=seconds)
     return shown

@@ -2,8 +2,10 @@
 
 import csv
 import io
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from urllib.parse import urljoin
 
@@ -70,14 +72,22 @@ def test_more_than_there_is_is_refused_for_ever(ada: Shop) -> None:
     assert [line["status"] for line in history(ada)] == ["POSTED", "REJECTED", "POSTED"]
 
 
-@pytest.mark.row("55", "I1", "I9")
-def test_of_sixteen_debits_of_one_full_balance_exactly_one_succeeds(ada: Shop) -> None:
-    adjust(ada, "100.00").expect(201)
-    answers = at_once(*(lambda: adjust(ada, "-100.00") for _ in range(16)))
-    statuses = sorted(answer.status for answer in answers)
-    assert statuses[0] == 201
-    assert set(statuses[1:]) <= {409, 503}
+@pytest.mark.row("P5", "55", "I1")
+def test_of_sixteen_debits_at_once_exactly_those_succeed_that_the_balance_is_enough_for(ada: Shop) -> None:
+    def debit(amount: str) -> Answer:
+        key = uuid.uuid4().hex
+        while (answer := adjust(ada, amount, key)).status == 503:
+            assert answer.headers["retry-after"]
+        return answer
+
+    for balance, amount, enough in (("100.00", "100.00", 1), ("100.00", "9.00", 11), ("0.60", "0.10", 16)):
+        adjust(ada, balance).expect(201)
+        answers = at_once(*[partial(debit, f"-{amount}")] * 16)
+        assert sorted(answer.status for answer in answers) == [201] * enough + [409] * (16 - enough)
+        assert {problem(one, 409)["code"] for one in answers if one.status == 409} <= {"insufficient_balance"}
     assert ada.available("ada") == "0.00"
+    lines = [line["status"] for line in history(ada, "?limit=100")]
+    assert (lines.count("POSTED"), lines.count("REJECTED")) == (3 + 28, 48 - 28)
 
 
 @pytest.mark.row("F43", "71")

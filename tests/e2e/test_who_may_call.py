@@ -1,148 +1,17 @@
-"""Every route with every kind of caller. A route that is not in the table below fails this module."""
+"""Every route with every kind of caller. A route that is not in the table of calls fails this module."""
 
 import base64
-import json
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from dev.client import Answer, Platform, Store, send, wait_until
-from dev.project import ROOT
+from dev.client import Platform, send, wait_until
 from tests.e2e.deployed import DeployedStack
-from tests.e2e.groups import finished
-from tests.e2e.payouts import pay
-from tests.e2e.scenarios import ended, make
-from tests.e2e.shop import Sale, Shop, problem
+from tests.e2e.house import CALLS, OPENAPI, ROLES, House, documented, named
+from tests.e2e.shop import Shop, problem
 
-OPENAPI = json.loads((ROOT / "docs" / "openapi.json").read_text())
-METHODS = ("get", "post", "put", "patch", "delete")
-ROLES = ("viewer", "operator", "admin")
-LONG_AGO = "2020-01-01T00:00:00Z"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call that whoever may make it gets this answer to; it changes nothing, so that it can be made by everyone."""
-
-    status: int = 200
-    body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    ids: Mapping[str, str] = field(default_factory=dict)
-
-
-PRODUCT_ID = "mug-1"
-ACCOUNT = {"type": "digital", "provider": "PayPal", "handle": "ada@example.com"}
-MISSING = {
-    "order_id": "no-such-order",
-    "customer_id": "no-such-customer",
-    "api_key_id": "key_none",
-    "product_id": "no-such-product",
-    "scenario_id": "scn_none",
-    "task_id": "tsk_none",
-    "code": "NONE",
-    "group_id": "no-such-group",
-    "job_id": "no-such-job",
-    "webhook_endpoint_id": "whe_none",
-    "webhook_delivery_id": "whd_none",
-    "payment_account_id": "pac_none",
-    "incentive_request_id": "irq_none",
-    "payout_id": "pay_none",
-}
-CALLS: dict[tuple[str, str], Call] = {
-    ("GET", "/v1/store"): Call(),
-    ("PATCH", "/v1/store"): Call(409, {"name": "Other"}, {"if-match": "999"}),
-    ("GET", "/v1/store/status"): Call(),
-    ("GET", "/v1/api-keys"): Call(),
-    ("POST", "/v1/api-keys"): Call(422, {"name": "late", "role": "viewer", "expires_at": LONG_AGO}),
-    ("DELETE", "/v1/api-keys/{api_key_id}"): Call(404, ids=MISSING),
-    ("GET", "/v1/audit"): Call(),
-    ("GET", "/v1/metrics"): Call(),
-    ("GET", "/v1/orders"): Call(),
-    ("GET", "/v1/orders/{order_id}"): Call(),
-    ("POST", "/v1/orders/{order_id}/approve"): Call(404, {"expected_amount": "1.00"}, ids=MISSING),
-    ("POST", "/v1/orders/{order_id}/reject"): Call(404, {"reason": "no"}, ids=MISSING),
-    ("POST", "/v1/orders/{order_id}/hold"): Call(404, {"reason": "wait"}, ids=MISSING),
-    ("POST", "/v1/orders/{order_id}/release"): Call(404, {}, ids=MISSING),
-    ("POST", "/v1/orders/{order_id}/process"): Call(404, {}, ids=MISSING),
-    ("POST", "/v1/orders/approve"): Call(422, {"orders": []}),
-    ("POST", "/v1/orders/import"): Call(422, {"source": "magento", "orders": [{}]}),
-    ("GET", "/v1/products"): Call(),
-    ("GET", "/v1/products/{product_id}"): Call(),
-    ("PUT", "/v1/products/{product_id}"): Call(422, {"title": 5}),
-    ("DELETE", "/v1/products/{product_id}"): Call(404, ids=MISSING),
-    ("GET", "/v1/customers"): Call(),
-    ("POST", "/v1/customers"): Call(422, {"customer_id": "a#b"}),
-    ("POST", "/v1/customers/search"): Call(200, {"email": "nobody@example.com"}),
-    ("GET", "/v1/customers/{customer_id}"): Call(),
-    ("PATCH", "/v1/customers/{customer_id}"): Call(404, {"name": "Other"}, ids=MISSING),
-    ("DELETE", "/v1/customers/{customer_id}"): Call(404, ids=MISSING),
-    ("GET", "/v1/customers/{customer_id}/balance"): Call(),
-    ("GET", "/v1/customers/{customer_id}/transactions"): Call(),
-    ("POST", "/v1/customers/{customer_id}/adjustments"): Call(404, {"amount": "1.00"}, ids=MISSING),
-    ("GET", "/v1/customers/{customer_id}/payment-accounts"): Call(),
-    ("POST", "/v1/customers/{customer_id}/payment-accounts"): Call(404, ACCOUNT, ids=MISSING),
-    ("GET", "/v1/customers/{customer_id}/payment-accounts/{payment_account_id}"): Call(),
-    ("DELETE", "/v1/customers/{customer_id}/payment-accounts/{payment_account_id}"): Call(404, ids=MISSING),
-    # Reading it is written down, so that only one who is not there leaves no trace.
-    ("GET", "/v1/customers/{customer_id}/export"): Call(404, ids=MISSING),
-    ("GET", "/v1/groups"): Call(),
-    ("POST", "/v1/groups"): Call(422, {"name": ""}),
-    ("POST", "/v1/groups/preview"): Call(body={"rule": {}}),
-    ("GET", "/v1/groups/{group_id}"): Call(),
-    ("PATCH", "/v1/groups/{group_id}"): Call(404, {"name": "Other"}, ids=MISSING),
-    ("DELETE", "/v1/groups/{group_id}"): Call(404, ids=MISSING),
-    ("GET", "/v1/groups/{group_id}/members"): Call(),
-    ("POST", "/v1/groups/{group_id}/members"): Call(404, {"customer_ids": ["7001"]}, ids=MISSING),
-    ("PUT", "/v1/groups/{group_id}/members/{customer_id}"): Call(404, ids=MISSING),
-    ("DELETE", "/v1/groups/{group_id}/members/{customer_id}"): Call(404, ids=MISSING),
-    ("GET", "/v1/groups/{group_id}/imports/{import_id}"): Call(),
-    ("POST", "/v1/groups/{group_id}/cashback"): Call(404, {"apply_type": "relative", "amount": "1.00"}, ids=MISSING),
-    ("GET", "/v1/group-jobs"): Call(),
-    ("GET", "/v1/group-jobs/{job_id}"): Call(),
-    ("GET", "/v1/group-jobs/{job_id}/results"): Call(),
-    ("POST", "/v1/group-jobs/{job_id}/cancel"): Call(404, ids=MISSING),
-    ("POST", "/v1/group-jobs/{job_id}/undo"): Call(404, {}, ids=MISSING),
-    ("GET", "/v1/scenarios"): Call(),
-    ("POST", "/v1/scenarios"): Call(422, {"name": "No"}),
-    ("GET", "/v1/scenarios/{scenario_id}"): Call(),
-    ("PATCH", "/v1/scenarios/{scenario_id}"): Call(404, {"name": "Other"}, ids=MISSING),
-    ("DELETE", "/v1/scenarios/{scenario_id}"): Call(404, ids=MISSING),
-    ("GET", "/v1/scenarios/{scenario_id}/stats"): Call(),
-    ("GET", "/v1/scenarios/{scenario_id}/tasks"): Call(),
-    ("GET", "/v1/tasks"): Call(),
-    ("GET", "/v1/tasks/{task_id}"): Call(),
-    ("POST", "/v1/tasks/{task_id}/cancel"): Call(404, {}, ids=MISSING),
-    ("GET", "/v1/promo-codes"): Call(),
-    ("POST", "/v1/promo-codes/{code}/redeem"): Call(404, {}, ids=MISSING),
-    ("GET", "/v1/incentive-requests"): Call(),
-    ("POST", "/v1/incentive-requests"): Call(422, {"program": ""}),
-    ("GET", "/v1/incentive-requests/{incentive_request_id}"): Call(),
-    ("POST", "/v1/incentive-requests/{incentive_request_id}/approve"): Call(404, {}, ids=MISSING),
-    ("POST", "/v1/incentive-requests/{incentive_request_id}/reject"): Call(404, {"reason": "no"}, ids=MISSING),
-    ("POST", "/v1/incentive-requests/{incentive_request_id}/cancel"): Call(404, {"reason": "no"}, ids=MISSING),
-    ("GET", "/v1/payouts"): Call(),
-    ("POST", "/v1/payouts"): Call(404, {"incentive_request_id": "irq_none"}),
-    ("POST", "/v1/payouts/reconcile"): Call(422, {}),
-    ("GET", "/v1/payouts/{payout_id}"): Call(),
-    ("PATCH", "/v1/payouts/{payout_id}"): Call(404, {"fee": "1.00"}, ids=MISSING),
-    ("GET", "/v1/payouts/{payout_id}/history"): Call(),
-    ("GET", "/v1/webhook-endpoints"): Call(),
-    ("POST", "/v1/webhook-endpoints"): Call(422, {"url": "https://127.0.0.1/"}),
-    ("GET", "/v1/webhook-endpoints/{webhook_endpoint_id}"): Call(),
-    ("PATCH", "/v1/webhook-endpoints/{webhook_endpoint_id}"): Call(404, {"enabled": False}, ids=MISSING),
-    ("DELETE", "/v1/webhook-endpoints/{webhook_endpoint_id}"): Call(404, ids=MISSING),
-    ("GET", "/v1/webhook-deliveries"): Call(),
-    ("POST", "/v1/webhook-deliveries/{webhook_delivery_id}/replay"): Call(404, ids=MISSING),
-    ("POST", "/platform/stores"): Call(422, {"store_id": "no", "name": "No", "currency": "USD", "timezone": "UTC"}),
-    ("GET", "/platform/stores/{store_id}"): Call(),
-    ("POST", "/platform/stores/{store_id}/webhook-secrets"): Call(422, {"source": "magento"}),
-    ("POST", "/platform/stores/{store_id}/close"): Call(422, {"reason": 5}),
-    ("POST", "/platform/stores/{store_id}/api-keys"): Call(422, {"name": "x", "role": "owner"}),
-}
 ADMIN_ONLY = {
     ("PATCH", "/v1/store"),
     ("POST", "/v1/orders/import"),
@@ -159,79 +28,6 @@ V1 = [key for key in CALLS if key[1].startswith("/v1/")]
 OPEN = {("GET", "/v1/docs"): "text/html", ("GET", "/v1/openapi.json"): "application/json"}
 """What everyone may read, with its content type."""
 PLATFORM = [key for key in CALLS if key[1].startswith("/platform/")]
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """A store with an order, a product, a group, a scenario that ran, a payout and a key of every kind, and another
-    store; the tests here change neither."""
-
-    shop: Shop
-    sale: Sale
-    keys: Mapping[str, Store]
-    foreign: Store
-    group: Mapping[str, str]
-    scenario: Mapping[str, str]
-    payout: Mapping[str, str]
-
-    def call(self, operation: tuple[str, str], store: Store) -> Answer:
-        method, template = operation
-        call = CALLS[operation]
-        headers = {"idempotency-key": uuid.uuid4().hex, **call.headers}
-        return store.api(method, self.path(template, call), call.body, headers=headers)
-
-    def path(self, template: str, call: Call) -> str:
-        known = {**MISSING, **self.ids, "store_id": self.shop.store.store_id}
-        return template.format(**{**known, **call.ids})
-
-    @property
-    def ids(self) -> dict[str, Any]:
-        """The ids of what the store has."""
-        sold = {"order_id": self.sale.order_id, "customer_id": self.sale.customer_id}
-        return {**sold, "product_id": PRODUCT_ID, **self.group, **self.scenario, **self.payout}
-
-
-@pytest.fixture(scope="module")
-def house(stack: DeployedStack, make_store: Callable[..., Store]) -> House:
-    shop = Shop(stack, make_store())
-    shop.store.api("PUT", f"/v1/products/{PRODUCT_ID}", {"title": "Mug"}).expect(201)
-    offer = {"generate_promo_code": {"discount": {"percent": "10"}}}
-    scenario_id = make(shop, "order.paid", actions=offer)
-    sale = shop.sell()
-    task = ended(shop, scenario_id)
-    scenario = {"scenario_id": scenario_id, "task_id": task["task_id"], "code": task["promo_code"]}
-    group = {"group_id": shop.store.api("POST", "/v1/groups", {"name": "Club"}).expect(201)["group_id"]}
-    path = f"/v1/groups/{group['group_id']}"
-    file = b"email\n" + b"nobody@example.com\n" * 1_001
-    begun = shop.store.api("POST", f"{path}/members", file, headers={"content-type": "text/csv"}).expect(202)
-    shop.store.api("PUT", f"{path}/members/{sale.customer_id}").expect(201)
-    told = {"apply_type": "relative", "amount": "1.00"}
-    job = finished(shop, shop.store.post(f"{path}/cashback", told).expect(202))
-    group |= {"import_id": begun["import_id"], "job_id": job["job_id"]}
-    hook = shop.store.api("POST", "/v1/webhook-endpoints", {"url": "https://shop.example.com/in"}).expect(201)
-    # It hears nothing, so that what is told of the store changes nothing while the tests look.
-    path = f"/v1/webhook-endpoints/{hook['webhook_endpoint_id']}"
-    shop.store.api("PATCH", path, {"enabled": False}).expect(200)
-    group |= {"webhook_endpoint_id": hook["webhook_endpoint_id"]}
-    paid = shop.store.api("POST", f"/v1/customers/{sale.customer_id}/payment-accounts", ACCOUNT).expect(201)
-    group |= {"payment_account_id": paid["payment_account_id"]}
-    payout = pay(shop, str(sale.customer_id), from_balance=False)
-    keys = {role: shop.with_key(role) for role in ROLES}
-    return House(shop, sale, keys, make_store(), group, scenario, payout)
-
-
-def named(operation: tuple[str, str]) -> str:
-    return " ".join(operation)
-
-
-def documented() -> set[tuple[str, str]]:
-    return {
-        (method.upper(), path)
-        for path, item in OPENAPI["paths"].items()
-        if not path.startswith("/webhooks/")
-        for method in item
-        if method in METHODS
-    }
 
 
 def test_every_documented_route_is_tested_here() -> None:
@@ -342,53 +138,6 @@ def test_a_deleted_key_opens_nothing_once_the_cache_has_forgotten_it(shop: Shop)
     assert shop.store.api("DELETE", f"/v1/api-keys/{key_id}").status == 204
     wait_until(lambda: key.api("GET", "/v1/store").status == 401)
     assert problem(key.api("GET", "/v1/store"), 401)["code"] == "unauthorized"
-
-
-# ---- another store's ids
-
-
-def foreign_reads() -> list[tuple[str, str]]:
-    return [(method, path) for method, path in V1 if "{" in path and method == "GET"]
-
-
-@pytest.mark.parametrize("operation", foreign_reads(), ids=named)
-@pytest.mark.row("66", "95", "S9", "S27", "I8")
-def test_another_stores_id_is_answered_like_one_that_is_not_there(house: House, operation: tuple[str, str]) -> None:
-    method, template = operation
-    assert house.shop.store.api(method, template.format(**house.ids)).status == 200
-    foreign = problem(house.foreign.api(method, template.format(**house.ids)), 404)
-    unknown = problem(house.foreign.api(method, template.format(**dict.fromkeys(house.ids, "4711"))), 404)
-    assert {**foreign, "request_id": ""} == {**unknown, "request_id": ""}
-
-
-# A put of another store's id makes something of one's own; test_products shows that it touches nothing else.
-@pytest.mark.parametrize("operation", [key for key in V1 if "{" in key[1] and key[0] not in {"GET", "PUT"}], ids=named)
-@pytest.mark.row("95", "S9", "S27", "I8")
-def test_another_stores_id_cannot_be_written_to(house: House, operation: tuple[str, str]) -> None:
-    method, template = operation
-    call = CALLS[operation]
-    (key_id, *_) = [key["api_key_id"] for key in house.shop.store.api("GET", "/v1/api-keys").expect(200)["items"]]
-    path = template.format(**{**MISSING, **house.ids, "api_key_id": key_id})
-    before = house.shop.stack.snapshot(house.shop.store)
-    answer = house.foreign.api(method, path, call.body, headers={"idempotency-key": "mine", **call.headers})
-    assert problem(answer, 404)["code"] == "not_found"
-    assert house.shop.stack.snapshot(house.shop.store) == before
-
-
-@pytest.mark.row("S9")
-def test_lists_show_the_own_store_only(house: House) -> None:
-    assert house.foreign.api("GET", "/v1/orders").expect(200)["items"] == []
-    filtered = house.foreign.api("GET", f"/v1/orders?customer_id={house.sale.customer_id}")
-    assert filtered.expect(200)["items"] == []
-    assert house.foreign.api("GET", "/v1/products").expect(200)["items"] == []
-    assert house.foreign.api("GET", "/v1/customers").expect(200)["items"] == []
-    assert house.foreign.api("GET", "/v1/groups").expect(200)["items"] == []
-    for path in ("/v1/incentive-requests", "/v1/payouts"):
-        assert house.foreign.api("GET", path).expect(200)["items"] == []
-        assert house.foreign.api("GET", f"{path}?customer_id={house.sale.customer_id}").expect(200)["items"] == []
-    assert house.foreign.api("POST", "/v1/groups/preview", {"rule": {}}).expect(200)["items"] == []
-    assert len(house.foreign.api("GET", "/v1/api-keys").expect(200)["items"]) == 1
-    assert house.foreign.api("GET", "/v1/store").expect(200)["store_id"] == house.foreign.store_id
 
 
 # ---- the operator
