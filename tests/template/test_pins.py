@@ -14,6 +14,7 @@ PIN_FILES = (
     "dev/requirements/uv.txt",
     "dev/requirements/sam.txt",
     "dev/requirements/emulator.txt",
+    "dev/requirements/microburst.txt",
 )
 
 
