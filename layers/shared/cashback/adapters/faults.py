@@ -1,5 +1,6 @@
 """Which failures of a call leave its outcome unknown, and how long to wait before the same call again."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -41,16 +42,19 @@ def is_transient(error: ClientError | BotoCoreError) -> bool:
     return status >= 500 or error.response["Error"]["Code"] in _TRANSIENT
 
 
-def backoff(tries: int, jitter: Callable[[], float]) -> Iterator[float]:
-    """Yield the pause before each try: none, then full jitter of 25 ms x 2^n, 2 s in all at most."""
-    spent = 0.0
+def backoff(
+    tries: int, jitter: Callable[[], float], clock: Callable[[], float] = time.monotonic
+) -> Iterator[float]:
+    """Yield the pause before each try: none, then full jitter of 25 ms x 2^n. No try begins later than 2 s after the
+    first, so that a service that answers too late is not waited for again and again: whoever called must still be
+    answered within the time of a function."""
+    until = clock() + _LONGEST
     yield 0.0
     for n in range(1, tries):
-        pause = min(jitter() * _BASE * 2**n, _LONGEST - spent)
-        if pause <= 0:
+        left = until - clock()
+        if left <= 0:
             return
-        spent += pause
-        yield pause
+        yield min(jitter() * _BASE * 2**n, left)
 
 
 @contextmanager

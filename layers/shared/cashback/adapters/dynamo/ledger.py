@@ -57,13 +57,14 @@ class _Resend(Struct, frozen=True):
 
 
 class Ledger(Struct, frozen=True):
-    """Posts entries. ``sleep`` and ``jitter`` are arguments so that time can be virtual."""
+    """Posts entries. ``sleep``, ``jitter`` and ``clock`` are arguments so that time can be virtual."""
 
     client: "DynamoDBClient"
     ledger_table: str
     state_table: str
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
+    clock: Callable[[], float] = time.monotonic
 
     def account(self, store_id: str, customer_id: str) -> Account:
         """Return the account as of now (consistent, one read unit).
@@ -118,10 +119,10 @@ class Ledger(Struct, frozen=True):
 
         :raises CustomerNotFound: no such account, or an erased one where the posting asks for an active one.
         :raises Busy: still contended or unreachable after 5 tries or 2 s; the outcome is unknown and the same call
-            is safe to repeat.
+            is safe to repeat. The last try begins within those 2 s, and may take as long as the SDK goes on.
         """
         shape, resends = posting, 0
-        for pause in backoff(_TRIES, self.jitter):
+        for pause in backoff(_TRIES, self.jitter, self.clock):
             self.sleep(pause)
             while True:
                 verdict = self._try(posting, shape)
@@ -202,7 +203,7 @@ class Ledger(Struct, frozen=True):
         :raises CustomerNotFound: no such account.
         :raises Busy: contended or out of reach; the same call is safe to repeat.
         """
-        for pause in backoff(_TRIES, self.jitter):
+        for pause in backoff(_TRIES, self.jitter, self.clock):
             self.sleep(pause)
             account = self.live_account(posting.store_id, posting.customer_id)
             shape = replace(posting, customer_id=account.customer_id)
@@ -224,7 +225,7 @@ class Ledger(Struct, frozen=True):
         """
         if from_id == into_id:
             raise StateConflict("a customer cannot be merged into itself")
-        for pause in backoff(_TRIES, self.jitter):
+        for pause in backoff(_TRIES, self.jitter, self.clock):
             self.sleep(pause)
             old, kept = self.account(store_id, from_id), self.account(store_id, into_id)
             leaving, arriving = merge_postings(store_id, old, kept, at, actor)
