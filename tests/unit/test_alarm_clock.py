@@ -133,6 +133,7 @@ def test_each_step_of_each_task_of_each_store_has_one_schedule() -> None:
     [
         EndpointConnectionError(endpoint_url="https://scheduler"),
         client_error("scheduler", "CreateSchedule", "ThrottlingException", "slower", {}),
+        client_error("scheduler", "CreateSchedule", "ServiceQuotaExceededException", "too many", {}),
     ],
 )
 def test_a_scheduler_out_of_reach_is_busy(failure: Exception) -> None:

@@ -52,6 +52,13 @@ FAILURES = [
         {"Error": {"Code": "RequestThrottled"}, "ResponseMetadata": {"HTTPStatusCode": 403}},  # type: ignore[typeddict-item]
         "SendMessage",
     ),
+    ClientError(
+        {  # type: ignore[typeddict-item]
+            "Error": {"Code": "AWS.SimpleQueueService.RequestThrottled"},
+            "ResponseMetadata": {"HTTPStatusCode": 400},
+        },
+        "SendMessage",
+    ),
 ]
 
 
