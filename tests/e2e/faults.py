@@ -7,8 +7,8 @@ import os
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from botocore.config import Config
 
 from dev import local_aws
-from dev.client import send, wait_until
+from dev.client import Answer, send, wait_until
 from dev.project import TOOLS, StepFailedError, clean_environment, last_lines
 from tests.e2e.deployed import DeployedStack, start
 
@@ -26,6 +26,9 @@ UNTIL_THE_PIPE_ENDS = '"$@" & read -r _; kill $!; wait $!'
 MOST_FIRED = 100_000
 # Actions of rules that end a call in the proxy; the others pass it on.
 ENDING = ("error", "reset", "timeout")
+
+PATIENCE = 60
+"""Seconds for what a busy machine may need some of."""
 
 type Rules = Mapping[str, Mapping[str, Any]]
 
@@ -77,12 +80,20 @@ class FaultyStack:
 
     @contextmanager
     def faults(self, rules: Rules) -> Iterator[None]:
-        """Something happens under rules, each of which has fired in the end; then there are none."""
+        """What happens under rules, until each has fired; then there are none. Whoever is in here must see to it that
+        each gets its calls."""
         names = self.proxy.set(rules)
+
+        def unfired() -> list[str]:
+            fired = self.proxy.fired()
+            return [name for number, name in names.items() if not fired[number]]
+
         yield
-        fired = self.proxy.fired()
+        with suppress(TimeoutError):
+            wait_until(lambda: not unfired(), seconds=PATIENCE)
+        left = unfired()
         self.proxy.set({})
-        assert [name for number, name in names.items() if not fired[number]] == []
+        assert left == [], "these rules were never about a call"
 
     def kill_functions(self) -> int:
         """Kill the processes of all functions, whatever they are at, and return how many there were."""
@@ -126,6 +137,17 @@ def faulty_stack(home: Path) -> Iterator[FaultyStack]:
         raise StepFailedError(f"microburst did not start.\n{last_lines(log)}") from late
     finally:
         proxy.stop()
+
+
+def insist(call: Callable[[], Answer]) -> Answer:
+    """Make a call until its answer is one, and not that it could not be served."""
+
+    def answered() -> Answer | None:
+        answer = call()
+        return None if answer.status >= 500 else answer
+
+    answer: Answer = wait_until(answered, seconds=PATIENCE)
+    return answer
 
 
 def _learn(found: FaultyStack) -> None:

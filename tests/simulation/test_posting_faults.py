@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError
 
 from cashback.adapters.dynamo.customers import Customers
 from cashback.adapters.dynamo.ledger import Ledger
@@ -28,8 +28,7 @@ class Bank:
         self.faults = Faults(rates=Rates())
         self.dynamo = SimulatedDynamo(table_specs(), clock=self.clock, faults=self.faults)
         self.naps: list[float] = []
-        timing: Any = {"sleep": self.naps.append, "jitter": lambda: 1.0, "clock": self.clock.monotonic}
-        self.ledger = Ledger(cast("Any", self.dynamo), "Ledger", "State", **timing)
+        self.ledger = Ledger(cast("Any", self.dynamo), "Ledger", "State", sleep=self.naps.append, jitter=lambda: 1.0)
         Customers(StateTable(cast("Any", self.dynamo), "State")).create("s", Profile("c", NOW, NOW), NOW)
         assert isinstance(self.post("opening", 100), Posted)
         self.naps.clear()
@@ -91,21 +90,6 @@ def test_retries_end_after_five_tries_and_two_seconds_with_growing_pauses() -> N
     assert bank.faults.calls - before == TRIES
     assert bank.naps == [0.0, 0.05, 0.1, 0.2, 0.4]
     assert sum(bank.naps) <= 2
-
-
-@pytest.mark.row("F13")
-def test_a_table_that_takes_seconds_is_not_asked_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    bank, asked = Bank(), []
-
-    def time_out(**request: Any) -> Any:
-        asked.append(request)
-        bank.clock.advance(6)
-        raise ReadTimeoutError(endpoint_url="the table")
-
-    monkeypatch.setattr(bank.dynamo, "transact_write_items", time_out)
-    with pytest.raises(Busy):
-        bank.post("a", -100)
-    assert len(asked) == 1, "a second time would outlast a function of ten seconds"
 
 
 def test_a_refusal_that_could_not_be_recorded_is_no_answer() -> None:

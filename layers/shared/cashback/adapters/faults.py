@@ -34,6 +34,10 @@ FAILURES: Final = (ClientError, ConnectionError, HTTPClientError)
 _BASE: Final = 0.025
 _LONGEST: Final = 2.0
 
+PATIENCE: Final = 5.0
+"""Seconds after which no try begins any more: one try of a service that does not answer takes long enough by itself,
+and who called must be told so before the function's own time is up."""
+
 
 def is_transient(error: ClientError | BotoCoreError) -> bool:
     """Tell whether the same call may be sent again: transport, throttling, conflict, or an error of the service."""
@@ -45,19 +49,19 @@ def is_transient(error: ClientError | BotoCoreError) -> bool:
     return status >= 500 or code in _TRANSIENT
 
 
-def backoff(
-    tries: int, jitter: Callable[[], float], clock: Callable[[], float] = time.monotonic
-) -> Iterator[float]:
-    """Yield the pause before each try: none, then full jitter of 25 ms x 2^n. No try begins later than 2 s after the
-    first, so that a service that answers too late is not waited for again and again: whoever called must still be
-    answered within the time of a function."""
-    until = clock() + _LONGEST
+def backoff(tries: int, jitter: Callable[[], float], clock: Callable[[], float] = time.monotonic) -> Iterator[float]:
+    """Yield the pause before each try: none, then full jitter of 25 ms x 2^n, 2 s in all at most. There is no further
+    one ``PATIENCE`` after the first."""
+    spent, began = 0.0, clock()
     yield 0.0
     for n in range(1, tries):
-        left = until - clock()
-        if left <= 0:
+        if clock() - began > PATIENCE:
             return
-        yield min(jitter() * _BASE * 2**n, left)
+        pause = min(jitter() * _BASE * 2**n, _LONGEST - spent)
+        if pause <= 0:
+            return
+        spent += pause
+        yield pause
 
 
 @contextmanager

@@ -118,8 +118,8 @@ class Ledger(Struct, frozen=True):
         network does, a cause is posted at most once: a repeated call finds its own entry and answers ``Replayed``.
 
         :raises CustomerNotFound: no such account, or an erased one where the posting asks for an active one.
-        :raises Busy: still contended or unreachable after 5 tries or 2 s; the outcome is unknown and the same call
-            is safe to repeat. The last try begins within those 2 s, and may take as long as the SDK goes on.
+        :raises Busy: still contended or unreachable after 5 tries, 2 s of pauses or ``PATIENCE``; the outcome is
+            unknown and the same call is safe to repeat.
         """
         shape, resends = posting, 0
         for pause in backoff(_TRIES, self.jitter, self.clock):
