@@ -37,3 +37,50 @@ def bursts(of: int, times: int, apart: int = 7) -> Rule:
 WRITE = on("dynamodb", "TransactWriteItems")
 TWO_WRITES = on("dynamodb", "TransactWriteItems", "length(TransactItems) == `2`")
 THREE_WRITES = on("dynamodb", "TransactWriteItems", "length(TransactItems) == `3`")
+
+
+def everything() -> dict[str, Rule]:
+    """Faults of every kind, spread over the calls that come; an SDK that is hit by a whole burst gives up."""
+    return {
+        "balance read late": {**on("dynamodb", "GetItem", "Key.sk.S == 'ACCOUNT'"), "latency": 2_500, "times": 1},
+        "item not read": {**on("dynamodb", "GetItem"), **error("RequestLimitExceeded"), **bursts(3, 9)},
+        "item cut off": {**on("dynamodb", "GetItem"), **RESET, **bursts(3, 6, 11)},
+        "query throttled": {**on("dynamodb", "Query"), **error("ThrottlingException"), **bursts(3, 6)},
+        "many not read": {**on("dynamodb", "BatchGetItem"), **error("InternalServerError", 500), **bursts(3, 6, 3)},
+        "put in conflict": {**on("dynamodb", "PutItem"), **error("TransactionConflictException"), **bursts(1, 2, 2)},
+        "put lost": {**on("dynamodb", "PutItem"), **LOST, **bursts(1, 2, 2)},
+        "posting late": {**WRITE, "latency": 2_500, **bursts(3, 3)},
+        "posting lost": {**WRITE, **LOST, **bursts(3, 9, 11)},
+        "posting cut off": {**WRITE, **RESET, **bursts(3, 6, 11)},
+        "posting throttled": {**WRITE, **error("ProvisionedThroughputExceededException"), **bursts(3, 6, 11)},
+        "posting of unknown outcome": {**WRITE, **error("InternalServerError", 500), **bursts(3, 6, 11)},
+        "posting in progress": {**WRITE, **error("TransactionInProgressException"), **bursts(2, 4, 11)},
+        "account in conflict": {**TWO_WRITES, **cancelled("None", "TransactionConflict"), **bursts(2, 6, 3)},
+        "order in conflict": {**THREE_WRITES, **cancelled("None", "None", "TransactionConflict"), **bursts(2, 6, 3)},
+        "entry in conflict": {
+            **THREE_WRITES,
+            **cancelled("TransactionConflict", "ConditionalCheckFailed", "None"),
+            **bursts(2, 4, 3),
+        },
+        "credit not queued": {
+            **on("sqs", "SendMessage", "contains(QueueUrl, 'Credits')"),
+            **error("RequestThrottled"),
+            **bursts(3, 3, 3),
+        },
+        "message not queued": {**on("sqs", "SendMessage"), **error("RequestThrottled"), **bursts(3, 6)},
+        "message queued unheard": {**on("sqs", "SendMessage"), **LOST, **bursts(2, 6)},
+        "messages not queued": {**on("sqs", "SendMessageBatch"), **error("ServiceUnavailable", 503), "times": 1},
+        "messages queued unheard": {**on("sqs", "SendMessageBatch"), **LOST, **bursts(1, 2, 1)},
+        # So a message that failed comes again as soon as its queue shows it.
+        "message not put off": {**on("sqs", "ChangeMessageVisibility"), **error("RequestThrottled")},
+        "alarm throttled": {
+            **on("scheduler", "CreateSchedule"),
+            **error("ThrottlingException", 429),
+            "times": ALL_TRIES,
+        },
+        "alarms full": {**on("scheduler", "CreateSchedule"), **error("ServiceQuotaExceededException", 402), "times": 1},
+        # What the SDK sends again is then a conflict by itself.
+        "alarm set unheard": {**on("scheduler", "CreateSchedule"), **LOST, "times": 1},
+        "secret not opened": {**on("kms", "Decrypt"), **error("ThrottlingException"), "times": 2},
+        "account not sealed": {**on("kms", "Encrypt"), **error("ThrottlingException"), "times": ALL_TRIES},
+    }

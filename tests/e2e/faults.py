@@ -79,16 +79,20 @@ class FaultyStack:
     proxy: FaultProxy
 
     @contextmanager
-    def faults(self, rules: Rules) -> Iterator[None]:
+    def faults(self, rules: Rules) -> Iterator[Callable[[str], int]]:
         """What happens under rules, until each has fired; then there are none. Whoever is in here must see to it that
-        each gets its calls."""
+        each gets its calls, and is told how often a rule has fired so far."""
         names = self.proxy.set(rules)
 
-        def unfired() -> list[str]:
-            fired = self.proxy.fired()
-            return [name for number, name in names.items() if not fired[number]]
+        def fired(name: str) -> int:
+            counts = self.proxy.fired()
+            return sum(counts[number] for number, its_name in names.items() if its_name == name)
 
-        yield
+        def unfired() -> list[str]:
+            counts = self.proxy.fired()
+            return [name for number, name in names.items() if not counts[number]]
+
+        yield fired
         with suppress(TimeoutError):
             wait_until(lambda: not unfired(), seconds=PATIENCE)
         left = unfired()
@@ -101,6 +105,17 @@ class FaultyStack:
         for pid in functions:
             os.kill(pid, signal.SIGKILL)
         return len(functions)
+
+    def pause(self, *functions: str) -> None:
+        """Let functions begin nothing more; what their queues hold stays there."""
+        for function in functions:
+            name = self.stack.function_name(function)
+            self.stack.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+
+    def resume(self, *functions: str) -> None:
+        """Let them go on."""
+        for function in functions:
+            self.stack.client("lambda").delete_function_concurrency(FunctionName=self.stack.function_name(function))
 
     def restart(self) -> None:
         """Stop everything but the proxy, and start again from what was written."""

@@ -6,7 +6,7 @@ from dev.client import Answer, wait_until
 from tests.e2e.fault_rules import ALL_TRIES, LOST, RESET, TWO_WRITES, WRITE, Rule, cancelled, error, on
 from tests.e2e.faults import FaultyStack, insist
 from tests.e2e.groups import enrol
-from tests.e2e.shop import Sale, Shop, problem
+from tests.e2e.shop import Shop
 
 BALANCE = on("dynamodb", "GetItem", "Key.sk.S == 'ACCOUNT'")
 

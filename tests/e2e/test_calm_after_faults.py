@@ -1,0 +1,136 @@
+"""Everything that moves money at once while every service fails, functions are killed and the stack is restarted; then
+calm, and what is left must be what a world without faults would have."""
+
+import json
+import random
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import chain
+
+import pytest
+
+from dev.client import wait_until
+from dev.project import STACK_NAME
+from dev.reconcile import reconcile
+from tests.e2e.deployed import FUNCTIONS, DeployedStack
+from tests.e2e.fault_rules import LOST, RESET, WRITE, Rule, bursts, error, everything, on
+from tests.e2e.faults import FaultyStack
+from tests.e2e.shop import Sale
+from tests.e2e.town import Act, Town, found_town
+
+AT_ONCE = 4
+CALM = 150
+"""Seconds in which everything is over, on a machine that is busy."""
+
+BACK_AFTER = "10"
+"""Seconds after which a queue shows a failed message again, where nobody has put it off: twenty times, of which a busy
+machine takes some for nothing."""
+
+WORKERS = ("event_worker", "action_worker", "credit_worker", "group_job_worker", "notifier")
+
+
+@pytest.fixture
+def town(faulty: FaultyStack) -> Town:
+    """Two shops on a stack whose queues show soon again what failed."""
+    for url in queues(faulty.stack):
+        attributes = {"VisibilityTimeout": BACK_AFTER}
+        faulty.stack.client("sqs").set_queue_attributes(QueueUrl=url, Attributes=attributes)
+    return found_town(faulty.stack)
+
+
+@pytest.mark.row(
+    *("F1", "F3", "F4", "F5", "F7", "F9", "F10", "F11", "F13", "F14", "F15", "F17", "F18", "F22", "F34", "F37"),
+    *("F42", "F43"),
+)
+def test_what_was_asked_for_under_faults_is_done_once_when_they_are_over(faulty: FaultyStack, town: Town) -> None:
+    saver, other = town.savers
+    held = Sale()
+    acts = chain(town.sales(), town.purchases(), town.adjustments(), town.job(), town.withdrawal(saver), town.sealing())
+    with faulty.faults({"held": {**of_order(held), "latency": 1_000, "times": 1}, **everything()}) as fired:
+        # In the middle of its posting, which is made when its function is dead.
+        town.sale(held)()
+        wait_until(lambda: fired("held"))
+        assert faulty.kill_functions()
+        all_at_once([*acts, faulty.kill_functions, faulty.kill_functions])
+    calm(faulty.stack)
+    assert town.posted() == town.wanted()
+
+    faulty.pause(*WORKERS)
+    all_at_once([*town.sales(), *town.purchases(), *town.job(), *town.withdrawal(other)])
+    # Records of the streams are not written when the emulator stops.
+    wait_until(lambda: is_reconciled(faulty.stack), seconds=CALM)
+    waiting = faulty.stack.queued(faulty.stack.store_events_queue_url)
+    faulty.restart()
+    stack = faulty.stack
+    assert stack.queued(stack.store_events_queue_url) == waiting >= 10
+    with faulty.faults(some()):
+        faulty.resume(*WORKERS)
+    calm(stack)
+
+    assert town.posted() == town.wanted()
+    everybody = len(town.members)
+    assert town.job_outcomes() == [("done", everybody, everybody)] * 2
+    gone = {purchase.order_id for purchase in town.cancelled}
+    assert town.later_tasks() == {
+        purchase.order_id: "cancelled" if purchase.order_id in gone else "waiting" for purchase in town.paid
+    }
+    alarms = stack.client("scheduler").list_schedules(GroupName=f"{STACK_NAME}-tasks")["Schedules"]
+    assert len(alarms) == len(town.paid)
+    wait_until(lambda: is_reconciled(stack), seconds=CALM)
+    assert complaints(stack) == set()
+
+
+def of_order(sale: Sale) -> Rule:
+    """The posting of what an order earns."""
+    cause = f"ord:{sale.order_id}:earn"
+    return on("dynamodb", "TransactWriteItems", f"TransactItems[?Put.Item.sk.S == '{cause}'] | [0]")
+
+
+def some() -> dict[str, Rule]:
+    """Faults for those who have no caller to ask again: workers find their messages again."""
+    return {
+        "posting lost": {**WRITE, **LOST, **bursts(3, 6, 11)},
+        "posting cut off": {**WRITE, **RESET, **bursts(3, 3, 11)},
+        "posting throttled": {**WRITE, **error("ProvisionedThroughputExceededException"), **bursts(3, 3, 11)},
+        "message not put off": {**on("sqs", "ChangeMessageVisibility"), **error("RequestThrottled")},
+    }
+
+
+def all_at_once(acts: list[Act]) -> None:
+    """Do everything, in any order and some of it at once."""
+    random.shuffle(acts)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for done in [pool.submit(act) for act in acts]:
+            done.result()
+
+
+def calm(stack: DeployedStack) -> None:
+    """Wait until no queue holds anything, not even what is put off; there are no dead letters either."""
+
+    def left() -> dict[str, int]:
+        counts = {url.rpartition("/")[2]: stack.queued(url) for url in queues(stack)}
+        return {name: count for name, count in counts.items() if count}
+
+    with suppress(TimeoutError):
+        wait_until(lambda: not left(), seconds=CALM)
+    assert (left(), complaints(stack)) == ({}, set())
+
+
+def queues(stack: DeployedStack) -> list[str]:
+    return list(stack.client("sqs").list_queues()["QueueUrls"])
+
+
+def is_reconciled(stack: DeployedStack) -> bool:
+    """Whether every balance, order and total of a day is what the entries say."""
+    return reconcile(stack.client("dynamodb"), stack.ledger_table, stack.state_table)
+
+
+def complaints(stack: DeployedStack) -> set[tuple[str, str]]:
+    """What functions logged as a bug. Out of reach is none; and the authorizer has no other way to say so."""
+    found = set()
+    for function in FUNCTIONS:
+        lines = [json.loads(line) for line in stack.lines(function, "_failed") if line.startswith("{")]
+        found |= {(line["event"], line["code"]) for line in lines if line["code"] != "busy"}
+        if function != "authorizer":
+            found |= {(function, line) for line in stack.lines(function, "Traceback")}
+    return found | {("denied", line) for line in stack.denials()}
