@@ -4,6 +4,8 @@ from typing import Any
 
 ALL_TRIES = 3
 """Of one call, by the SDK of a function."""
+TRIES = 5
+"""Of one posting that is in conflict."""
 
 type Rule = dict[str, Any]
 
@@ -43,14 +45,14 @@ def everything() -> dict[str, Rule]:
     """Faults of every kind, spread over the calls that come; an SDK that is hit by a whole burst gives up."""
     return {
         "balance read late": {**on("dynamodb", "GetItem", "Key.sk.S == 'ACCOUNT'"), "latency": 2_500, "times": 1},
-        "item not read": {**on("dynamodb", "GetItem"), **error("RequestLimitExceeded"), **bursts(3, 9)},
+        "item not read": {**on("dynamodb", "GetItem"), **error("RequestLimitExceeded"), **bursts(3, 6)},
         "item cut off": {**on("dynamodb", "GetItem"), **RESET, **bursts(3, 6, 11)},
         "query throttled": {**on("dynamodb", "Query"), **error("ThrottlingException"), **bursts(3, 6)},
         "many not read": {**on("dynamodb", "BatchGetItem"), **error("InternalServerError", 500), **bursts(3, 6, 3)},
         "put in conflict": {**on("dynamodb", "PutItem"), **error("TransactionConflictException"), **bursts(1, 2, 2)},
         "put lost": {**on("dynamodb", "PutItem"), **LOST, **bursts(1, 2, 2)},
         "posting late": {**WRITE, "latency": 2_500, **bursts(3, 3)},
-        "posting lost": {**WRITE, **LOST, **bursts(3, 9, 11)},
+        "posting lost": {**WRITE, **LOST, **bursts(3, 6, 11)},
         "posting cut off": {**WRITE, **RESET, **bursts(3, 6, 11)},
         "posting throttled": {**WRITE, **error("ProvisionedThroughputExceededException"), **bursts(3, 6, 11)},
         "posting of unknown outcome": {**WRITE, **error("InternalServerError", 500), **bursts(3, 6, 11)},
@@ -71,8 +73,6 @@ def everything() -> dict[str, Rule]:
         "message queued unheard": {**on("sqs", "SendMessage"), **LOST, **bursts(2, 6)},
         "messages not queued": {**on("sqs", "SendMessageBatch"), **error("ServiceUnavailable", 503), "times": 1},
         "messages queued unheard": {**on("sqs", "SendMessageBatch"), **LOST, **bursts(1, 2, 1)},
-        # So a message that failed comes again as soon as its queue shows it.
-        "message not put off": {**on("sqs", "ChangeMessageVisibility"), **error("RequestThrottled")},
         "alarm throttled": {
             **on("scheduler", "CreateSchedule"),
             **error("ThrottlingException", 429),

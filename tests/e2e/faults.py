@@ -156,13 +156,14 @@ def faulty_stack(home: Path) -> Iterator[FaultyStack]:
 
 def insist(call: Callable[[], Answer]) -> Answer:
     """Make a call until its answer is one, and not that it could not be served."""
+    answers: list[Answer] = []
 
-    def answered() -> Answer | None:
-        answer = call()
-        return None if answer.status >= 500 else answer
+    def is_answered() -> bool:
+        answers.append(call())
+        return answers[-1].status < 500
 
-    answer: Answer = wait_until(answered, seconds=PATIENCE)
-    return answer
+    wait_until(is_answered, seconds=PATIENCE)
+    return answers[-1]
 
 
 def _learn(found: FaultyStack) -> None:

@@ -53,9 +53,9 @@ FAILURES = [
         "SendMessage",
     ),
     ClientError(
-        {  # type: ignore[typeddict-item]
+        {
             "Error": {"Code": "AWS.SimpleQueueService.RequestThrottled"},
-            "ResponseMetadata": {"HTTPStatusCode": 400},
+            "ResponseMetadata": {"HTTPStatusCode": 400},  # type: ignore[typeddict-item]
         },
         "SendMessage",
     ),
