@@ -3,7 +3,7 @@ calm, and what is left must be what a world without faults would have."""
 
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from dev.client import wait_until
 from dev.project import STACK_NAME
 from dev.reconcile import reconcile
-from tests.e2e.deployed import FUNCTIONS, DeployedStack
+from tests.e2e.deployed import FUNCTIONS, REFUSAL, DeployedStack
 from tests.e2e.fault_rules import LOST, RESET, TRIES, WRITE, Rule, bursts, cancelled, error, everything, on
 from tests.e2e.faults import FaultyStack
 from tests.e2e.shop import Sale
@@ -26,6 +26,9 @@ BACK_AFTER = "10"
 """Seconds after which a queue shows a failed message again, where nobody has put it off: twenty times, of which a busy
 machine takes some for nothing."""
 
+# How a function that has no caller to tell, or no other way to tell them, says that something is out of reach; and how
+# the authorizer refuses a key.
+NO_BUGS = ("cashback.domain.errors.Busy", REFUSAL)
 WORKERS = ("event_worker", "action_worker", "credit_worker", "group_job_worker", "notifier")
 
 
@@ -137,11 +140,25 @@ def is_reconciled(stack: DeployedStack) -> bool:
 
 
 def complaints(stack: DeployedStack) -> set[tuple[str, str]]:
-    """What functions logged as a bug. Out of reach is none; and the authorizer has no other way to say so."""
-    found = set()
+    """What functions logged as a bug of theirs, or were refused."""
+    found = {("denied", line) for line in stack.denials()}
     for function in FUNCTIONS:
         lines = [json.loads(line) for line in stack.lines(function, "_failed") if line.startswith("{")]
         found |= {(line["event"], line["code"]) for line in lines if line["code"] != "busy"}
-        if function != "authorizer":
-            found |= {(function, line) for line in stack.lines(function, "Traceback")}
-    return found | {("denied", line) for line in stack.denials()}
+        found |= {(function, error) for error in raised(stack, function) if not error.startswith(NO_BUGS)}
+    return found
+
+
+def raised(stack: DeployedStack, function: str) -> Iterator[str]:
+    """The errors that ended invocations of a function."""
+    pages = stack.client("logs").get_paginator("filter_log_events").paginate(logGroupName=f"/{STACK_NAME}/{function}")
+    traced, last = False, ""
+    for line in (event["message"] for page in pages for event in page["events"]):
+        if line.startswith("END "):
+            if traced:
+                yield last
+            traced = False
+        elif line.startswith("Traceback"):
+            traced = True
+        elif line and not line[0].isspace() and line[0] != "{":
+            last = line
