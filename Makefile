@@ -120,7 +120,7 @@ test-e2e: setup
 
 # ---- tools: each environment is rebuilt when its pins change
 
-setup: .tools/uv/ready .venv/ready .tools/sam/ready .tools/emulator/ready .tools/audit/ready ## Install the tools; the other targets do it too
+setup: .tools/uv/ready .venv/ready .tools/sam/ready .tools/emulator/ready .tools/audit/ready .tools/microburst/ready ## Install the tools; the other targets do it too
 
 # Any Python from 3.11 can install uv, which then finds or fetches the Python 3.13 that everything else runs on.
 .tools/uv/ready: dev/requirements/uv.txt
@@ -153,6 +153,9 @@ endef
 .tools/audit/ready: dev/requirements/audit.txt .tools/uv/ready
 	$(call environment,.tools/audit,dev/requirements/audit.txt)
 
+.tools/microburst/ready: dev/requirements/microburst.txt .tools/uv/ready
+	$(call environment,.tools/microburst,dev/requirements/microburst.txt)
+
 # No address of a package registry goes into a committed file. PINS is where they go, if not here.
 PIN := $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links $(PIN_OPTIONS)
@@ -164,3 +167,4 @@ pins: .tools/uv/ready ## Compile the pins anew; PIN_OPTIONS=--upgrade takes newe
 	$(PIN) --python-version 3.13 --group sam -o $(PINS)dev/requirements/sam.txt
 	$(PIN) --python-version 3.13 --group emulator -o $(PINS)dev/requirements/emulator.txt
 	$(PIN) --python-version 3.13 --group audit -o $(PINS)dev/requirements/audit.txt
+	$(PIN) --python-version 3.13 --group microburst -o $(PINS)dev/requirements/microburst.txt

@@ -40,6 +40,7 @@ def main() -> None:
     fire_schedules_on_time()
     answer_silent_handlers_at_once()
     unpack_layers_once()
+    bury_a_worker_that_dies_at_its_start_alone()
     give_parameters_to_the_sam_transform()
     import_whole_rest_apis()
     retry_streams_as_lambda_does()
@@ -155,6 +156,26 @@ def unpack_layers_once() -> None:
             return getattr(zipfile, name)
 
     lambda_runtime.zipfile = ZipModule()
+
+
+def bury_a_worker_that_dies_at_its_start_alone() -> None:
+    """A process that dies while it starts is the error of its own invocation; ministack ends all of its function, with
+    their files, in the middle of what they do."""
+    from ministack.core.lambda_runtime import Worker
+
+    invoke = Worker.invoke
+
+    def invoke_or_bury(worker: Any, *request: Any, **more: Any) -> Any:
+        try:
+            return invoke(worker, *request, **more)
+        except (RuntimeError, OSError) as death:
+            process, worker._proc = worker._proc, None
+            if process is not None:
+                process.kill()
+                process.wait()
+            return {"status": "error", "error": str(death), "cold_start": True, "log": ""}
+
+    Worker.invoke = invoke_or_bury
 
 
 def give_parameters_to_the_sam_transform() -> None:

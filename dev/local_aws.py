@@ -63,10 +63,11 @@ class LocalAws:
         return False
 
 
-def start(home: Path, port: int, *, with_this_process: bool = False) -> LocalAws:
+def start(home: Path, port: int, *, with_this_process: bool = False, proxy: str | None = None) -> LocalAws:
     """Start the emulator on a folder; what a stopped one left there is there again. Waits until it answers.
 
     `with_this_process`: it ends by itself when the calling process has died without stopping it.
+    `proxy`: where the functions send their calls of AWS instead of to the emulator itself.
     """
     state, scratch, log = home / "state", home / "tmp", home / "emulator.log"
     # Workers unpack their code there and stopped ones leave it behind.
@@ -80,7 +81,7 @@ def start(home: Path, port: int, *, with_this_process: bool = False) -> LocalAws
         process = subprocess.Popen(
             [*command, "--parent", str(os.getpid())] if with_this_process else command,
             cwd=home,
-            env={**clean_environment(), **emulator_settings(port, scratch)},
+            env={**clean_environment(), **emulator_settings(port, scratch), **({"HTTP_PROXY": proxy} if proxy else {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

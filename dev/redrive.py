@@ -59,16 +59,20 @@ def local_clients() -> Clients:
 
 
 def redrive(queue: str) -> int:
-    """Send each dead letter, then delete it: one that is sent twice does no harm, one that is lost does."""
+    """Send the dead letters of a queue of the local stack back to it."""
     aws = local_aws.remembered(HOME)
     found = deploy.outputs(aws) if aws is not None and local_aws.is_running(aws) else None
     if aws is None or found is None:
         raise StepFailedError("Nothing is running; make up starts it.")
-    sqs, sent = aws.client("sqs"), 0
-    dead = found[f"{queue}DlqUrl"]
+    return send_back(aws.client("sqs"), found[f"{queue}DlqUrl"], found[f"{queue}QueueUrl"])
+
+
+def send_back(sqs: Any, dead: str, queue_url: str) -> int:
+    """Send each dead letter, then delete it: one that is sent twice does no harm, one that is lost does."""
+    sent = 0
     while messages := sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=AT_ONCE).get("Messages"):
         for message in messages:
-            sqs.send_message(QueueUrl=found[f"{queue}QueueUrl"], MessageBody=message["Body"])
+            sqs.send_message(QueueUrl=queue_url, MessageBody=message["Body"])
             sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
             sent += 1
     return sent

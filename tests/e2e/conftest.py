@@ -12,6 +12,7 @@ import pytest
 from dev.client import Store, wait_until
 from tests.e2e.deployed import DeployedStack, start
 from tests.e2e.house import House, furnished
+from tests.e2e.faults import FaultyStack, faulty_stack
 from tests.e2e.shop import Shop
 
 
@@ -26,6 +27,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedStack]:
     denied, crashed = deployed.denials(), deployed.crashes()
     deployed.aws.stop()
     assert (denied, crashed) == ([], [])
+
+
+@pytest.fixture(scope="session")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyStack]:
+    """A second copy, whose functions can be cut off from the services that they call; for those who ask for it."""
+    with faulty_stack(tmp_path_factory.mktemp("faulty")) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

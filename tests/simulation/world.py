@@ -85,6 +85,7 @@ class World:
             make_seals=lambda: cast("Any", PlainSeals()),
             sleep=self.clock.sleep,
             jitter=random.random,
+            clock=self.clock.monotonic,
         )
         self.payouts = make_payout_books(self.books, cast("Any", self.dynamo), "State", lambda: b"the same key")
         self.emails = (

@@ -134,6 +134,7 @@ def test_each_step_of_each_task_of_each_store_has_one_schedule() -> None:
     [
         EndpointConnectionError(endpoint_url="https://scheduler"),
         client_error("scheduler", "CreateSchedule", "ThrottlingException", "slower", {}),
+        client_error("scheduler", "CreateSchedule", "ServiceQuotaExceededException", "too many", {}),
     ],
 )
 @pytest.mark.row("F37")

@@ -52,6 +52,13 @@ FAILURES = [
         {"Error": {"Code": "RequestThrottled"}, "ResponseMetadata": {"HTTPStatusCode": 403}},  # type: ignore[typeddict-item]
         "SendMessage",
     ),
+    ClientError(
+        {
+            "Error": {"Code": "AWS.SimpleQueueService.RequestThrottled"},
+            "ResponseMetadata": {"HTTPStatusCode": 400},  # type: ignore[typeddict-item]
+        },
+        "SendMessage",
+    ),
 ]
 
 

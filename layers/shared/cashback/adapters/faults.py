@@ -20,6 +20,7 @@ _TRANSIENT: Final = frozenset(
         "RequestLimitExceeded",
         "RequestThrottled",
         "RequestTimeout",
+        "ServiceQuotaExceededException",
         "ServiceUnavailable",
         "ThrottlingException",
         "TransactionConflictException",
@@ -43,7 +44,9 @@ def is_transient(error: ClientError | BotoCoreError) -> bool:
     if not isinstance(error, ClientError):
         return True
     status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
-    return status >= 500 or error.response["Error"]["Code"] in _TRANSIENT
+    # Codes of SQS may stand in a namespace: AWS.SimpleQueueService.RequestThrottled.
+    code = error.response["Error"]["Code"].rpartition(".")[2]
+    return status >= 500 or code in _TRANSIENT
 
 
 def backoff(tries: int, jitter: Callable[[], float], clock: Callable[[], float] = time.monotonic) -> Iterator[float]:

@@ -63,7 +63,7 @@ def make_books(
 ) -> "Books":
     """Wire the tables; ``hash_key`` is asked for once there is a contact to hash, ``steps`` (that of the deployment
     where none is named) once there is something to be done about scenarios, ``make_seals`` (likewise) once there is a
-    payment account. ``timing`` is the ledger's sleep and jitter, where time is virtual."""
+    payment account. ``timing`` is the ledger's sleep, jitter and clock, where time is virtual."""
     from cashback.adapters.dynamo.answers import Answers
     from cashback.adapters.dynamo.audit import AuditTrail
     from cashback.adapters.dynamo.contacts import Contacts
