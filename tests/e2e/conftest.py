@@ -11,8 +11,8 @@ import pytest
 
 from dev.client import Store, wait_until
 from tests.e2e.deployed import DeployedStack, start
-from tests.e2e.house import House, furnished
 from tests.e2e.faults import FaultyStack, faulty_stack
+from tests.e2e.house import House, furnished
 from tests.e2e.shop import Shop
 
 

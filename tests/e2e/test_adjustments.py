@@ -35,6 +35,7 @@ def history(shop: Shop, query: str = "", customer_id: str = "ada") -> list[dict[
     return items
 
 
+@pytest.mark.row("P17")
 def test_a_credit_and_a_write_off_show_in_balance_and_history(ada: Shop) -> None:
     credit = plain(adjust(ada, "25.50", comment="sorry for the wait — “Ada”").expect(201))
     debit = plain(adjust(ada, "-10").expect(201))
@@ -61,7 +62,7 @@ def test_a_repeated_call_gets_the_first_answer_and_moves_nothing(ada: Shop) -> N
     assert ada.stack.snapshot(ada.store) == before
 
 
-@pytest.mark.row("54")
+@pytest.mark.row("54", "P4")
 def test_more_than_there_is_is_refused_for_ever(ada: Shop) -> None:
     adjust(ada, "10.00").expect(201)
     assert problem(adjust(ada, "-10.01", "k"), 409)["code"] == "insufficient_balance"

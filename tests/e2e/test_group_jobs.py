@@ -37,6 +37,7 @@ def counts(job: dict[str, Any]) -> dict[str, int]:
     return {name: job[name] for name in names if job[name]}
 
 
+@pytest.mark.row("P12")
 def test_every_member_is_credited_once_with_the_comment_on_the_entry(shop: Shop) -> None:
     members = enrol(shop, *[100] * 60)
     gather(shop, GROUP, [*members, "nobody"])

@@ -20,7 +20,7 @@ from tests.e2e.deployed import DeployedStack
 from tests.e2e.house import CALLS, House, named, plant, queried
 from tests.e2e.shop import problem
 
-pytestmark = pytest.mark.row("S24", "77")
+pytestmark = pytest.mark.row("S24", "77", "P18")
 
 type Operation = tuple[str, str]
 EXPORT = ("GET", "/v1/customers/{customer_id}/export")

@@ -52,6 +52,7 @@ def first_cursor(shop: Shop, path: str) -> str:
 
 @pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 100])
+@pytest.mark.row("P18")
 def test_pages_are_disjoint_complete_and_end(shop: Shop, path: str, limit: int) -> None:
     (whole,) = walk(shop, path, 100)
     pages = walk(shop, path, limit)
@@ -150,6 +151,7 @@ def test_another_limit_goes_on_from_the_same_place(shop: Shop) -> None:
     assert [item["order_id"] for item in page["items"]] == whole[2:]
 
 
+@pytest.mark.row("P18")
 def test_what_is_posted_between_two_pages_moves_nothing_into_the_second(
     shop: Shop, new_shop: Callable[..., Shop]
 ) -> None:

@@ -55,7 +55,7 @@ def tea_shop(new_shop: Callable[..., Shop]) -> Shop:
     return new_shop(product_rates=[{"category": "Tea", "rate": "0.2"}])
 
 
-@pytest.mark.row("F18")
+@pytest.mark.row("F18", "P7")
 def test_one_after_the_other_in_any_order_and_number(tea_shop: Shop) -> None:
     for number in LIVES:
         sale, customer_id, deliveries = life(number)

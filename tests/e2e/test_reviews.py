@@ -99,7 +99,7 @@ def test_a_rejection_is_final(shop: Shop) -> None:
     assert shop.order(sale)["transactions"] == []
 
 
-@pytest.mark.row("97")
+@pytest.mark.row("97", "P10")
 def test_a_second_approval_is_told_the_state(shop: Shop) -> None:
     sale = shop.sell()
     shop.approve(sale, "10.00").expect(200)

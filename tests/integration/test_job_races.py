@@ -141,6 +141,7 @@ def club(dynamodb: DynamoDBClient, tables: Tables) -> Club:
         (ApplyType.RELATIVE, "-30", OnInsufficient.REFUSE),
     ],
 )
+@pytest.mark.row("P11")
 def test_a_job_and_concurrent_credits_lose_nothing_of_each_other(
     club: Club, apply_type: ApplyType, amount: str, insufficient: OnInsufficient
 ) -> None:

@@ -113,6 +113,7 @@ def credit(cause: str, amount: int, **fields: Any) -> Entry:
     )
 
 
+@pytest.mark.row("P2")
 def test_a_credit_raises_the_balance_once_however_often_it_is_sent(world: World) -> None:
     customer = world.customer()
     assert isinstance(world.post(customer, credit("a", 500)), Posted)
@@ -130,6 +131,7 @@ def test_a_posting_for_an_unknown_customer_creates_nobody(world: World) -> None:
     assert world.entries("ghost") == []
 
 
+@pytest.mark.row("P4")
 def test_a_final_refusal_is_recorded_and_answers_alike_when_the_money_is_there(world: World) -> None:
     customer = world.customer(100)
     refused = world.post(customer, credit("a", -101), on_refusal=OnRefusal.FINAL)
@@ -158,6 +160,7 @@ def test_the_whole_balance_can_be_debited_and_not_a_cent_more(world: World) -> N
     assert world.account(customer).available == 0
 
 
+@pytest.mark.row("P16")
 def test_several_entries_move_the_account_once_and_the_version_by_their_number(world: World) -> None:
     customer = world.customer()
     assert isinstance(world.post(customer, credit("earn", 1000), credit("claw", -300)), Posted)
@@ -230,6 +233,7 @@ def test_a_hold_is_refused_for_good_while_a_shortfall_is_open(world: World) -> N
     assert refused.entry.reason == "shortfall_open"
 
 
+@pytest.mark.row("P1")
 def test_hold_release_settle_and_void_keep_the_books_balanced(world: World) -> None:
     customer = world.customer(1000)
     steps = [
@@ -431,7 +435,7 @@ def test_a_batch_sent_twice_moves_money_once(world: World) -> None:
     assert [world.account(customer).available for customer in customers] == [10] * 5
 
 
-@pytest.mark.row("55", "I1")
+@pytest.mark.row("55", "I1", "P5")
 def test_sixteen_debits_of_one_full_balance_leave_one_winner(world: World) -> None:
     customer = world.customer(100)
 

@@ -111,7 +111,7 @@ def test_the_stories_have_enough_calls_to_be_worth_interrupting(story: Story) ->
 # A crash before a call is one after the call before it.
 @pytest.mark.parametrize("fault", [Fault.CRASH_AFTER, Fault.LOST_AFTER, Fault.CONFLICT])
 @pytest.mark.parametrize("story", STORIES)
-@pytest.mark.row("F14")
+@pytest.mark.row("F14", "P12")
 def test_a_job_interrupted_at_any_call_and_delivered_again_ends_alike(story: Story, fault: Fault) -> None:
     calm, first, calls = told(story)
     expected = left_by(calm, first)

@@ -92,7 +92,7 @@ def check_run(stage: Stage, result: str, where: str) -> None:
 
 @pytest.mark.parametrize(("story", "result"), [(runs, "conditions_not_met"), (succeeds, "successful")])
 @pytest.mark.parametrize("fault", list(Fault))
-@pytest.mark.row("F14")
+@pytest.mark.row("F14", "P8")
 def test_a_run_struck_at_any_call_ends_alike(fault: Fault, story: Callable[[Stage], None], result: str) -> None:
     calls = struck(story).faults.calls
     assert 20 <= calls < MOST_CALLS
@@ -153,7 +153,7 @@ def cancel(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(("first", "second"), [(fire, cancel), (cancel, fire)])
-@pytest.mark.row("F35")
+@pytest.mark.row("F35", "P8")
 def test_a_cancellation_and_a_run_exclude_each_other(
     first: Callable[[Stage], object], second: Callable[[Stage], object]
 ) -> None:

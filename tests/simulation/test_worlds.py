@@ -17,12 +17,16 @@ EACH = 50
 
 
 @pytest.mark.parametrize("first", range(0, WORLDS, EACH))
+@pytest.mark.row(
+    "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P14", "P16", "P17", "P19", "P20"
+)
 def test_every_invariant_holds_in_every_world(first: int) -> None:
     found = broken(range(first, first + EACH))
     assert not found, f"`python -m tests.simulation.soak --replay {found[0][0]}` tells what happened: {found}"
 
 
 @pytest.mark.parametrize("first", range(0, WORLDS // 50, EACH))
+@pytest.mark.row("P1")
 def test_a_comparison_finds_nothing_in_any_world(first: int) -> None:
     compared = 0
     for seed in range(first, first + EACH):

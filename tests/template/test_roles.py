@@ -151,7 +151,7 @@ def test_every_statement_says_why_and_is_bounded(name: str, statement: Statement
 
 
 @pytest.mark.parametrize("function", functions())
-@pytest.mark.row("S12", "S13")
+@pytest.mark.row("S12", "S13", "P14")
 def test_no_role_can_change_or_remove_an_entry_of_the_ledger(function: str) -> None:
     assert actions_on(function, "Ledger") <= APPENDS | STREAMS
 

@@ -8,7 +8,7 @@ import pytest
 from cashback.adapters.faults import PATIENCE
 from cashback.adapters.webhook_sender import DEADLINE
 from cashback.domain.domain_events import KINDS, SOURCE
-from cashback.edge import deps
+from cashback.edge.clients import client
 from cashback.edge.payout_requests import REPORT_TIME
 from cashback.edge.sweeper import ENOUGH_TIME
 from dev.project import ROOT
@@ -464,7 +464,7 @@ LONGEST_CALL = 3 * 2 + 1 + 2
 def test_a_call_that_is_never_answered_ends_before_its_function_does(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("DEFAULT_REGION", "eu-central-1"), ("ACCESS_KEY_ID", "k"), ("SECRET_ACCESS_KEY", "s")):
         monkeypatch.setenv(f"AWS_{name}", value)
-    config = deps._client.__wrapped__("dynamodb").meta.config
+    config = client.__wrapped__("dynamodb").meta.config
     assert config.read_timeout * config.retries["total_max_attempts"] + 1 + 2 == LONGEST_CALL
     assert min(function["Timeout"] for function in functions().values()) > LONGEST_CALL
     for name in ("OrdersApi", "CustomersApi", "PayoutsApi"):

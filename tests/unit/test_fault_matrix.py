@@ -26,8 +26,8 @@ from cashback.domain.news import Delivery
 from cashback.domain.orders import Status
 from cashback.domain.tasks import Step, TaskStep
 from cashback.domain.times import instant, moment
-from cashback.edge import deps
 from cashback.edge.batch import POISON_AFTER
+from cashback.edge.clients import client
 from cashback.edge.worker import EventBatch
 from cashback.services.manage_tasks import cancel_task
 from cashback.services.record_order import record_order
@@ -153,7 +153,7 @@ class Wire:
         for name, value in (("DEFAULT_REGION", "eu-central-1"), ("ACCESS_KEY_ID", "k"), ("SECRET_ACCESS_KEY", "s")):
             monkeypatch.setenv(f"AWS_{name}", value)
         self.answers, self.tokens, self.pauses = answers, list[str](), list[float]()
-        self.client = deps._client.__wrapped__("dynamodb")
+        self.client = client.__wrapped__("dynamodb")
         self.client.meta.events.register_first("before-send.dynamodb", self.send)
         monkeypatch.setattr("botocore.endpoint.time.sleep", self.pauses.append)
 

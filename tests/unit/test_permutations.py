@@ -146,7 +146,7 @@ def is_told(story: Story, told: list[News], *, spending: frozenset[int] = frozen
 
 @examples(max_examples=400)
 @given(st.data(), stories(some_rules()))
-@pytest.mark.row("F18")
+@pytest.mark.row("F18", "P7")
 def test_invariant_7_any_order_and_duplication_of_events_ends_alike(data: st.DataObject, story: Story) -> None:
     straight = is_told(story, list(story.told))
     turned = is_told(story, data.draw(shuffled(story.told)))
@@ -188,7 +188,7 @@ def test_invariant_7_holds_where_the_money_was_spent_meanwhile(
     POLICIES.flatmap(lambda policy: stories(some_rules(clawback=policy))),
     st.frozensets(st.integers(1, 9), min_size=2),
 )
-@pytest.mark.row("I3")
+@pytest.mark.row("I3", "P5", "P6")
 def test_invariants_5_and_6_a_clawback_never_exceeds_its_award_nor_overdraws(
     data: st.DataObject, story: Story, spending: frozenset[int]
 ) -> None:

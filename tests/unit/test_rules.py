@@ -209,6 +209,7 @@ def sold_at_some_rules(draw: st.DrawFn) -> tuple[Body, Settings]:
 
 
 @given(sold_at_some_rules())
+@pytest.mark.row("P15")
 def test_invariant_15_line_awards_sum_to_the_award(sold: tuple[Body, Settings]) -> None:
     calculation = calculate(*sold)
     assert sum(share.award for share in calculation.lines) == calculation.award
@@ -217,6 +218,7 @@ def test_invariant_15_line_awards_sum_to_the_award(sold: tuple[Body, Settings]) 
 
 
 @given(sold_at_some_rules(), st.integers(1, 10**6))
+@pytest.mark.row("P15")
 def test_invariant_15_holds_of_an_approval_of_any_amount(sold: tuple[Body, Settings], amount: int) -> None:
     calculation = calculate(*sold)
     if calculation.lines:

@@ -206,7 +206,7 @@ def turned(draw: st.DrawFn, life: Life) -> list[Callable[[Shop], None]]:
 
 @examples(max_examples=150)
 @given(st.data(), lives(reviewed=False))
-@pytest.mark.row("I4")
+@pytest.mark.row("I4", "P7")
 def test_a_life_ends_alike_in_any_order_and_number_of_what_happens(data: st.DataObject, life: Life) -> None:
     straight, other = lived(life, list(life.happenings)), lived(life, data.draw(turned(life)))
     event(straight.order.status)
