@@ -11,7 +11,7 @@ from cashback.adapters.dynamo.accounts import account_of, entry_of
 from cashback.adapters.dynamo.codec import from_item
 from cashback.domain.ledger import Account, Entry, EntryStatus, Kind
 from cashback.domain.settings import Clawback
-from tests.simulation import order_invariants, people_invariants, scenario_invariants, withdrawals
+from tests.simulation import jobs, order_invariants, people_invariants, projecting, scenario_invariants, withdrawals
 from tests.simulation.persons import Adjustment
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def violations(world: World) -> list[str]:
         *people_invariants.violations(world, books.accounts, books.orders, books.living),
         *scenario_invariants.violations(world, books.orders, books.entries),
         *withdrawals.violations(world, books.accounts, books.entries, books.living),
+        *jobs.violations(world, books.accounts, books.entries),
+        *projecting.violations(world, books.entries),
     ]
 
 
@@ -71,8 +73,9 @@ def _owner(item: Item) -> str:
 
 
 def _queues(world: World) -> Iterator[str]:
-    if world.queue.messages:
-        yield f"20: {len(world.queue.messages)} messages still wait in the calm"
+    for queue, _ in world.workers():
+        if queue.messages:
+            yield f"20: {len(queue.messages)} messages of {queue.name} still wait in the calm"
     if world.dead.messages:
         yield f"3: {len(world.dead.messages)} messages are among the dead letters"
 
@@ -131,9 +134,14 @@ def _answers(world: World, books: Books) -> Iterator[str]:
             yield f"10: order {order_id} was both {sorted(verdicts)}"
 
 
+def _named(entry: Entry) -> str:
+    """What only one entry may be posted for: a group job has one cause for all its members."""
+    return f"{entry.cause} for {entry.payload_hash}" if entry.kind is Kind.GROUP else entry.cause
+
+
 def _accounts(world: World, books: Books) -> Iterator[str]:
-    every = (entry.cause for entries in books.entries.values() for entry in entries)
-    causes = Counter(cause for cause in every if not cause.startswith("mrg:"))
+    every = (entry for entries in books.entries.values() for entry in entries)
+    causes = Counter(_named(entry) for entry in every if entry.kind is not Kind.MERGE)
     for cause, times in causes.items():
         if times > 1:
             yield f"2: {cause} is posted {times} times"

@@ -94,6 +94,8 @@ def persons(world: World) -> list[Person]:
         made += world.automation.persons()
     if random.random() < 0.25:
         made += withdrawals(world)
+    if world.jobs:
+        made += world.jobs.persons()
     if world.sold and random.random() < 0.3:
         made.append(Cataloguing(random.choice(world.sold), random.choice(("Food", "Toys"))))
     return made

@@ -208,7 +208,7 @@ def violations(
     living: Callable[[str | None], str | None],
 ) -> Iterator[str]:
     """Everything that does not hold of requests and payouts."""
-    requests, payouts, lines = _documents(world)
+    requests, payouts, lines = documents(world)
     held = dict.fromkeys(accounts, 0)
     posted = [one for some in entries.values() for one in some if one.status is EntryStatus.POSTED]
     moved = [one for one in posted if one.kind is Kind.PAYOUT]
@@ -227,7 +227,7 @@ def violations(
 
 def paid_out(world: World) -> int:
     """What balances gave that did arrive, as the payouts say."""
-    _, payouts, _ = _documents(world)
+    _, payouts, _ = documents(world)
     return sum(one.amount for one in payouts.values() if one.status is PayoutStatus.SUCCESS and one.from_balance)
 
 
@@ -265,7 +265,7 @@ def _audited(payout: Payout, lines: list[AuditLine]) -> Iterator[str]:
         yield f"payouts: {payout.payout_id} is {payout.status}, its audit says {status}"
 
 
-def _documents(
+def documents(
     world: World,
 ) -> tuple[dict[str, IncentiveRequest], dict[str, Payout], dict[str, list[AuditLine]]]:
     """Read requests, payouts and their audit, by no call."""
