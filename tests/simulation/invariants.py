@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
+_TAKING = frozenset({Kind.REVERSAL, Kind.REDEMPTION, Kind.PAYOUT})
+"""What takes as much as there is, and owes the rest."""
+
+_REPAYING = frozenset({Kind.ORDER, Kind.PAYOUT})
+"""Awards, and what is given back of payments: an open shortfall is repaid out of these first."""
+
+
 @dataclass(slots=True)
 class Books:
     """What stands in the tables of a world, read by no call."""
@@ -103,20 +110,20 @@ def _posting(old: Item, new: Item, entries: list[Entry]) -> Iterator[str]:
     for entry in entries:
         if entry.before is not None and entry.before != old["available"]:
             yield f"11: {entry.cause} was decided from {entry.before} and committed over {old['available']}"
-    lacks = [entry.owed for entry in entries if entry.kind in {Kind.REVERSAL, Kind.REDEMPTION}]
+    lacks = [entry.owed for entry in entries if entry.kind in _TAKING]
     if sum(lacks) > 0 and min(lacks) >= 0 and new["available"] > 0:
         yield f"31: {sum(lacks)} was owed by {new['pk']} beside a balance of {new['available']}"
     if new.get("shortfall", 0) < 0:
         yield f"5: the shortfall of {new['pk']} fell to {new['shortfall']}"
     kinds, owed = {entry.kind for entry in entries}, old.get("shortfall", 0)
-    if Kind.ORDER not in kinds or owed <= 0:
+    if not kinds & _REPAYING or owed <= 0:
         return
     if new.get("shortfall", 0) > 0 and new["available"] > old["available"]:
-        yield f"41: an award raised the balance of {new['pk']} beside a shortfall of {new['shortfall']}"
+        yield f"41: {kinds} raised the balance of {new['pk']} beside a shortfall of {new['shortfall']}"
     gained = sum(entry.amount for entry in entries)
     repaid = sum(-entry.owed for entry in entries if entry.kind is Kind.RECOVERY)
-    if kinds <= {Kind.ORDER, Kind.RECOVERY} and repaid != min(owed, gained + repaid):
-        yield f"41: an award of {gained + repaid} repaid {repaid} of a shortfall of {owed}"
+    if kinds <= {*_REPAYING, Kind.RECOVERY} and repaid != max(0, min(owed, gained + repaid)):
+        yield f"41: {kinds} of {gained + repaid} repaid {repaid} of a shortfall of {owed}"
 
 
 def _answers(world: World, books: Books) -> Iterator[str]:

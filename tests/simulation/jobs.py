@@ -84,7 +84,8 @@ class Jobs:
         strangers = random.sample(_STRANGERS, random.randint(1, len(_STRANGERS)))
         for customer_id in strangers:
             world.books.customers.create(STORE, Profile(customer_id, "", now), now)
-            entry = Entry(f"adm:{customer_id}", Kind.MANUAL, random.choice((100, 900)), "admin", payload_hash(customer_id))
+            given = random.choice((100, 900))
+            entry = Entry(f"adm:{customer_id}", Kind.MANUAL, given, "admin", payload_hash(customer_id))
             world.books.ledger.post(Posting(STORE, customer_id, now, entries=(entry,)))
         groups = self.books.groups.groups
         groups.create(STORE, Group("friends", "Friends", now, "anna", "request", "body"))

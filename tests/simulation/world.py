@@ -40,6 +40,7 @@ from tests.simulation.projecting import Projecting, is_projected
 from tests.simulation.queue import Queue, Traffic
 from tests.simulation.shop import some_order
 from tests.simulation.sqs import SimulatedSqs
+from tests.simulation.withdrawals import is_office
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,6 +93,7 @@ class World:
         )
         self.sold = ["501", "502", "503"][: random.randint(1, 3)] if random.random() < 0.2 else []
         self.people_go = random.random() < 0.2
+        self.is_office = is_office(seed) and not self.automation
         self.is_brief = bool(self.emails or self.sold) and random.random() < 0.3 and not self.automation
         """Told of in few words at once: nothing comes later that would mend what was overlooked."""
         self.projecting = Projecting(self, seed) if is_projected(seed) else None
@@ -107,7 +109,7 @@ class World:
         self.orders = [
             some_order(random, 1_000 + n, self.customers, emails=self.emails, sold=self.sold, **self._selling())
             for n in range(
-                self.automation.orders() if self.automation else 1 if self.is_brief else random.randint(1, 4)
+                self.automation.orders() if self.automation else 1 if self._is_small else random.randint(1, 4)
             )
         ]
         if self.automation:
@@ -119,6 +121,8 @@ class World:
         self.commits: defaultdict[int, list[Write]] = defaultdict(list)
         self.since: dict[tuple[str, str], Instant] = {}
         """Since when each verified contact stands."""
+        self.callers: dict[str, str] = {}
+        """Whose call each was that changed a payout, by its id."""
         self.claims: list[tuple[str, set[str]]] = []
         """Each guest's order that became somebody's, and whose contact it had been before that invocation began."""
         self.began: Instant = ""
@@ -130,12 +134,16 @@ class World:
         self.untold: list[tuple[float, Delivery]] = []
         """What the shop tells at a time of its own, where time matters."""
         often = (0.05, 0.2, 0.4) if self.automation else (0.0, 0.05, 0.2)
-        self.busy = random.choice((0.2, 0.5)) if self.is_brief else random.choice(often)
+        self.busy = random.choice((0.2, 0.5)) if self._is_small else random.choice(often)
         self.days = random.choice((0, 1)) if self.emails and not self.automation else 0
         self.dynamo.observers.append(self._watch)
         if self.automation:
             self.untold = self.automation.timetable(self.deliveries)
             self.dynamo.observers.append(self.automation.diary.note)
+
+    @property
+    def _is_small(self) -> bool:
+        return self.is_brief or self.is_office
 
     @property
     def _automated(self) -> Automation:
@@ -195,7 +203,7 @@ class World:
             self._automated_chaos(self.automation)
             return
         unsent = list(self.deliveries)
-        for _ in range(len(unsent) * 2 + 8):
+        for _ in range(len(unsent) * 2 + (30 if self.is_office else 8)):
             while unsent and (self.is_brief or self.random.random() < 0.5):
                 self._send(unsent.pop(0))
             self.invoke(self._actor())
@@ -279,7 +287,7 @@ class World:
             return self.projecting.project
         if self.automation and drawn < 0.45:
             return self.jobs.work if self.jobs and drawn < 0.15 else self.automation.actor()
-        if drawn < (0.65 if self.automation else 0.4):
+        if drawn < (0.65 if self.automation else 0.8 if self.is_office else 0.4):
             person = self.random.choice(self.persons)
             return partial(person.act, self)
         if self.emails and drawn < 0.43:
