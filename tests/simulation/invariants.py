@@ -29,6 +29,10 @@ _REPAYING = frozenset({Kind.ORDER, Kind.PAYOUT})
 """Awards, and what is given back of payments: an open shortfall is repaid out of these first."""
 
 
+_GIVING = frozenset({Kind.GROUP, Kind.SCENARIO})
+"""What nobody gets who is forgotten."""
+
+
 @dataclass(slots=True)
 class Books:
     """What stands in the tables of a world, read by no call."""
@@ -107,6 +111,11 @@ def _posting(old: Item, new: Item, entries: list[Entry]) -> Iterator[str]:
         yield f"16: {len(entries)} entries moved the version from {old['version']} to {new['version']}"
     if old.get("merged_into"):
         yield f"29: {new['pk']} changed after it was merged"
+    for entry in entries:
+        if old.get("erased_at") and (entry.kind in _GIVING or entry.reserved > 0):
+            yield f"{entry.cause} was posted for {new['pk']}, who was erased"
+        if entry.reserved > 0 and old.get("shortfall", 0) > 0:
+            yield f"41: {entry.cause} holds something of {new['pk']}, who owes {old['shortfall']}"
     for entry in entries:
         if entry.before is not None and entry.before != old["available"]:
             yield f"11: {entry.cause} was decided from {entry.before} and committed over {old['available']}"

@@ -11,6 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final, cast
 from unittest.mock import patch
 
+from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import from_item
 from cashback.adapters.dynamo.group_jobs import job_of
 from cashback.adapters.job_queue import JobQueue
@@ -68,11 +69,9 @@ class Jobs:
         self.world = world
         self.random = random = Random(f"{seed}/jobs/made")
         clock = world.clock
-        self.queue = Queue(
-            "jobs", clock, seed=seed, visibility=360, max_receive_count=20, dead_letters=world.dead
-        )
+        self.queue = Queue("jobs", clock, seed=seed, visibility=360, max_receive_count=20, dead_letters=world.dead)
         sqs = cast("Any", SimulatedSqs([self.queue, world.dead], world.faults))
-        timing = {"sleep": clock.sleep, "jitter": random.random}
+        timing: dict[str, Any] = {"sleep": clock.sleep, "jitter": random.random}
         self.steps = JobQueue(sqs, self.queue.url, world.dead.url, **timing)
         client = cast("Any", world.dynamo)
         groups = make_group_books(client, "State", **timing)
@@ -203,14 +202,13 @@ def _books(world: World) -> Any:
     return world.jobs.books
 
 
-def violations(
-    world: World, accounts: dict[str, Account], entries: defaultdict[str, list[Entry]]
-) -> Iterator[str]:
+def violations(world: World, accounts: dict[str, Account], entries: defaultdict[str, list[Entry]]) -> Iterator[str]:
     """Everything that does not hold of the group jobs (12)."""
     if world.jobs is None:
         return
     made = [one for some in entries.values() for one in some if one.job_id is not None]
     jobs = {job.job_id: job for job in world.jobs.all()}
+    erased = _ever_erased(world)
     results = {job_id: _results(world, job_id) for job_id in jobs}
     for entry in made:
         if entry.job_id not in jobs:
@@ -220,7 +218,7 @@ def violations(
         for one in _of_job(world, job, results[job.job_id], own):
             yield f"12: {job.job_id} ({job.status}): {one}"
         for result in results[job.job_id]:
-            if result.outcome is Outcome.NOT_FOUND and _was_there(accounts, result.customer_id, job):
+            if result.outcome is Outcome.NOT_FOUND and _was_there(accounts, erased, result.customer_id, job):
                 yield f"12: {job.job_id} did not find {result.customer_id}"
         if job.undoes is not None:
             undone = [one for one in made if one.job_id == job.undoes]
@@ -228,6 +226,13 @@ def violations(
     for person in world.persons:
         if isinstance(person, Instructing):
             yield from _answered(world, person, jobs)
+
+
+def _ever_erased(world: World) -> set[str]:
+    """Return who was erased at some time; who is told of again after that is somebody anew."""
+    writes = (write for some in world.commits.values() for write in some)
+    marked = {str(write.key[0]) for write in writes if write.key[1] == "ACCOUNT" and "erased_at" in (write.new or {})}
+    return {keys.unescape(pk.rpartition("#")[2]) for pk in marked}
 
 
 def _results(world: World, job_id: str) -> list[Result]:
@@ -288,17 +293,16 @@ def _of_member(job: Job, result: Result, found: list[Entry]) -> Iterator[str]:
         yield f"{result.customer_id} was to get {job.amount} and got {posted}"
 
 
-def _was_there(accounts: dict[str, Account], customer_id: str, job: Job) -> bool:
-    """Tell whether a customer was there all the time from a job's beginning on."""
+def _was_there(accounts: dict[str, Account], erased: set[str], customer_id: str, job: Job) -> bool:
+    """Tell whether a customer was there all the time from a job's beginning on, neither they nor who they are now ever
+    erased."""
     account = accounts.get(customer_id)
-    while account is not None and account.merged_into is not None and account.erased_at is None:
+    while account is not None and account.merged_into is not None and account.customer_id not in erased:
         account = accounts.get(account.merged_into)
-    return account is not None and account.erased_at is None and account.created_at < job.created_at
+    return account is not None and account.customer_id not in erased and account.created_at < job.created_at
 
 
-def _undone(
-    undo: Job, job: Job, results: list[Result], before: list[Result], posted: list[Entry]
-) -> Iterator[str]:
+def _undone(undo: Job, job: Job, results: list[Result], before: list[Result], posted: list[Entry]) -> Iterator[str]:
     """An undo takes back from each member just what the job posted for them, or says why not."""
     by_member = {result.customer_id: result for result in results}
     for member in before:

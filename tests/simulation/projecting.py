@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cashback.domain.ledger import Entry
+    from cashback.domain.times import Instant
     from tests.simulation.dynamo import Write
     from tests.simulation.faults import Faults
     from tests.simulation.world import World
@@ -86,7 +87,7 @@ class Projecting:
         self.done = [0] * SHARDS
         self.read: set[int] = set()
         """Shards that an invocation is reading."""
-        timing = {"sleep": world.clock.sleep, "jitter": random.random}
+        timing: dict[str, Any] = {"sleep": world.clock.sleep, "jitter": random.random}
         self.bus = SimulatedBus(world.faults)
         self.totals = Totals(world.books.orders.table, **timing)
         self.projection = Projection(
@@ -128,6 +129,11 @@ class Projecting:
         self.done[n] += numbers.index(failed[0]["itemIdentifier"]) if failed else len(batch)
 
 
+def after_all(world: World) -> Instant:
+    """Return when every day of a world is over and may be recounted."""
+    return instant(world.clock.now().replace(hour=12) + timedelta(days=2))
+
+
 def violations(world: World, entries: dict[str, list[Entry]]) -> Iterator[str]:
     """Everything that does not hold of what was counted, told and indexed, and what the comparison finds."""
     if world.projecting is None:
@@ -155,8 +161,12 @@ def _counted(world: World, posted: list[Entry]) -> Iterator[str]:
     days = world.projecting.totals.between(STORE, _FIRST, _LAST)
     said = reduce(add, (day.totals for day in days), DayTotals())
     orders = world.documents().values()
-    moves = [now.status for order in orders for was, now in zip((None, *order.history), order.history, strict=False)
-             if was is None or was.status is not now.status]
+    moves = [
+        now.status
+        for order in orders
+        for was, now in zip((None, *order.history), order.history, strict=False)
+        if was is None or was.status is not now.status
+    ]
     given = {Kind.ORDER, Kind.MANUAL, Kind.GROUP, Kind.SCENARIO}
     counted = {
         "orders_processed": sum(order.award is not None for order in orders),
@@ -174,10 +184,9 @@ def _counted(world: World, posted: list[Entry]) -> Iterator[str]:
 def _recounted(world: World) -> Iterator[str]:
     """A recount puts nothing right. Some worlds last longer than it looks back."""
     assert world.projecting is not None
-    noon = world.clock.now().replace(hour=12) + timedelta(days=2)
     with patch.object(recount_days, "MISSED_DAYS", 40):
         for one in recount_days.recount_days(
-            world.books, world.projecting.totals, STORE, instant(noon), lambda: True
+            world.books, world.projecting.totals, STORE, after_all(world), lambda: True
         ):
             if isinstance(one, Drift):
                 yield f"totals: {one}"

@@ -109,7 +109,7 @@ class Withdrawal(Person):
             world.answers[key].add("asked")
 
     def _decide(self, world: World) -> None:
-        verdict = world.random.choice((*["approved"] * 7, "rejected", "cancelled"))
+        verdict = world.random.choice((*["approved"] * 5, "rejected", "cancelled"))
         key = f"{verdict}:{self.number}"
         reason = None if verdict == "approved" else "no"
         with world.answering(key):
@@ -161,7 +161,7 @@ class Spending(Person):
     def act(self, world: World) -> None:
         """Credit or debit the customer, under a key of its own each time."""
         self.calls += 1
-        amount = world.random.choice((-2_000, -500, -100, 100, 700))
+        amount = world.random.choice((-10_000, -2_000, -500, 100, 700, 700))
         Adjustment(f"spent{self.customer_id}-{self.calls}", self.customer_id, amount).act(world)
 
     def again(self, world: World) -> None:
@@ -272,9 +272,10 @@ def violations(
     answers = [payout for one in told.values() for payout in one.told]
     for payout in payouts.values():
         answered = [one for one in answers if one.payout_id == payout.payout_id]
-        own = [one for one in moved if one.payout_id == payout.payout_id]
         yield from _audited(payout, lines[payout.payout_id], answered)
-        yield from _signed(world, lines[payout.payout_id], own)
+        yield from _signed(
+            world, lines[payout.payout_id], [entry for entry in moved if entry.payout_id == payout.payout_id]
+        )
     for reference in REFERENCES:
         named = sorted(one.payout_id for one in payouts.values() if one.external_reference == reference)
         if sorted(world.payouts.payouts.referred(STORE, reference)) != named:

@@ -52,6 +52,9 @@ NEXT_DAY = START + timedelta(days=1)
 """When it all is told: after every minute of the shop's day."""
 
 
+WRITES = frozenset({"TransactWriteItems", "PutItem", "UpdateItem"})
+
+
 class PlainSeals:
     """Seals nothing: what is in a payment account is no matter of these worlds."""
 
@@ -103,13 +106,15 @@ class World:
         self.jobs = Jobs(self, seed) if has_jobs(seed) else None
         if self.emails or self.automation or self.jobs:
             self.due.move_bookmark(hour_of(self.now()))
-        self.customers = [str(100 + n) for n in range(random.randint(2 if self.emails else 1, 3))]
+        self.customers = [
+            str(100 + n) for n in range(1 if self.is_office else random.randint(2 if self.emails else 1, 3))
+        ]
         if self.jobs:
             self.jobs.open_groups(self.customers)
         self.orders = [
             some_order(random, 1_000 + n, self.customers, emails=self.emails, sold=self.sold, **self._selling())
             for n in range(
-                self.automation.orders() if self.automation else 1 if self._is_small else random.randint(1, 4)
+                self.automation.orders() if self.automation else 1 if self.is_brief else random.randint(1, 4)
             )
         ]
         if self.automation:
@@ -133,7 +138,7 @@ class World:
         self.calm_from = self.ticks = 0
         self.untold: list[tuple[float, Delivery]] = []
         """What the shop tells at a time of its own, where time matters."""
-        often = (0.05, 0.2, 0.4) if self.automation else (0.0, 0.05, 0.2)
+        often = (0.05, 0.2, 0.4) if self.automation or self.jobs else (0.0, 0.05, 0.2)
         self.busy = random.choice((0.2, 0.5)) if self._is_small else random.choice(often)
         self.days = random.choice((0, 1)) if self.emails and not self.automation else 0
         self.dynamo.observers.append(self._watch)
@@ -311,8 +316,10 @@ class World:
             self.depth -= 1
             self.invocation = before
 
-    def _interleave(self, _index: int, _operation: str) -> None:
-        if self.depth < 3 and self.random.random() < self.busy:
+    def _interleave(self, _index: int, operation: str) -> None:
+        """Let somebody act before a call: most of all before what was decided from earlier reads is written."""
+        odds = self.busy * (2.0 if operation in WRITES else 0.5)
+        if self.depth < 3 and self.random.random() < odds:
             self.invoke(self._actor())
 
     # ---- what runs in it
