@@ -112,9 +112,10 @@ def _posting(old: Item, new: Item, entries: list[Entry]) -> Iterator[str]:
     if old.get("merged_into"):
         yield f"29: {new['pk']} changed after it was merged"
     for entry in entries:
-        if old.get("erased_at") and (entry.kind in _GIVING or entry.reserved > 0):
+        is_hold = entry.kind is Kind.PAYOUT and entry.reserved > 0
+        if old.get("erased_at") and (entry.kind in _GIVING or is_hold):
             yield f"{entry.cause} was posted for {new['pk']}, who was erased"
-        if entry.reserved > 0 and old.get("shortfall", 0) > 0:
+        if is_hold and old.get("shortfall", 0) > 0:
             yield f"41: {entry.cause} holds something of {new['pk']}, who owes {old['shortfall']}"
     for entry in entries:
         if entry.before is not None and entry.before != old["available"]:

@@ -25,7 +25,7 @@ from cashback.domain.ledger import Entry, EntryStatus, Kind, Posting, payload_ha
 from cashback.edge.deps import make_group_books, make_job_books
 from cashback.edge.job_worker import JobBatch
 from cashback.services import run_group_job
-from cashback.services.manage_group_jobs import cancel_group_job, group_job_results
+from cashback.services.manage_group_jobs import cancel_group_job, group_job_results, read_group_job
 from cashback.services.start_group_job import Instruction, JobRequest, start_group_job, undo_group_job
 from tests.simulation.persons import STORE, Person
 from tests.simulation.queue import Queue, Traffic
@@ -99,7 +99,7 @@ class Jobs:
                 f"job{n}",
                 random.choice(("friends", "friends", "friends", "all")),
                 replace(random.choice(_INSTRUCTIONS), dry_run=random.random() < 0.1),
-                is_stopping=random.random() < 0.25,
+                is_stopping=random.random() < 0.3,
                 is_undoing=random.random() < 0.5,
                 is_forgetful=random.random() < 0.3,
             )
@@ -158,10 +158,8 @@ class Instructing(Person):
     def act(self, world: World) -> None:
         if not (self.is_asked and self.is_forgetful):
             self._start(world)
-        if self.is_stopping and world.random.random() < 0.3:
-            key = f"stop:{self.name}"
-            with world.answering(key):
-                world.answers[key].add(cancel_group_job(_books(world), STORE, self.name, world.now()).job.status)
+        if self.is_stopping:
+            self._stop(world)
         if self.is_undoing and world.random.random() < 0.5:
             self._undo(world)
 
@@ -186,6 +184,14 @@ class Instructing(Person):
             job, _ = start_group_job(_books(world), settings, self.group_id, self.instruction, asked, Role.ADMIN)
             world.answers[key].add(f"{job.job_id} {job.status} {job.amount} {job.total}")
 
+    def _stop(self, world: World) -> None:
+        """Stop it, more often than not once its chunks are at work."""
+        key = f"stop:{self.name}"
+        with world.answering(key):
+            seen = read_group_job(_books(world), STORE, self.name).job
+            if seen.started_at is not None or world.random.random() < 0.1:
+                world.answers[key].add(cancel_group_job(_books(world), STORE, self.name, world.now()).job.status)
+
     def _undo(self, world: World) -> None:
         key = f"undo:{self.name}"
         with world.answering(key):
@@ -209,7 +215,7 @@ def violations(world: World, accounts: dict[str, Account], entries: defaultdict[
     made = [one for some in entries.values() for one in some if one.job_id is not None]
     jobs = {job.job_id: job for job in world.jobs.all()}
     erased = _ever_erased(world)
-    results = {job_id: _results(world, job_id) for job_id in jobs}
+    results = {job_id: results_of(world, job_id) for job_id in jobs}
     for entry in made:
         if entry.job_id not in jobs:
             yield f"12: {entry.cause} is of no job"
@@ -218,7 +224,7 @@ def violations(world: World, accounts: dict[str, Account], entries: defaultdict[
         for one in _of_job(world, job, results[job.job_id], own):
             yield f"12: {job.job_id} ({job.status}): {one}"
         for result in results[job.job_id]:
-            if result.outcome is Outcome.NOT_FOUND and _was_there(accounts, erased, result.customer_id, job):
+            if result.outcome is Outcome.NOT_FOUND and _was_there(world, accounts, erased, result.customer_id, job):
                 yield f"12: {job.job_id} did not find {result.customer_id}"
         if job.undoes is not None:
             undone = [one for one in made if one.job_id == job.undoes]
@@ -235,7 +241,7 @@ def _ever_erased(world: World) -> set[str]:
     return {keys.unescape(pk.rpartition("#")[2]) for pk in marked}
 
 
-def _results(world: World, job_id: str) -> list[Result]:
+def results_of(world: World, job_id: str) -> list[Result]:
     assert world.jobs is not None
     lines, place = group_job_results(world.jobs.books, STORE, job_id, None, 1_000, None)
     assert place is None
@@ -293,13 +299,15 @@ def _of_member(job: Job, result: Result, found: list[Entry]) -> Iterator[str]:
         yield f"{result.customer_id} was to get {job.amount} and got {posted}"
 
 
-def _was_there(accounts: dict[str, Account], erased: set[str], customer_id: str, job: Job) -> bool:
+def _was_there(world: World, accounts: dict[str, Account], erased: set[str], customer_id: str, job: Job) -> bool:
     """Tell whether a customer was there all the time from a job's beginning on, neither they nor who they are now ever
     erased."""
     account = accounts.get(customer_id)
     while account is not None and account.merged_into is not None and account.customer_id not in erased:
         account = accounts.get(account.merged_into)
-    return account is not None and account.customer_id not in erased and account.created_at < job.created_at
+    if account is None or account.customer_id in erased:
+        return False
+    return world.enrolled.get(keys.customer(STORE, customer_id), "") < job.created_at
 
 
 def _undone(undo: Job, job: Job, results: list[Result], before: list[Result], posted: list[Entry]) -> Iterator[str]:

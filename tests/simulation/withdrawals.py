@@ -159,10 +159,10 @@ class Spending(Person):
     calls: int = 0
 
     def act(self, world: World) -> None:
-        """Credit or debit the customer, under a key of its own each time."""
+        """Take all there is, or credit or debit something, under a key of its own each time."""
         self.calls += 1
-        amount = world.random.choice((-10_000, -2_000, -500, 100, 700, 700))
-        Adjustment(f"spent{self.customer_id}-{self.calls}", self.customer_id, amount).act(world)
+        amount = world.random.choice((0, 0, -500, 100, 700, 700))
+        Adjustment(f"spent{self.calls}", self.customer_id, amount, absolute=not amount).act(world)
 
     def again(self, world: World) -> None:
         """Nothing is spent in the calm."""

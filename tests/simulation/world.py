@@ -128,6 +128,8 @@ class World:
         """Since when each verified contact stands."""
         self.callers: dict[str, str] = {}
         """Whose call each was that changed a payout, by its id."""
+        self.enrolled: dict[str, Instant] = {}
+        """When each account was opened, by its partition."""
         self.claims: list[tuple[str, set[str]]] = []
         """Each guest's order that became somebody's, and whose contact it had been before that invocation began."""
         self.began: Instant = ""
@@ -164,6 +166,8 @@ class World:
         pk, sk = str(write.key[0]), str(write.key[1])
         if "#CONTACT#" in pk:
             self.since[pk, sk] = instant(self.clock.now())
+        if sk == "ACCOUNT" and write.old is None:
+            self.enrolled[pk] = instant(self.clock.now())
         is_somebodys = sk == "ORDER" and "customer_pk" in (write.new or {})
         if self.emails and write.new and is_somebodys and "customer_pk" not in (write.old or {}):
             self._watch_claim(order_of(from_item(write.new)))
