@@ -40,7 +40,7 @@ _COPIED_FILES: Final = ("pyproject.toml", "template.yaml")
 @dataclass(frozen=True)
 class Mutant:
     """A line that guards something, and what it becomes; ``also`` are further lines (module, old, new) of which each
-    alone would hold. ``among``: only these worlds run the line at all, the others are counted and left out.
+    alone would hold. ``among``: only worlds of this kind are run, the others are counted as if they had told nothing.
 
     ``held_by`` is the test that fails without the line where worlds do not, and ``why`` says why they do not."""
 
