@@ -10,6 +10,7 @@ from cashback.adapters.dynamo.totals import Totals
 from cashback.domain.day_totals import Behind, Day, DayTotals, Drift
 from cashback.edge.projector import Projection
 from cashback.services.recount_days import recount_days
+from tests.simulation.dynamo import Write
 from tests.simulation.persons import STORE
 from tests.simulation.projecting import after_all
 from tests.simulation.withdrawals import paid_out
@@ -21,8 +22,10 @@ EACH = 10
 
 
 def told(seed: int) -> tuple[World, Stream]:
-    """A world that is over, and what its streams told of it."""
+    """A world that is over, and what its streams told of it, from its opening on."""
     world, stream = World(seed), Stream()
+    for item in world.dynamo.items("Ledger"):
+        stream.watch(Write(0, "Ledger", (item["pk"]["S"], item["sk"]["S"]), None, item))
     world.dynamo.observers.append(stream.watch)
     return world.run(), stream
 
