@@ -150,7 +150,7 @@ class Automation:
 
     def is_worn_out(self) -> bool:
         """Tell whether a message will soon have failed so often that its queue gives it up."""
-        queues = (self.world.queue, self.actions, self.credits)
+        queues = [queue for queue, _ in self._workers()]
         return any(message.received > MOST_RECEIVES for queue in queues for message in queue.messages)
 
     # ---- what runs
@@ -188,6 +188,9 @@ class Automation:
         if "greeted" in done:
             self.diary.mornings.append((began, world.tick(), instant(world.clock.now())))
 
+    def _workers(self) -> list[tuple[Queue, Callable[[], None]]]:
+        return [*self.world.workers(), (self.actions, self.act), (self.credits, self.credit)]
+
     # ---- time
 
     def live_on(self) -> None:
@@ -199,11 +202,7 @@ class Automation:
                 return
             self.pass_until(at)
             world.send_told()
-            for queue, worker in (
-                (world.queue, world.work),
-                (self.actions, self.act),
-                (self.credits, self.credit),
-            ):
+            for queue, worker in self._workers():
                 if _visible(queue):
                     world.invoke(worker)
             if sweep_at == at:
@@ -216,7 +215,7 @@ class Automation:
     def next_at(self) -> float | None:
         """When the next thing is to be done; None when nothing is left."""
         world = self.world
-        moments = [queue.next_visible_at() for queue in (world.queue, self.actions, self.credits)]
+        moments = [queue.next_visible_at() for queue, _ in self._workers()]
         moments += [self.scheduler.next_at(), world.told_at(), self._sweep_at(), self._morning()]
         return min((moment for moment in moments if moment is not None), default=None)
 

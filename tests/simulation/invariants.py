@@ -11,7 +11,7 @@ from cashback.adapters.dynamo.accounts import account_of, entry_of
 from cashback.adapters.dynamo.codec import from_item
 from cashback.domain.ledger import Account, Entry, EntryStatus, Kind
 from cashback.domain.settings import Clawback
-from tests.simulation import order_invariants, people_invariants, scenario_invariants, withdrawals
+from tests.simulation import jobs, order_invariants, people_invariants, projecting, scenario_invariants, withdrawals
 from tests.simulation.persons import Adjustment
 
 if TYPE_CHECKING:
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     from cashback.adapters.dynamo.codec import Item
     from cashback.domain.orders import Order
     from tests.simulation.world import World
+
+
+_TAKING = frozenset({Kind.REVERSAL, Kind.REDEMPTION, Kind.PAYOUT})
+"""What takes as much as there is, and owes the rest."""
+
+_REPAYING = frozenset({Kind.ORDER, Kind.PAYOUT})
+"""Awards, and what is given back of payments: an open shortfall is repaid out of these first."""
+
+
+_GIVING = frozenset({Kind.GROUP, Kind.SCENARIO})
+"""What nobody gets who is forgotten."""
 
 
 @dataclass(slots=True)
@@ -49,6 +60,8 @@ def violations(world: World) -> list[str]:
         *people_invariants.violations(world, books.accounts, books.orders, books.living),
         *scenario_invariants.violations(world, books.orders, books.entries),
         *withdrawals.violations(world, books.accounts, books.entries, books.living),
+        *jobs.violations(world, books.accounts, books.entries),
+        *projecting.violations(world, books.entries),
     ]
 
 
@@ -71,8 +84,9 @@ def _owner(item: Item) -> str:
 
 
 def _queues(world: World) -> Iterator[str]:
-    if world.queue.messages:
-        yield f"20: {len(world.queue.messages)} messages still wait in the calm"
+    for queue, _ in world.workers():
+        if queue.messages:
+            yield f"20: {len(queue.messages)} messages of {queue.name} still wait in the calm"
     if world.dead.messages:
         yield f"3: {len(world.dead.messages)} messages are among the dead letters"
 
@@ -98,22 +112,28 @@ def _posting(old: Item, new: Item, entries: list[Entry]) -> Iterator[str]:
     if old.get("merged_into"):
         yield f"29: {new['pk']} changed after it was merged"
     for entry in entries:
+        is_hold = entry.kind is Kind.PAYOUT and entry.reserved > 0
+        if old.get("erased_at") and (entry.kind in _GIVING or is_hold):
+            yield f"{entry.cause} was posted for {new['pk']}, who was erased"
+        if is_hold and old.get("shortfall", 0) > 0:
+            yield f"41: {entry.cause} holds something of {new['pk']}, who owes {old['shortfall']}"
+    for entry in entries:
         if entry.before is not None and entry.before != old["available"]:
             yield f"11: {entry.cause} was decided from {entry.before} and committed over {old['available']}"
-    lacks = [entry.owed for entry in entries if entry.kind in {Kind.REVERSAL, Kind.REDEMPTION}]
+    lacks = [entry.owed for entry in entries if entry.kind in _TAKING]
     if sum(lacks) > 0 and min(lacks) >= 0 and new["available"] > 0:
         yield f"31: {sum(lacks)} was owed by {new['pk']} beside a balance of {new['available']}"
     if new.get("shortfall", 0) < 0:
         yield f"5: the shortfall of {new['pk']} fell to {new['shortfall']}"
     kinds, owed = {entry.kind for entry in entries}, old.get("shortfall", 0)
-    if Kind.ORDER not in kinds or owed <= 0:
+    if not kinds & _REPAYING or owed <= 0:
         return
     if new.get("shortfall", 0) > 0 and new["available"] > old["available"]:
-        yield f"41: an award raised the balance of {new['pk']} beside a shortfall of {new['shortfall']}"
+        yield f"41: {kinds} raised the balance of {new['pk']} beside a shortfall of {new['shortfall']}"
     gained = sum(entry.amount for entry in entries)
     repaid = sum(-entry.owed for entry in entries if entry.kind is Kind.RECOVERY)
-    if kinds <= {Kind.ORDER, Kind.RECOVERY} and repaid != min(owed, gained + repaid):
-        yield f"41: an award of {gained + repaid} repaid {repaid} of a shortfall of {owed}"
+    if kinds <= {*_REPAYING, Kind.RECOVERY} and repaid != max(0, min(owed, gained + repaid)):
+        yield f"41: {kinds} of {gained + repaid} repaid {repaid} of a shortfall of {owed}"
 
 
 def _answers(world: World, books: Books) -> Iterator[str]:
@@ -131,9 +151,14 @@ def _answers(world: World, books: Books) -> Iterator[str]:
             yield f"10: order {order_id} was both {sorted(verdicts)}"
 
 
+def _named(entry: Entry) -> str:
+    """What only one entry may be posted for: a group job has one cause for all its members."""
+    return f"{entry.cause} for {entry.payload_hash}" if entry.kind is Kind.GROUP else entry.cause
+
+
 def _accounts(world: World, books: Books) -> Iterator[str]:
-    every = (entry.cause for entries in books.entries.values() for entry in entries)
-    causes = Counter(cause for cause in every if not cause.startswith("mrg:"))
+    every = (entry for entries in books.entries.values() for entry in entries)
+    causes = Counter(_named(entry) for entry in every if entry.kind is not Kind.MERGE)
     for cause, times in causes.items():
         if times > 1:
             yield f"2: {cause} is posted {times} times"

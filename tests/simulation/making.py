@@ -24,7 +24,7 @@ from tests.simulation.persons import (
     Reviewing,
 )
 from tests.simulation.shop import Told, life
-from tests.simulation.withdrawals import withdrawals
+from tests.simulation.withdrawals import office, withdrawals
 
 if TYPE_CHECKING:
     from cashback.domain.settings import Settings
@@ -78,6 +78,8 @@ def deliveries(world: World) -> tuple[list[Delivery], list[Delivery]]:
 
 def persons(world: World) -> list[Person]:
     random, order_ids = world.random, [order.order_id for order in world.orders]
+    if world.is_office:
+        return [*office(world), Reviewing(order_ids[0])]
     made: list[Person] = [_adjustment(world, n) for n in range(random.randint(0, 8))]
     made += [Reviewing(order_id) for order_id in order_ids]
     if random.random() < 0.4:
@@ -94,6 +96,8 @@ def persons(world: World) -> list[Person]:
         made += world.automation.persons()
     if random.random() < 0.25:
         made += withdrawals(world)
+    if world.jobs:
+        made += world.jobs.persons()
     if world.sold and random.random() < 0.3:
         made.append(Cataloguing(random.choice(world.sold), random.choice(("Food", "Toys"))))
     return made

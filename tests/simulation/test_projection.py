@@ -1,7 +1,6 @@
 """Random lives of orders, told by the streams in any split, order and repetition: the totals are those of a recount."""
 
 import os
-from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -9,10 +8,11 @@ import pytest
 
 from cashback.adapters.dynamo.totals import Totals
 from cashback.domain.day_totals import Behind, Day, DayTotals, Drift
-from cashback.domain.times import instant
 from cashback.edge.projector import Projection
 from cashback.services.recount_days import recount_days
+from tests.simulation.dynamo import Write
 from tests.simulation.persons import STORE
+from tests.simulation.projecting import after_all
 from tests.simulation.withdrawals import paid_out
 from tests.simulation.world import World
 from tests.streams import FakeEvents, Stream, bus_on
@@ -22,8 +22,10 @@ EACH = 10
 
 
 def told(seed: int) -> tuple[World, Stream]:
-    """A world that is over, and what its streams told of it."""
+    """A world that is over, and what its streams told of it, from its opening on."""
     world, stream = World(seed), Stream()
+    for item in world.dynamo.items("Ledger"):
+        stream.watch(Write(0, "Ledger", (item["pk"]["S"], item["sk"]["S"]), None, item))
     world.dynamo.observers.append(stream.watch)
     return world.run(), stream
 
@@ -45,8 +47,7 @@ def _nobody_counted_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def recounted(world: World, totals: Totals) -> list[Day | Drift | Behind]:
-    world.clock.advance(timedelta(days=1, hours=12))
-    return list(recount_days(world.books, totals, STORE, instant(world.clock.now()), lambda: True))
+    return list(recount_days(world.books, totals, STORE, after_all(world), lambda: True))
 
 
 @pytest.mark.parametrize("first", range(0, WORLDS, EACH))

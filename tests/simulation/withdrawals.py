@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from cashback.adapters.dynamo.codec import from_item
@@ -35,6 +36,18 @@ if TYPE_CHECKING:
 
 ADMINS: Final = ("anna", "bert")
 
+SHARE: Final = 0.06
+"""Of the worlds, those in which hardly anything is done but pay one customer, by several admins at once."""
+
+REFERENCES: Final = ("ref-1", "ref-2", "ref-3")
+_WORDS: Final = ("SUCCESS", "SUCCESS", "RETURNED", "RETURNED", "PENDING", "SOON")
+_AUDITED: Final = ("status", "external_reference")
+_TURNS: Final = (*PayoutStatus, PayoutStatus.SUCCESS, PayoutStatus.FAILED)
+
+
+def is_office(seed: int) -> bool:
+    return Random(f"{seed}/office").random() < SHARE
+
 
 @dataclass(slots=True)
 class Withdrawal(Person):
@@ -45,6 +58,8 @@ class Withdrawal(Person):
     amount: int
     from_balance: bool
     payout_ids: list[str] = field(default_factory=list)
+    told: list[Payout] = field(default_factory=list)
+    """Payouts as they were answered."""
 
     @property
     def request_id(self) -> str:
@@ -63,7 +78,7 @@ class Withdrawal(Person):
         for payout_id in self.payout_ids:
             payout = world.payouts.payouts.get(STORE, payout_id)
             if payout is not None and payout.is_live:
-                change_payout(world.payouts, STORE, payout_id, {"status": "success"}, _origin(world), world.now())
+                self._change(world, payout_id, {"status": "success"})
 
     def _ask(self, world: World) -> None:
         key, now = f"ask:{self.number}", world.now()
@@ -94,7 +109,7 @@ class Withdrawal(Person):
             world.answers[key].add("asked")
 
     def _decide(self, world: World) -> None:
-        verdict = world.random.choice((*["approved"] * 7, "rejected", "cancelled"))
+        verdict = world.random.choice((*["approved"] * 5, "rejected", "cancelled"))
         key = f"{verdict}:{self.number}"
         reason = None if verdict == "approved" else "no"
         with world.answering(key):
@@ -110,7 +125,8 @@ class Withdrawal(Person):
         if self.payout_ids and world.random.random() < 0.5:
             payout_id = world.random.choice(self.payout_ids)
         with world.answering(payout_id):
-            opening = Opening(payout_id, None, Origin("anna", "r", "-"), f"key:{payout_id}", "body", world.now())
+            origin = _origin(world)
+            opening = Opening(payout_id, None, origin, f"key:{payout_id}", "body", world.now())
             payout, _ = create_payout(world.payouts, STORE, self.request_id, None, opening)
             world.answers[payout_id].add(payout.payout_id)
             if payout_id not in self.payout_ids:
@@ -119,17 +135,37 @@ class Withdrawal(Person):
     def _turn(self, world: World) -> None:
         if not self.payout_ids:
             return
-        status = world.random.choice(list(PayoutStatus))
+        status = world.random.choice(_TURNS)
         wanted: dict[str, Any] = {"status": status}
         if status is PayoutStatus.FAILED:
             wanted["reason"] = "returned"
         if world.random.random() < 0.2:
-            wanted["external_reference"] = f"ref-{world.random.randint(1, 3)}"
+            wanted["external_reference"] = world.random.choice(REFERENCES)
         # No such move, or somebody was first: both are answers.
         with world.answering("turn"):
-            change_payout(
-                world.payouts, STORE, world.random.choice(self.payout_ids), wanted, _origin(world), world.now()
-            )
+            self._change(world, world.random.choice(self.payout_ids), wanted)
+
+    def _change(self, world: World, payout_id: str, wanted: dict[str, Any]) -> None:
+        changed = change_payout(world.payouts, STORE, payout_id, wanted, _origin(world), world.now())
+        assert all(getattr(changed, name) == value for name, value in wanted.items())
+        self.told.append(changed)
+
+
+@dataclass(slots=True)
+class Spending(Person):
+    """Somebody whose balance goes up and down all the time, so that a payment that was returned is spent already."""
+
+    customer_id: str
+    calls: int = 0
+
+    def act(self, world: World) -> None:
+        """Take all there is, or credit or debit something, under a key of its own each time."""
+        self.calls += 1
+        amount = world.random.choice((0, 0, -500, 100, 700, 700))
+        Adjustment(f"spent{self.calls}", self.customer_id, amount, absolute=not amount).act(world)
+
+    def again(self, world: World) -> None:
+        """Nothing is spent in the calm."""
 
 
 @dataclass(slots=True)
@@ -164,9 +200,9 @@ class Reporting(Person):
         made = [(payout_id, one.amount) for one in self.withdrawals for payout_id in one.payout_ids]
         made.append(("pay_unknown", 100))
         for number, (payout_id, amount) in enumerate(random.sample(made, random.randint(1, len(made)))):
-            reference = f"ref-{random.randint(1, 3)}" if random.random() < 0.2 else None
+            reference = random.choice(REFERENCES) if random.random() < 0.2 else None
             at = moment(world.now()) - timedelta(minutes=random.choice((0, 0, 1, 60)))
-            word = random.choice(("SUCCESS", "SUCCESS", "RETURNED", "RETURNED", "PENDING", "SOON"))
+            word = random.choice(_WORDS)
             yield ReportRow(number, reference, payout_id, f"{amount / 100:.2f}", "USD", word, instant(at))
 
 
@@ -182,8 +218,19 @@ def withdrawals(world: World) -> list[Person]:
     return [*funds, *asked, *asked, reporting, reporting]
 
 
+def office(world: World) -> list[Person]:
+    """Several payments to one customer, whose balance moves beside them, and a provider who reports of them."""
+    random, customer_id = world.random, world.customers[0]
+    asked = [Withdrawal(n, customer_id, random.choice((300, 500, 1_500)), True) for n in range(random.randint(2, 3))]
+    reporting = Reporting(asked)
+    return [Adjustment("fund", customer_id, 2_000), *asked * 3, *[Spending(customer_id)] * 2, *[reporting] * 2]
+
+
 def _origin(world: World) -> Origin:
-    return Origin(world.random.choice(ADMINS), "r", "-")
+    """Whose call this is; no two calls have one id."""
+    origin = Origin(world.random.choice(ADMINS), f"r{len(world.callers)}", "-")
+    world.callers[origin.request_id] = origin.actor
+    return origin
 
 
 def _account(customer_id: str) -> PaymentAccount:
@@ -208,7 +255,7 @@ def violations(
     living: Callable[[str | None], str | None],
 ) -> Iterator[str]:
     """Everything that does not hold of requests and payouts."""
-    requests, payouts, lines = _documents(world)
+    requests, payouts, lines = documents(world)
     held = dict.fromkeys(accounts, 0)
     posted = [one for some in entries.values() for one in some if one.status is EntryStatus.POSTED]
     moved = [one for one in posted if one.kind is Kind.PAYOUT]
@@ -221,13 +268,23 @@ def violations(
     for customer_id, account in accounts.items():
         if account.reserved != held[customer_id]:
             yield f"1: {account.reserved} is reserved of {customer_id}, requests hold {held[customer_id]}"
+    told = {id(one): one for one in world.persons if isinstance(one, Withdrawal)}
+    answers = [payout for one in told.values() for payout in one.told]
     for payout in payouts.values():
-        yield from _audited(payout, lines[payout.payout_id])
+        answered = [one for one in answers if one.payout_id == payout.payout_id]
+        yield from _audited(payout, lines[payout.payout_id], answered)
+        yield from _signed(
+            world, lines[payout.payout_id], [entry for entry in moved if entry.payout_id == payout.payout_id]
+        )
+    for reference in REFERENCES:
+        named = sorted(one.payout_id for one in payouts.values() if one.external_reference == reference)
+        if sorted(world.payouts.payouts.referred(STORE, reference)) != named:
+            yield f"payouts: {reference} is that of {named}, and does not find them"
 
 
 def paid_out(world: World) -> int:
     """What balances gave that did arrive, as the payouts say."""
-    _, payouts, _ = _documents(world)
+    _, payouts, _ = documents(world)
     return sum(one.amount for one in payouts.values() if one.status is PayoutStatus.SUCCESS and one.from_balance)
 
 
@@ -253,19 +310,36 @@ def _request(request: IncentiveRequest, payouts: list[Payout], moved: list[Entry
         yield f"payouts: {paid} of {name} was paid, its entries say {gone}"
 
 
-def _audited(payout: Payout, lines: list[AuditLine]) -> Iterator[str]:
+def _audited(payout: Payout, lines: list[AuditLine], answered: list[Payout]) -> Iterator[str]:
+    """The lines of its audit tell all that a payout has been, and so do the answers to those who changed it."""
     if [line.number for line in lines] != list(range(1, payout.step + 1)):
         yield f"payouts: {payout.payout_id} is at step {payout.step}, its audit has {[one.number for one in lines]}"
-    status: str | None = None
+        return
+    stood: dict[str, Any] = {}
+    by_step = []
     for line in lines:
-        if line.before.get("status", status) != status:
-            yield f"payouts: line {line.number} of {payout.payout_id} begins at {line.before['status']}, not {status}"
-        status = line.after.get("status", status)
-    if status != payout.status:
-        yield f"payouts: {payout.payout_id} is {payout.status}, its audit says {status}"
+        for name in _AUDITED:
+            if name in line.before and line.before[name] != stood.get(name):
+                yield f"payouts: line {line.number} of {payout.payout_id} begins at {line.before}, not {stood}"
+        stood = {**stood, **line.after}
+        by_step.append([stood.get(name) for name in _AUDITED])
+    for one in (*answered, payout):
+        if [getattr(one, name) for name in _AUDITED] != by_step[one.step - 1]:
+            yield f"payouts: {payout.payout_id} was {one.status} at step {one.step}, its audit says {by_step}"
 
 
-def _documents(
+def _signed(world: World, lines: list[AuditLine], entries: list[Entry]) -> Iterator[str]:
+    """Each line of an audit is by who made the call, and so is what the call moved."""
+    for line in lines:
+        if line.actor != world.callers.get(line.request_id):
+            yield f"payouts: {line} is by another than {world.callers.get(line.request_id)}"
+    for entry in entries:
+        number = int(entry.cause.split(":")[2])
+        if number > len(lines) or lines[number - 1].actor != entry.actor:
+            yield f"payouts: {entry.cause} is by {entry.actor}, and its line is not"
+
+
+def documents(
     world: World,
 ) -> tuple[dict[str, IncentiveRequest], dict[str, Payout], dict[str, list[AuditLine]]]:
     """Read requests, payouts and their audit, by no call."""

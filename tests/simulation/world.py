@@ -8,7 +8,7 @@ end (or to its crash). Each kind of news and of persons is in a share of the wor
 from __future__ import annotations
 
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from functools import partial
 from random import Random
@@ -33,12 +33,15 @@ from tests.simulation.automation import Automation, has_scenarios
 from tests.simulation.clock import START
 from tests.simulation.diary import Invocation
 from tests.simulation.dynamo import Clock, Crash, Faults, Rates, SimulatedDynamo, Write
+from tests.simulation.jobs import Jobs, has_jobs, small_chunks
 from tests.simulation.making import CLAIM_DAYS, deliveries, open_store, persons
 from tests.simulation.persons import STORE, Governing
 from tests.simulation.project_tables import table_specs
+from tests.simulation.projecting import Projecting, is_projected
 from tests.simulation.queue import Queue, Traffic
 from tests.simulation.shop import some_order
 from tests.simulation.sqs import SimulatedSqs
+from tests.simulation.withdrawals import is_office
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,6 +52,9 @@ if TYPE_CHECKING:
 
 NEXT_DAY = START + timedelta(days=1)
 """When it all is told: after every minute of the shop's day."""
+
+
+WRITES = frozenset({"TransactWriteItems", "PutItem", "UpdateItem"})
 
 
 class PlainSeals:
@@ -93,14 +99,21 @@ class World:
         )
         self.sold = ["501", "502", "503"][: random.randint(1, 3)] if random.random() < 0.2 else []
         self.people_go = random.random() < 0.2
+        self.is_office = is_office(seed) and not self.automation
         self.is_brief = bool(self.emails or self.sold) and random.random() < 0.3 and not self.automation
         """Told of in few words at once: nothing comes later that would mend what was overlooked."""
+        self.projecting = Projecting(self, seed) if is_projected(seed) else None
         self.settings = open_store(self)
         self.due = DueIndex(self.books.orders.table)
         self.api_keys = ApiKeys(self.books.orders.table)
-        if self.emails or self.automation:
+        self.jobs = Jobs(self, seed) if has_jobs(seed) else None
+        if self.emails or self.automation or self.jobs:
             self.due.move_bookmark(hour_of(self.now()))
-        self.customers = [str(100 + n) for n in range(random.randint(2 if self.emails else 1, 3))]
+        self.customers = [
+            str(100 + n) for n in range(1 if self.is_office else random.randint(2 if self.emails else 1, 3))
+        ]
+        if self.jobs:
+            self.jobs.open_groups(self.customers)
         self.orders = [
             some_order(random, 1_000 + n, self.customers, emails=self.emails, sold=self.sold, **self._selling())
             for n in range(
@@ -117,6 +130,10 @@ class World:
         self.commits: defaultdict[int, list[Write]] = defaultdict(list)
         self.since: dict[tuple[str, str], Instant] = {}
         """Since when each verified contact stands."""
+        self.callers: dict[str, str] = {}
+        """Whose call each was that changed a payout, by its id."""
+        self.enrolled: dict[str, Instant] = {}
+        """When each account was opened, by its partition."""
         self.claims: list[tuple[str, set[str]]] = []
         """Each guest's order that became somebody's, and whose contact it had been before that invocation began."""
         self.began: Instant = ""
@@ -127,13 +144,17 @@ class World:
         self.calm_from = self.ticks = 0
         self.untold: list[tuple[float, Delivery]] = []
         """What the shop tells at a time of its own, where time matters."""
-        often = (0.05, 0.2, 0.4) if self.automation else (0.0, 0.05, 0.2)
-        self.busy = random.choice((0.2, 0.5)) if self.is_brief else random.choice(often)
+        often = (0.05, 0.2, 0.4) if self.automation or self.jobs else (0.0, 0.05, 0.2)
+        self.busy = random.choice((0.2, 0.5)) if self._is_small else random.choice(often)
         self.days = random.choice((0, 1)) if self.emails and not self.automation else 0
         self.dynamo.observers.append(self._watch)
         if self.automation:
             self.untold = self.automation.timetable(self.deliveries)
             self.dynamo.observers.append(self.automation.diary.note)
+
+    @property
+    def _is_small(self) -> bool:
+        return self.is_brief or self.is_office
 
     @property
     def _automated(self) -> Automation:
@@ -149,6 +170,8 @@ class World:
         pk, sk = str(write.key[0]), str(write.key[1])
         if "#CONTACT#" in pk:
             self.since[pk, sk] = instant(self.clock.now())
+        if sk == "ACCOUNT" and write.old is None:
+            self.enrolled[pk] = instant(self.clock.now())
         is_somebodys = sk == "ORDER" and "customer_pk" in (write.new or {})
         if self.emails and write.new and is_somebodys and "customer_pk" not in (write.old or {}):
             self._watch_claim(order_of(from_item(write.new)))
@@ -177,8 +200,9 @@ class World:
 
     def run(self) -> World:
         """Chaos, then calm; in the end nothing may be waiting."""
-        self._chaos()
-        self._calm()
+        with small_chunks() if self.jobs else nullcontext():
+            self._chaos()
+            self._calm()
         return self
 
     def _chaos(self) -> None:
@@ -186,11 +210,13 @@ class World:
         self.faults.set_rates(Rates.chaos(rate) if rate else Rates())
         self.queue.traffic = Traffic(duplicate=0.1, resurrect=0.1, reorder=0.5)
         self.faults.before_call = self._interleave
+        if self.jobs:
+            self.jobs.storm()
         if self.automation:
             self._automated_chaos(self.automation)
             return
         unsent = list(self.deliveries)
-        for _ in range(len(unsent) * 2 + 8):
+        for _ in range(len(unsent) * 2 + (30 if self.is_office else 8)):
             while unsent and (self.is_brief or self.random.random() < 0.5):
                 self._send(unsent.pop(0))
             self.invoke(self._actor())
@@ -216,6 +242,8 @@ class World:
         self.is_calm, self.calm_at, self.calm_from = True, instant(self.clock.now()), self.tick()
         if self.automation:
             self.automation.calm()
+        if self.jobs:
+            self.jobs.calm()
         for person in self.persons:
             person.settle(self)
         self._drain()
@@ -225,19 +253,34 @@ class World:
         for person in self.persons:
             person.again(self)
         self._drain()
+        for _ in self.jobs.resume() if self.jobs else ():
+            self._drain()
         if any(order.claim_until for order in self.documents().values()):
             self.clock.advance(timedelta(days=CLAIM_DAYS, hours=1))
             self.invoke(self.sweep)
+            self._drain()
 
     def _drain(self) -> None:
+        self._empty_queues()
+        while self.projecting and self.projecting.has_more():
+            self.invoke(self.projecting.project)
+
+    def _empty_queues(self) -> None:
         if self.automation:
             self.automation.live_on()
             return
         for _ in range(300):
-            if not self.queue.messages:
+            waiting = [worker for queue, worker in self.workers() if queue.messages]
+            if not waiting:
                 return
-            self.invoke(self.work)
+            for worker in waiting:
+                self.invoke(worker)
             self.clock.advance(100)
+
+    def workers(self) -> list[tuple[Queue, Callable[[], None]]]:
+        """The queues that every world of this kind has, each with its worker."""
+        jobs = [(self.jobs.queue, self.jobs.work)] if self.jobs else []
+        return [(self.queue, self.work), *jobs]
 
     def told_at(self) -> float | None:
         """When the shop tells the next thing."""
@@ -253,13 +296,17 @@ class World:
 
     def _actor(self) -> Callable[[], None]:
         drawn = self.random.random()
+        if self.projecting and self.projecting.has_more() and self.projecting.random.random() < 0.2:
+            return self.projecting.project
         if self.automation and drawn < 0.45:
-            return self.automation.actor()
-        if drawn < (0.65 if self.automation else 0.4):
+            return self.jobs.work if self.jobs and drawn < 0.15 else self.automation.actor()
+        if drawn < (0.65 if self.automation else 0.8 if self.is_office else 0.4):
             person = self.random.choice(self.persons)
             return partial(person.act, self)
         if self.emails and drawn < 0.43:
             return self.sweep
+        if self.jobs and drawn < 0.7:
+            return self.jobs.work
         return self.work
 
     def invoke(self, actor: Callable[[], None]) -> None:
@@ -277,8 +324,10 @@ class World:
             self.depth -= 1
             self.invocation = before
 
-    def _interleave(self, _index: int, _operation: str) -> None:
-        if self.depth < 3 and self.random.random() < self.busy:
+    def _interleave(self, _index: int, operation: str) -> None:
+        """Let somebody act before a call: most of all before what was decided from earlier reads is written."""
+        odds = self.busy * (2.0 if operation in WRITES else 0.5)
+        if self.depth < 3 and self.random.random() < odds:
             self.invoke(self._actor())
 
     # ---- what runs in it
@@ -313,7 +362,7 @@ class World:
                 self.books,
                 self.due,
                 self.api_keys,
-                cast("Any", None),
+                lambda: cast("Any", self.jobs).books,
                 cast("Any", None),
                 lambda: 10 * ENOUGH_TIME,
                 clock=self.clock.now,

@@ -1,6 +1,7 @@
 """Two customers become one: balance, figures and contacts move, and everything later follows (case 29)."""
 
 import itertools
+from collections.abc import Callable
 from copy import replace
 
 import pytest
@@ -338,6 +339,39 @@ def test_a_refusal_at_a_customer_who_is_merged_meanwhile_is_decided_where_they_a
     assert again.entries[0].status is EntryStatus.POSTED
     assert shop.accounts[CUSTOMER].available == 600
     assert "adm:one" not in shop.entries.get(OTHER, {})
+
+
+def test_a_balance_decided_from_one_account_is_not_set_at_another_of_the_same_version() -> None:
+    shop = shop_of(kept=1_000, deleted=500)
+    more = Entry("adm:more", Kind.MANUAL, 300, "key:anna", "more")
+    shop.books.ledger.post(Posting(STORE, OTHER, NOW, entries=(more,)))
+    with shop.before_writes(merging(shop)):
+        entry = Entry("adm:set", Kind.MANUAL, 0, "key:anna", "set")
+        outcome = shop.books.ledger.set_available(Posting(STORE, OTHER, NOW, (entry,)), 100)
+    assert isinstance(outcome, Posted)
+    assert shop.accounts[OTHER].version == shop.accounts[CUSTOMER].version
+    assert (outcome.entries[0].before, shop.accounts[CUSTOMER].available) == (1_800, 100)
+
+
+def test_what_one_account_lacks_is_taken_from_the_one_it_is_merged_into_meanwhile() -> None:
+    shop = shop_of(kept=1_000, deleted=0)
+    shop.hear(paid(line("l"), order_id="first", customer_id=OTHER))
+    shop.spend(500, OTHER)
+    # The first one was refused: what is there is known now.
+    with shop.before_writes(merging(shop, before=2)):
+        shop.hear(news(None, refund("r", units("l")), order_id="first"))
+    assert (shop.accounts[CUSTOMER].available, shop.accounts[CUSTOMER].shortfall) == (500, 0)
+
+
+def merging(shop: Shop, before: int = 1) -> Callable[[], None]:
+    """A merge that happens before the first write, or before a later one."""
+    writes = itertools.count(1)
+
+    def meanwhile() -> None:
+        if next(writes) == before:
+            merge(shop)
+
+    return meanwhile
 
 
 def shop_of(kept: int, deleted: int) -> Shop:

@@ -11,8 +11,9 @@ FAULTS = {f"F{n}" for n in range(1, 49)} - {"F36"}
 BAD_INPUT = {str(n) for n in range(1, 104)} - {"53", "101"}
 SECURITY = {f"S{n}" for n in range(1, 39)} | {"S10b"}
 INCIDENTS = {f"I{n}" for n in range(1, 15)}
+PROMISES = {f"P{n}" for n in range(1, 21)}
 # The numbers that are left out were never given.
-ROWS = FAULTS | BAD_INPUT | SECURITY | INCIDENTS
+ROWS = FAULTS | BAD_INPUT | SECURITY | INCIDENTS | PROMISES
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def tests() -> Shown:
 def test_every_row_is_in_the_table_once_and_says_what_it_is_about() -> None:
     page = PAGE.read_text()
     assert rows_of(page).keys() == ROWS
-    assert len(re.findall(r"^\| [FSI]?\d+b? \|", page, re.MULTILINE)) == len(ROWS)
+    assert len(re.findall(r"^\| [FSIP]?\d+b? \|", page, re.MULTILINE)) == len(ROWS)
     assert all(about.strip() for about, _ in rows_of(page).values())
 
 

@@ -109,13 +109,14 @@ class AuditLine(Struct, frozen=True, omit_defaults=True):
 
 class PayoutDecision(Struct, frozen=True):
     """What is committed together, or not at all: the payout, the request it is for, the line of the audit, and the
-    entries, decided from the account of ``version`` where that is not None."""
+    entries, decided from the account of ``version``, that of ``version_of``, where that is not None."""
 
     payout: Payout
     request: IncentiveRequest
     line: AuditLine
     entries: tuple[Entry, ...] = ()
     version: int | None = None
+    version_of: str | None = None
 
 
 class PayoutsWanted(Struct, frozen=True):
@@ -244,9 +245,11 @@ def changed(
         after={name: getattr(after, name) for name in told},
     )
     entries = _moved_money(request, payout, after, account, origin.actor) if is_moving else ()
-    is_pinned = account is not None and any(entry.amount < 0 or entry.owed for entry in entries)
-    version = account.version if account is not None and is_pinned else None
-    return PayoutDecision(after, _followed(request, payout, after), line, entries, version)
+    is_pinned = any(entry.amount < 0 or entry.owed for entry in entries)
+    following = _followed(request, payout, after)
+    if account is None or not is_pinned:
+        return PayoutDecision(after, following, line, entries)
+    return PayoutDecision(after, following, line, entries, account.version, account.customer_id)
 
 
 def wordless(payout: Payout) -> Payout | None:

@@ -30,6 +30,7 @@ def commit(
             document=books.orders.write(store_id, order),
             also=also,
             version=decision.version,
+            version_of=decision.version_of,
             repays=decision.repays,
             overdraft=decision.overdraft,
         )

@@ -227,6 +227,7 @@ def posting_of(
         document=work.payouts.write(store_id, decision.payout),
         also=tuple(also),
         version=decision.version,
+        version_of=decision.version_of,
         repays=any(entry.amount > 0 for entry in decision.entries),
     )
 

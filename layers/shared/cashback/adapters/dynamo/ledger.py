@@ -191,7 +191,8 @@ class Ledger(Struct, frozen=True):
         for _ in range(_TRIES):
             account = self.live_account(posting.store_id, posting.customer_id)
             entry = decide(account)
-            outcome = self.post(replace(posting, entries=(entry,), version=account.version, on_refusal=OnRefusal.AGAIN))
+            pinned = replace(posting, version=account.version, version_of=account.customer_id)
+            outcome = self.post(replace(pinned, entries=(entry,), on_refusal=OnRefusal.AGAIN))
             if not isinstance(outcome, AccountMoved):
                 return outcome
         raise StateConflict("the balance is changing too fast to be set")
@@ -312,6 +313,9 @@ class Ledger(Struct, frozen=True):
     def _refused(self, asked: Posting, shape: Posting, account: Account) -> Outcome | _Retry | _Resend:
         """The account's condition failed: find what in its image was in the way."""
         if account.merged_into is not None:
+            if asked.version is not None and asked.version_of in {None, account.customer_id}:
+                # The kept account may have the same version, and is another one.
+                return AccountMoved(self.live_account(asked.store_id, account.merged_into))
             return _Resend(replace(asked, customer_id=account.merged_into))
         if account.erased_at is not None and shape.active_only:
             raise CustomerNotFound

@@ -1,0 +1,547 @@
+"""Mutants of the lines that guard money: how many worlds it takes until each breaks a rule.
+
+python -m tests.simulation.mutants                      all that worlds can catch; 1 if one of them survives
+python -m tests.simulation.mutants --only "the account's version" --most 500
+
+Each is made in a copy of the tree, never in the tree itself. Worlds are those of the seeds from 0 on, so what is told
+is the first seed that fails, and one. A mutant that no world can tell from the original names the test that can.
+"""
+
+import argparse
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).parents[2]
+CODE: Final = "layers/shared/cashback"
+
+MOST: Final = 10_000
+"""Worlds that a mutant survives at most."""
+
+STUCK: Final = 120
+"""Seconds after which a world counts as one that never ends."""
+
+_COPIED: Final = ("layers/shared/cashback", "tests", "dev")
+_COPIED_FILES: Final = ("pyproject.toml", "template.yaml")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A line that guards something, and what it becomes; ``also`` are further lines (module, old, new) of which each
+    alone would hold. ``among``: only worlds of this kind are run, the others are counted as if they had told nothing.
+
+    ``held_by`` is the test that fails without the line where worlds do not, and ``why`` says why they do not."""
+
+    name: str
+    guards: str
+    path: str
+    old: str
+    new: str
+    also: tuple[tuple[str, str, str], ...] = ()
+    among: str = ""
+    held_by: str = ""
+    why: str = ""
+
+    def made_in(self, root: Path) -> None:
+        """Make the mutant in a tree.
+
+        :raises ValueError: a line is not there, or not only there: the table is out of date.
+        """
+        for path, old, new in ((self.path, self.old, self.new), *self.also):
+            module = root / CODE / path
+            text = module.read_text()
+            if text.count(old) != 1:
+                raise ValueError(f"{self.name}: {path} has its line {text.count(old)} times")
+            module.write_text(text.replace(old, new))
+
+
+_LEDGER: Final = "adapters/dynamo/ledger.py"
+_ACCOUNTS: Final = "adapters/dynamo/accounts.py"
+
+MUTANTS: Final = (
+    # ---- the posting
+    Mutant(
+        "an entry is put over another",
+        "one cause, one entry, for ever",
+        _ACCOUNTS,
+        '"ConditionExpression": "attribute_not_exists(pk)"',
+        '"ConditionExpression": "attribute_not_exists(nothing)"',
+    ),
+    Mutant(
+        "no balance is looked at",
+        "available >= need",
+        _ACCOUNTS,
+        '"available >= :need"',
+        '"(available >= :need OR available < :need)"',
+    ),
+    Mutant(
+        "the account's version is not compared",
+        "every decision from an image of the account",
+        _ACCOUNTS,
+        '"version = :version"',
+        '"version >= :version"',
+    ),
+    Mutant(
+        "a balance is set without a version",
+        "set-absolute and debits of what is there, one by one",
+        _LEDGER,
+        "replace(posting, version=account.version, version_of=account.customer_id)",
+        "posting",
+    ),
+    Mutant(
+        "a chunk sets balances without a version",
+        "the same in a group job",
+        "services/post_shares.py",
+        "replace(posting, version=account.version)",
+        "posting",
+        among="jobs",
+    ),
+    Mutant(
+        "a clawback takes without a version",
+        "what is taken of a balance, and what is owed",
+        "services/commit.py",
+        "version=decision.version",
+        "version=None",
+        among="offices",
+    ),
+    Mutant(
+        "a late success takes without a version",
+        "what a payment that failed and arrived takes, and what is owed",
+        "services/manage_payouts.py",
+        "version=decision.version",
+        "version=None",
+        among="offices",
+    ),
+    Mutant(
+        "a pin follows a merge",
+        "what is decided from one account is not posted to another",
+        _LEDGER,
+        "if asked.version is not None and asked.version_of in {None, account.customer_id}:",
+        "if asked.version == -1:",
+        held_by="tests/unit/test_merge_customers.py"
+        "::test_a_balance_decided_from_one_account_is_not_set_at_another_of_the_same_version",
+        why="worlds do: it was the bug that world 6,282 of the first ones with group jobs found; hardly ever are both "
+        "accounts of one version",
+    ),
+    Mutant(
+        "a repayment is not pinned",
+        "how much of an open shortfall an award repays",
+        _LEDGER,
+        "*extra), version=account.version)",
+        "*extra), repays=False)",
+        among="offices",
+    ),
+    Mutant(
+        "a shortfall stops no award",
+        "repayment comes first",
+        _ACCOUNTS,
+        '"(attribute_not_exists(shortfall) OR shortfall = :zero)"',
+        '"(attribute_not_exists(shortfall) OR shortfall >= :zero)"',
+    ),
+    Mutant(
+        "a merged account is credited",
+        "nothing credits a ghost",
+        _ACCOUNTS,
+        'conditions = ["attribute_exists(pk)", "attribute_not_exists(merged_into)"]',
+        'conditions = ["attribute_exists(pk)"]',
+    ),
+    Mutant(
+        "an erased account is credited",
+        "no gift to somebody who is forgotten",
+        _ACCOUNTS,
+        'conditions.append("attribute_not_exists(erased_at)")',
+        "pass",
+    ),
+    Mutant(
+        "a merge leaves figures behind",
+        "what an emptied account counts is taken over whole",
+        _ACCOUNTS,
+        'conditions += [_holds_no_more(name, sums[name], values) for name in ("orders_count", "total_spent")]',
+        "pass",
+        held_by="tests/unit/test_merge_customers.py"
+        "::test_an_order_that_is_counted_while_customers_are_merged_counts_at_the_kept_one",
+        why="figures alone move with orders that earn nothing, and hardly ever within the three calls of a merge",
+    ),
+    Mutant(
+        "the account is read before the entry",
+        "a replay whose balance is short is a replay",
+        _LEDGER,
+        "        if taken:\n            return _replay",
+        '        if taken and reasons[count]["Code"] == "None":\n            return _replay',
+    ),
+    Mutant(
+        "a refusal is read before a conflict",
+        "with a conflict the fate of the entries is unknown",
+        _LEDGER,
+        "if codes & RETRYABLE:\n            return _Retry()\n        if codes - ",
+        'if codes & RETRYABLE and reasons[count]["Code"] != "ConditionalCheckFailed":\n'
+        "            return _Retry()\n        if codes - RETRYABLE - ",
+        held_by="tests/simulation/test_posting_faults.py::test_a_conflict_beside_a_failed_condition_is_sent_again",
+        why="what follows from a refusal looks for the entry first, or is decided from the document as it stands",
+    ),
+    Mutant(
+        "a refusal is not recorded",
+        "the same key has the same answer",
+        _LEDGER,
+        "return self._reject(asked, shape, reason, account)\n        return AccountMoved",
+        "return Refused(shape.entries[0], account)\n        return AccountMoved",
+    ),
+    # ---- documents
+    Mutant(
+        "an order is written over any revision",
+        "one decision from one state of an order",
+        "adapters/dynamo/orders.py",
+        '"rev = :rev"',
+        '"rev >= :rev"',
+    ),
+    Mutant(
+        "an order is begun twice",
+        "the same for its first one",
+        "adapters/dynamo/orders.py",
+        'self.table.put(order_item(store_id, order), "attribute_not_exists(pk)")',
+        "self.table.put(order_item(store_id, order))",
+    ),
+    Mutant(
+        "an order does not say what it waits for",
+        "the wait item",
+        "adapters/dynamo/waiting.py",
+        "for key in sorted(now - was)]",
+        "for key in sorted(now - now)]",
+    ),
+    Mutant(
+        "an order goes on waiting",
+        "the end of the wait item",
+        "adapters/dynamo/waiting.py",
+        "for key in sorted(was - now))",
+        "for key in sorted(now - now))",
+    ),
+    Mutant(
+        "a profile is written over any revision",
+        "who has which contact, and who is erased",
+        "adapters/dynamo/customers.py",
+        '"rev = :rev"',
+        '"rev >= :rev"',
+    ),
+    # ---- tasks
+    Mutant(
+        "a task is written over any revision",
+        "a task runs once, and never after a confirmed cancel",
+        "adapters/dynamo/tasks.py",
+        '"rev = :rev"',
+        '"rev >= :rev"',
+        among="scenarios",
+    ),
+    Mutant(
+        "a task is created again",
+        "one task for one fact",
+        "adapters/dynamo/tasks.py",
+        "self.table.put(_item(store_id, task), absent)",
+        "self.table.put(_item(store_id, task))",
+        among="scenarios",
+    ),
+    Mutant(
+        "a task begins in any state",
+        "what was cancelled or has ended does not run",
+        "services/run_task.py",
+        "if task.status not in {TaskStatus.WAITING, TaskStatus.RUNNING}:",
+        "if task.status is TaskStatus.EXECUTED:",
+        among="scenarios",
+    ),
+    Mutant(
+        "a task runs before it is due",
+        "no earlier than promised",
+        "domain/tasks.py",
+        "if task.due_at > now or (task.status, Event.FIRED)",
+        "if (task.status, Event.FIRED)",
+        held_by="tests/unit/test_tasks.py::test_a_task_runs_from_the_very_moment_it_is_due_and_not_before",
+        why="whoever runs a task has looked at the time before; without both looks worlds break, see the next",
+    ),
+    Mutant(
+        "nobody looks whether a task is due",
+        "no earlier than promised, whoever rings",
+        "domain/tasks.py",
+        "if task.due_at > now or (task.status, Event.FIRED)",
+        "if (task.status, Event.FIRED)",
+        also=(
+            ("services/run_task.py", "        if task.due_at > now:\n", "        if task.due_at > now and not now:\n"),
+        ),
+        among="scenarios",
+    ),
+    Mutant(
+        "once is not guarded",
+        "once for an order, or for a customer",
+        "adapters/dynamo/tasks.py",
+        'self.table.put({"pk": pk, "sk": sk, "task_id": task.task_id}, absent)',
+        'self.table.put({"pk": pk, "sk": sk, "task_id": task.task_id})',
+        among="scenarios",
+    ),
+    Mutant(
+        "a message is sent over its mark",
+        "a message is sent once at most",
+        "services/run_task.py",
+        "        if Action.MESSAGE in self.task.outcomes:\n",
+        "        if self.task.outcomes is None:\n",
+        among="scenarios",
+    ),
+    Mutant(
+        "a promo code is redeemed over any revision",
+        "a code is redeemed once",
+        "adapters/dynamo/promo_codes.py",
+        '"rev = :rev"',
+        '"rev >= :rev"',
+        among="scenarios",
+    ),
+    # ---- group jobs
+    Mutant(
+        "a job is written over any revision",
+        "how far a job is, whether it is stopped or undone",
+        "adapters/dynamo/group_jobs.py",
+        '"rev = :rev", {":rev": job.rev - 1}',
+        '"rev >= :rev", {":rev": job.rev - 1}',
+        among="jobs",
+    ),
+    Mutant(
+        "a chunk is begun over another",
+        "the mark that a chunk is at work, or done",
+        "adapters/dynamo/group_jobs.py",
+        '{"pk": pk, "sk": sk, "rev": 1}, "attribute_not_exists(pk)"',
+        '{"pk": pk, "sk": sk, "rev": 1}, "attribute_not_exists(nothing)"',
+        among="jobs",
+    ),
+    Mutant(
+        "a chunk is done twice",
+        "progress counts each chunk once",
+        "adapters/dynamo/group_jobs.py",
+        '("attribute_not_exists(pk)", None) if over is None else ("rev = :rev"',
+        '("attribute_not_exists(nothing)", None) if over is None else ("rev >= :rev"',
+        among="jobs",
+    ),
+    Mutant(
+        "members of a job share one payload",
+        "of two members who are one account the second gets nothing",
+        "domain/group_jobs.py",
+        "payload_hash=payload_hash(Kind.GROUP, share.customer_id)",
+        "payload_hash=payload_hash(Kind.GROUP)",
+        among="jobs",
+    ),
+    # ---- payouts
+    Mutant(
+        "a payout is written over any revision",
+        "a report heard late beside a person's change",
+        "adapters/dynamo/payouts.py",
+        '"rev = :rev"',
+        '"rev >= :rev"',
+        among="offices",
+    ),
+    Mutant(
+        "neither a payout's revision nor its line is compared",
+        "two admins who turn one payout at once",
+        "adapters/dynamo/payouts.py",
+        '"rev = :rev"',
+        '"rev >= :rev"',
+        among="offices",
+        also=(
+            (
+                "adapters/dynamo/payouts.py",
+                'writes = [self.table.put(line, "attribute_not_exists(pk)")]',
+                "writes = [self.table.put(line)]",
+            ),
+        ),
+    ),
+    Mutant(
+        "a payout moves from any state",
+        "no move but those there are",
+        "domain/payouts.py",
+        "if status not in MOVES[payout.status]:",
+        "if status is payout.status:",
+        among="offices",
+    ),
+    Mutant(
+        "a second payout of a request",
+        "one payment of one request",
+        "domain/payouts.py",
+        "if request.active_payout_id is not None:",
+        'if request.active_payout_id == "":',
+        among="offices",
+    ),
+    Mutant(
+        "what a payment gives back repays nothing",
+        "an open shortfall is repaid first",
+        "services/manage_payouts.py",
+        "repays=any(entry.amount > 0 for entry in decision.entries)",
+        "repays=False",
+        among="offices",
+    ),
+    Mutant(
+        "what a request gives back repays nothing",
+        "the same of a request that is turned down",
+        "services/manage_requests.py",
+        "repays=True",
+        "repays=False",
+        among="offices",
+    ),
+    Mutant(
+        "a request is made beside a shortfall",
+        "nothing is paid to somebody who owes",
+        "services/manage_requests.py",
+        "forbids_shortfall=asked.from_balance",
+        "forbids_shortfall=False",
+        among="offices",
+    ),
+    Mutant(
+        "a request is written over any revision",
+        "a request is decided once, and holds what it says",
+        "adapters/dynamo/incentive_requests.py",
+        '"rev = :rev"',
+        '"rev >= :rev"',
+        among="offices",
+    ),
+    Mutant(
+        "a request is decided in any state",
+        "what is turned down stays so",
+        "domain/incentive_requests.py",
+        "if decided.status not in MOVES[request.status]:",
+        "if decided.status is request.status:",
+        among="offices",
+    ),
+    # ---- the projector
+    Mutant(
+        "a change is counted each time it comes",
+        "totals count each change once",
+        "adapters/dynamo/totals.py",
+        '"expires_at_epoch": expiry}, "attribute_not_exists(pk)")\n            for pk, sk in places',
+        '"expires_at_epoch": expiry})\n            for pk, sk in places',
+        among="projected",
+    ),
+    Mutant(
+        "a day is written over any revision",
+        "no count of another shard is lost",
+        "adapters/dynamo/totals.py",
+        '"rev = :rev"',
+        '"rev >= :rev"',
+        among="projected",
+    ),
+    Mutant(
+        "a refused event is told no more",
+        "what the bus did not take comes again",
+        "edge/projector.py",
+        "return {number for number, change in numbered if change.change_id in refused}",
+        "return set()",
+        among="projected",
+    ),
+    Mutant(
+        "words that are gone find a payout",
+        "search knows each payout by its words of now",
+        "services/search_payouts.py",
+        "going=had - has",
+        "going=has - has",
+        among="projected",
+    ),
+)
+
+
+def hunt(among: str, most: int) -> dict[str, Any]:
+    """Run worlds until one breaks a rule; say in how many of them, and how."""
+    # Of the copy, in the process of a mutant.
+    from tests.simulation.automation import has_scenarios  # noqa: PLC0415
+    from tests.simulation.invariants import violations  # noqa: PLC0415
+    from tests.simulation.jobs import has_jobs  # noqa: PLC0415
+    from tests.simulation.projecting import is_projected  # noqa: PLC0415
+    from tests.simulation.withdrawals import is_office  # noqa: PLC0415
+    from tests.simulation.world import World  # noqa: PLC0415
+
+    kinds = {"jobs": has_jobs, "offices": is_office, "scenarios": has_scenarios, "projected": is_projected}
+    is_concerned = kinds[among] if among else lambda _seed: True
+
+    def give_up(_signal: int, _frame: object) -> None:
+        raise TimeoutError("a world that never ends")
+
+    signal.signal(signal.SIGALRM, give_up)
+    for seed in filter(is_concerned, range(most)):
+        signal.alarm(STUCK)
+        try:
+            with redirect_stdout(io.StringIO()):
+                found = violations(World(seed).run())
+        except Exception as bug:  # noqa: BLE001 - whatever it is, the mutant is caught
+            where = traceback.extract_tb(bug.__traceback__)[-1]
+            found = [f"{type(bug).__name__}: {bug} ({where.name})"]
+        signal.alarm(0)
+        if found:
+            return {"worlds": seed + 1, "found": found[0]}
+    return {"worlds": None, "found": ""}
+
+
+def caught(mutant: Mutant, most: int) -> dict[str, Any]:
+    """Make a mutant in a copy of the tree, and hunt it there in a process of its own: by worlds, or by the test that
+    holds it."""
+    with tempfile.TemporaryDirectory(prefix="mutant-") as place:
+        copy = Path(place)
+        for name in _COPIED:
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in _COPIED_FILES:
+            shutil.copy(ROOT / name, copy / name)
+        mutant.made_in(copy)
+        if mutant.held_by:
+            told = _run(copy, "pytest", "-q", "-p", "no:cacheprovider", mutant.held_by)
+            return {"worlds": None, "found": mutant.held_by if told.returncode == 1 else ""}
+        told = _run(copy, "tests.simulation.mutants", "--hunt", "--among", mutant.among, "--most", str(most))
+    if told.returncode:
+        raise RuntimeError(told.stderr)
+    answer: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])
+    return answer
+
+
+def _run(copy: Path, *module: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": f"{copy}/layers/shared:{copy}", "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", *module], cwd=copy, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def rows(wanted: list[Mutant], most: int) -> Iterator[tuple[Mutant, dict[str, Any]]]:
+    """Hunt mutants, two at a time; yield each with what became of it."""
+    with ThreadPoolExecutor(2) as pool:
+        yield from zip(wanted, pool.map(lambda one: caught(one, most), wanted), strict=True)
+
+
+def main() -> int:
+    """Do what the arguments ask for."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--most", type=int, default=MOST, help="worlds that a mutant survives at most")
+    asked.add_argument("--only", default="", help="part of the names of the mutants to hunt")
+    asked.add_argument("--hunt", action="store_true", help=argparse.SUPPRESS)
+    asked.add_argument("--among", default="", help=argparse.SUPPRESS)
+    given = asked.parse_args()
+    if given.hunt:
+        print(json.dumps(hunt(given.among, given.most)))
+        return 0
+    survived = 0
+    print("| mutant | guards | worlds it took | what broke |\n|---|---|---|---|")
+    for mutant, answer in rows([one for one in MUTANTS if given.only in one.name], given.most):
+        survived += not answer["found"]
+        took = (
+            "none can"
+            if mutant.held_by
+            else f"survives {given.most:,}"
+            if not answer["found"]
+            else f"{answer['worlds']:,}"
+        )
+        broke = f"{mutant.why}: `{answer['found']}`" if mutant.held_by else answer["found"][:100].replace("|", "/")
+        print(f"| {mutant.name} | {mutant.guards} | {took} | {broke} |", flush=True)
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
