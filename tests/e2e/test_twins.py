@@ -13,7 +13,7 @@ from dev.client import Answer, Store
 from tests.e2e.house import ACCOUNT, CALLS, OPENAPI, House, named, parts_of, plant, queried
 from tests.e2e.shop import problem
 
-pytestmark = pytest.mark.row("S27", "S9", "66", "95", "P13")
+pytestmark = pytest.mark.row("S27", "S9", "66", "95", "I8", "P13")
 
 type Operation = tuple[str, str]
 V1 = [operation for operation in CALLS if operation[1].startswith("/v1/")]

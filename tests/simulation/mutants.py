@@ -338,9 +338,9 @@ MUTANTS: Final = (
     ),
     # ---- payouts
     Mutant(
-        "a payout is written over any revision",
-        "a report heard late beside a person's change",
-        "adapters/dynamo/payouts.py",
+        "requests and payouts are written over any revision",
+        "a report heard late beside a person's change; a request is decided once, and holds what it says",
+        "adapters/dynamo/listed_documents.py",
         '"rev = :rev"',
         '"rev >= :rev"',
         among="offices",
@@ -348,7 +348,7 @@ MUTANTS: Final = (
     Mutant(
         "neither a payout's revision nor its line is compared",
         "two admins who turn one payout at once",
-        "adapters/dynamo/payouts.py",
+        "adapters/dynamo/listed_documents.py",
         '"rev = :rev"',
         '"rev >= :rev"',
         among="offices",
@@ -398,14 +398,6 @@ MUTANTS: Final = (
         "services/manage_requests.py",
         "forbids_shortfall=asked.from_balance",
         "forbids_shortfall=False",
-        among="offices",
-    ),
-    Mutant(
-        "a request is written over any revision",
-        "a request is decided once, and holds what it says",
-        "adapters/dynamo/incentive_requests.py",
-        '"rev = :rev"',
-        '"rev >= :rev"',
         among="offices",
     ),
     Mutant(
