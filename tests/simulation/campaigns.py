@@ -128,6 +128,7 @@ class Campaigning(Person):
     scenario: Scenario
     changes: list[dict[str, Any]] = field(default_factory=list)
     is_made: bool = False
+    is_deleting: bool = False
     is_deleted: bool = False
 
     def act(self, world: World) -> None:
@@ -152,12 +153,13 @@ class Campaigning(Person):
             scenario_id, changes = self.scenario.scenario_id, self.changes[0]
             try:
                 if changes is DELETED:
+                    self.is_deleting = True
                     delete_scenario(world.books, STORE, scenario_id, "key:ann", now)
                 else:
                     change_scenario(world.books, settings, scenario_id, changes, Role.ADMIN, "key:ann", now)
             except NotFound:
-                # An earlier call of this deletion was not answered, and yet did it.
-                assert changes is DELETED
+                # A deletion that was not answered, or was asked for meanwhile, and yet did it.
+                assert self.is_deleting
             self.is_deleted = self.is_deleted or changes is DELETED
             self.changes = [one for one in self.changes if one is not changes]
 

@@ -235,6 +235,15 @@ class World:
             at = automation.next_at() if self.random.random() < 0.4 else None
             automation.pass_until(at or self.clock.time() + self.random.choice((0, 1, 31, 200)))
 
+    def _redrive(self) -> None:
+        """Send back what was received too often while the faults lasted, as the runbook says. What the code itself
+        gave up stays among the dead letters, and breaks a rule."""
+        automated = [self.automation.actions, self.automation.credits] if self.automation else []
+        for queue in [*(queue for queue, _ in self.workers()), *automated]:
+            for message in [message for message in self.dead.messages if message.source == queue.arn]:
+                self.dead.messages.remove(message)
+                queue.send(message.body, group=message.group, attributes=message.attributes)
+
     def _calm(self) -> None:
         self.faults.calm()
         self.faults.before_call = None
@@ -247,6 +256,7 @@ class World:
         for person in self.persons:
             person.settle(self)
         self._drain()
+        self._redrive()
         for delivery in self.late:
             self._send(delivery)
         self._drain()

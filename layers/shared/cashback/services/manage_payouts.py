@@ -67,19 +67,15 @@ def create_payout(
     :raises Busy: the request keeps changing, or the tables are out of reach; the same call is safe to repeat.
     """
     for _ in range(_TRIES):
+        # The request first: where it tells of this very payout, made by the same call, that is found below.
+        request = work.requests.get(store_id, request_id)
         known = work.payouts.get(store_id, opening.payout_id)
         if known is not None:
             return _same(known, opening), True
-        request = read_request(work, store_id, request_id)
+        if request is None:
+            raise NotFound
         _check_refused(work, store_id, request, opening)
-        try:
-            check_payable(request)
-        except StateConflict:
-            # The same call may have been made twice at once, and the other one have been first.
-            known = work.payouts.get(store_id, opening.payout_id)
-            if known is None:
-                raise
-            return _same(known, opening), True
+        check_payable(request)
         # Who may have been merged into another since: account and name are of one and the same.
         owner = work.books.ledger.live_account(store_id, request.customer_id)
         if not owner.is_live:
