@@ -15,6 +15,7 @@ PIN_FILES = (
     "dev/requirements/sam.txt",
     "dev/requirements/emulator.txt",
     "dev/requirements/audit.txt",
+    "dev/requirements/mutate.txt",
 )
 
 
