@@ -95,6 +95,40 @@ def test_additions_to_an_order_paid_with_cashback_in_part_earn_as_if_they_had_be
     assert store.account.available == at_once.account.available
 
 
+def test_an_addition_earns_at_the_tier_that_the_order_was_given() -> None:
+    store = Shop(base_rate="0.1", tiers=[{"name": "gold", "min_spent": "0", "rate": "0.2"}])
+    store.hear(shown(A, second=0))
+    store.hear(shown(A, B, second=1))
+    assert store.order.award == 3_000
+
+
+def test_an_addition_to_an_approved_order_that_was_paid_with_cashback_in_part_keeps_what_was_approved() -> None:
+    store = Shop(base_rate="0.1", auto_processing=False)
+    store.hear(shown(A, second=0, paid_with_cashback=2_000))
+    store.approve(amount=400)
+    store.hear(shown(A, B, second=1, paid_with_cashback=2_000))
+    store.process()
+    assert store.order.award == 400 + 433, "of the 5.00 of the new line, 13/15 were paid with money"
+
+
+def test_an_addition_to_an_order_that_was_approved_though_nothing_earns_waits_for_a_person() -> None:
+    store = Shop(base_rate="0", auto_processing=False, hold_over_total="1.00")
+    store.hear(shown(A, second=0))
+    store.approve(amount=700)
+    store.hear(shown(A, B, second=1))
+    assert (store.order.award, store.account.available) == (700, 700)
+
+
+def test_a_line_that_costs_more_is_compared_with_that_from_then_on() -> None:
+    store = Shop(base_rate="0.1")
+    store.hear(shown(line("1", 11_900, tax=1_900), second=0, taxes_included=True))
+    store.hear(shown(line("1", 12_000, tax=2_000), second=1, taxes_included=True))
+    assert [(share.base, share.gross) for share in store.order.calculation.lines] == [(10_000, 11_900)]
+    store.hear(shown(line("1", 23_800, tax=3_800), second=2, taxes_included=True))
+    assert [(share.base, share.gross) for share in store.order.calculation.lines] == [(20_000, 23_800)]
+    assert store.order.award == 2_000
+
+
 def test_an_approved_order_that_a_redemption_now_pays_whole_has_earned_nothing() -> None:
     store = Shop(base_rate="0.1", auto_processing=False)
     store.hear(shown(A, second=0))

@@ -73,6 +73,14 @@ def test_case_11_a_cancelled_order_gives_back_all_that_refunds_did_not() -> None
     assert (store.order.redeemed, store.order.redemption_owed) == (0, 0)
 
 
+def test_a_refund_that_is_told_with_the_cancellation_has_no_entry_of_its_own() -> None:
+    store = shop()
+    store.hear(bought(line("1", 6_000), line("2", 4_000), cashback=2_000))
+    store.hear(news(None, refund("r1", units("2")), cancelled=True))
+    assert store.posted[f"ord:{ORDER}:spend:1"] == 2_000
+    assert f"ord:{ORDER}:back:r1" not in store.posted
+
+
 def test_an_order_cancelled_before_it_was_heard_of_as_paid_takes_nothing() -> None:
     store = shop()
     store.hear(news(cancelled=True))

@@ -1,0 +1,97 @@
+"""What the entries of an order say besides their amounts: by what they are found again when they are told once more."""
+
+import pytest
+
+from cashback.domain.ledger import Entry, Kind, payload_hash
+from cashback.domain.money import round_half_up
+from cashback.domain.orders import Review
+from tests.unit.builders import CUSTOMER, NOW, ORDER, Shop, line, listing, news, refund, units
+from tests.unit.test_additions import A, B, shown
+from tests.unit.test_redemptions import bought
+from tests.unit.test_redemptions import shop as shop_with_a_balance
+
+SHOP = "shop:shopify"
+
+
+def entry(cause: str, kind: Kind, amount: int, same: str, actor: str = SHOP) -> Entry:
+    """An entry of this order; what a redemption moves depends on no settings."""
+    version = None if kind is Kind.REDEMPTION else 1
+    cause = f"ord:{ORDER}:{cause}"
+    return Entry(cause, kind, amount, actor, same, order_id=ORDER, rule_version=version, posted_at=NOW)
+
+
+def entries(shop: Shop) -> list[Entry]:
+    return [entry for entry in shop.entries[CUSTOMER].values() if entry.order_id == ORDER]
+
+
+def test_an_award_an_addition_and_an_edit() -> None:
+    shop = Shop(base_rate="0.1")
+    for second, lines in enumerate([(A,), (A, B), (A,), (line("1", 10_000, current=0),)]):
+        shop.hear(shown(*lines, second=second))
+    assert entries(shop) == [
+        entry("earn", Kind.ORDER, 1_000, payload_hash(Kind.ORDER)),
+        entry("earn:1", Kind.ORDER, 500, payload_hash(Kind.ORDER, 500, 1_500)),
+        entry("edit:2", Kind.REVERSAL, -500, payload_hash(Kind.REVERSAL, 500, 500)),
+        entry("edit:3", Kind.REVERSAL, -1_000, payload_hash(Kind.REVERSAL, 1_000, 1_500)),
+    ]
+
+
+def test_a_redemption_a_refund_of_it_and_a_redemption_of_less() -> None:
+    shop = shop_with_a_balance()
+    shop.hear(bought(line("1", 6_000), line("2", 4_000), cashback=2_000))
+    shop.hear(news(None, refund("r1", units("2"))))
+    shop.hear(bought(line("1", 6_000), line("2", 4_000, current=0), cashback=1_000, second=1))
+    assert entries(shop) == [
+        entry("earn", Kind.ORDER, 800, payload_hash(Kind.ORDER)),
+        entry("spend", Kind.REDEMPTION, -2_000, payload_hash(Kind.REDEMPTION)),
+        entry("back:r1", Kind.REDEMPTION, 800, payload_hash(Kind.REDEMPTION)),
+        entry("ref:r1", Kind.REVERSAL, -320, payload_hash(Kind.REVERSAL)),
+        entry("spend:2", Kind.REDEMPTION, 600, payload_hash(Kind.REDEMPTION, -600, 600)),
+    ]
+
+
+def test_an_approval_of_less() -> None:
+    shop = Shop(base_rate="0.1", auto_processing=False)
+    shop.hear(shown(A, second=0))
+    shop.approve(amount=900)
+    same = payload_hash(Kind.ORDER, 900, "key:anna", "request-1")
+    assert entries(shop) == [entry("earn", Kind.ORDER, 900, same, actor="key:anna")]
+    assert shop.order.reviews == (Review("approved", "key:anna", NOW, "request-1", "yes", expected=1_000, amount=900),)
+
+
+def test_a_refund_that_is_deleted_and_a_cancellation() -> None:
+    shop = Shop(base_rate="0.1")
+    shop.hear(listing(A, B))
+    shop.hear(listing(A, B, refunds=[refund("r1", units("2"))], second=1))
+    shop.hear(listing(A, B, second=2))
+    shop.hear(news(cancelled=True))
+    same = payload_hash(Kind.REVERSAL)
+    assert entries(shop)[1:] == [
+        entry("ref:r1", Kind.REVERSAL, -500, same),
+        entry("ref:r1:del", Kind.REVERSAL, 500, same),
+        entry("cancel", Kind.REVERSAL, -1_500, same),
+    ]
+
+
+@pytest.mark.parametrize("amount", [1, 2, 7, 10])
+@pytest.mark.parametrize(("units_sold", "units_gone"), [(3, 0), (3, 1), (3, 2), (7, 3), (10, 9)])
+def test_an_approval_stands_for_the_least_award_that_leaves_its_amount(
+    amount: int, units_sold: int, units_gone: int
+) -> None:
+    shop = Shop(base_rate="0.1", auto_processing=False)
+    shop.hear(shown(line("1", units_sold * 1_000, quantity=units_sold), second=0))
+    if units_gone:
+        shop.hear(news(None, refund("r1", units("1", units_gone))))
+    shop.approve(amount=amount)
+    order = shop.order
+    assert (order.award, order.calculated) == (amount, amount)
+    less = order.basis - 1
+    assert less - round_half_up(less * order.gone) < amount
+
+
+def test_an_approval_of_what_was_calculated_stands_for_the_whole_award() -> None:
+    shop = Shop(base_rate="0.1", auto_processing=False)
+    shop.hear(shown(line("1", 150, quantity=2), second=0))
+    shop.hear(news(None, refund("r1", units("1", 1, 75))))
+    shop.approve()
+    assert (shop.order.award, shop.order.basis) == (7, 15)
