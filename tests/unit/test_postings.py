@@ -433,22 +433,26 @@ def test_a_merged_customer_is_refused_where_postings_land() -> None:
     assert bank.ledger.entry("s", "c", "a") is None
 
 
-@pytest.mark.parametrize("final", [True, False])
-def test_a_refusal_follows_a_merge_that_comes_between(final: bool) -> None:
+@pytest.mark.parametrize(("final", "naps", "calls"), [(True, [0.0], 4 + 3), (False, [0.0, 0.05], 2 + 3 + 3)])
+def test_a_refusal_follows_a_merge_that_comes_between(final: bool, naps: list[float], calls: int) -> None:
     bank = Bank()
     bank.customer("kept")
     bank.customer()
+    before = bank.faults.calls
 
     def merge() -> None:
+        """Two reads and a write."""
         bank.ledger.merge("s", "c", "kept", NOW, "shop")
+        bank.naps.pop()
 
     if final:
-        # The refusal by the balance is the first write, its record the second.
+        # The refusal by the balance is the first write, its record the second; then both again where postings land.
         bank.before_writes(lambda: None, merge)
         outcome = bank.post(entry("a", -5), on_refusal=OnRefusal.FINAL)
     else:
         bank.before_writes(merge)
         outcome = bank.ledger.refuse(posting(entry("a", -5)), "insufficient_balance")
+    assert (bank.naps, bank.faults.calls - before) == (naps, calls)
     assert isinstance(outcome, Refused)
     assert outcome.account.customer_id == "kept"
     assert bank.ledger.entry("s", "c", "a") is None
