@@ -111,12 +111,21 @@ def test_an_addition_to_an_approved_order_that_was_paid_with_cashback_in_part_ke
     assert store.order.award == 400 + 433, "of the 5.00 of the new line, 13/15 were paid with money"
 
 
-def test_an_addition_to_an_order_that_was_approved_though_nothing_earns_waits_for_a_person() -> None:
-    store = Shop(base_rate="0", auto_processing=False, hold_over_total="1.00")
+def test_an_approval_of_what_earns_nothing_grows_by_no_addition() -> None:
+    rates = [{"sku": "X", "rate": "0.1"}]
+    store = Shop(base_rate="0", auto_processing=False, hold_over_total="1.00", product_rates=rates)
     store.hear(shown(A, second=0))
     store.approve(amount=700)
-    store.hear(shown(A, B, second=1))
+    store.change(auto_processing=True, hold_over_total=None)
+    store.hear(shown(A, line("2", 5_000, sku="X"), second=1))
     assert (store.order.award, store.account.available) == (700, 700)
+
+
+def test_a_line_that_is_gone_from_the_body_stays_in_what_was_earned() -> None:
+    store = shop()
+    store.hear(shown(B, second=1))
+    assert [(share.line_id, share.award) for share in store.order.calculation.lines] == [("1", 1_000), ("2", 500)]
+    assert (store.order.award, store.order.target, store.account.available) == (1_500, 1_000, 500)
 
 
 def test_a_line_that_costs_more_is_compared_with_that_from_then_on() -> None:

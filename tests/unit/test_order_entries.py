@@ -95,3 +95,4 @@ def test_an_approval_of_what_was_calculated_stands_for_the_whole_award() -> None
     shop.hear(news(None, refund("r1", units("1", 1, 75))))
     shop.approve()
     assert (shop.order.award, shop.order.basis) == (7, 15)
+    assert [review.amount for review in shop.order.reviews] == [7]

@@ -302,6 +302,14 @@ def test_a_shortfall_of_one_is_repaid_by_an_award_of_one() -> None:
     assert (bank.account().available, bank.account().shortfall) == (0, 0)
 
 
+def test_a_shortfall_that_was_repaid_forbids_nothing_and_is_repaid_no_more() -> None:
+    bank = Bank()
+    bank.customer(available=100, shortfall=0)
+    hold = entry("hold", -10, reserved=10)
+    assert isinstance(bank.post(hold, on_refusal=OnRefusal.FINAL, forbids_shortfall=True), Posted)
+    assert bank.writes(lambda: bank.post(entry("award", 10), repays=True)) == 1
+
+
 def test_an_award_that_a_clawback_takes_wholly_repays_nothing() -> None:
     bank = Bank()
     bank.customer(shortfall=300)
@@ -337,7 +345,9 @@ def test_what_gives_repays_though_something_that_moves_nothing_stands_before_it(
 def test_an_award_that_repays_keeps_the_figures_that_an_older_order_was_left() -> None:
     bank = Bank()
     bank.customer(shortfall=30, last_order_at=LAST)
-    assert isinstance(bank.post(entry("award", 100), figures=Figures(1, 10, ordered_at=NOW), repays=True), Posted)
+    older = Figures(1, 10, ordered_at=NOW)
+    # Refused for its time, then for the shortfall.
+    assert bank.writes(lambda: bank.post(entry("award", 100), figures=older, repays=True)) == 3
     account = bank.account()
     assert (account.available, account.shortfall, account.orders_count, account.last_order_at) == (70, 0, 1, LAST)
 
@@ -550,12 +560,16 @@ def test_a_batch_that_is_no_request_is_a_bug_and_crashes(monkeypatch: pytest.Mon
     bank = bank_of(2)
     error: Any = {"Error": {"Code": "ValidationException"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
 
-    def answer(**_: Any) -> Any:
+    sent: list[object] = []
+
+    def answer(**request: Any) -> Any:
+        sent.append(request)
         raise ClientError(error, "TransactWriteItems")
 
     monkeypatch.setattr(bank.dynamo, "transact_write_items", answer)
     with pytest.raises(ClientError, match="ValidationException"):
         bank.ledger.post_batch(batch(1, 2))
+    assert len(sent) == 1
 
 
 # merging
