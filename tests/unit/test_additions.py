@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cashback.domain.additions import has_more
 from cashback.domain.errors import StateConflict
 from cashback.domain.facts import Line
 from cashback.domain.orders import News, Status
@@ -119,6 +120,28 @@ def test_an_approval_of_what_earns_nothing_grows_by_no_addition() -> None:
     store.change(auto_processing=True, hold_over_total=None)
     store.hear(shown(A, line("2", 5_000, sku="X"), second=1))
     assert (store.order.award, store.account.available) == (700, 700)
+
+
+def test_an_addition_of_one_cent_is_posted() -> None:
+    store = shop()
+    store.hear(shown(A, line("2", 10), second=1))
+    assert store.posted == {f"ord:{ORDER}:earn": 1_000, f"ord:{ORDER}:earn:1": 1}
+
+
+def test_an_added_line_earns_by_what_the_catalogue_says_once_it_says_so() -> None:
+    store = shop(product_rates=[{"category": "Tea", "rate": "0.2"}])
+    store.hear(shown(A, line("2", 5_000, product_id="p2"), second=1))
+    assert store.order.award == 1_000, "what is unknown is not added at another rate"
+    store.stock("p3", "Tea")
+    store.hear(shown(A, line("2", 5_000, product_id="p3"), second=2))
+    assert (store.order.award, store.account.available) == (2_000, 2_000)
+
+
+def test_an_order_with_tax_in_its_prices_has_no_more_than_it_was_awarded_for() -> None:
+    store = Shop(base_rate="0.1")
+    store.hear(shown(line("1", 11_900, tax=1_900), second=0, taxes_included=True))
+    assert store.order.award == 1_000
+    assert not has_more(store.order)
 
 
 def test_a_line_that_is_gone_from_the_body_stays_in_what_was_earned() -> None:

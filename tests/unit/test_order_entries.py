@@ -4,7 +4,7 @@ import pytest
 
 from cashback.domain.ledger import Entry, Kind, payload_hash
 from cashback.domain.money import round_half_up
-from cashback.domain.orders import Review
+from cashback.domain.orders import Review, Status
 from tests.unit.builders import CUSTOMER, NOW, ORDER, Shop, line, listing, news, refund, units
 from tests.unit.test_additions import A, B, shown
 from tests.unit.test_redemptions import bought
@@ -63,8 +63,11 @@ def test_a_refund_that_is_deleted_and_a_cancellation() -> None:
     shop = Shop(base_rate="0.1")
     shop.hear(listing(A, B))
     shop.hear(listing(A, B, refunds=[refund("r1", units("2"))], second=1))
+    assert (shop.order.status, shop.order.reason) == (Status.PARTIALLY_REVERSED, "refunded")
     shop.hear(listing(A, B, second=2))
+    assert (shop.order.status, shop.order.reason) == (Status.PROCESSED, "awarded")
     shop.hear(news(cancelled=True))
+    assert (shop.order.status, shop.order.reason) == (Status.REVERSED, "order_cancelled")
     same = payload_hash(Kind.REVERSAL)
     assert entries(shop)[1:] == [
         entry("ref:r1", Kind.REVERSAL, -500, same),

@@ -100,3 +100,9 @@ def test_without_an_image_the_balance_suffices_and_owes_nothing(policy: Clawback
 def test_a_claim_that_does_not_change_moves_nothing_and_an_image_is_pinned() -> None:
     assert purse(100).move(Claim(), TEMPLATE, 0) == []
     assert purse(100).version == 7
+
+
+def test_what_is_owed_adds_to_what_was_owed_before() -> None:
+    held, claim = purse(0, 30), Claim()
+    held.move(claim, TEMPLATE, 10)
+    assert held.credit(moved(50)) == [moved(50), recovery_of(moved(50), 40)]
