@@ -101,6 +101,7 @@ PARTS: Final = (
             "tests/unit/test_additions.py",
             "tests/unit/test_cases.py",
             "tests/unit/test_catalogue_rules.py",
+            "tests/unit/test_customer_tags.py",
             "tests/unit/test_guests.py",
             "tests/unit/test_odd_orders.py",
             "tests/unit/test_order_entries.py",

@@ -2,10 +2,11 @@
 
 import pytest
 
+from cashback.domain.clawback import MAX_NAMED
 from cashback.domain.ledger import Entry, Kind, payload_hash
 from cashback.domain.money import round_half_up
 from cashback.domain.orders import Review, Status
-from tests.unit.builders import CUSTOMER, NOW, ORDER, Shop, line, listing, news, refund, units
+from tests.unit.builders import CUSTOMER, JPY, NOW, ORDER, Shop, body, line, listing, news, refund, units
 from tests.unit.test_additions import A, B, shown
 from tests.unit.test_redemptions import bought
 from tests.unit.test_redemptions import shop as shop_with_a_balance
@@ -99,3 +100,51 @@ def test_an_approval_of_what_was_calculated_stands_for_the_whole_award() -> None
     shop.approve()
     assert (shop.order.award, shop.order.basis) == (7, 15)
     assert [review.amount for review in shop.order.reviews] == [7]
+
+
+def test_a_refund_that_is_told_with_the_cancellation_takes_its_own_part() -> None:
+    shop = Shop(base_rate="0.1")
+    shop.hear(shown(A, B, second=0))
+    shop.hear(news(None, refund("r1", units("2")), cancelled=True))
+    same = payload_hash(Kind.REVERSAL)
+    assert entries(shop)[1:] == [
+        entry("ref:r1", Kind.REVERSAL, -500, same),
+        entry("cancel", Kind.REVERSAL, -1_000, same),
+    ]
+
+
+def test_deletions_and_refunds_that_are_told_at_once_fit_into_one_transaction() -> None:
+    shop = Shop(base_rate="0.1")
+    lines = [line(str(n), 1_000) for n in range(50)]
+    gone = [refund(f"a{n}", units(str(n))) for n in range(20)]
+    shop.hear(listing(*lines))
+    shop.hear(listing(*lines, refunds=gone, second=1))
+    shop.hear(listing(*lines, refunds=[refund(f"b{n}", units(str(n))) for n in range(20, 50)], second=2))
+    assert len(shop.postings[-1]) == MAX_NAMED + 1
+    assert shop.account.available == 2_000
+
+
+def test_a_customer_who_never_ordered_reaches_no_tier_that_asks_for_a_cent() -> None:
+    shop = Shop(base_rate="0.1", tiers=[{"name": "gold", "min_spent": "0.01", "rate": "0.5"}])
+    shop.hear(shown(A, second=0))
+    assert shop.order.award == 1_000
+
+
+def test_an_order_in_another_currency_stands_for_no_award() -> None:
+    shop = Shop(base_rate="0.1")
+    shop.hear(shown(A, second=0, currency=JPY))
+    assert (shop.order.status, shop.order.reason, shop.order.basis) == (Status.HELD, "currency_mismatch", 0)
+
+
+def test_an_order_of_which_less_than_half_a_cent_is_left_is_rejected() -> None:
+    shop = Shop(base_rate="0.1", auto_processing=False)
+    shop.hear(listing(line("1", 10)))
+    shop.hear(listing(line("1", 10), refunds=[refund("r1", money=8)], second=1))
+    assert (shop.order.status, shop.order.reason, shop.order.calculated) == (Status.REJECTED, "fully_refunded", 0)
+
+
+@pytest.mark.parametrize("amount", ["shipping", "shipping_tax", "tax", "tips_and_fees"])
+def test_an_order_with_a_negative_amount_is_held(amount: str) -> None:
+    shop = Shop(base_rate="0.1")
+    shop.hear(news(body(A, **{amount: -1}), paid=True))
+    assert (shop.order.status, shop.order.reason) == (Status.HELD, "amount_negative")

@@ -81,6 +81,27 @@ def test_a_refund_that_is_told_with_the_cancellation_has_no_entry_of_its_own() -
     assert f"ord:{ORDER}:back:r1" not in store.posted
 
 
+def test_one_cent_is_redeemed() -> None:
+    store = shop()
+    store.hear(bought(line(gross=1_000), cashback=1))
+    assert store.posted[f"ord:{ORDER}:spend"] == -1
+
+
+def test_what_costs_nothing_brings_nothing_back() -> None:
+    store = shop()
+    store.hear(bought(line("1", 1), line("2", 0), cashback=1))
+    store.hear(news(None, refund("r1", units("2"))))
+    assert store.order.redeemed == 1
+
+
+def test_an_order_of_fees_alone_is_redeemed_and_one_of_nothing_is_not() -> None:
+    store = shop()
+    store.hear(bought(line(gross=0), cashback=400, tips_and_fees=1_000, total=1_000))
+    assert store.order.redeemed == 400
+    store.hear(bought(line(gross=0), cashback=400, order_id="free"))
+    assert store.orders["free"].redeemed == 0
+
+
 def test_an_order_cancelled_before_it_was_heard_of_as_paid_takes_nothing() -> None:
     store = shop()
     store.hear(news(cancelled=True))
