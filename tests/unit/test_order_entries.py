@@ -1,5 +1,7 @@
 """What the entries of an order say besides their amounts: by what they are found again when they are told once more."""
 
+from typing import Any
+
 import pytest
 
 from cashback.domain.clawback import MAX_NAMED
@@ -143,8 +145,27 @@ def test_an_order_of_which_less_than_half_a_cent_is_left_is_rejected() -> None:
     assert (shop.order.status, shop.order.reason, shop.order.calculated) == (Status.REJECTED, "fully_refunded", 0)
 
 
-@pytest.mark.parametrize("amount", ["shipping", "shipping_tax", "tax", "tips_and_fees"])
-def test_an_order_with_a_negative_amount_is_held(amount: str) -> None:
+@pytest.mark.parametrize("amount", [{name: -1} for name in ("shipping", "shipping_tax", "tax", "tips_and_fees")])
+def test_an_order_with_a_negative_amount_is_held(amount: Any) -> None:
     shop = Shop(base_rate="0.1")
-    shop.hear(news(body(A, **{amount: -1}), paid=True))
+    shop.hear(news(body(A, **amount), paid=True))
     assert (shop.order.status, shop.order.reason) == (Status.HELD, "amount_negative")
+
+
+def test_an_order_that_a_person_released_is_not_awarded_by_what_became_known() -> None:
+    shop = Shop(base_rate="0.1", product_rates=[{"category": "Tea", "rate": "0.2"}])
+    food = line("1", 10_000, category="Food")
+    shop.hear(shown(food, line("2", -1, category="Food"), second=0))
+    assert (shop.order.status, shop.order.reason) == (Status.HELD, "line_amount")
+    shop.act("released", "request", NOW)
+    shop.hear(shown(food, line("3", 1_000, product_id="p1"), second=1))
+    assert (shop.order.status, shop.order.reason) == (Status.HELD, "product_unknown")
+    shop.stock("p1", "Tea")
+    shop.settle()
+    assert (shop.order.status, shop.order.reason) == (Status.PENDING, "manual_review")
+
+
+def test_where_an_order_may_earn_nothing_there_is_nothing_to_earn_on() -> None:
+    shop = Shop(base_rate="0.1", max_award="0")
+    shop.hear(shown(A, second=0))
+    assert (shop.order.status, shop.order.reason) == (Status.NOT_ELIGIBLE, "nothing_to_earn_on")

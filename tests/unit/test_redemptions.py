@@ -11,7 +11,7 @@ from cashback.domain.errors import StateConflict
 from cashback.domain.facts import Line, Refund
 from cashback.domain.orders import News, Status
 from cashback.domain.reviews import fail
-from tests.unit.builders import CUSTOMER, NOW, ORDER, STORE, Shop, line, news, paid, refund, units
+from tests.unit.builders import CUSTOMER, NOW, ORDER, STORE, Shop, body, line, news, paid, refund, units
 
 EARLIER = "1"
 
@@ -79,6 +79,14 @@ def test_a_refund_that_is_told_with_the_cancellation_has_no_entry_of_its_own() -
     store.hear(news(None, refund("r1", units("2")), cancelled=True))
     assert store.posted[f"ord:{ORDER}:spend:1"] == 2_000
     assert f"ord:{ORDER}:back:r1" not in store.posted
+
+
+def test_a_line_that_an_unpaid_edit_leaves_out_gives_back_its_part() -> None:
+    store = shop()
+    spent: dict[str, Any] = {"paid_with_cashback": 2_000}
+    store.hear(news(body(line("1", 6_000), line("2", 4_000), paid=True, **spent), paid=True))
+    store.hear(news(body(line("1", 6_000), second=1, paid=False, **spent)))
+    assert store.order.redeemed == 1_200
 
 
 def test_one_cent_is_redeemed() -> None:
