@@ -145,6 +145,16 @@ def test_case_11_what_was_never_taken_is_never_given_back(policy: str) -> None:
     assert (store.account.available, store.account.shortfall) == (500, 0)
 
 
+@pytest.mark.parametrize(
+    ("policy", "owed", "waived"), [("partial", 1_500, 0), ("full_or_skip", 0, 2_000), ("allow_negative", 0, 0)]
+)
+def test_an_order_keeps_what_of_its_redemption_was_not_taken(policy: str, owed: int, waived: int) -> None:
+    store = shop(balance=500, clawback=policy)
+    store.change(auto_processing=False)
+    store.hear(bought(line(gross=10_000), cashback=2_000))
+    assert (store.order.redemption_owed, store.order.redemption_waived) == (owed, waived)
+
+
 def test_a_shortfall_that_an_award_repaid_comes_back_with_the_refund() -> None:
     store = shop(balance=500)
     store.change(auto_processing=False)
