@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
+from cashback.domain.cashback import hear
 from cashback.domain.clawback import MAX_NAMED
-from cashback.domain.ledger import Entry, Kind, payload_hash
+from cashback.domain.ledger import Account, Entry, Kind, payload_hash
+from cashback.domain.lookups import Known
 from cashback.domain.money import round_half_up
 from cashback.domain.orders import Review, Status
-from tests.unit.builders import CUSTOMER, JPY, NOW, ORDER, Shop, body, line, listing, news, refund, units
+from tests.unit.builders import CUSTOMER, JPY, NOW, ORDER, Shop, body, line, listing, news, refund, settings, units
 from tests.unit.test_additions import A, B, shown
 from tests.unit.test_redemptions import bought
 from tests.unit.test_redemptions import shop as shop_with_a_balance
@@ -169,3 +171,26 @@ def test_where_an_order_may_earn_nothing_there_is_nothing_to_earn_on() -> None:
     shop = Shop(base_rate="0.1", max_award="0")
     shop.hear(shown(A, second=0))
     assert (shop.order.status, shop.order.reason) == (Status.NOT_ELIGIBLE, "nothing_to_earn_on")
+
+
+def test_what_was_processed_by_hand_keeps_the_amount() -> None:
+    shop = Shop(base_rate="0.1", auto_processing=False)
+    shop.fail(shown(A, second=0), "KeyError")
+    shop.process()
+    assert [review.amount for review in shop.order.reviews] == [1_000]
+
+
+@pytest.mark.parametrize(("cashback", "version"), [(0, None), (1, 5)])
+def test_the_account_is_pinned_only_where_a_balance_is_taken_from(cashback: int, version: int | None) -> None:
+    known = Known(account=Account(CUSTOMER, available=10, credited=10, version=5))
+    decision = hear(None, shown(A, second=0, paid_with_cashback=cashback), settings(), known, NOW)
+    assert decision is not None
+    assert (decision.version, decision.repays) == (version, version is None)
+
+
+def test_a_customer_without_an_account_has_spent_nothing() -> None:
+    rules = settings(tiers=[{"name": "gold", "min_spent": "0.01", "rate": "0.5"}])
+    decision = hear(None, shown(A, second=0), rules, Known(), NOW)
+    assert decision is not None
+    assert decision.order.terms is not None
+    assert decision.order.terms.tier is None

@@ -97,9 +97,9 @@ def test_one_cent_is_redeemed() -> None:
 
 def test_what_costs_nothing_brings_nothing_back() -> None:
     store = shop()
-    store.hear(bought(line("1", 1), line("2", 0), cashback=1))
+    store.hear(bought(line("1", 100), line("2", 0), cashback=100))
     store.hear(news(None, refund("r1", units("2"))))
-    assert store.order.redeemed == 1
+    assert store.order.redeemed == 100
 
 
 def test_an_order_of_fees_alone_is_redeemed_and_one_of_nothing_is_not() -> None:
