@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup up demo down reset status logs reconcile test audit soak mutants bench lint fmt pins \
+.PHONY: help setup up demo down reset status logs reconcile test audit soak mutants mutate bench lint fmt pins \
 	check-format check-style check-types check-layers check-security check-template \
 	test-template test-benchmarks test-unit test-simulation test-integration test-e2e
 
@@ -58,6 +58,9 @@ audit: setup ## Look for known vulnerabilities of every pinned package
 	@for pins in layers/shared/requirements.txt requirements-dev.txt dev/requirements/*.txt; do \
 		echo "$$pins"; $(AUDIT)/pip-audit --strict --require-hashes --disable-pip -r $$pins || exit 1; \
 	done
+
+mutate: setup .tools/mutate/ready ## Change what money depends on line by line, to see that tests notice; PARTS=money mutates that alone
+	@$(BIN)/python -m dev.mutate $(PARTS)
 
 bench: setup ## Measure webhooks under load and group jobs, and write docs/performance.md
 	@PYTHONPATH=layers/shared $(BIN)/python -m tests.benchmarks.bench
@@ -160,6 +163,10 @@ endef
 .tools/microburst/ready: dev/requirements/microburst.txt .tools/uv/ready
 	$(call environment,.tools/microburst,dev/requirements/microburst.txt)
 
+# Not of the set-up: only `make mutate` needs it.
+.tools/mutate/ready: dev/requirements/mutate.txt .tools/uv/ready
+	$(call environment,.tools/mutate,dev/requirements/mutate.txt)
+
 # No address of a package registry goes into a committed file. PINS is where they go, if not here.
 PIN := $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links $(PIN_OPTIONS)
@@ -172,3 +179,4 @@ pins: .tools/uv/ready ## Compile the pins anew; PIN_OPTIONS=--upgrade takes newe
 	$(PIN) --python-version 3.13 --group emulator -o $(PINS)dev/requirements/emulator.txt
 	$(PIN) --python-version 3.13 --group audit -o $(PINS)dev/requirements/audit.txt
 	$(PIN) --python-version 3.13 --group microburst -o $(PINS)dev/requirements/microburst.txt
+	$(PIN) --python-version 3.13 --constraint $(PINS)requirements-dev.txt --group mutate -o $(PINS)dev/requirements/mutate.txt

@@ -28,13 +28,13 @@ class StepFailedError(Exception):
     """A step did not work; the message is for the person at the keyboard."""
 
 
-def run_step(name: str, command: list[str], environment: Mapping[str, str]) -> None:
+def run_step(name: str, command: list[str], environment: Mapping[str, str], folder: Path = ROOT) -> None:
     """Run a command with its output in a log; on failure say which step, its last lines and where the log is."""
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{name.replace(' ', '-')}.log"
     with log.open("wb") as output:
         finished = subprocess.run(
-            command, cwd=ROOT, env=dict(environment), stdout=output, stderr=subprocess.STDOUT, check=False
+            command, cwd=folder, env=dict(environment), stdout=output, stderr=subprocess.STDOUT, check=False
         )
     if finished.returncode:
         raise StepFailedError(f"{name} failed ({command[0]} ended with {finished.returncode}).\n{last_lines(log)}")

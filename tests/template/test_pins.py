@@ -16,6 +16,7 @@ PIN_FILES = (
     "dev/requirements/emulator.txt",
     "dev/requirements/audit.txt",
     "dev/requirements/microburst.txt",
+    "dev/requirements/mutate.txt",
 )
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cashback.domain.additions import has_more
 from cashback.domain.errors import StateConflict
 from cashback.domain.facts import Line
 from cashback.domain.orders import News, Status
@@ -93,6 +94,71 @@ def test_additions_to_an_order_paid_with_cashback_in_part_earn_as_if_they_had_be
     for each in (store, at_once):
         each.hear(news(None, refund("r1", units("2"))))
     assert store.account.available == at_once.account.available
+
+
+def test_an_addition_earns_at_the_tier_that_the_order_was_given() -> None:
+    store = Shop(base_rate="0.1", tiers=[{"name": "gold", "min_spent": "0", "rate": "0.2"}])
+    store.hear(shown(A, second=0))
+    store.hear(shown(A, B, second=1))
+    assert store.order.award == 3_000
+
+
+def test_an_addition_to_an_approved_order_that_was_paid_with_cashback_in_part_keeps_what_was_approved() -> None:
+    store = Shop(base_rate="0.1", auto_processing=False)
+    store.hear(shown(A, second=0, paid_with_cashback=2_000))
+    store.approve(amount=400)
+    store.hear(shown(A, B, second=1, paid_with_cashback=2_000))
+    store.process()
+    assert store.order.award == 400 + 433, "of the 5.00 of the new line, 13/15 were paid with money"
+
+
+def test_an_approval_of_what_earns_nothing_grows_by_no_addition() -> None:
+    rates = [{"sku": "X", "rate": "0.1"}]
+    store = Shop(base_rate="0", auto_processing=False, hold_over_total="1.00", product_rates=rates)
+    store.hear(shown(A, second=0))
+    store.approve(amount=700)
+    store.change(auto_processing=True, hold_over_total=None)
+    store.hear(shown(A, line("2", 5_000, sku="X"), second=1))
+    assert (store.order.award, store.account.available) == (700, 700)
+
+
+def test_an_addition_of_one_cent_is_posted() -> None:
+    store = shop()
+    store.hear(shown(A, line("2", 10), second=1))
+    assert store.posted == {f"ord:{ORDER}:earn": 1_000, f"ord:{ORDER}:earn:1": 1}
+
+
+def test_an_added_line_earns_by_what_the_catalogue_says_once_it_says_so() -> None:
+    store = shop(product_rates=[{"category": "Tea", "rate": "0.2"}])
+    store.hear(shown(A, line("2", 5_000, product_id="p2"), second=1))
+    assert store.order.award == 1_000, "what is unknown is not added at another rate"
+    store.stock("p3", "Tea")
+    store.hear(shown(A, line("2", 5_000, product_id="p3"), second=2))
+    assert (store.order.award, store.account.available) == (2_000, 2_000)
+
+
+def test_an_order_with_tax_in_its_prices_has_no_more_than_it_was_awarded_for() -> None:
+    store = Shop(base_rate="0.1")
+    store.hear(shown(line("1", 11_900, tax=1_900), second=0, taxes_included=True))
+    assert store.order.award == 1_000
+    assert not has_more(store.order)
+
+
+def test_a_line_that_is_gone_from_the_body_stays_in_what_was_earned() -> None:
+    store = shop()
+    store.hear(shown(B, second=1))
+    assert [(share.line_id, share.award) for share in store.order.calculation.lines] == [("1", 1_000), ("2", 500)]
+    assert (store.order.award, store.order.target, store.account.available) == (1_500, 1_000, 500)
+
+
+def test_a_line_that_costs_more_is_compared_with_that_from_then_on() -> None:
+    store = Shop(base_rate="0.1")
+    store.hear(shown(line("1", 11_900, tax=1_900), second=0, taxes_included=True))
+    store.hear(shown(line("1", 12_000, tax=2_000), second=1, taxes_included=True))
+    assert [(share.base, share.gross) for share in store.order.calculation.lines] == [(10_000, 11_900)]
+    store.hear(shown(line("1", 23_800, tax=3_800), second=2, taxes_included=True))
+    assert [(share.base, share.gross) for share in store.order.calculation.lines] == [(20_000, 23_800)]
+    assert store.order.award == 2_000
 
 
 def test_an_approved_order_that_a_redemption_now_pays_whole_has_earned_nothing() -> None:

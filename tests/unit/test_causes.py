@@ -16,8 +16,12 @@ spelled: list[tuple[Callable[..., str], tuple[st.SearchStrategy[object], ...]]] 
     (causes.refund_deleted, (ids, ids)),
     (causes.edited, (ids, revs)),
     (causes.cancelled, (ids,)),
+    (causes.redeemed, (ids,)),
+    (causes.redeemed_anew, (ids, revs)),
+    (causes.given_back, (ids, ids)),
     (causes.manual, (ids,)),
     (causes.group_job, (ids,)),
+    (causes.group_undo, (ids, ids)),
     (causes.scenario_task, (ids,)),
     (causes.merge, (ids,)),
     (causes.request_hold, (ids,)),
@@ -66,8 +70,12 @@ def test_causes_are_spelled_as_the_design_says() -> None:
     assert causes.refund_deleted("450", "9") == "ord:450:ref:9:del"
     assert causes.edited("450", 7) == "ord:450:edit:7"
     assert causes.cancelled("450") == "ord:450:cancel"
+    assert causes.redeemed("450") == "ord:450:spend"
+    assert causes.redeemed_anew("450", 7) == "ord:450:spend:7"
+    assert causes.given_back("450", "9") == "ord:450:back:9"
     assert causes.manual("0a1b") == "adm:0a1b"
     assert causes.group_job("j") == "grp:j"
+    assert causes.group_undo("j", "c") == "grp:j:c"
     assert causes.scenario_task("t") == "scn:t"
     assert causes.merge("c") == "mrg:c"
     assert causes.request_hold("q") == "req:q:hold"

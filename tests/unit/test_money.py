@@ -123,6 +123,12 @@ def test_row_49_only_literal_text_is_an_amount(literal: object) -> None:
     assert reason_of(literal) == "amount_format"
 
 
+def test_an_amount_whose_field_nobody_named_is_refused_as_amount() -> None:
+    with pytest.raises(Invalid) as caught:
+        USD.parse("ten")
+    assert caught.value.field == "amount"
+
+
 @pytest.mark.parametrize("literal", ["12345678901234567.89", "1234567890123", "-1234567890123.00"])
 @pytest.mark.row("50", "51")
 def test_rows_50_and_51_more_than_twelve_whole_digits_are_refused(literal: str) -> None:
@@ -151,17 +157,25 @@ def test_amounts_of_shops_may_be_integers_and_finer_than_the_currency(literal: o
 def test_what_a_shop_sends_in_place_of_an_amount_is_refused(literal: object) -> None:
     with pytest.raises(Invalid) as caught:
         USD.read(literal)
-    assert caught.value.code == "amount_format"
+    assert (caught.value.field, caught.value.code) == ("amount", "amount_format")
 
 
 @pytest.mark.parametrize(
     "literal",
-    [10**12, -(10**12), pytest.param(10**5_000, id="5000-digits"), "1" * 13, "0." + "1" * 100],
+    [10**12, -(10**12), pytest.param(10**5_000, id="5000-digits"), "1" * 13, "0." + "1" * 63, "0." + "1" * 100],
 )
 def test_amounts_of_shops_are_bounded(literal: object) -> None:
     with pytest.raises(Invalid) as caught:
         USD.read(literal)
-    assert caught.value.code == "amount_too_large"
+    assert (caught.value.field, caught.value.code) == ("amount", "amount_too_large")
+
+
+@pytest.mark.parametrize(
+    ("literal", "minor"),
+    [(10**12 - 1, 99_999_999_999_900), ("-" + "9" * 12, -99_999_999_999_900), ("0." + "1" * 62, 11)],
+)
+def test_the_longest_amounts_of_shops_are_read(literal: object, minor: int) -> None:
+    assert USD.read(literal) == minor
 
 
 @given(st.fractions())
@@ -208,5 +222,5 @@ def test_ties_of_a_spread_go_to_the_earlier_part() -> None:
 def test_nothing_is_spread_over_nothing() -> None:
     assert spread(0, [0, 0]) == (0, 0)
     assert spread(0, []) == ()
-    with pytest.raises(ValueError, match="nothing to spread"):
+    with pytest.raises(ValueError, match=r"^nothing to spread over$"):
         spread(1, [0, 0])

@@ -11,7 +11,7 @@ from cashback.domain.errors import StateConflict
 from cashback.domain.facts import Line, Refund
 from cashback.domain.orders import News, Status
 from cashback.domain.reviews import fail
-from tests.unit.builders import CUSTOMER, NOW, ORDER, STORE, Shop, line, news, paid, refund, units
+from tests.unit.builders import CUSTOMER, NOW, ORDER, STORE, Shop, body, line, news, paid, refund, units
 
 EARLIER = "1"
 
@@ -73,6 +73,43 @@ def test_case_11_a_cancelled_order_gives_back_all_that_refunds_did_not() -> None
     assert (store.order.redeemed, store.order.redemption_owed) == (0, 0)
 
 
+def test_a_refund_that_is_told_with_the_cancellation_has_no_entry_of_its_own() -> None:
+    store = shop()
+    store.hear(bought(line("1", 6_000), line("2", 4_000), cashback=2_000))
+    store.hear(news(None, refund("r1", units("2")), cancelled=True))
+    assert store.posted[f"ord:{ORDER}:spend:1"] == 2_000
+    assert f"ord:{ORDER}:back:r1" not in store.posted
+
+
+def test_a_line_that_an_unpaid_edit_leaves_out_gives_back_its_part() -> None:
+    store = shop()
+    spent: dict[str, Any] = {"paid_with_cashback": 2_000}
+    store.hear(news(body(line("1", 6_000), line("2", 4_000), paid=True, **spent), paid=True))
+    store.hear(news(body(line("1", 6_000), second=1, paid=False, **spent)))
+    assert store.order.redeemed == 1_200
+
+
+def test_one_cent_is_redeemed() -> None:
+    store = shop()
+    store.hear(bought(line(gross=1_000), cashback=1))
+    assert store.posted[f"ord:{ORDER}:spend"] == -1
+
+
+def test_what_costs_nothing_brings_nothing_back() -> None:
+    store = shop()
+    store.hear(bought(line("1", 100), line("2", 0), cashback=100))
+    store.hear(news(None, refund("r1", units("2"))))
+    assert store.order.redeemed == 100
+
+
+def test_an_order_of_fees_alone_is_redeemed_and_one_of_nothing_is_not() -> None:
+    store = shop()
+    store.hear(bought(line(gross=0), cashback=400, tips_and_fees=1_000, total=1_000))
+    assert store.order.redeemed == 400
+    store.hear(bought(line(gross=0), cashback=400, order_id="free"))
+    assert store.orders["free"].redeemed == 0
+
+
 def test_an_order_cancelled_before_it_was_heard_of_as_paid_takes_nothing() -> None:
     store = shop()
     store.hear(news(cancelled=True))
@@ -106,6 +143,16 @@ def test_case_11_what_was_never_taken_is_never_given_back(policy: str) -> None:
     store.hear(bought(line(gross=10_000), cashback=2_000))
     store.hear(news(cancelled=True))
     assert (store.account.available, store.account.shortfall) == (500, 0)
+
+
+@pytest.mark.parametrize(
+    ("policy", "owed", "waived"), [("partial", 1_500, 0), ("full_or_skip", 0, 2_000), ("allow_negative", 0, 0)]
+)
+def test_an_order_keeps_what_of_its_redemption_was_not_taken(policy: str, owed: int, waived: int) -> None:
+    store = shop(balance=500, clawback=policy)
+    store.change(auto_processing=False)
+    store.hear(bought(line(gross=10_000), cashback=2_000))
+    assert (store.order.redemption_owed, store.order.redemption_waived) == (owed, waived)
 
 
 def test_a_shortfall_that_an_award_repaid_comes_back_with_the_refund() -> None:

@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 
 from cashback.domain.facts import SHIPPING, Body, Facts, Line
 from cashback.domain.money import Currency, round_half_up
-from cashback.domain.rules import Lookup, calculate, merchandise, tier_of
+from cashback.domain.rules import (
+    Calculation,
+    LineAward,
+    Lookup,
+    Traits,
+    calculate,
+    merchandise,
+    tier_of,
+    traits_asked_for,
+)
 from cashback.domain.settings import Settings
 from tests.unit.builders import JPY, KWD, USD, body, line, settings
 
@@ -109,6 +118,15 @@ def test_an_excluded_order_earns_nothing(exclusions: Any, order: Any) -> None:
     assert [share.line_id for share in calculation.lines] == ["1"], "an approval spreads over its lines"
 
 
+def test_of_a_product_only_what_a_rule_names_is_kept() -> None:
+    rules = settings(
+        product_rates=[{"tag": "x", "rate": "0"}, {"category": "a", "rate": "0"}, {"sku": "c", "rate": "0"}],
+        exclusions={"categories": ["b", "d"], "tags": ["z", "w"]},
+    )
+    kept = traits_asked_for(frozenset("abcx"), frozenset("xyza"), rules)
+    assert kept == Traits(frozenset("ab"), frozenset("xz"))
+
+
 def test_a_line_without_an_attribute_is_excluded_by_none() -> None:
     rules = settings(
         exclusions={"skus": ["A"], "vendors": ["A"], "categories": ["A"], "product_ids": ["A"], "tags": ["A"]}
@@ -152,6 +170,89 @@ def test_delivery_earns_at_the_rate_of_the_order_only_where_the_store_says_so(
     rules = settings(earn_on={"shipping": True, "tax": earn_on_tax}, product_rates=[{"sku": "A", "rate": "0"}])
     share = calculate(sold, rules).lines[-1]
     assert (share.line_id, share.base, share.rate) == (SHIPPING, base, Fraction(5, 100))
+
+
+FIVE_PERCENT = Fraction(5, 100)
+
+
+@pytest.mark.parametrize(
+    ("sold", "changes", "expected"),
+    [
+        (body(line()), {}, Calculation((LineAward("1", 10_000, FIVE_PERCENT, 500),), 500, FIVE_PERCENT)),
+        (
+            body(line(gross=11_900, tax=1_900), shipping=1_190, shipping_tax=190, taxes_included=True),
+            {"earn_on": {"shipping": True}},
+            Calculation(
+                (
+                    LineAward("1", 10_000, FIVE_PERCENT, 500, gross=11_900),
+                    LineAward(SHIPPING, 1_000, FIVE_PERCENT, 50, gross=1_190),
+                ),
+                550,
+                FIVE_PERCENT,
+            ),
+        ),
+        (
+            body(line("1", gift_card=True, tax=100), line("2", -300), line("3"), taxes_included=True),
+            {},
+            Calculation(
+                (
+                    LineAward("1", 9_900, Fraction(0), gross=10_000),
+                    LineAward("2", 0, FIVE_PERCENT, gross=-300),
+                    LineAward("3", 10_000, FIVE_PERCENT, 500),
+                ),
+                500,
+                FIVE_PERCENT,
+            ),
+        ),
+        (
+            body(line("1", -300), line("2", 300), channel="pos"),
+            {"exclusions": {"sources": ["pos"]}},
+            Calculation(
+                (LineAward("1", 0, Fraction(0)), LineAward("2", 300, Fraction(0))), 0, FIVE_PERCENT, "excluded"
+            ),
+        ),
+        (
+            body(line(), paid_with_cashback=2_500),
+            {"min_order": "100.01"},
+            Calculation(
+                (LineAward("1", 10_000, FIVE_PERCENT),), 0, FIVE_PERCENT, "below_minimum", share=Fraction(3, 4)
+            ),
+        ),
+        (
+            body(line(), paid_with_cashback=12_000),
+            {},
+            Calculation((LineAward("1", 10_000, FIVE_PERCENT),), 0, FIVE_PERCENT, "rounds_to_zero", share=Fraction(0)),
+        ),
+    ],
+)
+def test_a_calculation_keeps_what_each_line_earns_of_what(
+    sold: Body, changes: dict[str, Any], expected: Calculation
+) -> None:
+    assert calculate(sold, settings(**changes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("share", "worth", "paid", "gone"),
+    [
+        ("0", 10_000, "1", "0"),
+        ("1/4", 10_000, "1", "1/4"),
+        ("0", 7_500, "1", "1/4"),
+        ("1/2", 7_500, "1", "5/8"),
+        ("0", 12_500, "1", "0"),
+        ("1/2", 12_500, "1", "3/8"),
+        ("0", 10_000, "1/2", "1/2"),
+        ("0", 0, "1", "1"),
+        ("0", -1, "1", "1"),
+        ("1/4", None, "1", "1/4"),
+    ],
+)
+def test_a_line_is_gone_by_what_was_given_back_and_by_what_it_is_sold_for_less(
+    share: str, worth: int | None, paid: str, gone: str
+) -> None:
+    for award in (LineAward("1", 10_000, FIVE_PERCENT), LineAward("1", 9_000, FIVE_PERCENT, gross=10_000)):
+        assert award.gone(Fraction(share), worth, Fraction(paid)) == Fraction(gone)
+    assert LineAward("1", 0, FIVE_PERCENT).gone(Fraction(share), worth) == Fraction(share)
+    assert LineAward("1", 1, FIVE_PERCENT).gone(Fraction(0), 1) == 0
 
 
 def test_gift_cards_tips_and_fees_never_earn() -> None:

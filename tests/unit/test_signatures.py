@@ -153,6 +153,10 @@ def test_an_unknown_store_an_unknown_source_and_a_bad_signature_cost_the_same() 
     assert counts == [2, 2, 2, 2]
 
 
+def test_an_unknown_source_is_claimed_for_without_a_signature() -> None:
+    assert signatures.read_claim("nobody", {"x-shopify-hmac-sha256": "bad"}) == signatures.Claim("nobody", ())
+
+
 @pytest.mark.row("S2")
 def test_the_first_right_signature_does_not_end_the_comparing() -> None:
     compared = mock.Mock(wraps=hmac.compare_digest)
@@ -192,6 +196,8 @@ def test_a_woocommerce_secret_is_unescaped_as_wordpress_does_it(stored: str, use
     [
         ("woocommerce", b"webhook_id=17", True),
         ("woocommerce", b"webhook_id=1", True),
+        ("woocommerce", b"webhook_id=" + b"1" * 21, True),
+        ("woocommerce", b"webhook_id=" + b"1" * 22, False),
         ("woocommerce", b"webhook_id=", False),
         ("woocommerce", b"webhook_id=17&x=1", False),
         ("woocommerce", b"webhook_id=17\n", False),
@@ -232,6 +238,11 @@ def test_beyond_five_minutes_a_right_signature_is_expired(age: int) -> None:
         check("events", standard(timestamp=NOW - age), secrets=(WHSEC,))
 
 
+def test_the_longest_timestamp_is_one_that_expired() -> None:
+    with pytest.raises(SignatureExpired):
+        check("events", standard(timestamp="9" * 12), secrets=(WHSEC,))
+
+
 @pytest.mark.parametrize(
     "timestamp",
     ["", " ", "-1", "+1", "1e400", "1614265330.0", "NaN", "\uff11\uff16\uff11\uff14", "1" * 13, "0x10", "1_000"],
@@ -267,6 +278,8 @@ def test_one_right_signature_among_several_is_enough() -> None:
         lambda right: right.upper(),
         lambda right: "v1,",
         lambda right: "v1,é",
+        lambda right: "v1,\udcff",
+        lambda right: "v1,AAAA\t" + right,
     ],
 )
 def test_only_v1_signatures_count(change: object) -> None:
@@ -288,8 +301,10 @@ def test_a_secret_that_is_no_key_signs_nothing(secret: str) -> None:
     assert not signatures.is_usable("events", secret)
     with pytest.raises(SignatureInvalid):
         check("events", standard(), secrets=(secret,))
-    with pytest.raises(SignatureInvalid):
-        check("events", standard(key=""), secrets=(secret,))
+    forged = standard(key="")
+    with mock.patch("hmac.digest", wraps=hmac.digest) as digest, pytest.raises(SignatureInvalid):
+        check("events", forged, secrets=(secret,))
+    assert {call.args[0] for call in digest.call_args_list} == {b"verifies for nobody"}
 
 
 def test_usable_secrets_are_told() -> None:

@@ -3,7 +3,7 @@
 from copy import replace
 
 from cashback.domain import causes
-from cashback.domain.facts import SHIPPING
+from cashback.domain.facts import SHIPPING, Body
 from cashback.domain.ledger import Entry, Kind, payload_hash
 from cashback.domain.money import ONE, ZERO, round_half_up
 from cashback.domain.orders import Order, order_entry
@@ -23,17 +23,17 @@ def has_more(order: Order) -> bool:
     return dearer or earning_share(body) > calculation.share
 
 
-def added(order: Order, settings: Settings, lookup: Lookup) -> Order:
-    """Return an awarded order with what was paid beyond the award, earned at ``settings``, its own terms'.
+def added(order: Order, body: Body, settings: Settings, lookup: Lookup) -> Order:
+    """Return an awarded order with what its ``body`` was paid beyond the award, earned at ``settings``, its own terms'.
 
     The award only grows. What was awarded before keeps its rates, in proportion to the award: what an approval made of
     it included. Under the cap new lines share in the award, so that it follows them when others are gone.
     """
-    body, before = order.facts.earning_body, order.calculation
+    before = order.calculation
     weights = sum((line.weight for line in before.lines), ZERO)
     # What a redemption pays more of now is called back from all lines alike, so until then the new ones earn as before.
-    share = max(before.share, earning_share(body)) if body else ZERO
-    if body is None or not weights or not share:
+    share = max(before.share, earning_share(body))
+    if not weights or not share:
         return order
     fresh = calculate(body, settings, lookup)
     if fresh.reason is not None:

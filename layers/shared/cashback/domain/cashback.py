@@ -240,7 +240,7 @@ def _awarded_anew(
     body, terms, grown = order.facts.earning_body, order.terms, order
     if body is not None and terms is not None and has_more(order):
         catalogue = {**known.catalogue, **terms.catalogue}
-        grown = added(order, settings, replace(lookup_of(terms), catalogue=catalogue))
+        grown = added(order, body, settings, replace(lookup_of(terms), catalogue=catalogue))
         standing = replace(grown.calculation, award=(grown.award or 0) - target_of(grown, grown.facts))
         is_automatic = terms.mode is Mode.AUTOMATIC and settings.cashback_enabled
         by_itself = is_automatic and _doubt(body, standing, settings) is None

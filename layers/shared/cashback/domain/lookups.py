@@ -104,7 +104,7 @@ def additions_pending(order: Order, settings: Settings) -> bool:
         return False
     if terms.settings_version != settings.version or _unlooked(order, body, settings):
         return True
-    return added(order, settings, lookup_of(terms)).award != order.award
+    return added(order, body, settings, lookup_of(terms)).award != order.award
 
 
 def earns(facts: Facts, terms: Terms | None, settings: Settings) -> bool:

@@ -41,7 +41,7 @@ class Purse:
         """Return the entries of a claim that changes, none where nothing moves; ``entry`` lacks only its amount."""
         if change > 0:
             return self._take(claim, entry, change)
-        return self._give_back(claim, entry, -change) if change < 0 else []
+        return self._give_back(claim, entry, -change)
 
     def _take(self, claim: Claim, entry: Entry, amount: int) -> list[Entry]:
         """A claim that rises: what is there, by policy; the rest is owed or waived."""

@@ -350,10 +350,10 @@ class Ledger(Struct, frozen=True):
                 return _replay(asked, shape.customer_id, (entry_of(image_of(put)),))
             if RETRYABLE & {put["Code"], update["Code"]}:
                 return _Retry()
-            merged = account_of(shape.customer_id, image_of(update) or {})
-            if merged.merged_into is None:
+            merged_into = (image_of(update) or {}).get("merged_into")
+            if merged_into is None:
                 raise
-            return _Resend(replace(asked, customer_id=merged.merged_into))
+            return _Resend(replace(asked, customer_id=merged_into))
         return Refused(rejected, account)
 
 
