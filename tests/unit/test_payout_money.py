@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cashback.adapters.dynamo.incentive_requests import IncentiveRequests
 from cashback.domain.api_keys import Role
 from cashback.domain.audit import Origin
 from cashback.domain.errors import DomainError, IdempotencyMismatch, InsufficientBalance, Invalid, StateConflict
@@ -28,7 +29,6 @@ from cashback.domain.ledger import Account, Entry, Kind, Posted, Posting, payloa
 from cashback.domain.payment_accounts import AccountType, PaymentAccount
 from cashback.domain.payouts import MOVES, Opening, Payout, PayoutStatus
 from cashback.edge.deps import make_payout_books
-from cashback.services import manage_payouts
 from cashback.services.manage_payouts import NoPaymentAccount, change_payout, create_payout, read_payout
 from cashback.services.manage_requests import create_request, decide_request, list_requests, read_request
 from tests.unit.builders import CUSTOMER, HASH_KEY, NOW, ORIGIN, STORE, Shop, at
@@ -381,16 +381,33 @@ def test_the_same_call_that_saw_the_request_before_its_approval_answers_alike(mo
     request_id = desk.ask(400)
     seen = read_request(desk.work, STORE, request_id)
     desk.decide(request_id, RequestStatus.APPROVED)
+    read = IncentiveRequests.get
 
     def late(*_: object) -> IncentiveRequest:
         """What stood before; meanwhile the other call is made, from what stands."""
-        monkeypatch.setattr(manage_payouts, "read_request", read_request)
+        monkeypatch.setattr(IncentiveRequests, "get", read)
         assert desk.pay(request_id, key="same") == "pay_same"
         return seen
 
-    monkeypatch.setattr(manage_payouts, "read_request", late)
+    monkeypatch.setattr(IncentiveRequests, "get", late)
     assert desk.pay(request_id, key="same") == "pay_same"
     assert desk.money == (0, 400, 0)
+
+
+def test_the_same_call_whose_payout_failed_meanwhile_answers_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(400)
+    request_id = approved(desk, 400)
+    read = IncentiveRequests.get
+
+    def paid_meanwhile(table: IncentiveRequests, store_id: str, document_id: str) -> IncentiveRequest | None:
+        monkeypatch.setattr(IncentiveRequests, "get", read)
+        desk.turn(desk.pay(request_id, key="same"), PayoutStatus.FAILED)
+        desk.move(-400)
+        return read(table, store_id, document_id)
+
+    monkeypatch.setattr(IncentiveRequests, "get", paid_meanwhile)
+    assert desk.pay(request_id, key="same") == "pay_same"
+    assert desk.money == (0, 0, 0)
 
 
 def test_a_payout_needs_an_account() -> None:
