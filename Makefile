@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup up demo down reset status logs reconcile test audit soak mutants mutate bench lint fmt pins \
+.PHONY: help setup up demo down reset status logs reconcile test audit soak guards mutate bench lint fmt pins \
 	check-format check-style check-types check-layers check-security check-template \
 	test-template test-benchmarks test-unit test-simulation test-integration test-e2e
 
@@ -49,8 +49,8 @@ test: lint test-benchmarks test-unit test-simulation test-integration test-e2e #
 soak: setup ## Run simulated worlds that no test has seen, for an hour or for MINUTES
 	@PYTHONPATH=layers/shared $(BIN)/python -m tests.simulation.soak --minutes $(or $(MINUTES),60)
 
-mutants: setup ## Break each line that guards money in a copy, and count the worlds until that shows; ONLY=name, MOST=worlds
-	@PYTHONPATH=layers/shared $(BIN)/python -m tests.simulation.mutants \
+guards: setup ## Break each line that guards money in a copy, and count the worlds until that shows; ONLY=name, MOST=worlds
+	@PYTHONPATH=layers/shared $(BIN)/python -m tests.simulation.hunt \
 		$(if $(ONLY),--only "$(ONLY)") $(if $(MOST),--most $(MOST))
 
 # Asks for advisories over the network, and a new one is no fault of a change: so it is no part of `make test`.

@@ -1,4 +1,4 @@
-"""The rows of the fault matrix, the bad-input catalogue, the security checklist and the incidents, and their tests.
+"""The rows of docs/reliability.md (promises, faults, bad input, security, incidents), and their tests.
 
 A test says which rows it shows with `@pytest.mark.row("F4", "45")`. `python -m dev.rows` writes the names of such tests
 into the table of docs/reliability.md; whatever that table says of a row without a test stays as it is.

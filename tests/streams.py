@@ -3,6 +3,7 @@
 import base64
 import json
 from collections import defaultdict
+from itertools import batched
 from random import Random
 from typing import Any, cast
 
@@ -10,6 +11,8 @@ from cashback.adapters.event_bus import EventBus
 from tests.simulation.dynamo import Write
 
 AT_SECOND = 1_772_366_400
+_BACK = 24
+"""Records that a batch which comes again begins earlier, at most."""
 
 
 class Stream:
@@ -43,8 +46,10 @@ class Stream:
         while place < len(line):
             end = min(len(line), place + random.randint(1, 12))
             batches.append(line[place:end])
-            place = end if random.random() < 0.6 else random.randint(0, end)
-        return batches
+            # Not from anywhere: of a long line that would hardly ever come to its end.
+            place = end if random.random() < 0.6 else random.randint(max(0, end - _BACK), end)
+        again = random.randint(0, len(line))
+        return [*batches, *([*some] for some in batched(line[again:], 12, strict=False))]
 
 
 class FakeEvents:

@@ -178,13 +178,14 @@ class Queue:
             raise SqsRefusal("MessageNotInflight", "The message referred to is not in flight.")
         message.visible_at = self.clock.time() + seconds
 
-    def redrive(self, target: Queue) -> int:
-        """Move everything to another queue, as after an operator's redrive: a new send, counted from zero."""
-        for message in self.messages:
+    def redrive(self, target: Queue, source: str | None = None) -> int:
+        """Move everything, or what a source was given up from, to another queue, as after an operator's redrive: a new
+        send, counted from zero."""
+        moved = [message for message in self.messages if source is None or message.source == source]
+        for message in moved:
+            self.messages.remove(message)
             target.send(message.body, group=message.group, attributes=message.attributes)
-        moved = len(self.messages)
-        self.messages.clear()
-        return moved
+        return len(moved)
 
     def next_visible_at(self) -> float | None:
         """When the next message can be received (seconds since the epoch), to advance the clock to."""

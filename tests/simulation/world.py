@@ -240,9 +240,7 @@ class World:
         gave up stays among the dead letters, and breaks a rule."""
         automated = [self.automation.actions, self.automation.credits] if self.automation else []
         for queue in [*(queue for queue, _ in self.workers()), *automated]:
-            for message in [message for message in self.dead.messages if message.source == queue.arn]:
-                self.dead.messages.remove(message)
-                queue.send(message.body, group=message.group, attributes=message.attributes)
+            self.dead.redrive(queue, source=queue.arn)
 
     def _calm(self) -> None:
         self.faults.calm()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cashback.adapters.faults import PATIENCE
+from cashback.adapters.faults import LAST_TRY_AFTER
 from cashback.adapters.webhook_sender import DEADLINE
 from cashback.domain.domain_events import KINDS, SOURCE
 from cashback.edge.clients import client
@@ -468,7 +468,7 @@ def test_a_call_that_is_never_answered_ends_before_its_function_does(monkeypatch
     assert config.read_timeout * config.retries["total_max_attempts"] + 1 + 2 == LONGEST_CALL
     assert min(function["Timeout"] for function in functions().values()) > LONGEST_CALL
     for name in ("OrdersApi", "CustomersApi", "PayoutsApi"):
-        assert functions()[name]["Timeout"] >= PATIENCE + LONGEST_CALL + 5
+        assert functions()[name]["Timeout"] >= LAST_TRY_AFTER + LONGEST_CALL + 5
 
 
 # ---- the two APIs

@@ -34,7 +34,7 @@ FAILURES: Final = (ClientError, ConnectionError, HTTPClientError)
 _BASE: Final = 0.025
 _LONGEST: Final = 2.0
 
-PATIENCE: Final = 5.0
+LAST_TRY_AFTER: Final = 5.0
 """Seconds after which no try begins any more: one try of a service that does not answer takes long enough by itself,
 and who called must be told so before the function's own time is up."""
 
@@ -51,11 +51,11 @@ def is_transient(error: ClientError | BotoCoreError) -> bool:
 
 def backoff(tries: int, jitter: Callable[[], float], clock: Callable[[], float] = time.monotonic) -> Iterator[float]:
     """Yield the pause before each try: none, then full jitter of 25 ms x 2^n, 2 s in all at most. There is no further
-    one ``PATIENCE`` after the first."""
+    one ``LAST_TRY_AFTER`` after the first."""
     spent, began = 0.0, clock()
     yield 0.0
     for n in range(1, tries):
-        if clock() - began > PATIENCE:
+        if clock() - began > LAST_TRY_AFTER:
             return
         pause = min(jitter() * _BASE * 2**n, _LONGEST - spent)
         if pause <= 0:

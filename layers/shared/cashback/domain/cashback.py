@@ -114,7 +114,7 @@ def decide(
         (*back, *moved, *spent),
         figures,
         version=purse.version,
-        version_of=purse.version_of,
+        version_owner=purse.version_owner,
         repays=purse.version is None and any(entry.kind is Kind.ORDER for entry in moved),
         overdraft=settings.clawback is Clawback.ALLOW_NEGATIVE,
     )

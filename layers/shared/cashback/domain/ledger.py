@@ -146,8 +146,8 @@ class Posting(Struct, frozen=True):
     """Everything that must happen together for one customer.
 
     ``document`` is the source of the decision (an order, a request) and moves in the same transaction; ``also`` are
-    further writes that belong to it. ``version`` pins the account image the decision was made from; ``version_of`` says
-    whose it is where the customer had been merged into another before.
+    further writes that belong to it. ``version`` pins the account image the decision was made from; ``version_owner``
+    says whose it is where the customer had been merged into another before.
 
     ``repays``: an open shortfall is repaid out of these entries first (awards, releases of reserves).
     ``overdraft``: the balance may become negative (the store's clawback policy says so).
@@ -166,7 +166,7 @@ class Posting(Struct, frozen=True):
     also: tuple[Write, ...] = ()
     on_refusal: OnRefusal = OnRefusal.AGAIN
     version: int | None = None
-    version_of: str | None = None
+    version_owner: str | None = None
     repays: bool = False
     overdraft: bool = False
     active_only: bool = False

@@ -277,14 +277,14 @@ type Told = (
 class Decision(Struct, frozen=True, omit_defaults=True):
     """A new document, and everything that must be committed with it.
 
-    ``version`` pins the account image that the entries were decided from, and ``version_of`` says whose it is.
+    ``version`` pins the account image that the entries were decided from, and ``version_owner`` says whose it is.
     """
 
     order: Order
     entries: tuple[Entry, ...] = ()
     figures: Figures = Figures()
     version: int | None = None
-    version_of: str | None = None
+    version_owner: str | None = None
     repays: bool = False
     overdraft: bool = False
 

@@ -109,14 +109,14 @@ class AuditLine(Struct, frozen=True, omit_defaults=True):
 
 class PayoutDecision(Struct, frozen=True):
     """What is committed together, or not at all: the payout, the request it is for, the line of the audit, and the
-    entries, decided from the account of ``version``, that of ``version_of``, where that is not None."""
+    entries, decided from the account of ``version``, that of ``version_owner``, where that is not None."""
 
     payout: Payout
     request: IncentiveRequest
     line: AuditLine
     entries: tuple[Entry, ...] = ()
     version: int | None = None
-    version_of: str | None = None
+    version_owner: str | None = None
 
 
 class PayoutsWanted(Struct, frozen=True):

@@ -25,7 +25,7 @@ class Purse:
     def __init__(self, policy: Clawback, account: Account | None) -> None:
         self.policy = policy
         self.version = account.version if account else None
-        self.version_of = account.customer_id if account else None
+        self.version_owner = account.customer_id if account else None
         self._available = account.available if account else None
         self._shortfall = account.shortfall if account else 0
 

@@ -30,7 +30,7 @@ def commit(
             document=books.orders.write(store_id, order),
             also=also,
             version=decision.version,
-            version_of=decision.version_of,
+            version_owner=decision.version_owner,
             repays=decision.repays,
             overdraft=decision.overdraft,
         )

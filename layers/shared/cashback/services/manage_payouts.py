@@ -223,7 +223,7 @@ def posting_of(
         document=work.payouts.write(store_id, decision.payout),
         also=tuple(also),
         version=decision.version,
-        version_of=decision.version_of,
+        version_owner=decision.version_owner,
         repays=any(entry.amount > 0 for entry in decision.entries),
     )
 

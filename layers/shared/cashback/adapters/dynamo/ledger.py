@@ -118,7 +118,7 @@ class Ledger(Struct, frozen=True):
         network does, a cause is posted at most once: a repeated call finds its own entry and answers ``Replayed``.
 
         :raises CustomerNotFound: no such account, or an erased one where the posting asks for an active one.
-        :raises Busy: still contended or unreachable after 5 tries, 2 s of pauses or ``PATIENCE``; the outcome is
+        :raises Busy: still contended or unreachable after 5 tries, 2 s of pauses or ``LAST_TRY_AFTER``; the outcome is
             unknown and the same call is safe to repeat.
         """
         shape, resends = posting, 0
@@ -191,7 +191,7 @@ class Ledger(Struct, frozen=True):
         for _ in range(_TRIES):
             account = self.live_account(posting.store_id, posting.customer_id)
             entry = decide(account)
-            pinned = replace(posting, version=account.version, version_of=account.customer_id)
+            pinned = replace(posting, version=account.version, version_owner=account.customer_id)
             outcome = self.post(replace(pinned, entries=(entry,), on_refusal=OnRefusal.AGAIN))
             if not isinstance(outcome, AccountMoved):
                 return outcome
@@ -313,7 +313,7 @@ class Ledger(Struct, frozen=True):
     def _refused(self, asked: Posting, shape: Posting, account: Account) -> Outcome | _Retry | _Resend:
         """The account's condition failed: find what in its image was in the way."""
         if account.merged_into is not None:
-            if asked.version is not None and asked.version_of in {None, account.customer_id}:
+            if asked.version is not None and asked.version_owner in {None, account.customer_id}:
                 # The kept account may have the same version, and is another one.
                 return AccountMoved(self.live_account(asked.store_id, account.merged_into))
             return _Resend(replace(asked, customer_id=account.merged_into))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.mutants import CODE, MUTANTS, ROOT, Mutant
+from dev.project import ROOT
+from tests.simulation.guards import CODE, MUTANTS, Mutant
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
