@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cashback.adapters.dynamo.incentive_requests import IncentiveRequests
+from cashback.adapters.dynamo.payouts import Payouts
 from cashback.domain.api_keys import Role
 from cashback.domain.audit import Origin
 from cashback.domain.errors import DomainError, IdempotencyMismatch, InsufficientBalance, Invalid, StateConflict
@@ -390,6 +391,23 @@ def test_the_same_call_that_saw_the_request_before_its_approval_answers_alike(mo
         return seen
 
     monkeypatch.setattr(IncentiveRequests, "get", late)
+    assert desk.pay(request_id, key="same") == "pay_same"
+    assert desk.money == (0, 400, 0)
+
+
+def test_the_same_call_that_found_no_payout_before_the_approval_answers_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(400)
+    request_id = desk.ask(400)
+    read = Payouts.get
+
+    def paid_meanwhile(table: Payouts, store_id: str, document_id: str) -> Payout | None:
+        """What stood before; then the request is approved and paid."""
+        monkeypatch.setattr(Payouts, "get", read)
+        desk.decide(request_id, RequestStatus.APPROVED)
+        assert desk.pay(request_id, key="same") == document_id
+        return None
+
+    monkeypatch.setattr(Payouts, "get", paid_meanwhile)
     assert desk.pay(request_id, key="same") == "pay_same"
     assert desk.money == (0, 400, 0)
 

@@ -69,13 +69,18 @@ def create_payout(
     for _ in range(_TRIES):
         # The request first: where it tells of this very payout, made by the same call, that is found below.
         request = work.requests.get(store_id, request_id)
-        known = work.payouts.get(store_id, opening.payout_id)
-        if known is not None:
-            return _same(known, opening), True
+        if (made := _made(work, store_id, opening)) is not None:
+            return made, True
         if request is None:
             raise NotFound
         _check_refused(work, store_id, request, opening)
-        check_payable(request)
+        try:
+            check_payable(request)
+        except StateConflict:
+            # It was not payable when it was read. The same call may have paid it since, and been answered.
+            if (made := _made(work, store_id, opening)) is None:
+                raise
+            return made, True
         # Who may have been merged into another since: account and name are of one and the same.
         owner = work.books.ledger.live_account(store_id, request.customer_id)
         if not owner.is_live:
@@ -278,7 +283,9 @@ def _username(work: PayoutBooks, store_id: str, customer_id: str) -> str | None:
     return profile.name if profile else None
 
 
-def _same(known: Payout, opening: Opening) -> Payout:
-    if known.body_hash != opening.body_hash:
+def _made(work: PayoutBooks, store_id: str, opening: Opening) -> Payout | None:
+    """The payout that this very call has made before, if it has."""
+    known = work.payouts.get(store_id, opening.payout_id)
+    if known is not None and known.body_hash != opening.body_hash:
         raise IdempotencyMismatch
     return known
