@@ -1,6 +1,7 @@
 """The deployed template as tests see it: its addresses, tables, queues, logs, and a picture of what a store has."""
 
 import json
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -67,6 +68,20 @@ class DeployedStack:
         )
         assert "FunctionError" not in answer, answer["Payload"].read()
         return json.loads(answer["Payload"].read())
+
+    def pause(self, *functions: str) -> None:
+        """Let functions take nothing more from their queues."""
+        self._poll(functions, enabled=False)
+
+    def resume(self, *functions: str) -> None:
+        """Let them go on."""
+        self._poll(functions, enabled=True)
+
+    def _poll(self, functions: Sequence[str], *, enabled: bool) -> None:
+        client = self.client("lambda")
+        for name in map(self.function_name, functions):
+            for mapping in client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
+                client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
 
     def lines(self, function: str, holding: str) -> list[str]:
         """The lines that a function logged so far and that hold a text."""

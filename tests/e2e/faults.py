@@ -16,9 +16,10 @@ from typing import Any
 from botocore.config import Config
 
 from dev import local_aws
-from dev.client import Answer, send, wait_until
+from dev.client import send, wait_until
 from dev.project import TOOLS, StepFailedError, clean_environment, last_lines
 from tests.e2e.deployed import DeployedStack, start
+from tests.e2e.shop import PATIENCE
 
 MICROBURST = TOOLS / "microburst" / "bin" / "microburst"
 # The shell ends the proxy when this process has died, and with it its end of the pipe.
@@ -27,8 +28,8 @@ MOST_FIRED = 100_000
 # Actions of rules that end a call in the proxy; the others pass it on.
 ENDING = ("error", "reset", "timeout")
 
-PATIENCE = 60
-"""Seconds for what a busy machine may need some of."""
+UNSERVED = range(500, 600)
+"""What a caller is answered whose call could not be served."""
 
 type Rules = Mapping[str, Mapping[str, Any]]
 
@@ -48,10 +49,6 @@ class FaultProxy:
     def fired(self) -> Counter[int]:
         """How often each rule has fired, by its number."""
         return Counter(event["rule_id"] for event in self._events())
-
-    def passed(self) -> int:
-        """How many calls have come so far."""
-        return int(self._call("GET", "health")["requests_seen"])
 
     def holds_nothing(self) -> bool:
         """Whether every call that came was ended or passed on: what a caller no longer waits for may still be on its
@@ -106,17 +103,6 @@ class FaultyStack:
             os.kill(pid, signal.SIGKILL)
         return len(functions)
 
-    def pause(self, *functions: str) -> None:
-        """Let functions begin nothing more; what their queues hold stays there."""
-        for function in functions:
-            name = self.stack.function_name(function)
-            self.stack.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
-
-    def resume(self, *functions: str) -> None:
-        """Let them go on."""
-        for function in functions:
-            self.stack.client("lambda").delete_function_concurrency(FunctionName=self.stack.function_name(function))
-
     def restart(self) -> None:
         """Stop everything but the proxy, and start again from what was written."""
         aws = self.stack.aws
@@ -152,18 +138,6 @@ def faulty_stack(home: Path) -> Iterator[FaultyStack]:
         raise StepFailedError(f"microburst did not start.\n{last_lines(log)}") from late
     finally:
         proxy.stop()
-
-
-def insist(call: Callable[[], Answer]) -> Answer:
-    """Make a call until its answer is one, and not that it could not be served."""
-    answers: list[Answer] = []
-
-    def is_answered() -> bool:
-        answers.append(call())
-        return answers[-1].status < 500
-
-    wait_until(is_answered, seconds=PATIENCE)
-    return answers[-1]
 
 
 def _learn(found: FaultyStack) -> None:

@@ -18,6 +18,15 @@ from tests.e2e.shop import Shop
 
 OPENAPI = json.loads((ROOT / "docs" / "openapi.json").read_text())
 METHODS = ("get", "post", "put", "patch", "delete")
+
+type Operation = tuple[str, str]
+"""A method, and a path in which ids are named."""
+
+OPERATIONS: list[Operation] = [
+    (method.upper(), path) for path, item in OPENAPI["paths"].items() for method in item if method in METHODS
+]
+"""Every documented route."""
+
 ROLES = ("viewer", "operator", "admin")
 LONG_AGO = "2020-01-01T00:00:00Z"
 OF_ITS_OWN = ("CFG", "SEC", "KEYS", "AUDIT", "HOOK", *BEHIND_THE_STREAMS)
@@ -56,7 +65,7 @@ MISSING = {
     "incentive_request_id": "irq_none",
     "payout_id": "pay_none",
 }
-CALLS: dict[tuple[str, str], Call] = {
+CALLS: dict[Operation, Call] = {
     ("GET", "/v1/store"): Call(),
     ("PATCH", "/v1/store"): Call(409, {"name": "Other"}, {"if-match": "999"}),
     ("GET", "/v1/store/status"): Call(),
@@ -158,18 +167,22 @@ class House:
     keys: Mapping[str, Store]
     foreign: Store
 
-    def call(self, operation: tuple[str, str], store: Store) -> Answer:
-        method, template = operation
-        call = CALLS[operation]
-        headers = {"idempotency-key": uuid.uuid4().hex, **call.headers}
-        return store.api(method, self.path(template, call), call.body, headers=headers)
-
     def path(self, template: str, call: Call) -> str:
-        known = {**MISSING, **self.ids, "store_id": self.shop.store.store_id}
-        return template.format(**{**known, **call.ids})
+        return template.format(**self.ids_of(call))
+
+    def ids_of(self, call: Call) -> dict[str, str]:
+        """What stands in the path of a call."""
+        return {**MISSING, **self.ids, "store_id": self.shop.store.store_id, **call.ids}
 
 
-def named(operation: tuple[str, str]) -> str:
+def ask(store: Store, operation: Operation, ids: Mapping[str, str], query: str = "", body: Any = None) -> Answer:
+    """Make a route's call with these ids in its path, and with its own body unless there is another."""
+    (method, template), call = operation, CALLS[operation]
+    headers = {"idempotency-key": uuid.uuid4().hex, **call.headers}
+    return store.api(method, template.format(**ids) + query, call.body if body is None else body, headers=headers)
+
+
+def named(operation: Operation) -> str:
     """What an operation is called in the name of a test."""
     return " ".join(operation)
 
@@ -179,22 +192,16 @@ def parts_of(template: str) -> list[str]:
     return [name for _, name, _, _ in Formatter().parse(template) if name]
 
 
-def queried(operation: tuple[str, str]) -> dict[str, Any]:
+def queried(operation: Operation) -> dict[str, Any]:
     """The schemas of what may stand in a route's query, by name."""
     method, path = operation
     parameters = OPENAPI["paths"][path][method.lower()].get("parameters", [])
     return {one["name"]: one["schema"] for one in parameters if one["in"] == "query"}
 
 
-def documented() -> set[tuple[str, str]]:
+def documented() -> set[Operation]:
     """Every route of the admin API and the operator's."""
-    return {
-        (method.upper(), path)
-        for path, item in OPENAPI["paths"].items()
-        if not path.startswith("/webhooks/")
-        for method in item
-        if method in METHODS
-    }
+    return {one for one in OPERATIONS if not one[1].startswith("/webhooks/")}
 
 
 def furnish(shop: Shop) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import itertools
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +15,9 @@ from dev.project import ROOT
 from tests.e2e.deployed import DeployedStack
 
 _IDS = itertools.count(4_500_000_000_000)
+
+PATIENCE = 60
+"""Seconds for what a busy machine may need some of."""
 
 
 def fresh_id() -> int:
@@ -212,6 +215,21 @@ def at_once[T](*calls: Callable[[], T]) -> list[T]:
     """Make calls at the same moment and return what each gave."""
     with ThreadPoolExecutor(len(calls)) as pool:
         return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+def insist(call: Callable[[], Answer], unserved: Container[int] = (503,)) -> Answer:
+    """Make a call as a client does: the same again while it is told to come back. `unserved`: the statuses that tell
+    so, which are more where services fail."""
+    answers: list[Answer] = []
+
+    def is_served() -> bool:
+        answers.append(call())
+        if answers[-1].status == 503:
+            assert answers[-1].headers["retry-after"]
+        return answers[-1].status not in unserved
+
+    wait_until(is_served, seconds=PATIENCE)
+    return answers[-1]
 
 
 def problem(answer: Answer, *statuses: int) -> dict[str, Any]:

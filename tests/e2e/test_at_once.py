@@ -11,17 +11,14 @@ import pytest
 from dev.client import Answer
 from tests.e2e.groups import finished
 from tests.e2e.payouts import NO, PAYOUTS, REQUESTS, approved, ask, customer, money
-from tests.e2e.shop import Shop, at_once, problem
+from tests.e2e.shop import Shop, at_once, insist, problem
 
 CALLERS = 6
 
 
-def insist(shop: Shop, path: str, body: Any, key: str | None = None) -> Answer:
-    """Post as a client does: the same call again while the answer is that it may be tried again."""
-    key = key or uuid.uuid4().hex
-    while (answer := shop.store.post(path, body, key=key)).status == 503:
-        assert answer.headers["retry-after"]
-    return answer
+def post(shop: Shop, path: str, body: Any, key: str | None = None) -> Answer:
+    """Post until there is an answer, under one key."""
+    return insist(partial(shop.store.post, path, body, key=key or uuid.uuid4().hex))
 
 
 def codes(answers: list[Answer]) -> set[str]:
@@ -34,11 +31,11 @@ def test_debits_requests_and_a_group_that_spend_one_balance_spend_it_once(shop: 
     owner = customer(shop)
     group_id = shop.store.api("POST", "/v1/groups", {"name": "All"}).expect(201)["group_id"]
     shop.store.api("PUT", f"/v1/groups/{group_id}/members/{owner}").expect(201)
-    debit = partial(insist, shop, f"/v1/customers/{owner}/adjustments", {"amount": "-30.00"})
+    debit = partial(post, shop, f"/v1/customers/{owner}/adjustments", {"amount": "-30.00"})
     asked = {"customer_id": owner, "program": "Friends", "amount": "30.00", "from_balance": True}
-    hold = partial(insist, shop, REQUESTS, asked)
+    hold = partial(post, shop, REQUESTS, asked)
     told = {"apply_type": "relative", "amount": "-30.00"}
-    start = partial(insist, shop, f"/v1/groups/{group_id}/cashback", told)
+    start = partial(post, shop, f"/v1/groups/{group_id}/cashback", told)
     answers = at_once(*[debit, hold, start] * 2)
     jobs = [finished(shop, answer.json()) for answer in answers if answer.status == 202]
     taken = [answer.status for answer in answers].count(201) + sum(job["debited"] for job in jobs)
@@ -53,9 +50,9 @@ def test_an_order_that_is_approved_alone_and_in_bulk_at_once_is_credited_once(ne
     shop = new_shop(auto_processing=False)
     sale = shop.sell()
     seen = {"expected_amount": "10.00"}
-    alone = partial(insist, shop, f"{sale.path}/approve", seen)
-    bulk = partial(insist, shop, "/v1/orders/approve", {"orders": [{"order_id": str(sale.order_id), **seen}]})
-    process = partial(insist, shop, f"{sale.path}/process", seen)
+    alone = partial(post, shop, f"{sale.path}/approve", seen)
+    bulk = partial(post, shop, "/v1/orders/approve", {"orders": [{"order_id": str(sale.order_id), **seen}]})
+    process = partial(post, shop, f"{sale.path}/process", seen)
     answers = at_once(*[alone, bulk, process] * 2)
     in_bulk = [answer.json()["results"][0]["status"] for answer in answers[1::3]]
     assert [*in_bulk, *(one.status for one in answers[::3] + answers[2::3])].count(200) == 1
@@ -67,7 +64,7 @@ def test_an_order_that_is_approved_alone_and_in_bulk_at_once_is_credited_once(ne
 def test_of_many_approvals_of_a_request_one_decides(shop: Shop) -> None:
     owner = customer(shop)
     path = f"{REQUESTS}/{ask(shop, owner).expect(201)['incentive_request_id']}"
-    answers = at_once(*[partial(insist, shop, f"{path}/approve", {})] * CALLERS)
+    answers = at_once(*[partial(post, shop, f"{path}/approve", {})] * CALLERS)
     assert sorted(answer.status for answer in answers) == [200, *[409] * (CALLERS - 1)]
     assert codes(answers) == {"state_conflict"}
     assert money(shop, owner) == ("60.00", "40.00", "0.00")
@@ -77,7 +74,7 @@ def test_of_many_approvals_of_a_request_one_decides(shop: Shop) -> None:
 def test_a_request_that_is_approved_and_rejected_at_once_is_one_of_them(shop: Shop) -> None:
     owner = customer(shop)
     path = f"{REQUESTS}/{ask(shop, owner).expect(201)['incentive_request_id']}"
-    approve, reject = partial(insist, shop, f"{path}/approve", {}), partial(insist, shop, f"{path}/reject", NO)
+    approve, reject = partial(post, shop, f"{path}/approve", {}), partial(post, shop, f"{path}/reject", NO)
     answers = at_once(*[approve, reject] * (CALLERS // 2))
     (won,) = [answer.json()["status"] for answer in answers if answer.status == 200]
     assert shop.store.api("GET", path).expect(200)["status"] == won
@@ -88,8 +85,8 @@ def test_a_request_that_is_approved_and_rejected_at_once_is_one_of_them(shop: Sh
 def test_a_request_that_is_paid_and_cancelled_at_once_is_one_of_them(shop: Shop) -> None:
     owner = customer(shop)
     request_id = approved(shop, owner)
-    pay = partial(insist, shop, PAYOUTS, {"incentive_request_id": request_id})
-    cancel = partial(insist, shop, f"{REQUESTS}/{request_id}/cancel", NO)
+    pay = partial(post, shop, PAYOUTS, {"incentive_request_id": request_id})
+    cancel = partial(post, shop, f"{REQUESTS}/{request_id}/cancel", NO)
     answers = at_once(*[pay, cancel] * (CALLERS // 2))
     (won,) = [answer.status for answer in answers if answer.status < 400]
     request = shop.store.api("GET", f"{REQUESTS}/{request_id}").expect(200)
@@ -118,7 +115,7 @@ def making(shop: Shop, kind: str) -> tuple[str, str, Any]:
 def test_one_call_made_many_times_at_once_makes_one_thing_and_has_one_answer(shop: Shop, kind: str) -> None:
     """Of api keys, adjustments, requests, approvals and customers, their own modules show it."""
     listed, path, body = making(shop, kind)
-    answers = at_once(*[partial(insist, shop, path, body, "once")] * CALLERS)
+    answers = at_once(*[partial(post, shop, path, body, "once")] * CALLERS)
     assert {answer.status for answer in answers} <= {201, 202}, [answer.body for answer in answers]
     told = [{**one.json(), "secret": None} for one in answers]
     assert all(one == told[0] for one in told)

@@ -57,7 +57,7 @@ def test_what_was_asked_for_under_faults_is_done_once_when_they_are_over(faulty:
     calm(faulty.stack)
     assert town.posted() == town.wanted()
 
-    faulty.pause(*WORKERS)
+    faulty.stack.pause(*WORKERS)
     all_at_once(town.withdrawal(other), [town.sale(again), *town.sales(), *town.purchases(), *town.job()])
     # Records of the streams are not written when the emulator stops.
     wait_until(lambda: is_reconciled(faulty.stack), seconds=CALM)
@@ -66,7 +66,7 @@ def test_what_was_asked_for_under_faults_is_done_once_when_they_are_over(faulty:
     stack = faulty.stack
     assert stack.queued(stack.store_events_queue_url) == waiting >= 10
     with faulty.faults({**sent_back(again), **some()}):
-        faulty.resume(*WORKERS)
+        stack.resume(*WORKERS)
     calm(stack)
 
     assert town.posted() == town.wanted()

@@ -70,16 +70,11 @@ def found_in(text: str) -> list[str]:
 @contextmanager
 def paused(stack: DeployedStack, *functions: str) -> Iterator[None]:
     """Let what is told to these functions lie in their queues."""
-    client = stack.client("lambda")
-    found = (client.list_event_source_mappings(FunctionName=stack.function_name(name)) for name in functions)
-    mappings = [mapping["UUID"] for page in found for mapping in page["EventSourceMappings"]]
-    for mapping in mappings:
-        client.update_event_source_mapping(UUID=mapping, Enabled=False)
+    stack.pause(*functions)
     try:
         yield
     finally:
-        for mapping in mappings:
-            client.update_event_source_mapping(UUID=mapping, Enabled=True)
+        stack.resume(*functions)
 
 
 def queued(stack: DeployedStack) -> dict[str, list[str]]:

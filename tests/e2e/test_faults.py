@@ -8,10 +8,10 @@ import pytest
 from dev.client import Answer, wait_until
 from dev.redrive import send_back
 from tests.e2e.fault_rules import ALL_TRIES, LOST, RESET, TWO_WRITES, WRITE, Rule, cancelled, error, on
-from tests.e2e.faults import PATIENCE, FaultyStack, insist
+from tests.e2e.faults import UNSERVED, FaultyStack
 from tests.e2e.groups import enrol
 from tests.e2e.payouts import account
-from tests.e2e.shop import Sale, Shop, fresh_id, problem
+from tests.e2e.shop import PATIENCE, Sale, Shop, fresh_id, insist, problem
 from tests.e2e.test_worker import LAST_OF_POISON, failures, message, record
 
 BALANCE = on("dynamodb", "GetItem", "Key.sk.S == 'ACCOUNT'")
@@ -82,7 +82,7 @@ def test_a_debit_of_the_whole_balance_is_made_once_whatever_the_table_answers(
         return shop.store.post(path, {"amount": "-10.00"}, key=customer_id)
 
     with faulty.faults({"the rule": rule}):
-        first = insist(debit).expect(201)
+        first = insist(debit, UNSERVED).expect(201)
     wait_until(faulty.proxy.holds_nothing)
     again = debit()
     assert (again.expect(201)["transaction_id"], again.headers["idempotency-replayed"]) == (

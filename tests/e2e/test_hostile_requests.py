@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 from dev.client import Store, base64_hmac, standard_webhook_headers
 from dev.project import ACCESS_KEY, REGION, SECRET_KEY
 from tests.e2e.deployed import DeployedStack
-from tests.e2e.house import CALLS, METHODS, OPENAPI, ROLES, Call, House, furnished, named
+from tests.e2e.house import CALLS, OPENAPI, OPERATIONS, ROLES, Call, House, Operation, furnished, named
 from tests.e2e.shop import Shop, problem
 
 EXAMPLES = 6
@@ -34,7 +34,6 @@ EXAMPLES = 6
 OPEN = {"/v1/docs", "/v1/openapi.json"}
 DOCUMENT = schemathesis.openapi.from_dict(OPENAPI)
 DOCUMENT.config.generation.with_security_parameters = False
-OPERATIONS = [(method.upper(), path) for path, item in OPENAPI["paths"].items() for method in item if method in METHODS]
 IN_ORDER = sorted(OPERATIONS, key=lambda one: (one[1].endswith("/close"), one[0] == "DELETE", -len(one[1])))
 """What takes something away last, and what is inside before what it is in."""
 CHECKS = [
@@ -45,10 +44,8 @@ CHECKS = [
     response_schema_conformance,
 ]
 
-
 BEFORE_THE_ROLE = {400, 403, 404, 413, 415}
 """What a key is told that may not use the route: that, or what is wrong with the body or path of the request itself."""
-
 
 UNSIGNED = {200, 401, 413, 415}
 """What a webhook is told that nobody signed: 200 is for WooCommerce's ping, a documented exception without effect."""
@@ -106,7 +103,7 @@ def victim(stack: DeployedStack, make_store: Callable[..., Store]) -> House:
     return furnished(Shop(stack, make_store()), make_store())
 
 
-def callers(operation: tuple[str, str], house: House) -> tuple[AuthBase, list[tuple[AuthBase, set[int]]]]:
+def callers(operation: Operation, house: House) -> tuple[AuthBase, list[tuple[AuthBase, set[int]]]]:
     """Who may make a call for certain, and every other caller with what they are answered; where nothing is said, as
     those who may."""
     method, path = operation
@@ -127,7 +124,7 @@ def callers(operation: tuple[str, str], house: House) -> tuple[AuthBase, list[tu
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value)
 @pytest.mark.parametrize("operation", IN_ORDER, ids=named)
 def test_whatever_is_asked_the_answer_is_a_documented_one(
-    victim: House, operation: tuple[str, str], mode: GenerationMode
+    victim: House, operation: Operation, mode: GenerationMode
 ) -> None:
     if mode is GenerationMode.NEGATIVE and operation[1] in OPEN:
         return  # They take nothing that could be wrong.
@@ -164,7 +161,7 @@ def test_whatever_is_asked_the_answer_is_a_documented_one(
 
 @pytest.mark.parametrize("operation", [one for one in CALLS if one[0] in {"POST", "PUT", "PATCH"}], ids=named)
 def test_a_body_of_another_type_is_refused_as_documented_also_where_none_is_looked_for(
-    house: House, operation: tuple[str, str]
+    house: House, operation: Operation
 ) -> None:
     method, template = operation
     path, headers = house.path(template, Call()), {"content-type": "text/plain", "idempotency-key": "text"}

@@ -4,8 +4,7 @@ a new list is tested here or fails here."""
 import base64
 import importlib
 import json
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -13,19 +12,17 @@ import pytest
 
 from cashback.adapters.deployment_keys import DeploymentKeyStore
 from cashback.edge.cursors import Cursors, scope_of
-from dev.client import Answer, Store
+from dev.client import Store
 from dev.openapi import FUNCTIONS
 from dev.project import STACK_NAME
-from tests.e2e.deployed import DeployedStack
-from tests.e2e.house import CALLS, House, named, plant, queried
+from tests.e2e.house import CALLS, House, Operation, ask, named, parts_of, queried
 from tests.e2e.shop import problem
 
 pytestmark = pytest.mark.row("S24", "77", "P18")
 
-type Operation = tuple[str, str]
+ORDERS = ("GET", "/v1/orders")
 EXPORT = ("GET", "/v1/customers/{customer_id}/export")
 MEBIBYTE = 1_048_576
-
 
 LISTS = [operation for operation in CALLS if "cursor" in queried(operation)]
 FILTERS = {
@@ -43,15 +40,7 @@ FILTERS = {
 
 
 @pytest.fixture(scope="module")
-def twin(house: House, make_store: Callable[..., Store]) -> Store:
-    """A store with the ids of the house, which nobody changes either."""
-    store = make_store()
-    plant(house.shop.stack, house.shop.store, store)
-    return store
-
-
-@pytest.fixture(scope="module")
-def cursors(house: House, stack: DeployedStack) -> Mapping[Operation, str]:
+def cursors(house: House) -> Mapping[Operation, str]:
     """The cursor of every list's second page."""
     return {operation: second_page(house, house.shop.store, operation) for operation in LISTS}
 
@@ -62,16 +51,10 @@ def smallest(operation: Operation) -> str:
     return f"?limit={limit.get('minimum', min(limit.get('enum', [0])))}" if limit else "?"
 
 
-def page(house: House, store: Store, operation: Operation, query: str) -> Answer:
-    method, template = operation
-    headers = {"idempotency-key": uuid.uuid4().hex}
-    return store.api(method, template.format(**house.ids) + query, CALLS[operation].body, headers=headers)
-
-
 def second_page(house: House, store: Store, operation: Operation, query: str = "") -> str:
     if operation == EXPORT:
         return of_export(house, store, int(datetime.now(UTC).timestamp()))
-    found = page(house, store, operation, smallest(operation) + query).expect(200)["next_cursor"]
+    found = ask(store, operation, house.ids, smallest(operation) + query).expect(200)["next_cursor"]
     assert isinstance(found, str), f"{named(operation)} has one page only: furnish the house with more of it"
     return found
 
@@ -106,8 +89,8 @@ def broken(cursor: str) -> dict[str, str]:
     }
 
 
-def refused(house: House, store: Store, operation: Operation, query: str, what: str) -> None:
-    answer = page(house, store, operation, smallest(operation) + query)
+def refused(ids: Mapping[str, str], store: Store, operation: Operation, query: str, what: str) -> None:
+    answer = ask(store, operation, ids, smallest(operation) + query)
     assert problem(answer, 400)["code"] == "page_token_invalid", (what, answer.body)
 
 
@@ -117,7 +100,7 @@ def test_a_cursor_goes_on_where_its_list_stopped(
 ) -> None:
     """So that what is refused below is refused for what is wrong with it."""
     query = f"{smallest(operation)}&cursor={cursors[operation]}"
-    assert page(house, house.shop.store, operation, query).status == 200
+    assert ask(house.shop.store, operation, house.ids, query).status == 200
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=named)
@@ -125,7 +108,7 @@ def test_a_cursor_that_was_tampered_with_is_refused(
     house: House, cursors: Mapping[Operation, str], operation: Operation
 ) -> None:
     for what, bad in broken(cursors[operation]).items():
-        refused(house, house.shop.store, operation, f"&cursor={bad}", what)
+        refused(house.ids, house.shop.store, operation, f"&cursor={bad}", what)
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=named)
@@ -134,14 +117,14 @@ def test_a_cursor_of_another_route_is_refused(
 ) -> None:
     for other, cursor in cursors.items():
         if other != operation:
-            refused(house, house.shop.store, operation, f"&cursor={cursor}", named(other))
+            refused(house.ids, house.shop.store, operation, f"&cursor={cursor}", named(other))
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=named)
 def test_a_cursor_of_another_stores_same_list_is_refused(
     house: House, twin: Store, cursors: Mapping[Operation, str], operation: Operation
 ) -> None:
-    refused(house, twin, operation, f"&cursor={cursors[operation]}", "of the house")
+    refused(house.ids, twin, operation, f"&cursor={cursors[operation]}", "of the house")
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=named)
@@ -151,15 +134,32 @@ def test_a_cursor_of_other_filters_is_refused(
     for name, schema in queried(operation).items():
         if name not in {"limit", "cursor"}:
             value = FILTERS[name] or schema["enum"][0]
-            refused(house, house.shop.store, operation, f"&{name}={value}&cursor={cursors[operation]}", name)
+            refused(house.ids, house.shop.store, operation, f"&{name}={value}&cursor={cursors[operation]}", name)
+
+
+def test_a_cursor_of_a_filter_is_refused_without_it_and_with_another(house: House) -> None:
+    store = house.shop.store
+    cursor = second_page(house, store, ORDERS, "&status=processed")
+    assert ask(store, ORDERS, house.ids, f"{smallest(ORDERS)}&status=processed&cursor={cursor}").status == 200
+    refused(house.ids, store, ORDERS, f"&cursor={cursor}", "without its filter")
+    refused(house.ids, store, ORDERS, f"&status=pending&cursor={cursor}", "with another filter")
+
+
+@pytest.mark.parametrize("operation", [one for one in LISTS if parts_of(one[1])], ids=named)
+def test_a_cursor_of_the_list_of_another_is_refused(
+    house: House, cursors: Mapping[Operation, str], operation: Operation
+) -> None:
+    for name in parts_of(operation[1]):
+        ids = {**house.ids, name: "4711"}
+        refused(ids, house.shop.store, operation, f"&cursor={cursors[operation]}", name)
 
 
 def test_a_cursor_is_good_for_a_day(house: House) -> None:
     now = datetime.now(UTC)
     old = of_export(house, house.shop.store, int((now - timedelta(days=1, seconds=1)).timestamp()))
-    refused(house, house.shop.store, EXPORT, f"&cursor={old}", "a day old")
+    refused(house.ids, house.shop.store, EXPORT, f"&cursor={old}", "a day old")
     young = of_export(house, house.shop.store, int((now - timedelta(hours=23)).timestamp()))
-    assert page(house, house.shop.store, EXPORT, f"?cursor={young}").status == 200
+    assert ask(house.shop.store, EXPORT, house.ids, f"?cursor={young}").status == 200
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=named)

@@ -3,33 +3,23 @@
 All routes come from the documentation, so one whose ids are not among those of the house fails here.
 """
 
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
-from dev.client import Answer, Store
-from tests.e2e.house import ACCOUNT, CALLS, OPENAPI, House, named, parts_of, plant, queried
+from dev.client import Store
+from tests.e2e.house import ACCOUNT, CALLS, OPENAPI, House, Operation, ask, named, parts_of, queried
 from tests.e2e.shop import problem
 
 pytestmark = pytest.mark.row("S27", "S9", "66", "95", "I8", "P13")
 
-type Operation = tuple[str, str]
 V1 = [operation for operation in CALLS if operation[1].startswith("/v1/")]
 WITH_IDS = [operation for operation in V1 if "{" in operation[1]]
 # Deletions last, and what is inside before what it is in, so that every call still finds what it is about.
 WRITES = sorted((one for one in V1 if one[0] != "GET"), key=lambda one: (one[0] == "DELETE", -len(one[1])))
 LISTS = [one for one in V1 if one[0] == "GET" and "{" not in one[1]]
 PUT_PRODUCT = ("PUT", "/v1/products/{product_id}")
-
-
-@pytest.fixture(scope="module")
-def twin(house: House, make_store: Callable[..., Store]) -> Store:
-    """A store with the ids of the house, which the tests here change as they like."""
-    store = make_store()
-    plant(house.shop.stack, house.shop.store, store)
-    return store
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +49,6 @@ def untouched(house: House) -> Iterator[None]:
     assert house.shop.stack.snapshot(house.shop.store) == before
 
 
-def call(store: Store, operation: Operation, ids: Mapping[str, str], body: Any = None) -> Answer:
-    method, template = operation
-    headers = {"idempotency-key": uuid.uuid4().hex, **CALLS[operation].headers}
-    return store.api(method, template.format(**ids), CALLS[operation].body if body is None else body, headers=headers)
-
-
 def choices(operation: Operation, own: Mapping[str, str]) -> list[dict[str, str]]:
     """Which ids of a route may be one's own while another is not: none, or where there are two, either."""
     names = parts_of(operation[1])
@@ -77,8 +61,8 @@ def test_another_stores_id_is_answered_like_one_that_is_not_there(
     house: House, outsider: Store, own: Mapping[str, str], operation: Operation
 ) -> None:
     for mine in choices(operation, own):
-        foreign = problem(call(outsider, operation, {**house.ids, **mine}), 404)
-        unknown = problem(call(outsider, operation, {**dict.fromkeys(house.ids, "4711"), **mine}), 404)
+        foreign = problem(ask(outsider, operation, {**house.ids, **mine}), 404)
+        unknown = problem(ask(outsider, operation, {**dict.fromkeys(house.ids, "4711"), **mine}), 404)
         assert {**foreign, "request_id": ""} == {**unknown, "request_id": ""}, mine
 
 
@@ -86,7 +70,7 @@ def test_another_stores_id_is_answered_like_one_that_is_not_there(
 def test_a_store_finds_what_it_has_by_the_same_id(house: House, twin: Store, operation: Operation) -> None:
     """So that the refusals above are about whose it is."""
     store = house.shop.store if is_its_own(operation) else twin
-    assert call(store, operation, house.ids).status == 200
+    assert ask(store, operation, house.ids).status == 200
 
 
 def is_its_own(operation: Operation) -> bool:
@@ -166,14 +150,14 @@ def test_every_field_of_a_body_that_is_an_id_is_tested_here() -> None:
 def test_another_stores_id_in_a_body_names_nothing(
     house: House, outsider: Store, own: Mapping[str, str], operation: Operation, name: str
 ) -> None:
-    def ask(ids: Mapping[str, str]) -> tuple[int, str]:
+    def told_of(ids: Mapping[str, str]) -> tuple[int, str]:
         asked = BODIES[operation][name]({**ids, "mine": own["incentive_request_id"]})
-        answer = call(outsider, operation, own, asked)
+        answer = ask(outsider, operation, own, body=asked)
         told = {**answer.json(), "request_id": ""}
         return answer.status, str(told).replace(ids[name.removesuffix("s")], "4711")
 
-    foreign = ask(house.ids)
-    assert foreign == ask(dict.fromkeys(house.ids, "4711"))
+    foreign = told_of(house.ids)
+    assert foreign == told_of(dict.fromkeys(house.ids, "4711"))
     status, told = foreign
     assert status in {404, 409, 422} or "not_found" in told or "'unknown': ['4711']" in told
 
@@ -185,6 +169,6 @@ def test_a_write_to_the_same_id_in_another_store_changes_that_one_alone(
     ids = {**house.ids, "mine": house.ids["incentive_request_id"]}
     bodies = [make(ids) for make in BODIES.get(operation, {}).values()] or [None]
     for body in bodies:
-        answer = call(twin, operation, house.ids, body)
+        answer = ask(twin, operation, house.ids, body=body)
         assert answer.status < 500
         assert answer.status != 404 or is_its_own(operation), answer.body

@@ -9,7 +9,7 @@ import pytest
 
 from dev.client import Platform, send, wait_until
 from tests.e2e.deployed import DeployedStack
-from tests.e2e.house import CALLS, OPENAPI, ROLES, House, documented, named
+from tests.e2e.house import CALLS, OPENAPI, ROLES, House, Operation, ask, documented, named
 from tests.e2e.shop import Shop, problem
 
 ADMIN_ONLY = {
@@ -35,7 +35,7 @@ def test_every_documented_route_is_tested_here() -> None:
 
 
 @pytest.mark.parametrize("operation", OPEN, ids=named)
-def test_the_reference_opens_to_everyone_and_looks_at_no_key(house: House, operation: tuple[str, str]) -> None:
+def test_the_reference_opens_to_everyone_and_looks_at_no_key(house: House, operation: Operation) -> None:
     method, path = operation
     url = house.shop.store.urls.api_url + path
     answers = [send(method, url, None, headers) for headers in ({}, *(make(house) for make in WRONG.values()))]
@@ -63,11 +63,11 @@ def test_the_gateway_serves_what_is_documented_and_nothing_else(stack: DeployedS
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("operation", V1, ids=named)
 @pytest.mark.row("94", "S8", "S28")
-def test_a_role_may_what_it_is_documented_to(house: House, operation: tuple[str, str], role: str) -> None:
+def test_a_role_may_what_it_is_documented_to(house: House, operation: Operation, role: str) -> None:
     method, path = operation
     required = OPENAPI["paths"][path][method.lower()]["x-required-role"]
     before = house.shop.stack.snapshot(house.shop.store)
-    answer = house.call(operation, house.keys[role])
+    answer = ask(house.keys[role], operation, house.ids_of(CALLS[operation]))
     if ROLES.index(role) >= ROLES.index(required):
         assert answer.status == CALLS[operation].status, answer.body
         if answer.status != 200:
@@ -111,7 +111,7 @@ WRONG: dict[str, Callable[[House], dict[str, str]]] = {
 
 @pytest.mark.parametrize("operation", V1, ids=named)
 @pytest.mark.row("92", "93", "S8")
-def test_no_route_opens_to_what_is_no_key(house: House, operation: tuple[str, str]) -> None:
+def test_no_route_opens_to_what_is_no_key(house: House, operation: Operation) -> None:
     method, template = operation
     call = CALLS[operation]
     for what, wrong in WRONG.items():
@@ -145,7 +145,7 @@ def test_a_deleted_key_opens_nothing_once_the_cache_has_forgotten_it(shop: Shop)
 
 @pytest.mark.parametrize("operation", PLATFORM, ids=named)
 @pytest.mark.row("S10b")
-def test_a_platform_route_opens_to_a_signature_and_to_no_key(house: House, operation: tuple[str, str]) -> None:
+def test_a_platform_route_opens_to_a_signature_and_to_no_key(house: House, operation: Operation) -> None:
     method, template = operation
     call = CALLS[operation]
     path = house.path(template, call)

@@ -12,11 +12,11 @@ from typing import Any
 
 from cashback.adapters.dynamo.codec import from_item
 from tests.e2e.deployed import DeployedStack
-from tests.e2e.faults import insist
+from tests.e2e.faults import UNSERVED
 from tests.e2e.groups import enrol, finished, gather
 from tests.e2e.payouts import PAYOUTS, REQUESTS, account
 from tests.e2e.scenarios import Buyer, Purchase, ago, make, tasks
-from tests.e2e.shop import Sale, Shop, fresh_id
+from tests.e2e.shop import Sale, Shop, fresh_id, insist
 
 type Act = Callable[[], object]
 type Place = tuple[str, str, str]
@@ -111,7 +111,7 @@ class Town:
             {"apply_type": "relative", "amount": "3.00"},
             key=f"k-{fresh_id()}",
         )
-        yield lambda: self.jobs.append(insist(ask).expect(202))
+        yield lambda: self.jobs.append(insist(ask, UNSERVED).expect(202))
         for customer_id in self.members:
             self.due(self.events, customer_id, "group", "3.00")
 
@@ -121,14 +121,15 @@ class Town:
         wish = {"customer_id": customer_id, "program": "Friends", "amount": "40.00", "from_balance": True}
 
         def withdraw() -> None:
-            request_id = insist(partial(store.post, REQUESTS, wish, key=key)).expect(201)["incentive_request_id"]
-            insist(partial(store.post, f"{REQUESTS}/{request_id}/approve", key=key)).expect(200)
+            made = insist(partial(store.post, REQUESTS, wish, key=key), UNSERVED).expect(201)
+            request_id = made["incentive_request_id"]
+            insist(partial(store.post, f"{REQUESTS}/{request_id}/approve", key=key), UNSERVED).expect(200)
             pay = partial(store.post, PAYOUTS, {"incentive_request_id": request_id}, key=key)
-            path = f"{PAYOUTS}/{insist(pay).expect(201)['payout_id']}"
+            path = f"{PAYOUTS}/{insist(pay, UNSERVED).expect(201)['payout_id']}"
             for status in ("on_process", "success"):
                 # A change has no key: made again after an answer that was lost, it may find itself made.
-                insist(partial(store.api, "PATCH", path, {"status": status})).expect(200, 409)
-                assert insist(partial(store.api, "GET", path)).expect(200)["status"] == status
+                insist(partial(store.api, "PATCH", path, {"status": status}), UNSERVED).expect(200, 409)
+                assert insist(partial(store.api, "GET", path), UNSERVED).expect(200)["status"] == status
 
         yield withdraw
         self.due(self.events, customer_id, "payout", "-40.00", "0.00")
@@ -145,17 +146,17 @@ class Town:
     def _told(self, topic: str, payload: Any, delivery: str | None = None) -> Act:
         headers = {"x-shopify-webhook-id": delivery or f"d-{fresh_id()}"}
         deliver = partial(self.shopify.store.shopify, topic, payload, headers=headers)
-        return lambda: insist(deliver).expect(200)
+        return lambda: insist(deliver, UNSERVED).expect(200)
 
     def _heard(self, event: dict[str, Any]) -> Act:
-        return lambda: insist(partial(self.events.store.event, event)).expect(200)
+        return lambda: insist(partial(self.events.store.event, event), UNSERVED).expect(200)
 
     def _asked_twice(self, path: str, body: dict[str, str], status: int) -> Act:
         """Both times with the same key, and so with the same answer."""
         ask = partial(self.events.store.post, path, body, key=f"k-{fresh_id()}")
 
         def asked() -> None:
-            first, again = (insist(ask).expect(status) for _ in range(2))
+            first, again = (insist(ask, UNSERVED).expect(status) for _ in range(2))
             assert {first.get(name) for name in IDS} == {again.get(name) for name in IDS}
 
         return asked

@@ -483,15 +483,6 @@ def test_no_request_is_left_behind_for_the_next(deployment: Deployment, admin: s
         assert deployment.call("GET", "/v1/store", key=key).expect(200)["store_id"] == store_id
 
 
-@pytest.mark.row("S33")
-def test_bodies_that_cost_time_are_refused_in_little(deployment: Deployment, admin: str) -> None:
-    deep, wide = "[" * 500_000, '{"a":[' + "1," * 200_000 + "1]}"
-    for text in (deep, wide, '{"name": ' + "9" * 900_000 + "}"):
-        began = time.process_time()
-        send_raw(deployment, text)
-        assert time.process_time() - began < 0.5
-
-
 @pytest.mark.row("S21")
 def test_changes_are_logged_by_id_and_outcome_only(
     deployment: Deployment, admin: str, capsys: pytest.CaptureFixture[str]

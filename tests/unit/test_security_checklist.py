@@ -149,6 +149,7 @@ COSTLY = {
     "37": '{"name": ' + "[" * 2_000 + "]" * 2_000 + "}",
     "38": '{"app_sources": [' + '"a",' * 199_999 + '"a"]}',
     "deeper": "[" * 500_000,
+    "wider": '{"a":[' + "1," * 200_000 + "1]}",
     "longer": '{"name": ' + "9" * 900_000 + "}",
 }
 
@@ -167,12 +168,14 @@ def test_what_is_costly_to_read_is_refused_in_little_time_and_memory(deployment:
 
     context = {"store_id": "demo", "api_key_id": "key_1", "role": "admin"}
     assert admin
+    before = deployment.everything()
     assert min(refused() for _ in range(5)) < 0.05
     tracemalloc.start()
     refused()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 64 * MEBIBYTE
+    assert deployment.everything() == before
 
 
 @pytest.mark.row("S28", "S29")
