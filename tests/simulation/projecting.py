@@ -153,6 +153,8 @@ def _compared(world: World) -> Iterator[str]:
     while made.finished_at is None:
         made, page = compare_next(world.books, STORE, made, instant(world.clock.now()))
         yield from (f"1: the comparison finds {one}" for one in page.differences)
+    if not made.customers:
+        yield "1: the comparison looked at nobody"
 
 
 def _counted(world: World, posted: list[Entry]) -> Iterator[str]:
