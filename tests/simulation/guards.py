@@ -339,6 +339,15 @@ MUTANTS: Final = (
         among="offices",
     ),
     Mutant(
+        "a change is decided again from whatever a payout has become",
+        "who has not seen what another did to a payout does not undo it",
+        "services/manage_payouts.py",
+        "if seen is not None and seen != payout.step:",
+        "if False:",
+        held_by="tests/unit/test_payout_money.py::test_a_failure_decided_before_a_success_was_told_does_not_undo_it",
+        why="the books of a world balance either way: the same change, asked for a moment later, is made",
+    ),
+    Mutant(
         "a second payout of a request",
         "one payment of one request",
         "domain/payouts.py",

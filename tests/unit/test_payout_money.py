@@ -33,6 +33,7 @@ from cashback.edge.deps import make_payout_books
 from cashback.services.manage_payouts import NoPaymentAccount, change_payout, create_payout, read_payout
 from cashback.services.manage_requests import create_request, decide_request, list_requests, read_request
 from tests.unit.builders import CUSTOMER, HASH_KEY, NOW, ORIGIN, STORE, Shop, at
+from tests.unit.people import OTHER, tell
 
 ACCOUNT = PaymentAccount(
     payment_account_id="pac_1",
@@ -216,6 +217,19 @@ def test_a_late_success_counts_what_came_meanwhile() -> None:
     assert desk.money == (0, 0, 200)
 
 
+def test_a_late_success_of_a_merged_customer_takes_what_the_kept_one_has_and_the_rest_is_owed() -> None:
+    desk = Desk(1_000)
+    payout_id = desk.pay(approved(desk, 400))
+    desk.turn(payout_id, PayoutStatus.FAILED)
+    desk.move(-950)
+    tell(desk.shop, OTHER)
+    assert isinstance(desk.shop.books.ledger.merge(STORE, CUSTOMER, OTHER, NOW, "shop:shopify"), Posted)
+    assert desk.turn(payout_id, PayoutStatus.SUCCESS).status is PayoutStatus.SUCCESS
+    kept = desk.shop.accounts[OTHER]
+    assert (kept.available, kept.reserved, kept.shortfall) == (0, 0, 350)
+    assert desk.money == (0, 0, 0)
+
+
 def test_a_release_repays_what_the_customer_owes() -> None:
     desk = Desk(400)
     request_id = desk.ask(400)
@@ -367,6 +381,18 @@ def test_of_an_approval_and_a_rejection_at_once_one_is_refused() -> None:
     with desk.meanwhile(lambda: desk.decide(request_id, RequestStatus.REJECTED)), pytest.raises(StateConflict):
         desk.decide(request_id, RequestStatus.APPROVED)
     assert read_request(desk.work, STORE, request_id).status is RequestStatus.REJECTED
+
+
+def test_a_failure_decided_before_a_success_was_told_does_not_undo_it() -> None:
+    desk = Desk(1_000)
+    payout_id = desk.pay(approved(desk, 400))
+    with (
+        desk.meanwhile(lambda: desk.turn(payout_id, PayoutStatus.SUCCESS)),
+        pytest.raises(StateConflict, match="changed meanwhile"),
+    ):
+        desk.turn(payout_id, PayoutStatus.FAILED)
+    assert read_payout(desk.work, STORE, payout_id).status is PayoutStatus.SUCCESS
+    assert desk.money == (600, 0, 0)
 
 
 def test_the_same_call_twice_at_once_makes_one_payout() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cashback.adapters.dynamo.codec import from_item
 from cashback.adapters.dynamo.payouts import Payouts
+from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.errors import DomainError, Invalid
 from cashback.domain.keyword_search import LONGEST, answers, leading_prefix, prefixes_of, words_of
 from cashback.domain.payouts import Payout, PayoutStatus, PayoutsWanted
@@ -190,6 +191,24 @@ def test_a_page_of_a_customers_payouts_reads_a_page_and_not_all_of_them(monkeypa
     assert (sorted(one.payout_id for one in page), sum(read)) == (sorted(made)[-5:], 6)
     rest, _ = list_payouts(office.work, STORE, PayoutsWanted(customer_id=CUSTOMER), 20, place)
     assert sorted(one.payout_id for one in (*page, *rest)) == sorted(made)
+
+
+@pytest.mark.row("F39")
+def test_a_payout_that_the_index_still_lists_under_the_status_it_had_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    office = Searching()
+    moved, stays = office.made(), office.made()
+    newest = StateTable.newest
+
+    def lagging(table: StateTable, partitions: Iterable[str], limit: int, before: str | None) -> Any:
+        listed = newest(table, partitions, limit, before)
+        office.turn(moved, PayoutStatus.ON_PROCESS)
+        return listed
+
+    monkeypatch.setattr(StateTable, "newest", lagging)
+    page, _ = list_payouts(office.work, STORE, PayoutsWanted(status=PayoutStatus.PENDING), 10, None)
+    assert [one.payout_id for one in page] == [stays]
 
 
 # ---- whatever happens
