@@ -14,6 +14,7 @@ import pytest
 from cashback.domain.errors import BodyTooLarge, Busy
 from cashback.domain.news import Delivery
 from cashback.edge import webhook
+from cashback.storefronts import parsing
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = "2026-03-01T12:00:00.000000Z"
@@ -292,10 +293,12 @@ def test_secrets_and_queue_out_of_reach_are_503_and_write_nothing(sent: Sent) ->
 
 @pytest.mark.row("S1")
 def test_s1_nothing_is_parsed(sent: Sent) -> None:
-    with (
-        mock.patch("json.loads", side_effect=AssertionError),
-        mock.patch("json.JSONDecoder", side_effect=AssertionError),
-    ):
+    """Every reader of JSON ends in one method, also the decoders that are kept once they have read something."""
+    parsing.parse(b"{}")
+    with mock.patch("json.JSONDecoder.raw_decode", side_effect=AssertionError):
+        for read in (json.loads, lambda body: parsing.parse(body.encode())):
+            with pytest.raises(AssertionError):
+                read(BODY)
         for body in (BODY, "{", "\ud800"):
             asked = event(body, {"x-shopify-hmac-sha256": "bad"})
             assert webhook.handle(asked, sent.secrets_of, sent.send, NOW)["statusCode"] == 401
