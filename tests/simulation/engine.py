@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.simulation.errors import Refusal, bad_parameter, invalid
 from tests.simulation.programs import EMPTY, Program, bind, names_of, program
-from tests.simulation.tables import EmptyIndexKey, Key, MismatchedKey, Table, TableSpec
+from tests.simulation.tables import EmptyIndexKey, Key, MismatchedKey, Part, Table, TableSpec
 from tests.simulation.updates import changed_parts
 from tests.simulation.values import admit_all, copy_of, too_big
 
@@ -111,6 +111,8 @@ class Engine:
         self.faults = faults
         self.tables = {spec.name: Table(spec, clock.monotonic) for spec in specs}
         self.observers: list[Callable[[Write], None]] = []
+        self.inconsistent: set[tuple[str, Part]] = set()
+        """What was read without asking for consistency where it can be had: each table with the hash key."""
         self._tokens: dict[str, tuple[float, list[tuple[Any, ...]]]] = {}
 
     def table(self, name: str) -> Table:

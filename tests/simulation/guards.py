@@ -168,6 +168,13 @@ MUTANTS: Final = (
         "return self._reject(asked, shape, reason, account)\n        return AccountMoved",
         "return Refused(shape.entries[0], account)\n        return AccountMoved",
     ),
+    Mutant(
+        "a history may lag",
+        "a history read after an answer shows what was answered",
+        "adapters/dynamo/history.py",
+        "condition, values, ConsistentRead=True, **how)",
+        "condition, values, ConsistentRead=False, **how)",
+    ),
     # ---- documents
     Mutant(
         "an order is written over any revision",

@@ -13,6 +13,7 @@ from cashback.domain.ledger import Account, Entry, EntryStatus, Kind
 from cashback.domain.settings import Clawback
 from tests.simulation import jobs, order_invariants, people_invariants, projecting, scenario_invariants, withdrawals
 from tests.simulation.persons import Adjustment
+from tests.simulation.project_tables import inconsistent_reads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +54,7 @@ def violations(world: World) -> list[str]:
     books = books_of(world)
     return [
         *_queues(world),
+        *(f"17: {read}" for read in inconsistent_reads(world.dynamo)),
         *_postings(world),
         *_answers(world, books),
         *_accounts(world, books),

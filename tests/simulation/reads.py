@@ -90,6 +90,8 @@ def get_item(engine: Engine, request: Request, _call: int) -> dict[str, Any]:
 
 
 def _image(engine: Engine, table: Table, key: Key, *, consistent: bool) -> Item | None:
+    if not consistent:
+        engine.inconsistent.add((table.name, key[0]))
     if not consistent and engine.faults.chance("stale_read"):
         return table.stale(key, engine.clock.monotonic() - engine.faults.rates.lag)
     return table.get(key)
@@ -231,6 +233,8 @@ def _candidates(
         else:
             entries.catch_up()
         return entries.partition(hash_part)
+    if not consistent:
+        engine.inconsistent.add((table.name, hash_part))
     partition = table.partitions.get(hash_part, {})
     if consistent or not faults.chance("stale_read"):
         return [((hash_part, part), item) for part, item in partition.items()]

@@ -16,7 +16,7 @@ from cashback.edge import clients, deps
 from cashback.services.books import Books
 from tests.simulation.dynamo import SimulatedDynamo, Write
 from tests.simulation.errors import client_error, client_exceptions
-from tests.simulation.project_tables import table_specs
+from tests.simulation.project_tables import inconsistent_reads, table_specs
 from tests.streams import FakeEvents
 
 FUNCTIONS = {
@@ -304,6 +304,7 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
     clear_caches()
     yield made
     clear_caches()
+    assert not inconsistent_reads(made.dynamo)
 
 
 def clear_caches() -> None:
