@@ -94,7 +94,8 @@ def test_a_query_goes_on_where_a_page_has_nothing_in_it_but_leads_on(
 ) -> None:
     def causes() -> list[str]:
         client = cast("Any", deployment.dynamo)
-        return [item["sk"] for item in query(client, "Ledger", "pk = :pk", {":pk": "S#demo#C#c1"}, **limit)]
+        asked = {"ConsistentRead": True, **limit}
+        return [item["sk"] for item in query(client, "Ledger", "pk = :pk", {":pk": "S#demo#C#c1"}, **asked)]
 
     whole = causes()
     assert len(whole) == 3
