@@ -161,7 +161,7 @@ def section(found: Sequence[Load]) -> list[str]:
             for one in found
         ),
         "",
-        f"Most is decided with {best.callers} callers. What limits it is this machine: of the CPU burnt then,",
+        f"Most is decided with {best.callers} at once. What limits it is this machine: of the CPU burnt then,",
         f"{best.engine / burnt:.0%} was the engine's, one Python process that is every service,",
         f"{best.functions / burnt:.0%} the functions' and {best.client / burnt:.0%} the callers'.",
         "On AWS the first is not there, and the second has as many",
