@@ -89,10 +89,10 @@ def _decidable(world: World, order: Order) -> Iterator[str]:
         yield f"28: it waits, and its contact is that of {sorted(owners)}"
     if order.unresolved and order.reason == AMBIGUOUS_CONTACT and len(owners) < 2:
         yield f"28: its contact is ambiguous, and is that of {sorted(owners)}"
-    if order.unresolved and order.reason == PRODUCT_UNKNOWN:
-        known = world.books.products.get_many(STORE, sorted(order.missing))
-        if known or not order.missing:
-            yield f"12: it waits for products, and {sorted(known)} are known"
+    if order.awaited_products and (known := world.books.products.get_many(STORE, sorted(order.missing))):
+        yield f"12: it waits for products, and {sorted(known)} are known"
+    if order.unresolved and order.reason == PRODUCT_UNKNOWN and not order.missing:
+        yield "12: it waits for products, and for none"
     if order.reason == "guest_not_claimed":
         last = instant(moment(order.history[-1].at) - _RACE)
         since = {

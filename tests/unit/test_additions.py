@@ -10,7 +10,9 @@ from cashback.domain.additions import has_more
 from cashback.domain.errors import StateConflict
 from cashback.domain.facts import Line
 from cashback.domain.orders import News, Status
-from tests.unit.builders import ORDER, Shop, body, line, news, paid, refund, units
+from cashback.domain.products import Product
+from cashback.services.manage_products import record_product
+from tests.unit.builders import NOW, ORDER, Shop, at, body, line, news, paid, refund, units
 
 A, B = line("1", 10_000), line("2", 5_000)
 
@@ -132,9 +134,66 @@ def test_an_added_line_earns_by_what_the_catalogue_says_once_it_says_so() -> Non
     store = shop(product_rates=[{"category": "Tea", "rate": "0.2"}])
     store.hear(shown(A, line("2", 5_000, product_id="p2"), second=1))
     assert store.order.award == 1_000, "what is unknown is not added at another rate"
+    assert store.order.missing == {"p2"}
     store.stock("p3", "Tea")
     store.hear(shown(A, line("2", 5_000, product_id="p3"), second=2))
     assert (store.order.award, store.account.available) == (2_000, 2_000)
+    assert store.order.missing == frozenset()
+
+
+def test_an_added_line_of_an_unknown_product_earns_by_itself_once_the_product_appears() -> None:
+    store = shop(product_rates=[{"category": "Tea", "rate": "0.2"}])
+    store.hear(shown(A, line("2", 5_000, product_id="p2"), line("3", 1_000, product_id="p3"), second=1))
+    tell_of(store, "p3", "Tea")
+    assert (store.order.award, store.order.missing) == (1_000, frozenset({"p2"})), "the whole addition waits"
+    tell_of(store, "p2", "Tea")
+    assert (store.order.award, store.account.available, store.order.missing) == (2_200, 2_200, frozenset())
+
+
+def test_an_added_line_waits_for_its_product_and_then_for_a_person_where_orders_are_reviewed() -> None:
+    store = Shop(base_rate="0.1", auto_processing=False, product_rates=[{"category": "Tea", "rate": "0.2"}])
+    store.hear(paid(A))
+    store.approve()
+    store.hear(shown(A, line("2", 5_000, product_id="p2"), second=1))
+    assert (store.order.award, store.order.missing) == (1_000, frozenset({"p2"}))
+    tell_of(store, "p2", "Tea")
+    assert (store.order.award, store.order.missing) == (1_000, frozenset())
+    assert store.process().award == 2_000
+
+
+@pytest.mark.row("P7")
+def test_an_addition_of_less_than_a_cent_whose_product_is_known_late_is_not_forgotten_by_a_clawback() -> None:
+    """What it costs is more money paid beside the same cashback spent, so of what stays a cent more is earned."""
+    parts = line("1", 1_289), line("2", 3_736)
+
+    def lived(*, is_known: bool) -> Shop:
+        store = Shop(base_rate="0.2", product_rates=[{"category": "Tea", "rate": "0.3"}], award_on="paid")
+        store.hear(paid(line("1", 10_000), order_id="before", second=0))
+        if is_known:
+            tell_of(store, "tea", "Tea")
+        store.hear(news(body(*parts, paid=True, paid_with_cashback=150), refund("r", units("1"), money=100), paid=True))
+        extra = line("3", 1, product_id="tea")
+        store.hear(news(body(*parts, extra, second=1, paid=True, paid_with_cashback=150), paid=True))
+        tell_of(store, "tea", "Tea")
+        return store
+
+    late, early = lived(is_known=False), lived(is_known=True)
+    assert (late.order.target, late.account.available) == (early.order.target, early.account.available)
+    assert (early.order.award, early.order.target) == (975, 264)
+
+
+def test_an_order_that_was_approved_without_its_product_waits_for_none() -> None:
+    store = Shop(base_rate="0.1", auto_processing=False, product_rates=[{"category": "Tea", "rate": "0.2"}])
+    store.hear(paid(line("1", 10_000, product_id="p1")))
+    store.approve()
+    assert (store.order.award, store.order.missing) == (1_000, frozenset())
+    tell_of(store, "p1", "Tea")
+    assert store.order.award == 1_000
+
+
+def tell_of(store: Shop, product_id: str, *categories: str) -> None:
+    """What the worker does with news of a product."""
+    record_product(store.books, store.settings, Product(product_id, at(0), categories=categories), NOW)
 
 
 def test_an_order_with_tax_in_its_prices_has_no_more_than_it_was_awarded_for() -> None:

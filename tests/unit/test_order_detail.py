@@ -141,7 +141,7 @@ def test_lines_that_must_be_held_are_pending_also_where_orders_are_credited_by_t
     assert (order["award"], order["additions_pending"]) == (usd("10.00"), True)
 
 
-def test_added_lines_of_an_unknown_product_are_pending(deployment: Deployment) -> None:
+def test_added_lines_of_an_unknown_product_are_pending_until_it_is_known(deployment: Deployment) -> None:
     rates = [{"category": "Mugs", "rate": "0.1"}]
     admin = deployment.create_store(settings={"base_rate": "0", "product_rates": rates})
     deployment.call("PUT", "/v1/products/P-1", {"categories": ["Mugs"]}, key=admin).expect(201)
@@ -149,7 +149,10 @@ def test_added_lines_of_an_unknown_product_are_pending(deployment: Deployment) -
     record(deployment, paid(known))
     record(deployment, grown(known, line("2", 5_000, product_id="P-2")))
     order = shown(deployment, admin)
-    assert (order["award"], order["additions_pending"]) == (usd("10.00"), True)
+    assert (order["award"], order["additions_pending"], order["missing"]) == (usd("10.00"), True, ["P-2"])
+    deployment.call("PUT", "/v1/products/P-2", {"categories": ["Mugs"]}, key=admin).expect(201)
+    order = shown(deployment, admin)
+    assert (order["award"], order["additions_pending"], order["missing"]) == (usd("15.00"), False, [])
 
 
 def test_lines_that_would_earn_nothing_are_not_pending_at_the_settings_of_the_order(deployment: Deployment) -> None:

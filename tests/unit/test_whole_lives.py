@@ -181,6 +181,8 @@ def approve(store: Shop) -> None:
     if order.status in REVIEWED and order.calculated and not order.unresolved:
         store.approve()
     elif order.award is not None and has_more(order) and store.preview().amount:
+        is_reviewed = not store.settings.auto_processing or store.settings.hold_over_award is not None
+        assert is_reviewed, "where orders are credited by themselves, what is added to them is too"
         store.process()
 
 

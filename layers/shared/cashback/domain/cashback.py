@@ -89,6 +89,7 @@ def approved(order: Order, amount: int, review: Review, reason: str) -> tuple[Or
         calculation=order.calculation.awarding(amount),
         basis=order.basis if amount == order.calculated else _basis_of(amount, order.gone),
         award=amount,
+        missing=frozenset(),
         reviews=(*order.reviews, replace(review, amount=amount)),
     )
     return with_refunds_handled(credited), entry
@@ -122,7 +123,8 @@ def decide(
 
 def _may_change(order: Order) -> bool:
     """Tell whether an order whose facts are unchanged may be decided otherwise: by a retry, or by what became known."""
-    return order.status in {Status.FAILED, Status.AWAITING_CUSTOMER} or order.unresolved
+    waits = order.unresolved or bool(order.awaited_products)
+    return waits or order.status in {Status.FAILED, Status.AWAITING_CUSTOMER}
 
 
 def _tells_times_only(facts: Facts, order: Order) -> bool:
@@ -235,8 +237,9 @@ def _awarded_anew(
     """Credit what was added to an awarded order, and claw back what is gone of it.
 
     By itself only where the order's terms are automatic and cashback is on: in manual mode, and where something speaks
-    against it, a person credits it by ``process``.
+    against it, a person credits it by ``process``. Nothing is credited while a product of it is unknown.
     """
+    order = replace(order, missing=frozenset())
     body, terms, grown = order.facts.earning_body, order.terms, order
     if body is not None and terms is not None and has_more(order):
         catalogue = {**known.catalogue, **terms.catalogue}
@@ -244,11 +247,11 @@ def _awarded_anew(
         standing = replace(grown.calculation, award=(grown.award or 0) - target_of(grown, grown.facts))
         is_automatic = terms.mode is Mode.AUTOMATIC and settings.cashback_enabled
         by_itself = is_automatic and _doubt(body, standing, settings) is None
-        unknown = products_asked_for(body, settings, lookup_of(terms)) - catalogue.keys()
+        missing = frozenset(products_asked_for(body, settings, lookup_of(terms)) - catalogue.keys())
         # An addition of less than a cent needs nobody's yes, and no clawback may forget it.
         is_nothing = grown.award == order.award and grown.basis != settings.max_award
-        if unknown or not (by_itself or by_hand is not None or is_nothing):
-            grown = order
+        if missing or not (by_itself or by_hand is not None or is_nothing):
+            grown = replace(order, missing=missing)
     earned = [part for entry in earned_later(grown, order, actor) for part in purse.credit(entry)]
     clawed, entries = claw(grown, purse, actor)
     return clawed, [*earned, *entries]

@@ -139,7 +139,8 @@ class Order(Struct, frozen=True, omit_defaults=True):
 
     ``redeemed`` is what the order took, or should have taken, for the part of it that was paid with cashback, less what
     ``given_back`` refunds returned; of it the balance lacked ``redemption_owed`` and ``redemption_waived``.
-    ``reviews`` is all that persons did to it. ``missing`` are products that a rule asks for and nobody knows.
+    ``reviews`` is all that persons did to it. ``missing`` are products that a rule asks for and nobody knows: of an
+    awarded order those of lines that were added to it.
 
     ``recorded`` is when each of ``facts_of`` its facts was first recorded, by our clock; ``number`` which order of its
     customer it is, counted where the store asks for it, once body and customer are known. Neither ever changes.
@@ -211,8 +212,8 @@ class Order(Struct, frozen=True, omit_defaults=True):
 
     @property
     def awaited_products(self) -> frozenset[str]:
-        """Which products would decide it."""
-        waits = self.unresolved and self.reason == PRODUCT_UNKNOWN
+        """Which products would decide it, or what was added to it."""
+        waits = self.status in AWARDED or (self.unresolved and self.reason == PRODUCT_UNKNOWN)
         return frozenset(sorted(self.missing)[:MOST_AWAITED]) if waits else frozenset()
 
     @property

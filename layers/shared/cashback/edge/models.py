@@ -170,7 +170,7 @@ class OrderDetail(Order):
     """An order with all that is known of it. ``taken`` + ``owed`` + ``waived`` is what refunds have called back.
 
     ``missing`` are the products it waits for. ``additions_pending``: lines added after the award may earn, and wait for
-    ``process``. The ``transactions`` are null within an export, which tells all of a customer.
+    those products, or for ``process``. The ``transactions`` are null within an export, which tells all of a customer.
     """
 
     lines: list[OrderLine]

@@ -163,7 +163,7 @@ def settle_claims(books: Books, settings: Settings, macs: AbstractSet[str], now:
 
 
 def settle_holds(books: Books, settings: Settings, product_id: str, now: Instant) -> int:
-    """Decide anew the orders that are held because this product was unknown; return how many changed."""
+    """Decide anew the orders that wait for this product; return how many changed."""
     return _settle_all(books, settings, set(books.waiting.for_product(settings.store_id, product_id)), now)
 
 

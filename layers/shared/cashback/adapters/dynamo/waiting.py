@@ -28,7 +28,7 @@ class Waiting(Struct, frozen=True):
         return self._orders(keys.guests(store_id, mac), "")
 
     def for_product(self, store_id: str, product_id: str) -> list[str]:
-        """Return the orders that are held because this product is unknown (consistent)."""
+        """Return the orders that wait for this product (consistent)."""
         return self._orders(keys.product(store_id, product_id).pk, keys.WAIT)
 
     def _orders(self, pk: str, prefix: str) -> list[str]:
