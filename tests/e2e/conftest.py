@@ -12,7 +12,7 @@ import pytest
 from dev.client import Store, wait_until
 from tests.e2e.deployed import DeployedStack, start
 from tests.e2e.faults import FaultyStack, faulty_stack
-from tests.e2e.house import House, furnished, plant
+from tests.e2e.full_store import FullStore, furnished, plant
 from tests.e2e.shop import Shop
 
 
@@ -75,16 +75,16 @@ def new_shop(stack: DeployedStack, make_store: Callable[..., Store]) -> Callable
 
 
 @pytest.fixture(scope="session")
-def house(stack: DeployedStack, make_store: Callable[..., Store]) -> House:
+def full_store(stack: DeployedStack, make_store: Callable[..., Store]) -> FullStore:
     """A store with two things or more of every kind, which no test changes."""
     return furnished(Shop(stack, make_store()), make_store())
 
 
 @pytest.fixture(scope="module")
-def twin(house: House, make_store: Callable[..., Store]) -> Store:
-    """A store with the ids of the house, which each module has for itself and may change."""
+def twin(full_store: FullStore, make_store: Callable[..., Store]) -> Store:
+    """A store with the ids of the full store, which each module has for itself and may change."""
     store = make_store()
-    plant(house.shop.stack, house.shop.store, store)
+    plant(full_store.shop.stack, full_store.shop.store, store)
     return store
 
 

@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 from dev.client import Store, base64_hmac, standard_webhook_headers
 from dev.project import ACCESS_KEY, REGION, SECRET_KEY
 from tests.e2e.deployed import DeployedStack
-from tests.e2e.house import CALLS, OPENAPI, OPERATIONS, ROLES, Call, House, Operation, furnished, named
+from tests.e2e.full_store import CALLS, OPENAPI, OPERATIONS, ROLES, Call, FullStore, Operation, furnished, named
 from tests.e2e.shop import Shop, problem
 
 EXAMPLES = 6
@@ -98,18 +98,18 @@ class Storefront(AuthBase):
 
 
 @pytest.fixture(scope="module")
-def victim(stack: DeployedStack, make_store: Callable[..., Store]) -> House:
+def victim(stack: DeployedStack, make_store: Callable[..., Store]) -> FullStore:
     """A store with everything, which may be changed and at last closed."""
     return furnished(Shop(stack, make_store()), make_store())
 
 
-def callers(operation: Operation, house: House) -> tuple[AuthBase, list[tuple[AuthBase, set[int]]]]:
+def callers(operation: Operation, full_store: FullStore) -> tuple[AuthBase, list[tuple[AuthBase, set[int]]]]:
     """Who may make a call for certain, and every other caller with what they are answered; where nothing is said, as
     those who may."""
     method, path = operation
     if path.startswith("/webhooks/"):
-        return Storefront(house.shop.store, path.rpartition("/")[2]), [(Nobody(), UNSIGNED)]
-    keys = {role: Key(house.keys[role]) for role in ROLES}
+        return Storefront(full_store.shop.store, path.rpartition("/")[2]), [(Nobody(), UNSIGNED)]
+    keys = {role: Key(full_store.keys[role]) for role in ROLES}
     if path.startswith("/platform/"):
         return Operator(), [(Nobody(), {403}), *((key, {403}) for key in keys.values())]
     documented = OPENAPI["paths"][path][method.lower()]
@@ -124,7 +124,7 @@ def callers(operation: Operation, house: House) -> tuple[AuthBase, list[tuple[Au
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value)
 @pytest.mark.parametrize("operation", IN_ORDER, ids=named)
 def test_whatever_is_asked_the_answer_is_a_documented_one(
-    victim: House, operation: Operation, mode: GenerationMode
+    victim: FullStore, operation: Operation, mode: GenerationMode
 ) -> None:
     if mode is GenerationMode.NEGATIVE and operation[1] in OPEN:
         return  # They take nothing that could be wrong.
@@ -161,11 +161,11 @@ def test_whatever_is_asked_the_answer_is_a_documented_one(
 
 @pytest.mark.parametrize("operation", [one for one in CALLS if one[0] in {"POST", "PUT", "PATCH"}], ids=named)
 def test_a_body_of_another_type_is_refused_as_documented_also_where_none_is_looked_for(
-    house: House, operation: Operation
+    full_store: FullStore, operation: Operation
 ) -> None:
     method, template = operation
-    path, headers = house.path(template, Call()), {"content-type": "text/plain", "idempotency-key": "text"}
+    path, headers = full_store.path(template, Call()), {"content-type": "text/plain", "idempotency-key": "text"}
     if template.startswith("/v1/"):
-        answer = house.foreign.api(method, path, b"hello", headers=headers)
+        answer = full_store.foreign.api(method, path, b"hello", headers=headers)
         assert problem(answer, 415)["code"] == "unsupported_media_type"
     assert "415" in OPENAPI["paths"][template][method.lower()]["responses"]

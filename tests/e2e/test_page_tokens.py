@@ -15,7 +15,7 @@ from cashback.edge.cursors import Cursors, scope_of
 from dev.client import Store
 from dev.openapi import FUNCTIONS
 from dev.project import STACK_NAME
-from tests.e2e.house import CALLS, House, Operation, ask, named, parts_of, queried
+from tests.e2e.full_store import CALLS, FullStore, Operation, ask, named, parts_of, queried
 from tests.e2e.shop import problem
 
 pytestmark = pytest.mark.row("S24", "77", "P18")
@@ -40,9 +40,9 @@ FILTERS = {
 
 
 @pytest.fixture(scope="module")
-def cursors(house: House) -> Mapping[Operation, str]:
+def cursors(full_store: FullStore) -> Mapping[Operation, str]:
     """The cursor of every list's second page."""
-    return {operation: second_page(house, house.shop.store, operation) for operation in LISTS}
+    return {operation: second_page(full_store, full_store.shop.store, operation) for operation in LISTS}
 
 
 def smallest(operation: Operation) -> str:
@@ -51,19 +51,19 @@ def smallest(operation: Operation) -> str:
     return f"?limit={limit.get('minimum', min(limit.get('enum', [0])))}" if limit else "?"
 
 
-def second_page(house: House, store: Store, operation: Operation, query: str = "") -> str:
+def second_page(full_store: FullStore, store: Store, operation: Operation, query: str = "") -> str:
     if operation == EXPORT:
-        return of_export(house, store, int(datetime.now(UTC).timestamp()))
-    found = ask(store, operation, house.ids, smallest(operation) + query).expect(200)["next_cursor"]
-    assert isinstance(found, str), f"{named(operation)} has one page only: furnish the house with more of it"
+        return of_export(full_store, store, int(datetime.now(UTC).timestamp()))
+    found = ask(store, operation, full_store.ids, smallest(operation) + query).expect(200)["next_cursor"]
+    assert isinstance(found, str), f"{named(operation)} has one page only: furnish the full_store with more of it"
     return found
 
 
-def of_export(house: House, store: Store, now: int) -> str:
+def of_export(full_store: FullStore, store: Store, now: int) -> str:
     """A cursor as the stack makes them: it takes megabytes for an export to have a second page."""
-    keys = DeploymentKeyStore(house.shop.stack.client("ssm"), f"/{STACK_NAME}/keys").read()
-    scope = scope_of(store.store_id, EXPORT[1].format(**house.ids), {})
-    made = Cursors(lambda: keys.cursor, scope, now).make(f"{house.ids['customer_id']}|orders|")
+    keys = DeploymentKeyStore(full_store.shop.stack.client("ssm"), f"/{STACK_NAME}/keys").read()
+    scope = scope_of(store.store_id, EXPORT[1].format(**full_store.ids), {})
+    made = Cursors(lambda: keys.cursor, scope, now).make(f"{full_store.ids['customer_id']}|orders|")
     assert made is not None
     return made
 
@@ -96,83 +96,85 @@ def refused(ids: Mapping[str, str], store: Store, operation: Operation, query: s
 
 @pytest.mark.parametrize("operation", LISTS, ids=named)
 def test_a_cursor_goes_on_where_its_list_stopped(
-    house: House, cursors: Mapping[Operation, str], operation: Operation
+    full_store: FullStore, cursors: Mapping[Operation, str], operation: Operation
 ) -> None:
     """So that what is refused below is refused for what is wrong with it."""
     query = f"{smallest(operation)}&cursor={cursors[operation]}"
-    assert ask(house.shop.store, operation, house.ids, query).status == 200
+    assert ask(full_store.shop.store, operation, full_store.ids, query).status == 200
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=named)
 def test_a_cursor_that_was_tampered_with_is_refused(
-    house: House, cursors: Mapping[Operation, str], operation: Operation
+    full_store: FullStore, cursors: Mapping[Operation, str], operation: Operation
 ) -> None:
     for what, bad in broken(cursors[operation]).items():
-        refused(house.ids, house.shop.store, operation, f"&cursor={bad}", what)
+        refused(full_store.ids, full_store.shop.store, operation, f"&cursor={bad}", what)
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=named)
 def test_a_cursor_of_another_route_is_refused(
-    house: House, cursors: Mapping[Operation, str], operation: Operation
+    full_store: FullStore, cursors: Mapping[Operation, str], operation: Operation
 ) -> None:
     for other, cursor in cursors.items():
         if other != operation:
-            refused(house.ids, house.shop.store, operation, f"&cursor={cursor}", named(other))
+            refused(full_store.ids, full_store.shop.store, operation, f"&cursor={cursor}", named(other))
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=named)
 def test_a_cursor_of_another_stores_same_list_is_refused(
-    house: House, twin: Store, cursors: Mapping[Operation, str], operation: Operation
+    full_store: FullStore, twin: Store, cursors: Mapping[Operation, str], operation: Operation
 ) -> None:
-    refused(house.ids, twin, operation, f"&cursor={cursors[operation]}", "of the house")
+    refused(full_store.ids, twin, operation, f"&cursor={cursors[operation]}", "of the full_store")
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=named)
 def test_a_cursor_of_other_filters_is_refused(
-    house: House, cursors: Mapping[Operation, str], operation: Operation
+    full_store: FullStore, cursors: Mapping[Operation, str], operation: Operation
 ) -> None:
     for name, schema in queried(operation).items():
         if name not in {"limit", "cursor"}:
             value = FILTERS[name] or schema["enum"][0]
-            refused(house.ids, house.shop.store, operation, f"&{name}={value}&cursor={cursors[operation]}", name)
+            refused(
+                full_store.ids, full_store.shop.store, operation, f"&{name}={value}&cursor={cursors[operation]}", name
+            )
 
 
-def test_a_cursor_of_a_filter_is_refused_without_it_and_with_another(house: House) -> None:
-    store = house.shop.store
-    cursor = second_page(house, store, ORDERS, "&status=processed")
-    assert ask(store, ORDERS, house.ids, f"{smallest(ORDERS)}&status=processed&cursor={cursor}").status == 200
-    refused(house.ids, store, ORDERS, f"&cursor={cursor}", "without its filter")
-    refused(house.ids, store, ORDERS, f"&status=pending&cursor={cursor}", "with another filter")
+def test_a_cursor_of_a_filter_is_refused_without_it_and_with_another(full_store: FullStore) -> None:
+    store = full_store.shop.store
+    cursor = second_page(full_store, store, ORDERS, "&status=processed")
+    assert ask(store, ORDERS, full_store.ids, f"{smallest(ORDERS)}&status=processed&cursor={cursor}").status == 200
+    refused(full_store.ids, store, ORDERS, f"&cursor={cursor}", "without its filter")
+    refused(full_store.ids, store, ORDERS, f"&status=pending&cursor={cursor}", "with another filter")
 
 
 @pytest.mark.parametrize("operation", [one for one in LISTS if parts_of(one[1])], ids=named)
 def test_a_cursor_of_the_list_of_another_is_refused(
-    house: House, cursors: Mapping[Operation, str], operation: Operation
+    full_store: FullStore, cursors: Mapping[Operation, str], operation: Operation
 ) -> None:
     for name in parts_of(operation[1]):
-        ids = {**house.ids, name: "4711"}
-        refused(ids, house.shop.store, operation, f"&cursor={cursors[operation]}", name)
+        ids = {**full_store.ids, name: "4711"}
+        refused(ids, full_store.shop.store, operation, f"&cursor={cursors[operation]}", name)
 
 
-def test_a_cursor_is_good_for_a_day(house: House) -> None:
+def test_a_cursor_is_good_for_a_day(full_store: FullStore) -> None:
     now = datetime.now(UTC)
-    old = of_export(house, house.shop.store, int((now - timedelta(days=1, seconds=1)).timestamp()))
-    refused(house.ids, house.shop.store, EXPORT, f"&cursor={old}", "a day old")
-    young = of_export(house, house.shop.store, int((now - timedelta(hours=23)).timestamp()))
-    assert ask(house.shop.store, EXPORT, house.ids, f"?cursor={young}").status == 200
+    old = of_export(full_store, full_store.shop.store, int((now - timedelta(days=1, seconds=1)).timestamp()))
+    refused(full_store.ids, full_store.shop.store, EXPORT, f"&cursor={old}", "a day old")
+    young = of_export(full_store, full_store.shop.store, int((now - timedelta(hours=23)).timestamp()))
+    assert ask(full_store.shop.store, EXPORT, full_store.ids, f"?cursor={young}").status == 200
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=named)
-def test_a_cursor_of_a_mebibyte_is_refused(house: House, operation: Operation) -> None:
+def test_a_cursor_of_a_mebibyte_is_refused(full_store: FullStore, operation: Operation) -> None:
     """Past the gateway, which takes no such address."""
     (function,) = [name for name in FUNCTIONS if operation in served_by(name)]
     method, template = operation
-    caller = {"store_id": house.shop.store.store_id, "api_key_id": "key_none", "role": "admin"}
-    answer = house.shop.stack.invoke(
+    caller = {"store_id": full_store.shop.store.store_id, "api_key_id": "key_none", "role": "admin"}
+    answer = full_store.shop.stack.invoke(
         function,
         {
             "httpMethod": method,
-            "path": template.format(**house.ids),
+            "path": template.format(**full_store.ids),
             "headers": {"content-type": "application/json", "idempotency-key": "long"},
             "multiValueQueryStringParameters": {"cursor": ["A" * MEBIBYTE]},
             "requestContext": {"requestId": "by-hand", "authorizer": caller},

@@ -1,6 +1,6 @@
 """Two stores that know the same ids: nothing of the one is ever answered or written by the other's key (invariant 13).
 
-All routes come from the documentation, so one whose ids are not among those of the house fails here.
+All routes come from the documentation, so one whose ids are not among those of the full store fails here.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dev.client import Store
-from tests.e2e.house import ACCOUNT, CALLS, OPENAPI, House, Operation, ask, named, parts_of, queried
+from tests.e2e.full_store import ACCOUNT, CALLS, OPENAPI, FullStore, Operation, ask, named, parts_of, queried
 from tests.e2e.shop import problem
 
 pytestmark = pytest.mark.row("S27", "S9", "66", "95", "I8", "P13")
@@ -24,7 +24,7 @@ PUT_PRODUCT = ("PUT", "/v1/products/{product_id}")
 
 @pytest.fixture(scope="module")
 def outsider(make_store: Callable[..., Store]) -> Store:
-    """A store that has a customer, their approved request and a group, and nothing of the house."""
+    """A store that has a customer, their approved request and a group, and nothing of the full store."""
     store = make_store()
     store.api("POST", "/v1/customers", {"customer_id": "mine"}).expect(201)
     store.api("POST", "/v1/customers/mine/payment-accounts", ACCOUNT).expect(201)
@@ -42,11 +42,11 @@ def own(outsider: Store) -> Mapping[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def untouched(house: House) -> Iterator[None]:
+def untouched(full_store: FullStore) -> Iterator[None]:
     """Whatever the other store was asked has left this one byte-identical."""
-    before = house.shop.stack.snapshot(house.shop.store)
+    before = full_store.shop.stack.snapshot(full_store.shop.store)
     yield
-    assert house.shop.stack.snapshot(house.shop.store) == before
+    assert full_store.shop.stack.snapshot(full_store.shop.store) == before
 
 
 def choices(operation: Operation, own: Mapping[str, str]) -> list[dict[str, str]]:
@@ -58,19 +58,19 @@ def choices(operation: Operation, own: Mapping[str, str]) -> list[dict[str, str]
 # A put of another store's id makes something of one's own; the twins show that it touches nothing else.
 @pytest.mark.parametrize("operation", [one for one in WITH_IDS if one != PUT_PRODUCT], ids=named)
 def test_another_stores_id_is_answered_like_one_that_is_not_there(
-    house: House, outsider: Store, own: Mapping[str, str], operation: Operation
+    full_store: FullStore, outsider: Store, own: Mapping[str, str], operation: Operation
 ) -> None:
     for mine in choices(operation, own):
-        foreign = problem(ask(outsider, operation, {**house.ids, **mine}), 404)
-        unknown = problem(ask(outsider, operation, {**dict.fromkeys(house.ids, "4711"), **mine}), 404)
+        foreign = problem(ask(outsider, operation, {**full_store.ids, **mine}), 404)
+        unknown = problem(ask(outsider, operation, {**dict.fromkeys(full_store.ids, "4711"), **mine}), 404)
         assert {**foreign, "request_id": ""} == {**unknown, "request_id": ""}, mine
 
 
 @pytest.mark.parametrize("operation", [one for one in WITH_IDS if one[0] == "GET"], ids=named)
-def test_a_store_finds_what_it_has_by_the_same_id(house: House, twin: Store, operation: Operation) -> None:
+def test_a_store_finds_what_it_has_by_the_same_id(full_store: FullStore, twin: Store, operation: Operation) -> None:
     """So that the refusals above are about whose it is."""
-    store = house.shop.store if is_its_own(operation) else twin
-    assert ask(store, operation, house.ids).status == 200
+    store = full_store.shop.store if is_its_own(operation) else twin
+    assert ask(store, operation, full_store.ids).status == 200
 
 
 def is_its_own(operation: Operation) -> bool:
@@ -78,22 +78,22 @@ def is_its_own(operation: Operation) -> bool:
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=named)
-def test_a_list_shows_the_own_store_only(house: House, outsider: Store, operation: Operation) -> None:
+def test_a_list_shows_the_own_store_only(full_store: FullStore, outsider: Store, operation: Operation) -> None:
     _, path = operation
-    queries = ["", *(f"?{name}={house.ids[name]}" for name in queried(operation) if name.endswith("_id"))]
+    queries = ["", *(f"?{name}={full_store.ids[name]}" for name in queried(operation) if name.endswith("_id"))]
     if "q" in queried(operation):
-        queries += [f"?q={text}" for text in (house.ids["payout_id"], "Ada", "order")]
+        queries += [f"?q={text}" for text in (full_store.ids["payout_id"], "Ada", "order")]
     for query in queries:
         answer = outsider.api("GET", f"{path}{query}")
         assert answer.status == 200, answer.body
-        shown = [name for name, item_id in house.ids.items() if f'"{item_id}"'.encode() in answer.body]
+        shown = [name for name, item_id in full_store.ids.items() if f'"{item_id}"'.encode() in answer.body]
         assert shown == [], query
-        assert house.shop.store.store_id.encode() not in answer.body
+        assert full_store.shop.store.store_id.encode() not in answer.body
 
 
-def test_a_search_and_a_preview_find_the_own_store_only(house: House, outsider: Store) -> None:
+def test_a_search_and_a_preview_find_the_own_store_only(full_store: FullStore, outsider: Store) -> None:
     known = {"email": "bea@example.com"}
-    assert len(house.shop.store.api("POST", "/v1/customers/search", known).expect(200)["items"]) == 1
+    assert len(full_store.shop.store.api("POST", "/v1/customers/search", known).expect(200)["items"]) == 1
     assert outsider.api("POST", "/v1/customers/search", known).expect(200)["items"] == []
     previewed = outsider.api("POST", "/v1/groups/preview", {"rule": {}}).expect(200)
     assert [one["customer_id"] for one in previewed["items"]] == ["mine"]
@@ -148,7 +148,7 @@ def test_every_field_of_a_body_that_is_an_id_is_tested_here() -> None:
 
 @pytest.mark.parametrize(("operation", "name"), [(one, name) for one, found in BODIES.items() for name in found])
 def test_another_stores_id_in_a_body_names_nothing(
-    house: House, outsider: Store, own: Mapping[str, str], operation: Operation, name: str
+    full_store: FullStore, outsider: Store, own: Mapping[str, str], operation: Operation, name: str
 ) -> None:
     def told_of(ids: Mapping[str, str]) -> tuple[int, str]:
         asked = BODIES[operation][name]({**ids, "mine": own["incentive_request_id"]})
@@ -156,19 +156,19 @@ def test_another_stores_id_in_a_body_names_nothing(
         told = {**answer.json(), "request_id": ""}
         return answer.status, str(told).replace(ids[name.removesuffix("s")], "4711")
 
-    foreign = told_of(house.ids)
-    assert foreign == told_of(dict.fromkeys(house.ids, "4711"))
+    foreign = told_of(full_store.ids)
+    assert foreign == told_of(dict.fromkeys(full_store.ids, "4711"))
     status, told = foreign
     assert status in {404, 409, 422} or "not_found" in told or "'unknown': ['4711']" in told
 
 
 @pytest.mark.parametrize("operation", WRITES, ids=named)
 def test_a_write_to_the_same_id_in_another_store_changes_that_one_alone(
-    house: House, twin: Store, operation: Operation
+    full_store: FullStore, twin: Store, operation: Operation
 ) -> None:
-    ids = {**house.ids, "mine": house.ids["incentive_request_id"]}
+    ids = {**full_store.ids, "mine": full_store.ids["incentive_request_id"]}
     bodies = [make(ids) for make in BODIES.get(operation, {}).values()] or [None]
     for body in bodies:
-        answer = ask(twin, operation, house.ids, body=body)
+        answer = ask(twin, operation, full_store.ids, body=body)
         assert answer.status < 500
         assert answer.status != 404 or is_its_own(operation), answer.body

@@ -159,7 +159,7 @@ CALLS: dict[Operation, Call] = {
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class FullStore:
     """A store with everything and a key of every role, and another store, which is empty; tests change neither."""
 
     shop: Shop
@@ -260,10 +260,10 @@ def _heard(shop: Shop) -> list[dict[str, Any]]:
     return items if sum(bool(one["history"]) for one in items) > 1 else []
 
 
-def furnished(shop: Shop, foreign: Store) -> House:
+def furnished(shop: Shop, foreign: Store) -> FullStore:
     """A new store with everything, and keys of every role."""
     keys = {role: shop.with_key(role) for role in ROLES}
-    return House(shop, furnish(shop), keys, foreign)
+    return FullStore(shop, furnish(shop), keys, foreign)
 
 
 def plant(stack: DeployedStack, original: Store, twin: Store) -> None:
