@@ -21,7 +21,8 @@ from dev.project import TOOLS, StepFailedError, clean_environment, last_lines
 from tests.e2e.deployed import DeployedStack, start
 from tests.e2e.shop import PATIENCE
 
-MICROBURST = TOOLS / "microburst" / "bin" / "microburst"
+MICROBURST = (str(TOOLS / "microburst" / "bin" / "python"), "-m", "microburst")
+"""By its Python: a script in an environment names the folder where that was made."""
 # The shell ends the proxy when this process has died, and with it its end of the pipe.
 UNTIL_THE_PIPE_ENDS = '"$@" & read -r _; kill $!; wait $!'
 MOST_FIRED = 100_000
@@ -118,7 +119,7 @@ def faulty_stack(home: Path) -> Iterator[FaultyStack]:
     """A stack of its own in an empty folder, with its proxy."""
     port, proxy_port = local_aws.free_port(), local_aws.free_port()
     log = home / "microburst.log"
-    command = [str(MICROBURST), "--upstream", f"http://127.0.0.1:{port}", "--host", "127.0.0.1", "--port"]
+    command = [*MICROBURST, "--upstream", f"http://127.0.0.1:{port}", "--host", "127.0.0.1", "--port"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["sh", "-c", UNTIL_THE_PIPE_ENDS, "sh", *command, str(proxy_port)],
