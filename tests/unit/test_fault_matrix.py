@@ -264,7 +264,7 @@ def shut(code: str) -> Callable[..., None]:
 
 @pytest.mark.row("F42")
 @pytest.mark.parametrize("code", SHUT)
-def test_without_kms_accounts_accounts_are_shown_masked_and_none_is_added_or_opened(
+def test_without_kms_accounts_are_shown_masked_and_none_is_added_or_opened(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     admin = deployment.create_store()
