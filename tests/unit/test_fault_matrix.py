@@ -483,3 +483,17 @@ def test_attributes_of_newer_code_are_ignored_and_survive_what_older_code_does()
     account = shop.dynamo.item("State", *keys.account(STORE, CUSTOMER))
     assert account is not None
     assert account["of_newer_code"] == NEWER
+
+
+@pytest.mark.row("F44")
+def test_a_setting_of_newer_code_stands_while_older_code_changes_another(deployment: Deployment) -> None:
+    admin = deployment.create_store()
+    before = deployment.call("GET", "/v1/store", key=admin).expect(200)
+    (item,) = [item for item in deployment.dynamo.items("State") if item["sk"]["S"] == "SETTINGS"]
+    document = json.loads(item["document"]["S"]) | {"of_newer_code": {"a": [1, None]}}
+    newer = {**item, "document": {"S": json.dumps(document)}, "of_newer_code": NEWER}
+    deployment.dynamo.put_item(TableName="State", Item=newer)
+    assert deployment.call("GET", "/v1/store", key=admin).expect(200) == before
+    changed = deployment.call("PATCH", "/v1/store", {"cashback_enabled": False}, key=admin, if_match="1").expect(200)
+    assert changed["cashback_enabled"] is False
+    assert deployment.stores.document("demo").document["of_newer_code"] == {"a": [1, None]}
