@@ -55,9 +55,9 @@ def environment() -> Environment:
 
 
 HURRIED: Final = 7.0
-"""Seconds within which the calls of a function begin that is asked once for each webhook, or each call of the API."""
+"""Seconds within which a webhook's calls begin, and the authorizer's."""
 PATIENT: Final = 17.0
-"""The same of the admin API, for which API Gateway waits 29."""
+"""The same of the admin API, for which API Gateway waits 29 seconds."""
 
 _last_begin: ContextVar[float] = ContextVar("last_begin", default=math.inf)
 
