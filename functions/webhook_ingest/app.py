@@ -3,10 +3,12 @@
 from typing import Any
 
 from cashback.edge import deps
+from cashback.edge.clients import HURRIED, calls_begin_within
 from cashback.edge.clock import now
 from cashback.edge.webhook import handle
 
 
+@calls_begin_within(HURRIED)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Verify the signature, queue the delivery, answer."""
     return handle(event, deps.secrets().read, deps.event_queue().send, now())

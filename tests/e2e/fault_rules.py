@@ -1,4 +1,4 @@
-"""Rules of microburst for what DynamoDB, SQS, the Scheduler and KMS can answer on a bad day."""
+"""Rules of microburst for what the services that functions call can answer on a bad day."""
 
 from typing import Any
 
@@ -13,6 +13,8 @@ LOST: Rule = {"response": {"abort_bytes": 0}}
 """The call is made, its answer is lost."""
 RESET: Rule = {"reset": True}
 """The connection breaks before the call is made."""
+LATE: Rule = {"latency": 2_500}
+"""The call is made, and its answer comes later than is waited for."""
 
 
 def on(service: str, operation: str | None = None, body: str | None = None) -> Rule:
@@ -36,6 +38,41 @@ def bursts(of: int, times: int, apart: int = 7) -> Rule:
     return {"sequence": {"fail": of, "pass": apart}, "times": times}
 
 
+CALLS = {
+    "dynamodb": ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "TransactWriteItems"),
+    "sqs": ("SendMessage", "SendMessageBatch"),
+    "scheduler": ("CreateSchedule",),
+    "kms": ("Encrypt", "Decrypt"),
+    "events": ("PutEvents",),
+    "ssm": ("GetParameter",),
+}
+"""What the functions call, but for what cannot fail them (a message that cannot be put off comes back by itself) and
+messages to people, which are sent once."""
+
+KINDS = {
+    "dynamodb": {
+        "throttled": error("ProvisionedThroughputExceededException"),
+        "broken": error("InternalServerError", 500),
+    },
+    "sqs": {"throttled": error("RequestThrottled"), "broken": error("ServiceUnavailable", 503)},
+    "scheduler": {"throttled": error("ThrottlingException", 429), "broken": error("InternalServerException", 500)},
+    "kms": {"throttled": error("ThrottlingException"), "broken": error("KMSInternalException", 500)},
+    "events": {"throttled": error("ThrottlingException"), "broken": error("InternalException", 500)},
+    "ssm": {"throttled": error("ThrottlingException"), "broken": error("InternalServerError", 500)},
+}
+"""How each service says that there are too many calls, and that it is out of order."""
+
+
+def each_call() -> dict[str, Rule]:
+    """Of every call each kind of fault that there is, once: calls that are repeated meet one after the other."""
+    return {
+        f"{operation} {kind}": {**on(service, operation), **rule, "times": 1}
+        for service, operations in CALLS.items()
+        for operation in operations
+        for kind, rule in {**KINDS[service], "late": LATE, "cut off": RESET, "lost": LOST}.items()
+    }
+
+
 WRITE = on("dynamodb", "TransactWriteItems")
 TWO_WRITES = on("dynamodb", "TransactWriteItems", "length(TransactItems) == `2`")
 THREE_WRITES = on("dynamodb", "TransactWriteItems", "length(TransactItems) == `3`")
@@ -44,14 +81,14 @@ THREE_WRITES = on("dynamodb", "TransactWriteItems", "length(TransactItems) == `3
 def everything() -> dict[str, Rule]:
     """Faults of every kind, spread over the calls that come; an SDK that is hit by a whole burst gives up."""
     return {
-        "balance read late": {**on("dynamodb", "GetItem", "Key.sk.S == 'ACCOUNT'"), "latency": 2_500, "times": 1},
+        "balance read late": {**on("dynamodb", "GetItem", "Key.sk.S == 'ACCOUNT'"), **LATE, "times": 1},
         "item not read": {**on("dynamodb", "GetItem"), **error("RequestLimitExceeded"), **bursts(3, 6)},
         "item cut off": {**on("dynamodb", "GetItem"), **RESET, **bursts(3, 6, 11)},
         "query throttled": {**on("dynamodb", "Query"), **error("ThrottlingException"), **bursts(3, 6)},
         "many not read": {**on("dynamodb", "BatchGetItem"), **error("InternalServerError", 500), **bursts(3, 6, 3)},
         "put in conflict": {**on("dynamodb", "PutItem"), **error("TransactionConflictException"), **bursts(1, 2, 2)},
-        "put lost": {**on("dynamodb", "PutItem"), **LOST, **bursts(1, 2, 2)},
-        "posting late": {**WRITE, "latency": 2_500, **bursts(3, 3)},
+        "update in conflict": {**on("dynamodb", "UpdateItem"), **error("TransactionConflictException"), "times": 2},
+        "posting late": {**WRITE, **LATE, **bursts(3, 3)},
         "posting lost": {**WRITE, **LOST, **bursts(3, 6, 11)},
         "posting cut off": {**WRITE, **RESET, **bursts(3, 6, 11)},
         "posting throttled": {**WRITE, **error("ProvisionedThroughputExceededException"), **bursts(3, 6, 11)},
@@ -71,16 +108,13 @@ def everything() -> dict[str, Rule]:
         },
         "message not queued": {**on("sqs", "SendMessage"), **error("RequestThrottled"), **bursts(3, 6)},
         "message queued unheard": {**on("sqs", "SendMessage"), **LOST, **bursts(2, 6)},
-        "messages not queued": {**on("sqs", "SendMessageBatch"), **error("ServiceUnavailable", 503), "times": 1},
-        "messages queued unheard": {**on("sqs", "SendMessageBatch"), **LOST, **bursts(1, 2, 1)},
         "alarm throttled": {
             **on("scheduler", "CreateSchedule"),
             **error("ThrottlingException", 429),
             "times": ALL_TRIES,
         },
         "alarms full": {**on("scheduler", "CreateSchedule"), **error("ServiceQuotaExceededException", 402), "times": 1},
-        # What the SDK sends again is then a conflict by itself.
-        "alarm set unheard": {**on("scheduler", "CreateSchedule"), **LOST, "times": 1},
-        "secret not opened": {**on("kms", "Decrypt"), **error("ThrottlingException"), "times": 2},
         "account not sealed": {**on("kms", "Encrypt"), **error("ThrottlingException"), "times": ALL_TRIES},
+        # An alarm whose answer was lost is set again, which is a conflict by itself.
+        **each_call(),
     }

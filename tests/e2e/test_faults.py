@@ -157,6 +157,18 @@ def test_without_kms_accounts_are_shown_masked_and_none_is_added(faulty: FaultyS
     assert len(shop.store.api("GET", path).expect(200)["items"]) == 2
 
 
+@pytest.mark.row("F42")
+@pytest.mark.parametrize("code", ["AccessDeniedException", "DisabledException", "KMSInvalidStateException"])
+def test_no_secret_is_rotated_while_the_key_of_secrets_is_shut(faulty: FaultyStack, shop: Shop, code: str) -> None:
+    path = f"/platform/stores/{shop.store.store_id}/webhook-secrets"
+    rotate = partial(faulty.stack.platform.call, "POST", path, {"source": "woocommerce"})
+    before = faulty.stack.snapshot(shop.store)
+    with faulty.faults({"shut": {**on("kms", "Encrypt"), **error(code)}}):
+        told_to_come_back(rotate)
+    assert faulty.stack.snapshot(shop.store) == before
+    assert rotate().expect(201)["secret"]
+
+
 @pytest.mark.row("F8")
 def test_a_mismatch_of_tokens_is_given_up_shown_and_mended_by_a_redrive(faulty: FaultyStack, shop: Shop) -> None:
     stack, sale = faulty.stack, Sale()

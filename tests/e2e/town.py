@@ -205,7 +205,7 @@ def found_town(stack: DeployedStack, members: int = 30) -> Town:
     wanted: dict[str, dict[str, Any]] = {
         "now": {"actions": _credit("1.00")},
         "soon": {"actions": _credit("2.00"), "delay": MINUTE},
-        "later": {"actions": _credit("4.00"), "delay": HOUR, "cancel_on": ["order.cancelled"]},
+        "later": {"actions": _credit("4.00"), "delay": HOUR, "cancel_on": ["order.cancelled", "order.created"]},
     }
     scenarios = {name: make(events, "order.paid", **fields) for name, fields in wanted.items()}
     town = Town(shopify, events, scenarios, enrol(events, *[0] * members), enrol(events, 0, 0))

@@ -5,11 +5,8 @@ from typing import Any
 
 import pytest
 
-from cashback.adapters.faults import LAST_TRY_AFTER
 from cashback.adapters.webhook_sender import DEADLINE
 from cashback.domain.domain_events import KINDS, SOURCE
-from cashback.edge.clients import client
-from cashback.edge.payout_requests import REPORT_TIME
 from cashback.edge.sweeper import ENOUGH_TIME
 from dev.project import ROOT
 from dev.template import as_written, resources, translated
@@ -162,10 +159,6 @@ def test_the_rule_passes_on_every_kind_that_is_told_and_keeps_what_it_cannot_del
 def test_a_batch_of_webhooks_that_all_wait_ends_in_time() -> None:
     batch = properties("AWS::Lambda::EventSourceMapping")["NotifierSource"]["BatchSize"]
     assert 2 * batch * DEADLINE < functions()["Notifier"]["Timeout"]
-
-
-def test_a_report_of_payouts_that_ran_out_of_time_is_still_answered() -> None:
-    assert REPORT_TIME.total_seconds() + 10 <= functions()["PayoutsApi"]["Timeout"] <= 29
 
 
 # ---- schedules
@@ -454,19 +447,6 @@ def test_every_function_finds_what_it_needs_by_name(function: str) -> None:
         "KEYS_PARAMETER",
         "POWERTOOLS_METRICS_NAMESPACE",
     }
-
-
-@pytest.mark.row("F13")
-def test_a_call_that_is_never_answered_ends_before_its_function_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("DEFAULT_REGION", "eu-central-1"), ("ACCESS_KEY_ID", "k"), ("SECRET_ACCESS_KEY", "s")):
-        monkeypatch.setenv(f"AWS_{name}", value)
-    config = client.__wrapped__("dynamodb").meta.config
-    tries = config.retries["total_max_attempts"]
-    # Between them, the longest pauses of botocore's standard mode: a second, and then always twice as long.
-    longest_call = config.read_timeout * tries + sum(2**n for n in range(tries - 1))
-    assert min(function["Timeout"] for function in functions().values()) > longest_call
-    for name in ("OrdersApi", "CustomersApi", "PayoutsApi"):
-        assert functions()[name]["Timeout"] >= LAST_TRY_AFTER + longest_call + 5
 
 
 # ---- the two APIs

@@ -2,7 +2,7 @@
 tables, calls that are not answered, and items that other versions of this code wrote."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, cast
 
@@ -39,13 +39,15 @@ from tests.simulation.queue import Queue
 from tests.simulation.sqs import SimulatedSqs
 from tests.simulation.test_every_call import STORIES, told, what_stands
 from tests.unit.builders import CUSTOMER, NOW, STORE, Shop, line, news, paid, refund, units
-from tests.unit.deployment import Deployment, function
+from tests.unit.deployment import Deployment, Reply, function
 from tests.unit.people import until_it_is_done
 from tests.unit.shopify_bodies import order as bought
 from tests.unit.stage import Stage, scenario
 from tests.unit.test_worker import record
 
 HOURS, DAYS = 3_600, 86_400
+ENDPOINTS = "/v1/webhook-endpoints"
+OTHER_STORE = {"store_id": "other", "name": "Other", "currency": "USD", "timezone": "Europe/Berlin"}
 
 
 class Worker:
@@ -226,10 +228,42 @@ def test_a_table_that_is_away_for_hours_loses_no_event_and_doubles_none() -> Non
     assert (len(worker.queue), len(worker.dead)) == (0, 0)
 
 
+SHUT = ["ThrottlingException", "AccessDeniedException", "DisabledException", "KMSInvalidStateException"]
+
+
 @pytest.mark.row("F42")
-@pytest.mark.parametrize(
-    "code", ["ThrottlingException", "AccessDeniedException", "DisabledException", "KMSInvalidStateException"]
-)
+@pytest.mark.parametrize("code", SHUT)
+def test_without_kms_no_store_is_created_and_no_secret_rotated_and_the_same_call_succeeds_later(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    admin = deployment.create_store()
+    made = deployment.call("POST", ENDPOINTS, {"url": "https://a.example/h"}, key=admin).expect(201)
+    endpoint = f"{ENDPOINTS}/{made['webhook_endpoint_id']}"
+    calls: tuple[Callable[[], Reply], ...] = (
+        lambda: deployment.operator("POST", "/platform/stores", OTHER_STORE),
+        lambda: deployment.operator("POST", "/platform/stores/demo/webhook-secrets", {"source": "shopify"}),
+        lambda: deployment.call("PATCH", endpoint, {"rotate_secret": True}, key=admin),
+    )
+    before = deployment.everything()
+    with monkeypatch.context() as patched:
+        patched.setattr(deployment.kms, "encrypt", shut(code))
+        for refused in (call() for call in calls):
+            assert (refused.status, refused.code, refused.headers["Retry-After"]) == (503, "busy", ["2"])
+    assert deployment.everything() == before
+    assert [call().status for call in calls] == [201, 201, 200]
+
+
+def shut(code: str) -> Callable[..., None]:
+    """What KMS answers to everything."""
+
+    def refuse(**_: Any) -> None:
+        raise client_error("kms", "Encrypt", code, "injected", {})
+
+    return refuse
+
+
+@pytest.mark.row("F42")
+@pytest.mark.parametrize("code", SHUT)
 def test_without_kms_accounts_are_shown_masked_and_none_is_added_or_opened(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
@@ -239,11 +273,8 @@ def test_without_kms_accounts_are_shown_masked_and_none_is_added_or_opened(
     paypal = {"type": "digital", "provider": "PayPal", "handle": "ada@example.com"}
     made = deployment.call("POST", path, paypal, key=admin).expect(201)
 
-    def away(**_: Any) -> None:
-        raise client_error("kms", "Encrypt", code, "injected", {})
-
-    monkeypatch.setattr(deployment.kms, "encrypt", away)
-    monkeypatch.setattr(deployment.kms, "decrypt", away)
+    monkeypatch.setattr(deployment.kms, "encrypt", shut(code))
+    monkeypatch.setattr(deployment.kms, "decrypt", shut(code))
     before = deployment.everything()
     account = f"{path}/{made['payment_account_id']}"
     assert deployment.call("GET", account, key=admin).expect(200)["handle"] == "****.com"
@@ -452,3 +483,17 @@ def test_attributes_of_newer_code_are_ignored_and_survive_what_older_code_does()
     account = shop.dynamo.item("State", *keys.account(STORE, CUSTOMER))
     assert account is not None
     assert account["of_newer_code"] == NEWER
+
+
+@pytest.mark.row("F44")
+def test_a_setting_of_newer_code_stands_while_older_code_changes_another(deployment: Deployment) -> None:
+    admin = deployment.create_store()
+    before = deployment.call("GET", "/v1/store", key=admin).expect(200)
+    (item,) = [item for item in deployment.dynamo.items("State") if item["sk"]["S"] == "SETTINGS"]
+    document = json.loads(item["document"]["S"]) | {"of_newer_code": {"a": [1, None]}}
+    newer = {**item, "document": {"S": json.dumps(document)}, "of_newer_code": NEWER}
+    deployment.dynamo.put_item(TableName="State", Item=newer)
+    assert deployment.call("GET", "/v1/store", key=admin).expect(200) == before
+    changed = deployment.call("PATCH", "/v1/store", {"cashback_enabled": False}, key=admin, if_match="1").expect(200)
+    assert changed["cashback_enabled"] is False
+    assert deployment.stores.document("demo").document["of_newer_code"] == {"a": [1, None]}

@@ -1,18 +1,20 @@
 """Webhook secrets: read, kept while the table is away, rotated."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError
+from botocore.exceptions import ConnectTimeoutError
 
 from cashback.adapters.dynamo import store_keys
 from cashback.adapters.dynamo.codec import from_item
 from cashback.adapters.dynamo.keys import Key
 from cashback.adapters.dynamo.tables import StateTable
+from cashback.adapters.seals import Seals
 from cashback.adapters.secrets import FRESH, LAST_KNOWN, PAUSE, WebhookSecrets
 from cashback.domain.errors import Busy
+from tests.simulation.errors import client_error
 
-DENIED = ClientError({"Error": {"Code": "AccessDeniedException"}}, "Decrypt")
+DENIED = client_error("kms", "Decrypt", "AccessDeniedException", "injected", {})
 AWAY = ConnectTimeoutError(endpoint_url="https://kms")
 
 
@@ -74,7 +76,8 @@ class World:
         self.now = 1_000_000.0
         self.table = Table()
         self.kms = Kms()
-        self.secrets = WebhookSecrets(self.table, self.kms, "key", clock=lambda: self.now)  # type: ignore[arg-type]
+        seals = Seals(lambda: cast("Any", self.kms), "key")
+        self.secrets = WebhookSecrets(cast("Any", self.table), seals, clock=lambda: self.now)
 
     def read(self) -> tuple[str, ...]:
         return self.secrets.read("demo", "shopify")
@@ -239,7 +242,7 @@ def test_the_writes_are_those_of_the_state_table() -> None:
         def get_item(self, **_parameters: Any) -> dict[str, Any]:
             return {}
 
-    secrets = WebhookSecrets(StateTable(Nothing(), "State"), Kms(), "key")  # type: ignore[arg-type]
+    secrets = WebhookSecrets(StateTable(cast("Any", Nothing()), "State"), Seals(lambda: cast("Any", Kms()), "key"))
     write = secrets.rotated("demo", "shopify", "one")["Put"]
     assert write["ConditionExpression"] == "attribute_not_exists(pk)"
     assert from_item(write["Item"]) == {"pk": "S#demo#SEC", "sk": "shopify", "current_secret": b"key|demo|eno"}

@@ -6,19 +6,17 @@ context names the store, so a ciphertext moved to another store decrypts for nob
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import Struct
 
 from cashback.adapters.dynamo import store_keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import StateTable
-from cashback.adapters.faults import FAILURES, unreachable_is_busy
+from cashback.adapters.faults import FAILURES
+from cashback.adapters.seals import Seals
 from cashback.domain.errors import Busy
 from cashback.domain.ledger import Write
-
-if TYPE_CHECKING:
-    from types_boto3_kms import KMSClient
 
 FRESH: Final = 60
 """Seconds that a read is good for, and so the longest that a dropped secret still signs. A new one signs within
@@ -46,12 +44,9 @@ class WebhookSecrets:
     ``clock`` returns seconds; it is an argument so that time can be virtual.
     """
 
-    def __init__(
-        self, table: StateTable, kms: "KMSClient", key_id: str, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, table: StateTable, seals: Seals, clock: Callable[[], float] = time.time) -> None:
         self._table = table
-        self._kms = kms
-        self._key_id = key_id
+        self._seals = seals
         self._clock = clock
         self._known: dict[tuple[str, str], _Known] = {}
 
@@ -76,7 +71,10 @@ class WebhookSecrets:
         return read.secrets
 
     def first(self, store_id: str, source: str, secret: str) -> Write:
-        """Build the write of a source's first secret; it fails where there is one already."""
+        """Build the write of a source's first secret; it fails where there is one already.
+
+        :raises Busy: KMS is out of reach, or the key may not be used.
+        """
         return self._table.put(self._sealed(store_id, source, secret), "attribute_not_exists(pk)")
 
     def rotated(self, store_id: str, source: str, secret: str, *, keep_previous: bool = True) -> Write:
@@ -85,6 +83,8 @@ class WebhookSecrets:
         The secret it replaces goes on signing as the previous one until told otherwise; without ``keep_previous`` it
         is dropped. An older one is dropped either way. The write names what it replaces, so sending it twice is
         harmless, and it fails if another rotation was faster.
+
+        :raises Busy: the table or KMS is out of reach, or the key may not be used.
         """
         standing = self._table.get(store_keys.webhook_secret(store_id, source))
         if standing is None:
@@ -97,23 +97,17 @@ class WebhookSecrets:
 
     def _sealed(self, store_id: str, source: str, secret: str) -> Item:
         pk, sk = store_keys.webhook_secret(store_id, source)
-        context = {"store": store_id}
-        with unreachable_is_busy():
-            answer = self._kms.encrypt(KeyId=self._key_id, Plaintext=secret.encode(), EncryptionContext=context)
-        return {"pk": pk, "sk": sk, "current_secret": answer["CiphertextBlob"]}
+        return {"pk": pk, "sk": sk, "current_secret": self._seals.seal(secret, {"store": store_id})}
 
     def _fetch(self, store_id: str, source: str, known: _Known | None, now: float) -> _Known:
         """Read the item; only ciphertexts that were not there before are decrypted."""
         item = self._table.get(store_keys.webhook_secret(store_id, source)) or {}
         ciphertexts = tuple(item[name] for name in ("current_secret", "previous_secret") if name in item)
         before = dict(zip(known.ciphertexts, known.secrets, strict=True)) if known else {}
-        secrets = tuple(before[one] if one in before else self._opened(store_id, one) for one in ciphertexts)
+        secrets = tuple(
+            before[one] if one in before else self._seals.open(one, {"store": store_id}) for one in ciphertexts
+        )
         return _Known(secrets, ciphertexts, now, now + FRESH)
-
-    def _opened(self, store_id: str, ciphertext: bytes) -> str:
-        context = {"store": store_id}
-        answer = self._kms.decrypt(KeyId=self._key_id, CiphertextBlob=ciphertext, EncryptionContext=context)
-        return answer["Plaintext"].decode()
 
     def _keep(self, place: tuple[str, str], read: _Known) -> None:
         """Remember a read; the oldest make room, so that made-up stores cannot fill the memory."""

@@ -1,11 +1,18 @@
 """The environment that the template gives, and the AWS clients. Lazy and cached, so that importing a handler needs no
 environment, and a function imports only what it uses: an import inside a function here is the point."""
 
+import math
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
+
+from cashback.domain.errors import Busy
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -47,6 +54,33 @@ def environment() -> Environment:
     return Environment(**{name: os.environ[name.upper()] for name in Environment.__struct_fields__})
 
 
+HURRIED: Final = 7.0
+"""Seconds within which a webhook's calls begin, and the authorizer's."""
+PATIENT: Final = 17.0
+"""The same of the admin API, for which API Gateway waits 29 seconds."""
+
+_last_begin: ContextVar[float] = ContextVar("last_begin", default=math.inf)
+
+
+@contextmanager
+def calls_begin_within(seconds: float) -> Iterator[None]:
+    """Let no attempt at a call begin later than so many seconds from now: however many calls follow one another, who
+    waits for them is told that they came to nothing before the function's own time is up.
+
+    :raises Busy: out of any call that would begin too late; what was sent before has an unknown outcome.
+    """
+    before = _last_begin.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _last_begin.reset(before)
+
+
+def _begins_in_time(**_: Any) -> None:
+    if time.monotonic() > _last_begin.get():
+        raise Busy("there is no time left for another call")
+
+
 @cache
 def client(service: str, attempts: int = 3) -> Any:
     """Create a client on botocore itself: boto3 adds nothing to one but import time.
@@ -63,7 +97,10 @@ def client(service: str, attempts: int = 3) -> Any:
         parameter_validation=False,
         tcp_keepalive=True,
     )
-    return _session().create_client(service, config=config)
+    made = _session().create_client(service, config=config)
+    # Before each attempt, those of the SDK's own retries too.
+    made.meta.events.register("before-send", _begins_in_time)
+    return made
 
 
 @cache

@@ -190,10 +190,11 @@ def make_payout_books(
 def secrets() -> "WebhookSecrets":
     """The shops' webhook secrets; two attempts at most, because a shop waits five seconds for the whole answer."""
     from cashback.adapters.dynamo.tables import StateTable
+    from cashback.adapters.seals import Seals
     from cashback.adapters.secrets import WebhookSecrets
 
-    table = StateTable(clients.client("dynamodb", 2), environment().state_table)
-    return WebhookSecrets(table, clients.client("kms", 2), environment().secrets_key_id)
+    table, kms = StateTable(clients.client("dynamodb", 2), environment().state_table), clients.client("kms", 2)
+    return WebhookSecrets(table, Seals(lambda: kms, environment().secrets_key_id))
 
 
 @cache

@@ -37,7 +37,7 @@ COLUMNS: Final = (
 
 
 MOST_PAYOUTS: Final = 200
-"""Payouts in one page of an export: each is a read more, and a call has ten seconds."""
+"""Payouts in one page of an export: each is a read more."""
 
 type _Shown = CustomersTransaction | models.OrderDetail | ExportedRequest
 

@@ -34,6 +34,7 @@ from cashback.edge.caller import (
     operator_of,
     request_of,
 )
+from cashback.edge.clients import PATIENT, calls_begin_within
 from cashback.edge.clock import utc
 from cashback.edge.cursors import Cursors, scope_of
 from cashback.edge.log import log
@@ -148,6 +149,7 @@ class Api:
         given = {name.replace("_", "-"): [value] for name, value in headers.items()}
         self.pages[rule] = Page(rule, (text.__doc__ or "").strip(), content_type, given, cache(text))
 
+    @calls_begin_within(PATIENT)
     def resolve(self, event: Event, context: Any) -> dict[str, Any]:
         """Serve one request of API Gateway. One line of log for each that could have changed something."""
         page = self.pages.get(event["path"]) if event["httpMethod"] == "GET" else None

@@ -19,8 +19,8 @@ from cashback.edge.payout_models import ChangePayout, CreateIncentiveRequest, Cr
 from cashback.services.books import PayoutBooks
 from cashback.services.manage_payouts import list_payouts
 
-REPORT_TIME: Final = timedelta(seconds=18)
-"""How long rows of a report are settled; the gateway waits 29 s for all, a cold start and the last rows too."""
+REPORT_TIME: Final = timedelta(seconds=14)
+"""How long rows of a report are settled: the last of them too must be through before no call begins any more."""
 
 
 def new_request(

@@ -89,7 +89,8 @@ def order_item(store_id: str, order: Order) -> Item:
 
 
 def order_of(item: Item) -> Order:
-    """Read an order back. What newer code added is left alone, what older code did not write has its default."""
+    """Read an order back. What newer code added is ignored, and lost when the order is written again; what older code
+    did not write has its default."""
     detail = _PACKING.unpack(item["detail"])
     attributes = {name: item[name] for name in _ATTRIBUTES if name in item}
     return Order(**{**attributes, **asdict(detail), "status": Status(item["status"])})

@@ -27,7 +27,8 @@ class Packing[Document]:
         return packer.compress(self._encoder.encode(document)) + packer.flush()
 
     def unpack(self, packed: bytes) -> Document:
-        """Read a document back. What newer code added is left alone, what older code did not write has its default."""
+        """Read a document back. What newer code added is ignored, and lost when the document is written again; what
+        older code did not write has its default."""
         document: Document = self._decoder.decode(zlib.decompressobj(zdict=self._dictionary).decompress(packed))
         return document
 
