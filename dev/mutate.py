@@ -1,7 +1,8 @@
 """Change what money depends on, one small thing at a time, and see whether a test notices: ``make mutate``.
 
 A mutant that no test notices needs one, or an entry of ``tests/explained_mutants.toml`` that says why there can be
-none. An entry that explains nothing any more fails too. Not mutated are constants of modules and defaults of fields.
+none. An entry that explains nothing any more fails too. Not mutated are constants of modules, defaults of fields and
+functions with a decorator, but for properties.
 """
 
 import argparse

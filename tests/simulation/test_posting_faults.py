@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+import itertools
+from copy import replace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
 
 from cashback.domain.errors import Busy
 from cashback.domain.ledger import OnRefusal, Posted, Refused, Replayed
-from tests.simulation.dynamo import Fault, SimulatedDynamo
+from tests.simulation.dynamo import Fault, Rates, SimulatedDynamo
 from tests.simulation.project_tables import table_specs
-from tests.unit.bank import Bank, entry
+from tests.unit.bank import NOW, Bank, entry, posting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cashback.adapters.dynamo.ledger import Ledger
 
 TRIES = 5
 
@@ -77,6 +84,25 @@ def test_retries_end_after_five_tries_and_two_seconds_with_growing_pauses() -> N
     assert bank.faults.calls - before == TRIES
     assert bank.naps == [0.0, 0.05, 0.1, 0.2, 0.4]
     assert sum(bank.naps) <= 2
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda ledger: ledger.post(posting(entry("a", 1))),
+        lambda ledger: ledger.refuse(posting(entry("a", 1)), "closed"),
+        lambda ledger: ledger.merge("s", "c", "kept", NOW, "shop"),
+    ],
+    ids=["post", "refuse", "merge"],
+)
+def test_no_try_begins_five_seconds_after_the_first(act: Callable[[Ledger], object]) -> None:
+    bank = opened()
+    bank.customer("kept")
+    bank.faults.set_rates(Rates(conflict=1))
+    three_seconds_a_try = itertools.count(0, 3)
+    with pytest.raises(Busy):
+        act(replace(bank.ledger, clock=three_seconds_a_try.__next__))
+    assert bank.naps == [0.0, 0.05], "the second begins after 3 s, the third would after 6"
 
 
 def test_a_refusal_that_could_not_be_recorded_is_no_answer() -> None:

@@ -180,12 +180,14 @@ def test_what_was_processed_by_hand_keeps_the_amount() -> None:
     assert [review.amount for review in shop.order.reviews] == [1_000]
 
 
-@pytest.mark.parametrize(("cashback", "version"), [(0, None), (1, 5)])
-def test_the_account_is_pinned_only_where_a_balance_is_taken_from(cashback: int, version: int | None) -> None:
-    known = Known(account=Account(CUSTOMER, available=10, credited=10, version=5))
+@pytest.mark.parametrize(("cashback", "version", "owner"), [(0, None, None), (1, 5, "kept")])
+def test_the_account_that_the_customer_was_merged_into_is_pinned_only_where_a_balance_is_taken_from(
+    cashback: int, version: int | None, owner: str | None
+) -> None:
+    known = Known(account=Account("kept", available=10, credited=10, version=5))
     decision = hear(None, shown(A, second=0, paid_with_cashback=cashback), settings(), known, NOW)
     assert decision is not None
-    assert (decision.version, decision.repays) == (version, version is None)
+    assert (decision.version, decision.version_owner, decision.repays) == (version, owner, version is None)
 
 
 def test_a_customer_without_an_account_has_spent_nothing() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from cashback.domain.errors import AmountConflict, CashbackDisabled, StateConflict
 from cashback.domain.orders import Status
-from tests.unit.builders import ORDER, Shop, line, news, paid, refund, units
+from tests.unit.builders import ORDER, Shop, body, line, news, paid, refund, units
 
 BOUGHT = paid(line("1", 6_000), line("2", 4_000))
 
@@ -30,6 +30,14 @@ def test_a_failed_order_is_processed_from_the_facts_it_kept() -> None:
     assert store.order.status is Status.FAILED
     store.process()
     assert (store.order.status, store.account.available, store.account.orders_count) == (Status.PROCESSED, 1_000, 1)
+
+
+def test_a_failed_order_that_is_heard_of_again_before_it_is_paid_waits_for_its_payment() -> None:
+    store = Shop(base_rate="0.1")
+    unpaid = news(body(line("1", 6_000)))
+    store.fail(unpaid, "KeyError")
+    store.hear(unpaid)
+    assert (store.order.status, store.order.reason) == (Status.AWAITING, "not_paid")
 
 
 def test_what_was_refunded_before_is_not_credited() -> None:

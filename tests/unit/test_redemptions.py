@@ -102,6 +102,15 @@ def test_what_costs_nothing_brings_nothing_back() -> None:
     assert store.order.redeemed == 100
 
 
+def test_a_refund_that_brought_nothing_back_brings_nothing_back_later() -> None:
+    store = shop()
+    store.hear(bought(line("1", 100), line("2", 0), cashback=100))
+    store.hear(news(None, refund("r1", units("2"))))
+    store.hear(bought(line("1", 100), line("2", 0), cashback=40, second=1))
+    assert store.posted[f"ord:{ORDER}:spend:2"] == 60
+    assert f"ord:{ORDER}:back:r1" not in store.posted
+
+
 def test_an_order_of_fees_alone_is_redeemed_and_one_of_nothing_is_not() -> None:
     store = shop()
     store.hear(bought(line(gross=0), cashback=400, tips_and_fees=1_000, total=1_000))

@@ -192,6 +192,13 @@ FIVE_PERCENT = Fraction(5, 100)
             ),
         ),
         (
+            body(line()),
+            {"earn_on": {"shipping": True}},
+            Calculation(
+                (LineAward("1", 10_000, FIVE_PERCENT, 500), LineAward(SHIPPING, 0, FIVE_PERCENT)), 500, FIVE_PERCENT
+            ),
+        ),
+        (
             body(line("1", gift_card=True, tax=100), line("2", -300), line("3"), taxes_included=True),
             {},
             Calculation(
@@ -253,6 +260,7 @@ def test_a_line_is_gone_by_what_was_given_back_and_by_what_it_is_sold_for_less(
         assert award.gone(Fraction(share), worth, Fraction(paid)) == Fraction(gone)
     assert LineAward("1", 0, FIVE_PERCENT).gone(Fraction(share), worth) == Fraction(share)
     assert LineAward("1", 1, FIVE_PERCENT).gone(Fraction(0), 1) == 0
+    assert LineAward("1", 1, FIVE_PERCENT).gone(Fraction(0), 0) == 1
 
 
 def test_gift_cards_tips_and_fees_never_earn() -> None:
