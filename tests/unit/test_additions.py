@@ -391,6 +391,20 @@ def test_an_exchange_that_is_still_to_be_paid_rejects_nothing() -> None:
     assert (store.order.status, store.order.calculated) == (Status.PENDING, 1_500)
 
 
+@pytest.mark.row("P15")
+def test_an_order_that_lost_its_last_line_cannot_be_approved_because_no_line_could_be_clawed_back() -> None:
+    store = Shop(base_rate="0.1", auto_processing=False)
+    store.hear(shown(A, second=0))
+    store.hear(shown(second=1, total=500, tips_and_fees=500))
+    assert store.order.status is Status.PENDING
+    with pytest.raises(StateConflict, match="nothing of it is left"):
+        store.approve(amount=500)
+    store.hear(shown(A, second=2))
+    store.approve(amount=500)
+    store.hear(news(None, cancelled=True))
+    assert (store.order.award, store.account.available) == (500, 0)
+
+
 def test_a_refund_is_measured_against_what_was_paid() -> None:
     store = shop()
     store.hear(news(None, refund("r1", money=5_000)))

@@ -169,7 +169,7 @@ def _allowed(order: Order, review: Review, role: Role, settings: Settings) -> in
     """Return the amount to post, once everything that speaks against it is ruled out."""
     _must_be(order, REVIEWED)
     _must_be_someones(order)
-    if order.gone == 1:
+    if order.gone == 1 or not order.calculation.lines:  # an award of no line is clawed back by none
         raise StateConflict(f"the order is {order.status}, and nothing of it is left before what was edited is paid")
     if not settings.cashback_enabled:
         raise CashbackDisabled
