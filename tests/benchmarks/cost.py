@@ -21,7 +21,7 @@ class Price(Struct, frozen=True):
     page: str
 
 
-STANDS: Final = "us-east-1, on demand, first paid tier, 2026-11-22"
+STANDS: Final = "us-east-1, on demand, first paid tier, as written down on 2026-11-22; no bill was seen"
 
 PRICES: Final = {
     "writes": Price(0.625, "write request units", "Amazon DynamoDB pricing: on-demand capacity"),
@@ -199,15 +199,14 @@ def section(found: Mapping[str, Operation]) -> list[str]:
     return [
         "## Dollars a million",
         "",
-        f"What was counted above, times list prices ({STANDS}). *Counted* follows from counts alone. *In batches* is",
-        f"a busy store: {BUSY} orders at once, ten for each invocation of the worker, and the projector gets what",
+        "What was counted above, times the list prices below. *Counted* follows from counts alone. *In batches* is a",
+        f"busy store: {BUSY} orders at once, {BATCH} for each invocation of the worker, and the projector gets what",
         "became of them together; tasks were counted alone, and ten share a message's receipt and an invocation.",
-        f"*Alone* is a store so quiet that nothing is shared. *Time* is what the {MEMORY:g} GB of the functions cost",
-        "for the CPU that this machine took and for waits that are assumed: a read 4 to 5 ms, a transaction 12 ms, a",
-        "message 8 ms, an event 12 ms, a schedule 20 ms. *Naive* and *floor* are the design's own figures: of",
-        "handlers with nothing of this (13 write units and 5 calls an order, 10 and 4 a member), and of the least",
-        "that the services would take. The limit, *most*, is held against what is counted. A write whose condition",
-        "failed is charged in full.",
+        "*Alone* is a store so quiet that nothing is shared. *Time* is what the functions' memory costs for the CPU",
+        "that this machine took and for waits that are assumed: a read 4 to 5 ms, a transaction 12 ms, a message 8 ms,",
+        "an event 12 ms, a schedule 20 ms. *Naive* and *floor* are the design's own figures: of handlers with nothing",
+        "of this (13 write units and 5 calls an order, 10 and 4 a member), and of the least that the services would",
+        "take. The limit, *most*, is held against what is counted. A write whose condition failed is charged in full.",
         "",
         "| operation | counted | time | both | most | naive | floor |",
         "|---|---:|---:|---:|---:|---:|---:|",
@@ -218,6 +217,8 @@ def section(found: Mapping[str, Operation]) -> list[str]:
         f"| operation | {' | '.join(_SHOWN)} |",
         f"|---|{'---:|' * len(_SHOWN)}",
         *map(_parts_row, lines(found)),
+        "",
+        f"The prices: {STANDS}.",
         "",
         "| a million | dollars | page |",
         "|---|---:|---|",
