@@ -33,7 +33,7 @@ from tests.e2e.shop import Shop, fresh_id, sample
 COUNTED: Final = Path(__file__).parent / "units.toml"
 """What ``make bench`` counted last. The end-to-end tests count again and compare."""
 
-REST: Final = 1.0
+REST: Final = 0.8
 """Seconds without a call, after which an operation is over, and all that follows it: queues and streams are looked at
 far more often."""
 
