@@ -63,11 +63,19 @@ class LocalAws:
         return False
 
 
-def start(home: Path, port: int, *, with_this_process: bool = False, proxy: str | None = None) -> LocalAws:
+def start(
+    home: Path,
+    port: int,
+    *,
+    with_this_process: bool = False,
+    proxy: str | None = None,
+    journal: Path | None = None,
+) -> LocalAws:
     """Start the emulator on a folder; what a stopped one left there is there again. Waits until it answers.
 
     `with_this_process`: it ends by itself when the calling process has died without stopping it.
     `proxy`: where the functions send their calls of AWS instead of to the emulator itself.
+    `journal`: the file that their calls are written down in.
     """
     state, scratch, log = home / "state", home / "tmp", home / "emulator.log"
     # Workers unpack their code there and stopped ones leave it behind.
@@ -78,6 +86,7 @@ def start(home: Path, port: int, *, with_this_process: bool = False, proxy: str 
     with log.open("wb") as output:
         python = str(TOOLS / "emulator" / "bin" / "python")
         command = [python, str(LAUNCHER), "--port", str(port), "--state", str(state)]
+        command += ["--journal", str(journal)] if journal else []
         process = subprocess.Popen(
             [*command, "--parent", str(os.getpid())] if with_this_process else command,
             cwd=home,

@@ -6,13 +6,15 @@ import sys
 from typing import Final
 
 from dev.project import ROOT
-from tests.benchmarks import group_jobs, webhook_load
+from tests.benchmarks import cost, group_jobs, units, webhook_load
 
 PAGE: Final = ROOT / "docs" / "performance.md"
 
 
 def main() -> int:
     """Run every benchmark; fail on what is not as it must be on any machine."""
+    counted = units.measure()
+    units.write(counted)
     loads = webhook_load.measure()
     jobs = group_jobs.measure()
     lines = [
@@ -24,11 +26,13 @@ def main() -> int:
         "",
         f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}.",
         "",
+        *units.section(counted),
+        *cost.section(units.read()),
         *webhook_load.section(loads),
         *group_jobs.section(jobs),
     ]
     PAGE.write_text("\n".join(lines))
-    faults = group_jobs.check(jobs)
+    faults = [*units.check(counted), *cost.check(units.read()), *group_jobs.check(jobs)]
     print("\n".join(faults) or f"written: {PAGE.relative_to(ROOT)}")
     return 1 if faults else 0
 

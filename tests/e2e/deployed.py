@@ -154,13 +154,15 @@ def _client(aws: local_aws.LocalAws, service: str) -> Any:
     return aws.client(service)
 
 
-def start(home: Path, port: int | None = None, proxy: str | None = None) -> DeployedStack:
+def start(home: Path, port: int | None = None, proxy: str | None = None, journal: Path | None = None) -> DeployedStack:
     """A copy of the deployed stack of its own in an empty folder, ready in a second once the image is made.
 
     `proxy`: where its functions send their calls of AWS, if not to the emulator itself.
+    `journal`: the file that those calls are written down in.
     """
     local_aws.copy_home(deploy.image(), home)
-    aws = local_aws.start(home, port or local_aws.free_port(), with_this_process=True, proxy=proxy)
+    port = port or local_aws.free_port()
+    aws = local_aws.start(home, port, with_this_process=True, proxy=proxy, journal=journal)
     found = deploy.outputs(aws)
     assert found is not None
     return DeployedStack(

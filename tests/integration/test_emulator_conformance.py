@@ -319,6 +319,28 @@ def test_reads_cost_by_consistency(partition: Partition) -> None:
 # ---- queries
 
 
+def test_reads_cost_by_what_was_looked_at(partition: Partition) -> None:
+    """A started 4 KB is a unit; a query adds its items up, and a read of several rounds each of them."""
+    client, table = partition.client, partition.table
+    for sk, size in (("a", 5_000), ("b", 100)):
+        client.put_item(TableName=table, Item={**partition.key(sk), "text": {"S": "x" * size}})
+    one = client.get_item(TableName=table, Key=partition.key("a"), ConsistentRead=True, ReturnConsumedCapacity="TOTAL")
+    both = client.query(
+        TableName=table,
+        KeyConditionExpression="pk = :pk",
+        FilterExpression="attribute_not_exists(pk)",
+        ExpressionAttributeValues={":pk": {"S": partition.pk}},
+        ReturnConsumedCapacity="TOTAL",
+    )
+    keys = [partition.key(sk) for sk in ("a", "b", "missing")]
+    several = client.batch_get_item(
+        RequestItems={table: {"Keys": keys, "ConsistentRead": True}}, ReturnConsumedCapacity="TOTAL"
+    )
+    assert one["ConsumedCapacity"]["CapacityUnits"] == 2
+    assert (both["Count"], both["ConsumedCapacity"]["CapacityUnits"]) == (0, 0.5 * 2)
+    assert [part["CapacityUnits"] for part in several["ConsumedCapacity"]] == [2 + 1 + 1]
+
+
 def test_a_local_index_shows_a_write_at_once(dynamodb: DynamoDBClient, tables: Tables) -> None:
     ledger = Partition(dynamodb, tables.ledger)
     for number in range(20):

@@ -399,8 +399,8 @@ MUTANTS: Final = (
         "a change is counted each time it comes",
         "totals count each change once",
         "adapters/dynamo/totals.py",
-        '"expires_at_epoch": expiry}, "attribute_not_exists(pk)")\n            for pk, sk in places',
-        '"expires_at_epoch": expiry})\n            for pk, sk in places',
+        '" AND ".join(f"attribute_not_exists({mark})" for mark in new)',
+        '"attribute_exists(pk) OR attribute_not_exists(pk)"',
         among="projected",
     ),
     Mutant(

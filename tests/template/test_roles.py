@@ -168,6 +168,7 @@ def test_nobody_scans_and_only_the_projector_reads_streams(function: str) -> Non
 def test_the_projector_counts_publishes_and_touches_nothing_else() -> None:
     assert writes("Projector") == {
         "CountChangesOnce": ("dynamodb:PutItem", ["S#*#STATS", "S#*#BATCH"]),
+        "MarkWhatIsCounted": ("dynamodb:UpdateItem", ["S#*#BATCH"]),
         "LetPayoutsBeFound": (["dynamodb:PutItem", "dynamodb:DeleteItem"], ["S#*#SEARCH#payout#*"]),
     }
     assert actions_on("Projector", "Ledger") == STREAMS

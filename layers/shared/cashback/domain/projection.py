@@ -52,6 +52,8 @@ _TOLD_OF_ORDERS: Final = {
     Status.FAILED: ORDER_FAILED,
 }
 
+_SECOND: Final = len("2026-11-22T12:00:00")
+
 _TOLD_OF_TASKS: Final = {"executed": TASK_EXECUTED, "cancelled": TASK_CANCELLED}
 
 type Addition = tuple[str, DayTotals]
@@ -73,6 +75,12 @@ class Change(Struct, frozen=True, kw_only=True):
         """The same each time the change is delivered, and no other change's."""
         return fingerprint(self.noun, self.store_id, self.item_id, self.revision)[:32]
 
+    @property
+    def occasion(self) -> str:
+        """What it has in common with changes of its kind that a stream delivers together with it: the second. Few
+        enough share one that what is kept of each stays small together."""
+        return f"{self.noun}#{self.at[:_SECOND]}"
+
 
 class EntryPosted(Change, frozen=True, kw_only=True):
     """An entry of the ledger; ``item_id`` is the customer, ``revision`` the cause."""
@@ -81,6 +89,11 @@ class EntryPosted(Change, frozen=True, kw_only=True):
     transaction_id: str
 
     noun: ClassVar[str] = "entry"
+
+    @property
+    def occasion(self) -> str:
+        """Of a group job some thousand entries may be posted in a second: those of a chunk have one instant."""
+        return f"{self.noun}#{self.at}" if self.entry.kind is Kind.GROUP else super().occasion
 
 
 class OrderMoved(Change, frozen=True, kw_only=True):

@@ -34,9 +34,10 @@ def project(
     :raises Busy: the tables are contended or out of reach; the same call is safe to repeat.
     """
     zone = zone_of(settings)
-    additions = [(change.change_id, found) for change in changes if (found := addition_of(change, zone))]
+    additions = [(change, found) for change in changes if (found := addition_of(change, zone))]
     for some in batched(additions, AT_ONCE, strict=False):
-        _count(totals, settings.store_id, dict(some), now)
+        occasions = {change.change_id: change.occasion for change, _ in some}
+        _count(totals, settings.store_id, {change.change_id: found for change, found in some}, occasions, now)
     for change in changes:
         code = failure_of(change)
         if code is not None:
@@ -57,7 +58,9 @@ def remember_told(totals: "Totals", store_id: str, changes: Sequence[Change], no
     totals.note_told(store_id, [change_id for change_id in change_ids if change_id not in known], now)
 
 
-def _count(totals: "Totals", store_id: str, additions: dict[str, Addition], now: Instant) -> None:
+def _count(
+    totals: "Totals", store_id: str, additions: dict[str, Addition], occasions: dict[str, str], now: Instant
+) -> None:
     """Add to the days all that is not counted yet. A day that is closed has it already: it was recounted from the
     tables, and whatever happened on it had been written by then."""
     for _ in range(_TRIES):
@@ -71,7 +74,7 @@ def _count(totals: "Totals", store_id: str, additions: dict[str, Addition], now:
             replace(days[date], totals=days[date].totals + added, rev=days[date].rev + 1)
             for date, added in sums.items()
         ]
-        counted_before = totals.count(store_id, changed, list(open_), now)
+        counted_before = totals.count(store_id, changed, {one: occasions[one] for one in open_}, now)
         if counted_before is None:
             return
         additions = {change_id: one for change_id, one in open_.items() if change_id not in counted_before}

@@ -34,9 +34,9 @@ def failure_told(sk: str) -> tuple[str, str]:
     return at, code
 
 
-def counted(store: str, change_id: str) -> Key:
-    """That a change of the tables is counted in the day totals."""
-    return Key(partition(store, "BATCH"), change_id)
+def counted(store: str, occasion: str) -> Key:
+    """Which changes of the tables, of those of one occasion, are counted in the day totals."""
+    return Key(partition(store, "BATCH"), occasion)
 
 
 def told(store: str, event_id: str) -> Key:

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import batched
 from typing import Final
@@ -25,6 +25,9 @@ FAILURES_KEPT_FOR: Final = 86_400
 """Seconds that a failure is kept; the state of an engine asks for the last hour."""
 
 _TRIES: Final = 5
+_MARKED_BY: Final = 16
+"""Characters of a change's id that tell it from the others of its occasion, as an attribute of their item."""
+
 _WRITTEN_AT_ONCE: Final = 100
 """Writes of one transaction."""
 
@@ -58,23 +61,35 @@ class Totals(Struct, frozen=True):
             return self.table.put(item, "attribute_not_exists(pk)")
         return self.table.put(item, "rev = :rev", {":rev": day.rev - 1})
 
-    def count(self, store_id: str, days: Sequence[Day], changes: Sequence[str], now: Instant) -> frozenset[str] | None:
-        """Write days together with the guards of the changes that are counted in them.
+    def count(
+        self, store_id: str, days: Sequence[Day], changes: Mapping[str, str], now: Instant
+    ) -> frozenset[str] | None:
+        """Write days together with what guards the changes that are counted in them: a mark of each change, and one
+        item for all changes of an occasion. ``changes`` are occasions by change id.
 
         Return None once that is done; else those of the changes that were counted before, none where only a day moved.
 
         :raises Busy: contended or out of reach; the same call is safe to repeat.
         """
         expiry = int(moment(now).timestamp()) + GUARDED_FOR
-        places = [figure_keys.counted(store_id, change_id) for change_id in changes]
+        marks = {change_id: f"c{change_id[:_MARKED_BY]}" for change_id in changes}
+        together: dict[str, list[str]] = {}
+        for change_id, occasion in changes.items():
+            together.setdefault(occasion, []).append(marks[change_id])
         guards = [
-            self.table.put({"pk": pk, "sk": sk, "expires_at_epoch": expiry}, "attribute_not_exists(pk)")
-            for pk, sk in places
+            self.table.update(
+                figure_keys.counted(store_id, occasion),
+                f"SET expires_at_epoch = :expiry, {', '.join(f'{mark} = :counted' for mark in new)}",
+                " AND ".join(f"attribute_not_exists({mark})" for mark in new),
+                {":expiry": expiry, ":counted": True},
+            )
+            for occasion, new in together.items()
         ]
         try:
             self._commit([*(self.write(store_id, day) for day in days), *guards])
         except Lost as lost:
-            return frozenset(changes[i - len(days)] for i in lost.images if i >= len(days))
+            seen = {mark for i, image in lost.images.items() if i >= len(days) for mark in image or ()}
+            return frozenset(change_id for change_id, mark in marks.items() if mark in seen)
         return None
 
     def _commit(self, writes: list[Write]) -> None:

@@ -1,0 +1,244 @@
+"""What operations cost, in dollars a million: what was counted times list prices. Time is the one thing that is not
+counted here: what it comes to by named assumptions stands apart, and no limit is held against it.
+
+Left out is what does not grow with operations: storage, metrics, alarms, polls of empty queues. So are free tiers.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from dev.template import as_written
+from tests.benchmarks.units import BATCH, BUSY, DECIDING, ENTRANCES, MEMBERS, Operation, Share
+
+
+class Price(Struct, frozen=True):
+    """A list price: dollars of a million of something, and the page of AWS that publishes it."""
+
+    dollars: float
+    of: str
+    page: str
+
+
+STANDS: Final = "us-east-1, on demand, first paid tier, as written down on 2026-11-22; no bill was seen"
+
+PRICES: Final = {
+    "writes": Price(0.625, "write request units", "Amazon DynamoDB pricing: on-demand capacity"),
+    "reads": Price(0.125, "read request units", "Amazon DynamoDB pricing: on-demand capacity"),
+    "webhooks": Price(1.00, "requests of an HTTP API", "Amazon API Gateway pricing: HTTP APIs"),
+    "admin API": Price(3.50, "requests of a REST API", "Amazon API Gateway pricing: REST APIs"),
+    "queues": Price(0.40, "requests of a standard queue, of 64 KB at most", "Amazon SQS pricing"),
+    "invocations": Price(0.20, "invocations", "AWS Lambda pricing: requests"),
+    "time": Price(13.3334, "GB-seconds, Arm", "AWS Lambda pricing: duration"),
+    "events": Price(1.00, "events put on a bus of one's own", "Amazon EventBridge pricing: event buses"),
+    "schedules": Price(1.00, "invocations by the Scheduler", "Amazon EventBridge pricing: Scheduler"),
+    "logs": Price(0.50, "KB of logs taken in", "Amazon CloudWatch pricing: logs"),
+    "traces": Price(5.00, "traces recorded", "AWS X-Ray pricing"),
+    "keys": Price(3.00, "requests of a key", "AWS Key Management Service pricing"),
+}
+
+TRACED: Final = 0.05
+"""Of the requests, by X-Ray's own sampling: template.yaml."""
+
+MEMORY: Final = as_written()["Globals"]["Function"]["MemorySize"] / 1024
+"""GB of every function."""
+
+CPU: Final = MEMORY * 1024 / 1769
+"""Processors that a function of so much memory has. Source: AWS Lambda's developer guide, memory."""
+
+WAITS: Final = {
+    "GetItem": 0.004,
+    "BatchGetItem": 0.005,
+    "Query": 0.005,
+    "PutItem": 0.006,
+    "UpdateItem": 0.006,
+    "TransactWriteItems": 0.012,
+    "SendMessage": 0.008,
+    "SendMessageBatch": 0.010,
+    "PutEvents": 0.012,
+    "CreateSchedule": 0.020,
+    "DeleteSchedule": 0.020,
+    "Decrypt": 0.006,
+    "GetParameter": 0.010,
+}
+"""Seconds that a function is assumed to wait for an answer. The CPU is that of this machine: assumptions, both."""
+
+QUEUED: Final = frozenset({"event_worker", "action_worker", "credit_worker", "group_job_worker", "notifier"})
+"""Functions that a queue invokes: it receives and deletes once for each of their invocations."""
+
+
+PROJECTOR: Final = frozenset({"projector"})
+
+
+class Bill(Struct):
+    """Dollars of a million, by what they are for."""
+
+    parts: dict[str, float]
+
+    @property
+    def counted(self) -> float:
+        """What follows from counts and prices alone."""
+        return sum(dollars for name, dollars in self.parts.items() if name != "time")
+
+    @property
+    def time(self) -> float:
+        """What the assumed time adds."""
+        return self.parts.get("time", 0.0)
+
+    def __add__(self, other: "Bill") -> "Bill":
+        names = self.parts | other.parts
+        return Bill({name: self.parts.get(name, 0.0) + other.parts.get(name, 0.0) for name in names})
+
+    def __truediv__(self, each: float) -> "Bill":
+        return Bill({name: dollars / each for name, dollars in self.parts.items()})
+
+
+def bill(shares: Mapping[str, Share], *, batch: int = 1, delivered: float = 0) -> Bill:
+    """Price what functions did.
+
+    ``batch``: how many such operations the functions get at once that a queue invokes, where they were counted alone.
+    ``delivered``: messages that the bus or the Scheduler sent to a queue.
+    """
+    bills = [_of_function(name, share, batch if name in QUEUED else 1) for name, share in shares.items()]
+    return sum(bills, Bill({"queues": delivered * PRICES["queues"].dollars}))
+
+
+def _of_function(name: str, share: Share, batch: int) -> Bill:
+    invocations = share.invocations / batch
+    sent = sum(count for call, count in share.calls.items() if call.startswith("SendMessage"))
+    seconds = share.cpu / CPU + sum(WAITS[call] * count for call, count in share.calls.items())
+    amounts = {
+        "writes": share.writes + share.refused_units,
+        "reads": share.read_units,
+        "webhooks": share.invocations if name == "webhook_ingest" else 0,
+        "admin API": share.invocations if name.endswith("_api") else 0,
+        "queues": sent + (2 * invocations if name in QUEUED else 0),
+        "invocations": invocations,
+        "time": seconds * MEMORY,
+        "events": share.events,
+        "schedules": share.calls["CreateSchedule"],
+        "logs": share.logged / 1000,
+        "traces": TRACED * share.invocations if name in ENTRANCES or name.endswith("_api") else 0,
+        "keys": share.calls["Decrypt"],
+    }
+    return Bill({part: amount * PRICES[part].dollars for part, amount in amounts.items()})
+
+
+class Line(Struct):
+    """A line of the page, with what the design allows, what it names for a naive design and for the limit of what is
+    possible, if it names them."""
+
+    name: str
+    bill: Bill
+    most: float | None = None
+    naive: float | None = None
+    floor: float | None = None
+
+
+def lines(found: Mapping[str, Operation]) -> list[Line]:
+    """Price the operations of the design."""
+    busy, first, job = found["paid orders in batches of ten"], found["paid order, first seen"], found["group job"]
+    posting = bill(_of(busy, ENTRANCES | DECIDING)) / BUSY
+    projected = bill(_of(busy, PROJECTOR)) / BUSY
+    told = bill(_of(busy, frozenset({"notifier"})), delivered=busy.of(PROJECTOR).events) / BUSY
+    entrance = {"webhook_ingest": found["webhook accepted"].shares["webhook_ingest"]}
+    alone = bill({**entrance, "event_worker": first.shares["event_worker"]})
+    member = bill(_of(job, ENTRANCES | DECIDING)) / MEMBERS
+    member_projected = bill(_of(job, PROJECTOR)) / MEMBERS
+    task = _task(found, batch=BATCH)
+    steps = [one for name, one in found.items() if name.startswith("payout: ")]
+    payout = sum((bill(_of(one, DECIDING)) for one in steps), Bill({}))
+    following = sum((bill(_of(one, PROJECTOR)) for one in steps), Bill({}))
+    alarm = Bill({name: task.parts[name] for name in ("schedules",)} | {"queues": _alarm_requests(BATCH)})
+    return [
+        Line("paid order to the posting, in batches", posting, 8.5, 36.6, 2.7),
+        Line("with event and totals, in batches", posting + projected, 10),
+        Line("and with the notifier looking whom to tell", posting + projected + told),
+        Line("paid order to the posting, alone", alone),
+        Line("with event and totals, alone", alone + bill(_of(first, PROJECTOR))),
+        Line("group member, of a job of 100", member, 3.6, 82, 0.6),
+        Line("with event and totals", member + member_projected),
+        Line("delayed task: guard, watch and credit, in batches", task, 18, 75, 0.3),
+        Line("delayed task, alone", _task(found, batch=1)),
+        Line("Scheduler and its message alone", alarm, 2.7),
+        Line("balance read", bill(_of(found["balance read"], DECIDING))),
+        Line("manual adjustment", bill(_of(found["manual credit"], DECIDING))),
+        Line("payout, from request to payment: five calls", payout),
+        Line("with events, totals and search", payout + following),
+    ]
+
+
+def _task(found: Mapping[str, Operation], batch: int) -> Bill:
+    """What a delayed task adds to the order that starts it, and its run with its credit."""
+    order, created = (found[name].shares["event_worker"] for name in ("paid order, first seen", "task created"))
+    executed = _of(found["task executed with a credit"], frozenset({"action_worker", "credit_worker"}))
+    return bill({"event_worker": created - order, **executed}, batch=batch, delivered=1)
+
+
+def _alarm_requests(batch: int) -> float:
+    """What the messages of alarms cost: one that the Scheduler sends, received and deleted with others."""
+    return (1 + 2 / batch) * PRICES["queues"].dollars
+
+
+def _of(operation: Operation, functions: frozenset[str]) -> dict[str, Share]:
+    return {name: share for name, share in operation.shares.items() if name in functions}
+
+
+def check(found: Mapping[str, Operation]) -> list[str]:
+    """Return what costs more than it may, by what is counted."""
+    return [
+        f"{line.name}: ${line.bill.counted:.2f} a million, more than {line.most}"
+        for line in lines(found)
+        if line.most is not None and line.bill.counted > line.most
+    ]
+
+
+def section(found: Mapping[str, Operation]) -> list[str]:
+    """Return the lines of the page."""
+    return [
+        "## Dollars a million",
+        "",
+        "What was counted above, times the list prices below. *Counted* follows from counts alone. *In batches* is a",
+        f"busy store: {BUSY} orders at once, {BATCH} for each invocation of the worker, and the projector gets what",
+        "became of them together; tasks were counted alone, and ten share a message's receipt and an invocation.",
+        "*Alone* is a store so quiet that nothing is shared. *Time* is what the functions' memory costs for the CPU",
+        "that this machine took and for waits that are assumed: a read 4 to 5 ms, a transaction 12 ms, a message 8 ms,",
+        "an event 12 ms, a schedule 20 ms. *Naive* and *floor* are the design's own figures: of handlers with nothing",
+        "of this (13 write units and 5 calls an order, 10 and 4 a member), and of the least that the services would",
+        "take. The limit, *most*, is held against what is counted. A write whose condition failed is charged in full.",
+        "",
+        "| operation | counted | time | both | most | naive | floor |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+        *map(_row, lines(found)),
+        "",
+        "Of which:",
+        "",
+        f"| operation | {' | '.join(_SHOWN)} |",
+        f"|---|{'---:|' * len(_SHOWN)}",
+        *map(_parts_row, lines(found)),
+        "",
+        f"The prices: {STANDS}.",
+        "",
+        "| a million | dollars | page |",
+        "|---|---:|---|",
+        *(f"| {price.of} | {price.dollars:g} | {price.page} |" for price in PRICES.values()),
+        "",
+        f"X-Ray records {TRACED:.0%} of the requests. Not in it: storage, metrics and alarms, polls of empty queues,",
+        "and what is free.",
+        "",
+    ]
+
+
+_SHOWN: Final = tuple(name for name in PRICES if name != "time")
+
+
+def _row(line: Line) -> str:
+    both = line.bill.counted + line.bill.time
+    figures = [line.bill.counted, line.bill.time, both, line.most, line.naive, line.floor]
+    return f"| {line.name} | {' | '.join('' if figure is None else f'{figure:.2f}' for figure in figures)} |"
+
+
+def _parts_row(line: Line) -> str:
+    amounts = [line.bill.parts.get(name, 0.0) for name in _SHOWN]
+    return f"| {line.name} | {' | '.join(f'{amount:.2f}' if amount else '' for amount in amounts)} |"
