@@ -62,7 +62,7 @@ audit: setup ## Look for known vulnerabilities of every pinned package
 mutate: setup .tools/mutate/ready ## Change what money depends on line by line, to see that tests notice; PARTS=money mutates that alone
 	@$(BIN)/python -m dev.mutate $(PARTS)
 
-bench: setup ## Measure webhooks under load and group jobs, and write docs/performance.md
+bench: setup ## Measure webhooks under load, group jobs and cold starts, and write docs/performance.md
 	@PYTHONPATH=layers/shared $(BIN)/python -m tests.benchmarks.bench
 
 lint: check-format check-style check-types check-layers check-security check-template ## Format, style, types, contracts, security, template
@@ -180,3 +180,5 @@ pins: .tools/uv/ready ## Compile the pins anew; PIN_OPTIONS=--upgrade takes newe
 	$(PIN) --python-version 3.13 --group audit -o $(PINS)dev/requirements/audit.txt
 	$(PIN) --python-version 3.13 --group microburst -o $(PINS)dev/requirements/microburst.txt
 	$(PIN) --python-version 3.13 --constraint $(PINS)requirements-dev.txt --group mutate -o $(PINS)dev/requirements/mutate.txt
+	$(PIN) --python-version 3.13 --group runtime -o $(PINS)dev/requirements/runtime.txt
+	$(PIN) --python-version 3.13 --constraint $(PINS)layers/shared/requirements.txt --group naive -o $(PINS)dev/requirements/naive.txt

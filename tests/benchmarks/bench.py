@@ -6,7 +6,7 @@ import sys
 from typing import Final
 
 from dev.project import ROOT
-from tests.benchmarks import group_jobs, webhook_load
+from tests.benchmarks import group_jobs, runtime, webhook_load
 
 PAGE: Final = ROOT / "docs" / "performance.md"
 
@@ -15,6 +15,7 @@ def main() -> int:
     """Run every benchmark; fail on what is not as it must be on any machine."""
     loads = webhook_load.measure()
     jobs = group_jobs.measure()
+    starts = runtime.measure()
     lines = [
         "# Performance",
         "",
@@ -26,9 +27,10 @@ def main() -> int:
         "",
         *webhook_load.section(loads),
         *group_jobs.section(jobs),
+        *runtime.section(starts),
     ]
     PAGE.write_text("\n".join(lines))
-    faults = group_jobs.check(jobs)
+    faults = [*group_jobs.check(jobs), *runtime.check(starts)]
     print("\n".join(faults) or f"written: {PAGE.relative_to(ROOT)}")
     return 1 if faults else 0
 
