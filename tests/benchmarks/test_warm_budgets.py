@@ -10,16 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks import instructions, stock, story, tapes
+from tests.benchmarks.runtime import MOST_MEMORY, OURS
 from tests.benchmarks.test_import_budgets import AT_ONCE, BUDGETS, FIGURES
 
 HERE = Path(__file__).parent
-HOT = ("webhook_ingest", "authorizer", "event_worker", "credit_worker", "group_job_worker")
 COUNTED = tuple(name for name in BUDGETS if "warm" in BUDGETS[name])
 WARM, MORE = 3, 13
 """Calls up to which nothing is counted, and up to which everything is."""
-
-MEMORY = 40
-"""MB that a hot function may hold."""
 
 USE = "import re, pathlib; print(re.search(r'VmHWM:\\s+(\\d+)', pathlib.Path('/proc/self/status').read_text())[1])"
 
@@ -28,7 +25,7 @@ USE = "import re, pathlib; print(re.search(r'VmHWM:\\s+(\\d+)', pathlib.Path('/p
 def taped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Where the tape of each hot function is, and that of the raw transaction."""
     home = tmp_path_factory.mktemp("tapes")
-    recorded = dict(tapes.record(*HOT))
+    recorded = dict(tapes.record(*OURS))
     recorded["raw"] = tapes.raw(recorded["event_worker"])
     for name, tape in recorded.items():
         tape.write(home / name)
@@ -72,7 +69,7 @@ def test_a_warm_call_is_within_its_budget(warm: dict[str, float], function: str)
     assert warm[function] <= BUDGETS[function]["warm"]
 
 
-@pytest.mark.parametrize("function", HOT)
+@pytest.mark.parametrize("function", OURS)
 def test_a_hot_function_holds_little_memory(build: Path, taped: dict[str, Path], function: str) -> None:
     paths = [str(path) for path in built(function, build)]
     program = f"import sys; sys.path[:0] = {paths}; import played; played.function('{taped[function]}', 2); {USE}"
@@ -83,4 +80,4 @@ def test_a_hot_function_holds_little_memory(build: Path, taped: dict[str, Path],
         text=True,
         check=True,
     )
-    assert int(finished.stdout.splitlines()[-1]) / 1024 <= MEMORY
+    assert int(finished.stdout.splitlines()[-1]) / 1024 <= MOST_MEMORY
