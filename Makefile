@@ -180,3 +180,5 @@ pins: .tools/uv/ready ## Compile the pins anew; PIN_OPTIONS=--upgrade takes newe
 	$(PIN) --python-version 3.13 --group audit -o $(PINS)dev/requirements/audit.txt
 	$(PIN) --python-version 3.13 --group microburst -o $(PINS)dev/requirements/microburst.txt
 	$(PIN) --python-version 3.13 --constraint $(PINS)requirements-dev.txt --group mutate -o $(PINS)dev/requirements/mutate.txt
+	$(PIN) --python-version 3.13 --group runtime -o $(PINS)dev/requirements/runtime.txt
+	$(PIN) --python-version 3.13 --constraint $(PINS)layers/shared/requirements.txt --group naive -o $(PINS)dev/requirements/naive.txt

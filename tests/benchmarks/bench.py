@@ -6,7 +6,7 @@ import sys
 from typing import Final
 
 from dev.project import ROOT
-from tests.benchmarks import cost, group_jobs, units, webhook_load
+from tests.benchmarks import cost, group_jobs, runtime, units, webhook_load
 
 PAGE: Final = ROOT / "docs" / "performance.md"
 
@@ -17,6 +17,7 @@ def main() -> int:
     units.write(counted)
     loads = webhook_load.measure()
     jobs = group_jobs.measure()
+    starts = runtime.measure()
     lines = [
         "# Performance",
         "",
@@ -30,9 +31,10 @@ def main() -> int:
         *cost.section(units.read()),
         *webhook_load.section(loads),
         *group_jobs.section(jobs),
+        *runtime.section(starts),
     ]
     PAGE.write_text("\n".join(lines))
-    faults = [*units.check(counted), *cost.check(units.read()), *group_jobs.check(jobs)]
+    faults = [*units.check(counted), *cost.check(units.read()), *group_jobs.check(jobs), *runtime.check(starts)]
     print("\n".join(faults) or f"written: {PAGE.relative_to(ROOT)}")
     return 1 if faults else 0
 

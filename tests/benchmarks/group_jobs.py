@@ -26,7 +26,6 @@ from msgspec import Struct
 from types_boto3_dynamodb import DynamoDBClient
 
 from cashback.adapters.dynamo.customers import Customers
-from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain import group_jobs
 from cashback.domain.api_keys import Role
 from cashback.domain.audit import Act, Origin
@@ -36,7 +35,7 @@ from cashback.domain.fingerprints import fingerprint
 from cashback.domain.group_jobs import ApplyType, JobStatus
 from cashback.domain.group_steps import JobStep
 from cashback.domain.groups import Group
-from cashback.domain.ledger import Entry, Kind, Posted, Posting, Write, payload_hash
+from cashback.domain.ledger import Entry, Kind, Posted, Posting, payload_hash
 from cashback.domain.money import Currency
 from cashback.domain.settings import DEFAULTS, Settings
 from cashback.domain.stores import StoreDocument, StoreRecord
@@ -48,6 +47,7 @@ from cashback.services.start_group_job import Instruction, JobRequest, start_gro
 from dev import local_aws
 from dev.project import LOCAL, ROOT
 from dev.template import table_definition
+from tests.benchmarks.story import Gathering
 from tests.integration.metering import Meter
 
 if TYPE_CHECKING:
@@ -88,16 +88,6 @@ class Measured(Struct, frozen=True):
     def rate(self) -> float:
         """Members a second."""
         return self.members / self.seconds
-
-
-class Gathering(StateTable, frozen=True):
-    """A table whose commits are gathered, so that a hundred thousand customers can be written in bulk."""
-
-    gathered: list[Write]
-
-    def commit(self, *writes: Write) -> None:
-        """Keep the writes."""
-        self.gathered.extend(writes)
 
 
 class Bench(Struct):

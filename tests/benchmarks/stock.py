@@ -1,4 +1,5 @@
-"""The unit of the budgets: boto3 as it is installed from its wheels, at the layer's own versions, compiled."""
+"""Packages as they are installed from their wheels: boto3, at the layer's own versions, which is the unit of the
+budgets, and what else is measured with or against."""
 
 import hashlib
 import re
@@ -18,9 +19,25 @@ def instructions() -> int:
 
 
 def site_packages() -> Path:
-    """The folder with boto3, installed once for each set of pins."""
-    wanted = pins()
-    home = LOCAL / "benchmarks" / f"boto3-{hashlib.sha256(wanted.encode()).hexdigest()[:16]}"
+    """The folder with boto3, compiled."""
+    return installed("boto3", pins())
+
+
+def pins() -> str:
+    """The layer's pins of boto3 and what it needs."""
+    every = (ROOT / "layers" / "shared" / "requirements.txt").read_text()
+    mine = [pin for pin in re.split(r"^(?=\S)", every, flags=re.MULTILINE) if pin.partition("==")[0] in PACKAGES]
+    assert len(mine) == len(PACKAGES)
+    return "".join(mine)
+
+
+def installed(name: str, wanted: str, *, compiled: bool = True) -> Path:
+    """A folder with the packages of some pins, installed once for each set of them.
+
+    Compiled as the layer is; otherwise with no bytecode at all, which is what `sam build` makes of a requirements.txt.
+    """
+    state = hashlib.sha256(f"{wanted}{'' if compiled else 'not compiled'}".encode()).hexdigest()[:16]
+    home = LOCAL / "benchmarks" / f"{name}-{state}"
     with only_one("benchmarks"):
         if not (home / "ready").exists():
             shutil.rmtree(home, ignore_errors=True)
@@ -31,16 +48,9 @@ def site_packages() -> Path:
                 *(str(TOOLS / "uv" / "bin" / "uv"), "pip", "install", "--target", str(home), "--python", str(PYTHON)),
                 *("--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(requirements)),
             ]
-            run_step("stock boto3", install, {**clean_environment(), **proxies()})
-            compile_all = [str(PYTHON), "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(home)]
-            run_step("stock boto3", compile_all, clean_environment())
+            run_step(f"stock {name}", install, {**clean_environment(), **proxies()})
+            if compiled:
+                compile_all = [str(PYTHON), "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+                run_step(f"stock {name}", [*compile_all, str(home)], clean_environment())
             (home / "ready").touch()
     return home
-
-
-def pins() -> str:
-    """The layer's pins of boto3 and what it needs."""
-    every = (ROOT / "layers" / "shared" / "requirements.txt").read_text()
-    mine = [pin for pin in re.split(r"^(?=\S)", every, flags=re.MULTILINE) if pin.partition("==")[0] in PACKAGES]
-    assert len(mine) == len(PACKAGES)
-    return "".join(mine)

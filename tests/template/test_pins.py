@@ -17,6 +17,8 @@ PIN_FILES = (
     "dev/requirements/audit.txt",
     "dev/requirements/microburst.txt",
     "dev/requirements/mutate.txt",
+    "dev/requirements/runtime.txt",
+    "dev/requirements/naive.txt",
 )
 
 

@@ -188,16 +188,14 @@ def _first_state(
     order: Order, body: Body, settings: Settings, known: Known, now: Instant, *, by_hand: Review | None
 ) -> tuple[Status, str]:
     """Find the state of a calculated order: the first that applies. ``PROCESSED`` is for the caller to credit."""
-    # What an edit takes away before it is paid, the payment may bring back in another shape.
-    nothing_left = order.facts.paid_body is None and (order.calculated == 0 if order.basis else order.gone == 1)
-    if order.status in _REFUSABLE and nothing_left:
+    if order.status in _REFUSABLE and _nothing_left(order):
         return Status.REJECTED, FULLY_REFUNDED
     if order.status in REVIEWED and not order.unresolved:
         return order.status, order.reason
     if not (settings.cashback_enabled or any(review.verdict == "processed" for review in order.reviews)):
         return Status.NOT_ELIGIBLE, "cashback_disabled"
     if order.customer_id is None:
-        if nothing_left:
+        if _nothing_left(order):
             return Status.NOT_ELIGIBLE, FULLY_REFUNDED
         if len(known.claimants) > 1:
             return Status.HELD, AMBIGUOUS_CONTACT
@@ -211,11 +209,17 @@ def _first_state(
         return Status.NOT_ELIGIBLE, order.calculation.reason or "nothing_to_earn_on"
     released = any(review.verdict == "released" for review in order.reviews)
     is_manual = released or by_hand is not None or (order.terms is not None and order.terms.mode is Mode.MANUAL)
-    if nothing_left and (doubt or is_manual):
+    if (doubt or is_manual) and _nothing_left(order):
         return Status.REJECTED, FULLY_REFUNDED
     if doubt is not None:
         return Status.HELD, doubt
     return (Status.PENDING, "manual_review") if is_manual else (Status.PROCESSED, "awarded")
+
+
+def _nothing_left(order: Order) -> bool:
+    """Tell whether all of a calculated order is gone, for good: what an edit takes away before it is paid, the payment
+    may bring back in another shape."""
+    return order.facts.paid_body is None and (order.calculated == 0 if order.basis else order.gone == 1)
 
 
 def _award(order: Order, purse: Purse, actor: str) -> tuple[Order, list[Entry]]:

@@ -255,6 +255,8 @@ def gone_shares(
     }
     shipped = sum(refund.shipping for refund in refunds)
     shares[SHIPPING] = Fraction(shipped, body.shipping) if body.shipping > 0 else ZERO
+    if not refunds:
+        return shares
     return {
         line_id: share if share == 1 else min(max(share + everywhere, ZERO), ONE) for line_id, share in shares.items()
     }

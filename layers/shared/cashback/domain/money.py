@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
+from math import lcm
 from typing import Final
 
 from msgspec import Struct
@@ -112,14 +113,15 @@ def spread(total: int, weights: Sequence[Fraction | int]) -> tuple[int, ...]:
     Ties go to the earlier part. ``total`` and the weights are not negative; with no weight at all nothing is split
     and ``total`` must be 0.
     """
-    whole = sum(weights)
+    scale = lcm(*(weight.denominator for weight in weights))
+    units = [weight.numerator * (scale // weight.denominator) for weight in weights]
+    whole = sum(units)
     if not whole:
         if total:
             raise ValueError("nothing to spread over")
         return (0,) * len(weights)
-    exact = [Fraction(total) * weight / whole for weight in weights]
-    parts = [int(share) for share in exact]
-    by_remainder = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
+    parts = [total * unit // whole for unit in units]
+    by_remainder = sorted(range(len(parts)), key=lambda i: (-(total * units[i] % whole), i))
     for i in by_remainder[: total - sum(parts)]:
         parts[i] += 1
     return tuple(parts)

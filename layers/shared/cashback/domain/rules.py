@@ -62,7 +62,7 @@ class LineAward(Struct, frozen=True, omit_defaults=True):
         when it was calculated.
         """
         sold = self.base if self.gross is None else self.gross
-        if worth is None or sold <= 0:
+        if worth is None or sold <= 0 or (worth == sold and paid == ONE):
             return share
         return ONE - min(ONE, paid * Fraction(max(0, worth), sold) * (ONE - share))
 

@@ -86,7 +86,8 @@ def client(service: str, attempts: int = 3) -> Any:
     """Create a client on botocore itself: boto3 adds nothing to one but import time.
 
     The timeouts leave a function time to answer (2 s for a slow table is a failure, not a wait), and the SDK's own
-    retries are few because ``post`` and the queues retry with what they know.
+    retries are few because ``post`` and the queues retry with what they know. A name of our own saves botocore what it
+    would put together twice for each call: system, language, features.
     """
     from botocore.config import Config
 
@@ -96,6 +97,7 @@ def client(service: str, attempts: int = 3) -> Any:
         retries={"mode": "standard", "total_max_attempts": attempts},
         parameter_validation=False,
         tcp_keepalive=True,
+        user_agent="cashback",
     )
     made = _session().create_client(service, config=config)
     # Before each attempt, those of the SDK's own retries too.

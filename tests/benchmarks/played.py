@@ -1,0 +1,63 @@
+"""Runs in the process that is measured: answers its calls of AWS from a tape, where they would go to a socket."""
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+
+_HEADERS = {"content-type": "application/x-amz-json-1.0", "x-amzn-requestid": "0" * 52}
+
+type Answer = Callable[..., AWSResponse]
+
+
+class _Body:
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.content
+
+
+def function(tape: str, times: int) -> None:
+    """Call a built function so often.
+
+    :raises RuntimeError: it did not do what it was asked.
+    """
+    import app  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    from cashback.edge import clients  # noqa: PLC0415
+
+    event, answer = _read(tape)
+    clients._session().register("before-send", answer)
+    for _ in range(times):
+        said = app.handler(event, None)
+        if said.get("statusCode", 200) != 200 or said.get("batchItemFailures"):
+            raise RuntimeError(said)
+
+
+def raw(tape: str, times: int) -> None:
+    """Send a transaction by boto3 so often, and nothing else."""
+    import raw  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    event, answer = _read(tape)
+    raw.client.meta.events.register("before-send", answer)
+    for _ in range(times):
+        raw.handler(event, None)
+
+
+def _read(tape: str) -> tuple[Any, Answer]:
+    """The event, and what answers a request in place of its service: the answers to an operation in turn, over and
+    over."""
+    read = json.loads(Path(tape).read_text())
+    answers = {name: cycle([body.encode() for body in bodies]) for name, bodies in read["answers"].items()}
+
+    def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        target: Any = request.headers["X-Amz-Target"]
+        operation = target.decode().rpartition(".")[2]
+        return AWSResponse(request.url, 200, HTTPHeaders.from_dict(_HEADERS), _Body(next(answers[operation])))
+
+    return read["event"], answer

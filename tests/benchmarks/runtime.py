@@ -1,0 +1,417 @@
+"""Cold starts, warm calls and memory of the built functions under Lambda's own runtime client, each a process of its
+own, beside the same work as one would write it.
+
+This process is the runtime's API, which hands out the events, and the local engine is the AWS that they call. CPU is
+the function's own, read from its clock whenever it asks for its next event: neither the engine nor waiting is in it.
+"""
+
+import itertools
+import json
+import os
+import re
+import socket
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import Struct
+
+from cashback.domain.group_jobs import CHUNK
+from dev import deploy, local_aws
+from dev.project import ACCESS_KEY, LOCAL, REGION, ROOT, SECRET_KEY, only_one
+from tests.benchmarks import stock, story, tapes
+from tests.benchmarks.instructions import ENVIRONMENT, PYTHON
+
+HERE: Final = Path(__file__).parent
+PINS: Final = ROOT / "dev" / "requirements"
+
+OURS: Final = ("webhook_ingest", "authorizer", "event_worker", "credit_worker", "group_job_worker")
+ADMIN: Final = ("settings_api", "customers_api")
+RUNS: Final = 5
+FIRST, UNCOUNTED, COUNTED = 1, 4, 15
+"""The calls of a run: the first, those after which it counts as warm, and those that are counted."""
+CALLS: Final = FIRST + UNCOUNTED + COUNTED
+
+BATCH: Final = 10
+"""Messages that the naive worker is given at once: the most that SQS hands out without waiting."""
+
+PACKED: Final = "the same, as `sam build` packs it"
+NAIVE_NAMES: Final = {"NAIVE_TABLE": "Naive", "NAIVE_SEEN_TABLE": "NaiveSeen"}
+MOST_MEMORY: Final = 40.0
+"""MB that a hot function may hold."""
+
+_TRACE: Final = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+
+
+class Subject(Struct, frozen=True):
+    """A function that is measured: where it imports from, what it handles, and the events of all its runs."""
+
+    name: str
+    paths: Sequence[Path]
+    handler: str
+    names: Mapping[str, str]
+    events: Sequence[dict[str, Any]]
+
+
+class Run(Struct, frozen=True):
+    """One process: CPU seconds of its start, of its first call and of each warm one; the most MB it held."""
+
+    init: float
+    first: float
+    warm: float
+    memory: float
+
+
+class Measured(Struct, frozen=True):
+    """What a function came to."""
+
+    name: str
+    runs: Sequence[Run]
+
+    def median(self, what: str) -> float:
+        """The median of the runs."""
+        return statistics.median(float(getattr(run, what)) for run in self.runs)
+
+    def told(self, what: str, unit: float = 1e-3) -> str:
+        """The median in milliseconds, and between what the runs were."""
+        every = [getattr(run, what) / unit for run in self.runs]
+        return f"{statistics.median(every):,.1f} ({min(every):,.1f}-{max(every):,.1f})"
+
+
+# ---- the runtime's API
+
+
+class Invocations:
+    """What the runtime's API hands out in one run, and what it saw meanwhile: the CPU clock of the function at each
+    request for an event, and its memory at the last."""
+
+    def __init__(self, events: Sequence[dict[str, Any]]) -> None:
+        self.waiting = iter(events)
+        self.clock: int | None = None
+        self.readings: list[float] = []
+        self.fault: str | None = None
+        self.memory = 0.0
+        self.over = threading.Event()
+
+    def next(self, pid: int) -> dict[str, Any] | None:
+        """Return the next event, None where there is none."""
+        self.readings.append(time.clock_gettime(~pid << 3 | 2))
+        event = next(self.waiting, None)
+        if event is None:
+            used = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+            self.memory = int(used[1]) / 1024 if used else 0.0
+            self.over.set()
+        return event
+
+    def answered(self, path: str, body: bytes) -> None:
+        """Look at what the function said."""
+        said = json.loads(body or b"null")
+        is_well = path.endswith("/response") and (
+            not isinstance(said, dict)
+            or (said.get("statusCode", 200) == 200 and not said.get("batchItemFailures") and is_allowed(said))
+        )
+        if not is_well:
+            self.fault = self.fault or body.decode()
+            self.over.set()
+
+
+def is_allowed(said: dict[str, Any]) -> bool:
+    """Whether the authorizer let the caller in; true of what any other function says."""
+    policy = said.get("policyDocument")
+    return policy is None or policy["Statement"][0]["Effect"] == "Allow"
+
+
+class RuntimeApi(ThreadingHTTPServer):
+    """The API that the runtime client in a function asks for events, for one run."""
+
+    daemon_threads = True
+    pid: int
+
+    def __init__(self, invocations: Invocations) -> None:
+        super().__init__(("127.0.0.1", 0), Requests)
+        self.invocations = invocations
+        self.ended = threading.Event()
+
+
+class Requests(BaseHTTPRequestHandler):
+    """Its two requests."""
+
+    protocol_version = "HTTP/1.1"
+    server: RuntimeApi
+    numbers = itertools.count(1)
+
+    def do_GET(self) -> None:
+        event = self.server.invocations.next(self.server.pid)
+        if event is None:
+            # A function is frozen in this call; here it is ended, before it could ask again.
+            self.server.ended.wait()
+            self.close_connection = True
+            return
+        self.answer(
+            200,
+            json.dumps(event).encode(),
+            {
+                "Lambda-Runtime-Aws-Request-Id": f"00000000-0000-0000-0000-{next(self.numbers):012d}",
+                "Lambda-Runtime-Deadline-Ms": str(int(time.time() * 1000) + 300_000),
+                "Lambda-Runtime-Invoked-Function-Arn": f"arn:aws:lambda:{REGION}:000000000000:function:measured",
+                "Lambda-Runtime-Trace-Id": _TRACE,
+            },
+        )
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.invocations.answered(self.path, body)
+        self.answer(202, b'{"status":"OK"}\n', {})
+
+    def answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        about = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        for name, value in {**about, **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def run(subject: Subject, events: Sequence[dict[str, Any]], environment: Mapping[str, str]) -> Run:
+    """Start a function, have it serve these events, and end it.
+
+    :raises RuntimeError: it did not do what it was asked.
+    """
+    invocations = Invocations(events)
+    with RuntimeApi(invocations) as server, tempfile.TemporaryFile() as said:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        process = subprocess.Popen(
+            [str(PYTHON), "-S", "-B", "-P", "-m", "awslambdaric", subject.handler],
+            cwd=subject.paths[0],
+            env={
+                **environment,
+                **subject.names,
+                "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}",
+                "LAMBDA_TASK_ROOT": str(subject.paths[0]),
+                "PYTHONPATH": os.pathsep.join(map(str, [*subject.paths, client()])),
+            },
+            stdout=said,
+            stderr=said,
+        )
+        server.pid = process.pid
+        while not invocations.over.wait(0.1) and process.poll() is None:
+            pass
+        process.kill()
+        process.wait()
+        server.ended.set()
+        server.shutdown()
+        if invocations.fault is not None or not invocations.memory:
+            said.seek(0)
+            last = said.read().decode()[-2000:]
+            raise RuntimeError(f"{subject.name} ended with {process.returncode}: {invocations.fault}\n{last}")
+    read = invocations.readings
+    return Run(read[0], read[1] - read[0], (read[-1] - read[-1 - COUNTED]) / COUNTED, invocations.memory)
+
+
+# ---- what is measured
+
+
+@cache
+def client() -> Path:
+    """The folder with the runtime client."""
+    return stock.installed("runtime", (PINS / "runtime.txt").read_text())
+
+
+def subjects() -> list[Subject]:
+    """Every function with its events: ours, the two units, and the naive ones; to be called ``at_work``."""
+    layer, handlers, naive = deploy.BUILD / "SharedLayer" / "python", HERE / "handlers", HERE / "naive"
+    pins = (PINS / "naive.txt").read_text()
+    compiled, packaged = stock.installed("naive", pins), stock.installed("naive", pins, compiled=False)
+    total = RUNS * CALLS
+    orders, members = list(naive_orders(2 * total)), list(naive_members(total))
+    return [
+        Subject("the runtime alone", [handlers], "nothing.handler", {}, [{}] * total),
+        Subject("one raw transaction", [handlers, stock.site_packages()], "raw.handler", {}, list(raw_events(total))),
+        *(
+            Subject(
+                name,
+                [deploy.BUILD / "".join(word.title() for word in name.split("_")), layer],
+                "app.handler",
+                {},
+                list(story.events(name, total)),
+            )
+            for name in (*OURS, *ADMIN)
+        ),
+        Subject("naive webhook", [naive, compiled], "webhook.handler", NAIVE_NAMES, orders[:total]),
+        Subject(PACKED, [naive, packaged], "webhook.handler", NAIVE_NAMES, orders[total:]),
+        Subject(f"naive worker, {BATCH} members", [naive, compiled], "credit.handler", NAIVE_NAMES, members),
+    ]
+
+
+def raw_events(most: int) -> Iterator[dict[str, Any]]:
+    """The transaction that posts a paid order, of ever other orders."""
+    text = json.dumps(tapes.raw(tapes.record("event_worker")["event_worker"]).event)
+    for number in range(most):
+        yield json.loads(text.replace("6104893325413", f"7{number:012d}"))
+
+
+def naive_orders(most: int) -> Iterator[dict[str, Any]]:
+    """The sample of the webhook, of ever other orders."""
+    event = story.sample("webhook_ingest")
+    for number in range(most):
+        yield {**event, "body": event["body"].replace("6104893325412", f"8{number:012d}")}
+
+
+def naive_members(most: int) -> Iterator[dict[str, Any]]:
+    """Batches of messages that credit a member each."""
+    event = story.sample("credit_worker")
+    for batch in itertools.islice(itertools.batched(itertools.count(), BATCH, strict=False), most):
+        records = [
+            {
+                **event["Records"][0],
+                "messageId": str(number),
+                "body": json.dumps(
+                    {"store_id": story.STORE, "job_id": "job_1", "customer_id": str(number), "amount": "5.00"}
+                ),
+            }
+            for number in batch
+        ]
+        yield {"Records": records}
+
+
+def make_naive_tables(dynamodb: Any) -> None:
+    """The tables of the naive functions, and the settings that they read."""
+    for name, keys in (("Naive", {"pk": "HASH", "sk": "RANGE"}), ("NaiveSeen", {"id": "HASH"})):
+        dynamodb.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        )
+    settings = {"pk": {"S": f"STORE#{story.STORE}"}, "sk": {"S": "SETTINGS"}, "rate": {"N": "5"}}
+    dynamodb.put_item(TableName="Naive", Item=settings)
+
+
+def check_naive(dynamodb: Any) -> None:
+    """The naive functions did work: every order and every member was credited once.
+
+    :raises AssertionError: they did not.
+    """
+    pages = dynamodb.get_paginator("scan").paginate(TableName="Naive")
+    items = [item for page in pages for item in page["Items"]]
+    entries = [item for item in items if item["sk"]["S"].startswith("ENTRY#")]
+    balances = sum(Decimal(item["balance"]["N"]) for item in items if item["sk"]["S"] == "ACCOUNT")
+    assert len(entries) == RUNS * CALLS * (2 + BATCH)
+    assert balances == sum(Decimal(item["amount"]["N"]) for item in entries)
+
+
+# ---- one run of the benchmark
+
+
+def measure() -> list[Measured]:
+    """Run every function a few times, in turn, on an engine of their own."""
+    with only_one("build"):
+        deploy.build()
+    with tempfile.TemporaryDirectory(dir=LOCAL) as home:
+        engine = local_aws.start(Path(home), local_aws.free_port(), with_this_process=True)
+        try:
+            return measured(engine)
+        finally:
+            engine.stop()
+
+
+def measured(engine: local_aws.LocalAws) -> list[Measured]:
+    """Open the store and make the runs."""
+    names = story.make_resources(engine.client)
+    environment = {
+        **ENVIRONMENT,
+        **names,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL": engine.url,
+        "AWS_LAMBDA_FUNCTION_NAME": "measured",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+    }
+    dynamodb = engine.client("dynamodb")
+    make_naive_tables(dynamodb)
+    with story.at_work(names, cache(lambda service, _attempts=3: engine.client(service))):
+        story.open_store()
+        every = subjects()
+    found: dict[str, list[Run]] = {subject.name: [] for subject in every}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(("127.0.0.1", 0))
+        environment["AWS_XRAY_DAEMON_ADDRESS"] = f"127.0.0.1:{daemon.getsockname()[1]}"
+        for number in range(RUNS):
+            for subject in every:
+                events = subject.events[number * CALLS : (number + 1) * CALLS]
+                found[subject.name].append(run(subject, events, environment))
+    check_naive(dynamodb)
+    return [Measured(name, runs) for name, runs in found.items()]
+
+
+def section(found: Sequence[Measured]) -> list[str]:
+    """Return the lines of the page."""
+    by_name = {one.name: one for one in found}
+    runtime, raw = by_name["the runtime alone"], by_name["one raw transaction"]
+    start, call = raw.median("init"), raw.median("warm") - runtime.median("warm")
+
+    def warm(name: str) -> float:
+        return (by_name[name].median("warm") - runtime.median("warm")) / call
+
+    def cold(name: str) -> float:
+        return (by_name[name].median("init") + by_name[name].median("first")) / start
+
+    webhook = warm("webhook_ingest") + warm("event_worker")
+    rate = CHUNK / by_name["group_job_worker"].median("warm")
+    naively, times = warm("naive webhook"), warm("naive webhook") / webhook
+    chunked, one_by_one = warm("group_job_worker") / CHUNK, warm(f"naive worker, {BATCH} members") / BATCH
+    return [
+        "## Cold starts and warm calls",
+        "",
+        "CPU of each function as it is built, in a process of its own under Lambda's runtime client: from its start",
+        "to its first request for an event (INIT), in its first call, and in a warm one; then the most memory it held.",
+        f"Medians of {RUNS} runs in turn, and between what they were. A run is {CALLS} calls, each with work not done",
+        f"before; the last {COUNTED} count as warm. *B* is the INIT of a function that imports stock boto3 and makes a",
+        "client, *b* its warm call: one raw TransactWriteItems, the one that posts a paid order. A warm call in b is",
+        f"net of the runtime. A call of group_job_worker credits {CHUNK} members. The naive functions do their work",
+        "with boto3's resource, a call for each item, and all of Powertools; they know one rate, post in steps and",
+        "verify no signature.",
+        "",
+        "| | INIT, ms | INIT, B | first call, ms | both, B | warm, ms | warm, b | memory, MB |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        *(
+            f"| {one.name} | {one.told('init')} | {one.median('init') / start:.2f} | {one.told('first')} "
+            f"| {cold(one.name):.2f} | {one.told('warm')} | {warm(one.name):.2f} | {one.told('memory', 1)} |"
+            for one in found
+        ),
+        "",
+        f"A paid order, taken in and posted, takes {webhook:.2f} b in our two functions; {naively:.2f} b naively,",
+        f"{times:.1f} times as much. Until a cold function has answered a shop it takes",
+        f"{cold('webhook_ingest'):.2f} B; the naive one {cold('naive webhook'):.2f} B, and {cold(PACKED):.2f} B as",
+        f"`sam build` packs it. A member of a group takes {chunked:.3f} b among {CHUNK}, {rate:,.0f} members a second",
+        f"of CPU; {one_by_one:.2f} b naively, {one_by_one / chunked:.0f} times as much.",
+        "",
+    ]
+
+
+def check(found: Sequence[Measured]) -> list[str]:
+    """Return what is not as it must be on any machine."""
+    return [
+        f"{one.name} holds {one.median('memory'):.0f} MB, more than {MOST_MEMORY:.0f}"
+        for one in found
+        if one.name in OURS and one.median("memory") > MOST_MEMORY
+    ]
+
+
+if __name__ == "__main__":
+    print("\n".join(section(measure())))

@@ -1,0 +1,79 @@
+"""What AWS answers a function, taken down while the stand-ins serve it, to be played to the function as it is built."""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from tests.benchmarks import story
+from tests.simulation.dynamo import SimulatedDynamo
+from tests.simulation.project_tables import table_specs
+from tests.unit.deployment import Deployment
+
+
+class Tape(Struct, frozen=True):
+    """One event of a function, and every call that it made to serve it: operation, request and answer, in order."""
+
+    event: dict[str, Any]
+    calls: list[tuple[str, dict[str, Any], dict[str, Any]]]
+
+    def write(self, place: Path) -> None:
+        """Write the event and the answers, by operation, where ``played`` finds them."""
+        answers: dict[str, list[str]] = {}
+        for operation, _, answer in self.calls:
+            answers.setdefault(operation, []).append(json.dumps(answer, default=as_base64))
+        place.write_text(json.dumps({"event": self.event, "answers": answers}))
+
+
+class Recorder(Struct):
+    """A client whose calls are taken down."""
+
+    client: Any
+    calls: list[tuple[str, dict[str, Any], dict[str, Any]]]
+
+    @property
+    def exceptions(self) -> Any:
+        return self.client.exceptions
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        def call(**request: Any) -> Any:
+            answer = getattr(self.client, method)(**request)
+            told = {name: part for name, part in (answer or {}).items() if name != "ResponseMetadata"}
+            self.calls.append((method.title().replace("_", ""), deepcopy(request), told))
+            return answer
+
+        return call
+
+
+def as_base64(value: bytes) -> str:
+    """Bytes as the JSON of AWS has them."""
+    return base64.b64encode(value).decode()
+
+
+def record(*names: str) -> Mapping[str, Tape]:
+    """One call of each function, with nothing read before."""
+    stand_ins = Deployment(SimulatedDynamo(table_specs()))
+    with story.at_work(story.NAMES, stand_ins.client):
+        story.open_store()
+        waiting = {name: next(story.events(name, 1)) for name in names}
+    tapes = {name: Tape(event, []) for name, event in waiting.items()}
+    for name, tape in tapes.items():
+        recorded = tape.calls
+        with story.at_work(story.NAMES, lambda *which, to=recorded: Recorder(stand_ins.client(*which), to)):
+            story.serve(name, tape.event)
+    return tapes
+
+
+def raw(tape: Tape) -> Tape:
+    """The transaction of a function by itself. Texts stand where it has bytes, which no event can hold."""
+    (sent,) = [request for operation, request, _ in tape.calls if operation == "TransactWriteItems"]
+    items = json.loads(json.dumps(sent["TransactItems"], default=as_base64), object_hook=_with_texts)
+    return Tape({"items": items}, [("TransactWriteItems", {}, {})])
+
+
+def _with_texts(read: dict[str, Any]) -> dict[str, Any]:
+    return {"S": read["B"]} if set(read) == {"B"} else read
