@@ -272,5 +272,5 @@ def _shown(table: Table, index: IndexSpec | None, item: Item, paths: tuple[Path,
 
 
 def _cursor(table: Table, plan: KeyPlan, last: Item) -> Item:
-    names = [*table.key_names, plan.hash, *([plan.range] if plan.range is not None else [])]
+    names = [*(name for name, _ in table.keys), plan.hash, *([plan.range] if plan.range is not None else [])]
     return copy_of({name: last[name] for name in names})
