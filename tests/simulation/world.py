@@ -321,7 +321,7 @@ class World:
 
     def invoke(self, actor: Callable[[], None]) -> None:
         """One invocation of a function, which may be killed."""
-        if not self.depth:
+        if not self.depth and self.emails:
             self.began = instant(self.clock.now())
         self.depth += 1
         before, is_worker = self.invocation, not isinstance(actor, partial)
