@@ -10,7 +10,7 @@ Scan, BatchWriteItem, legacy parameters, ConsumedCapacity (the budgets are measu
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
@@ -75,6 +75,13 @@ _PARAMETERS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 }
 _SERVER_FAULTS = frozenset({Fault.THROTTLE, Fault.ERROR_BEFORE})
 _SDK_RETRIES = frozenset({"InternalServerError", "ThrottlingException", "ProvisionedThroughputExceededException"})
+
+
+@lru_cache(maxsize=1024)
+def _check_parameters(operation: str, *given: str) -> None:
+    required, allowed = _PARAMETERS[operation]
+    if not required <= set(given) <= allowed:
+        bad_parameter(f"{operation}: unknown {sorted(set(given) - allowed)}, missing {sorted(required - set(given))}")
 
 
 class SimulatedDynamo:
@@ -158,11 +165,7 @@ class SimulatedDynamo:
         return QueryPaginator(self)
 
     def _call(self, operation: str, request: Request) -> dict[str, Any]:
-        required, allowed = _PARAMETERS[operation]
-        if not required <= request.keys() <= allowed:
-            bad_parameter(
-                f"{operation}: unknown {sorted(request.keys() - allowed)}, missing {sorted(required - request.keys())}"
-            )
+        _check_parameters(operation, *request)
         if self.sdk_retries:
             return self._with_retries(operation, request)
         return self._attempt(operation, request)

@@ -51,6 +51,11 @@ class Books:
 
 def violations(world: World) -> list[str]:
     """Everything that does not hold; empty for a good world."""
+    with world.memory.in_use():
+        return _violations(world)
+
+
+def _violations(world: World) -> list[str]:
     books = books_of(world)
     return [
         *_queues(world),

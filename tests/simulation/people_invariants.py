@@ -148,9 +148,11 @@ def _privacy(world: World, profiles: dict[str, Profile], orders: dict[str, Order
     }
     for table in ("State", "Ledger"):
         for pk, partition in world.dynamo.engine.table(table).partitions.items():
-            for sk, item in partition.items():
+            text_of_all = repr(partition)
+            there = {word: owner for word, owner in words.items() if word in text_of_all}
+            for sk, item in partition.items() if there else ():
                 text = repr(item)
-                for word, owner in words.items():
+                for word, owner in there.items():
                     if word not in text:
                         continue
                     if (pk, sk) not in allowed or (owner and (pk, sk) != tuple(keys.profile(STORE, owner))):

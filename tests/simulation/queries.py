@@ -90,7 +90,7 @@ def _clause(node: Node) -> tuple[str, str, tuple[str, ...]]:
 
 def key_part(table: Table, attribute: str, value: Value) -> Part:
     """A literal as a key part, or the refusal for one that no key can equal."""
-    kind = table.spec.type_of(attribute)
+    kind = table.spec.types.get(attribute, "S")
     raw = value.get(kind)
     if raw is None:
         raise invalid("One or more parameter values were invalid: Condition parameter type does not match schema type")

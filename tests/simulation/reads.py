@@ -69,6 +69,8 @@ def _query_plan(
 
 
 def _key(table: Table, raw: Any) -> Key:
+    if (plain := table.plain_key(raw)) is not None:
+        return plain
     try:
         return table.key_of(admit_all(raw), exact=True)
     except MismatchedKey as mismatch:
@@ -164,21 +166,24 @@ def query(engine: Engine, request: Request, _call: int) -> dict[str, Any]:
         _check_attributes(table, index, plan, {hash_key, range_key})
     hash_part = key_part(table, hash_key, values[plan.key.hash_ref])
     matches = range_test(table, plan.key, values)
+    start, limit = request.get("ExclusiveStartKey"), request.get("Limit")
     candidates = _candidates(engine, table, index, hash_part, consistent=request.get("ConsistentRead", False))
+    if not candidates and start is None and limit is None:
+        return {"Count": 0, "ScannedCount": 0} | ({} if request.get("Select") == "COUNT" else {"Items": []})
     entries = ordered(table, index, candidates, matches) if candidates else []
     forward = request.get("ScanIndexForward", True)
     if not forward:
         entries.reverse()
-    if (start := request.get("ExclusiveStartKey")) is not None:
+    if start is not None:
         at: Any = cursor_position(table, index, admit_all(start), hash_part, matches)
         entries = [entry for entry in entries if (entry[0] > at if forward else entry[0] < at)]
     evaluated = [item for _, item in entries]
-    page = _page(engine, evaluated, request.get("Limit"))
+    page = _page(engine, evaluated, limit)
     kept = page if plan.filter is None else [item for item in page if plan.filter(item, values)]
     answer: dict[str, Any] = {"Count": len(kept), "ScannedCount": len(page)}
     if request.get("Select") != "COUNT":
         answer["Items"] = [copy_of(_shown(table, index, item, plan.paths)) for item in kept]
-    if page and (len(page) < len(evaluated) or len(page) == request.get("Limit")):
+    if page and (len(page) < len(evaluated) or len(page) == limit):
         answer["LastEvaluatedKey"] = _cursor(table, plan.key, page[-1])
     return answer
 
@@ -252,7 +257,9 @@ def _page(engine: Engine, evaluated: list[Item], limit: int | None) -> list[Item
     if limit is not None and limit < 1:
         bad_parameter(f"Invalid value for parameter Limit, value: {limit}, valid min value: 1")
     page = evaluated if limit is None else evaluated[:limit]
-    if limit is None and len(page) > 1 and engine.faults.chance("short_page"):
+    if len(page) < 2:
+        return page
+    if limit is None and engine.faults.chance("short_page"):
         return page[: engine.faults.random.randrange(1, len(page))]
     weight = 0
     for count, item in enumerate(page if len(page) > 2 else ()):
@@ -272,5 +279,5 @@ def _shown(table: Table, index: IndexSpec | None, item: Item, paths: tuple[Path,
 
 
 def _cursor(table: Table, plan: KeyPlan, last: Item) -> Item:
-    names = [*table.key_names, plan.hash, *([plan.range] if plan.range is not None else [])]
+    names = [*(name for name, _ in table.keys), plan.hash, *([plan.range] if plan.range is not None else [])]
     return copy_of({name: last[name] for name in names})

@@ -22,6 +22,9 @@ type Key = tuple[Part, Part]
 
 NO_RANGE = ""
 
+SHORT = 1024 // 4
+"""Letters of a text that is within the limit of a key, whatever they are: none has more than four bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class IndexSpec:
@@ -83,6 +86,7 @@ class Table:
         self.previous: dict[Part, dict[Part, tuple[float, Item | None]]] = {}
         self.keys = tuple((name, spec.type_of(name)) for name in (spec.hash, spec.range) if name is not None)
         self.key_names = frozenset(name for name, _ in self.keys)
+        self._is_plain = [kind for _, kind in self.keys] == ["S", "S"]
         self.indexes = {index.name: index for index in spec.indexes}
         self._globals = {index.name: GlobalIndex(self, index) for index in spec.indexes if index.is_global}
         self._feeds = tuple((index.spec.hash, index.backlog) for index in self._globals.values())
@@ -115,6 +119,19 @@ class Table:
             if (new is not None and attribute in new) or (old is not None and attribute in old):
                 backlog.append((now, key, new))
 
+    def plain_key(self, raw: Any) -> Key | None:
+        """What `key_of` makes of nearly every key: two short texts, which need neither be copied nor looked at twice.
+        None where there may be something to refuse, and for any other kind of key."""
+        if not self._is_plain or len(raw) != 2:
+            return None
+        hash_value, range_value = raw.get(self.spec.hash), raw.get(self.spec.range)
+        if type(hash_value) is not dict or type(range_value) is not dict or len(hash_value) + len(range_value) != 2:
+            return None
+        hash_part, range_part = hash_value.get("S"), range_value.get("S")
+        if type(hash_part) is not str or type(range_part) is not str:
+            return None
+        return (hash_part, range_part) if 0 < len(hash_part) <= SHORT and 0 < len(range_part) <= SHORT else None
+
     def key_of(self, attributes: Item, *, exact: bool) -> Key:
         """The primary key among admitted attributes; `exact` when they are a Key, which holds nothing else."""
         if exact and len(attributes) != len(self.keys):
@@ -126,9 +143,11 @@ class Table:
             if not raw:
                 _refuse_key(name, kind, value, exact=exact)
             parts.append(number(raw) if kind == "N" else raw)
-        hash_part, range_part = (*parts, NO_RANGE)[:2]
-        _limit_key(hash_part, 2048, "partition")
-        _limit_key(range_part, 1024, "range")
+        hash_part, range_part = parts if len(parts) == 2 else (*parts, NO_RANGE)
+        if isinstance(hash_part, str) and len(hash_part) > SHORT:
+            _limit_key(hash_part, 2048, "hashkey")
+        if isinstance(range_part, str) and len(range_part) > SHORT:
+            _limit_key(range_part, 1024, "rangekey")
         return hash_part, range_part
 
     def index_key_error(self, item: Item) -> str | None:
@@ -176,6 +195,8 @@ class GlobalIndex:
 
     def catch_up(self, held_back: float = 0.0, random: Random | None = None, oldest: float = 0.0) -> None:
         """Apply the backlog; with `held_back`, each item stays behind with that probability unless its write is old."""
+        if not self.backlog:
+            return
         kept: list[tuple[float, Key, Item | None]] = []
         behind: set[Key] = set()
         for change in self.backlog:
@@ -222,9 +243,9 @@ def _refuse_key(name: str, kind: str, value: Value | None, *, exact: bool) -> No
     )
 
 
-def _limit_key(part: Part, limit: int, role: str) -> None:
-    if isinstance(part, str) and len(part) * 4 > limit and len(part.encode("utf-8", "surrogatepass")) > limit:
+def _limit_key(part: str, limit: int, role: str) -> None:
+    if len(part.encode("utf-8", "surrogatepass")) > limit:
         raise invalid(
-            f"One or more parameter values were invalid: Size of {'hashkey' if role == 'partition' else 'rangekey'} "
+            f"One or more parameter values were invalid: Size of {role} "
             f"has exceeded the maximum size limit of {limit} bytes"
         )

@@ -74,6 +74,8 @@ def total(left: str, right: str, sign: int = 1) -> str:
 
 def admit(value: Value) -> Value:
     """A checked, canonical copy of one attribute value."""
+    if type(value) is dict and len(value) == 1 and "N" in value and type(digits := value["N"]) is str:
+        return {"N": canonical(digits)}
     if not isinstance(value, dict):
         bad_parameter(f"Invalid type for parameter, value: {value!r}, valid types: <class 'dict'>")
     if len(value) != 1:
@@ -84,8 +86,6 @@ def admit(value: Value) -> Value:
     for kind, raw in value.items():
         if kind == "S" and type(raw) is str:
             return {"S": raw}
-        if kind == "N" and type(raw) is str:
-            return {"N": canonical(raw)}
         if kind in _ADMIT:
             return {kind: _ADMIT[kind](raw)}
         bad_parameter(f'Unknown parameter: "{kind}", must be one of: {", ".join(_ADMIT)}')
@@ -95,7 +95,7 @@ def admit(value: Value) -> Value:
 def admit_all(values: Mapping[str, Value]) -> Item:
     return {
         name if type(name) is str else str.__str__(name): {"S": text}
-        if type(value) is dict and type(text := value.get("S")) is str and len(value) == 1
+        if type(value) is dict and "S" in value and type(text := value["S"]) is str and len(value) == 1
         else admit(value)
         for name, value in values.items()
     }

@@ -35,6 +35,7 @@ from tests.simulation.diary import Invocation
 from tests.simulation.dynamo import Clock, Crash, Faults, Rates, SimulatedDynamo, Write
 from tests.simulation.jobs import Jobs, has_jobs, small_chunks
 from tests.simulation.making import CLAIM_DAYS, deliveries, open_store, persons
+from tests.simulation.memory import Memory
 from tests.simulation.persons import STORE, Governing
 from tests.simulation.project_tables import table_specs
 from tests.simulation.projecting import Projecting, is_projected
@@ -71,6 +72,7 @@ class World:
     """Everything of one seed."""
 
     def __init__(self, seed: int, *, trace: list[str] | None = None) -> None:
+        self.memory = Memory()
         self.random = random = Random(seed)
         self.clock = Clock(START if has_scenarios(seed) else NEXT_DAY)
         self.faults = Faults(seed=seed, rates=Rates(), trace=trace)
@@ -200,7 +202,7 @@ class World:
 
     def run(self) -> World:
         """Chaos, then calm; in the end nothing may be waiting."""
-        with small_chunks() if self.jobs else nullcontext():
+        with self.memory.in_use(), small_chunks() if self.jobs else nullcontext():
             self._chaos()
             self._calm()
         return self
@@ -319,7 +321,7 @@ class World:
 
     def invoke(self, actor: Callable[[], None]) -> None:
         """One invocation of a function, which may be killed."""
-        if not self.depth:
+        if not self.depth and self.emails:
             self.began = instant(self.clock.now())
         self.depth += 1
         before, is_worker = self.invocation, not isinstance(actor, partial)

@@ -1,5 +1,6 @@
 """Python values to DynamoDB attribute values and back. Numbers are integers only: money has no other kind."""
 
+from collections.abc import Mapping
 from typing import Any
 
 type Value = str | int | bool | bytes | list["Value"] | dict[str, "Value"] | None
@@ -49,14 +50,21 @@ def decode(attribute: Attributes) -> Any:
     return value
 
 
-def to_item(values: Item) -> Attributes:
-    """Encode an item; attributes that are None are left out."""
-    return {name: encode(value) for name, value in values.items() if value is not None}
+def to_item(values: Mapping[str, Any]) -> Attributes:
+    """Encode an item, most of which is text; attributes that are None are left out."""
+    return {
+        name: {"S": value} if type(value) is str else encode(value)
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 def from_item(attributes: Attributes) -> Item:
-    """Decode an item; most of what it holds is text."""
-    return {name: attribute["S"] if "S" in attribute else decode(attribute) for name, attribute in attributes.items()}
+    """Decode an item; most of what it holds is text, and most of the rest numbers."""
+    return {
+        name: attribute["S"] if "S" in attribute else int(attribute["N"]) if "N" in attribute else decode(attribute)
+        for name, attribute in attributes.items()
+    }
 
 
 def key_attributes(key: tuple[str, str]) -> Attributes:

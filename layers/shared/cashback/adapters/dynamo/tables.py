@@ -177,7 +177,7 @@ def query(
     asked: dict[str, Any] = {
         "TableName": table,
         "KeyConditionExpression": condition,
-        "ExpressionAttributeValues": {name: encode(value) for name, value in values.items()},
+        "ExpressionAttributeValues": to_item(values),
         **how,
     }
     while True:
