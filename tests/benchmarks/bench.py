@@ -6,7 +6,7 @@ import sys
 from typing import Final
 
 from dev.project import ROOT
-from tests.benchmarks import group_jobs, webhook_load
+from tests.benchmarks import group_jobs, projection, webhook_load
 
 PAGE: Final = ROOT / "docs" / "performance.md"
 
@@ -26,6 +26,7 @@ def main() -> int:
         "",
         *webhook_load.section(loads),
         *group_jobs.section(jobs),
+        *projection.section(projection.measure()),
     ]
     PAGE.write_text("\n".join(lines))
     faults = group_jobs.check(jobs)
