@@ -106,7 +106,7 @@ check-template: setup
 	@$(PYTEST) tests/template
 
 test-benchmarks: setup
-	$(call say,import budgets)
+	$(call say,import budgets and projections)
 	@$(PYTEST) tests/benchmarks
 
 test-unit: setup

@@ -44,6 +44,7 @@ def main() -> None:
     unpack_layers_once()
     bury_a_worker_that_dies_at_its_start_alone()
     give_parameters_to_the_sam_transform()
+    take_workers_of_queues_from_parameters()
     import_whole_rest_apis()
     retry_streams_as_lambda_does()
     keep_stream_positions_out_of_restarts()
@@ -200,6 +201,19 @@ def give_parameters_to_the_sam_transform() -> None:
     for module in (changesets, engine, handlers, stacks):
         if hasattr(module, "_apply_transforms"):
             module._apply_transforms = apply_with_parameters
+
+
+def take_workers_of_queues_from_parameters() -> None:
+    """A parameter is a text, of which CloudFormation makes the number that a mapping takes."""
+    from ministack.services import lambda_svc
+
+    allowed = lambda_svc._sqs_esm_concurrency
+
+    def allowed_of_number(mapping: dict[str, Any], *more: Any) -> Any:
+        scaling = {name: int(value) for name, value in (mapping.get("ScalingConfig") or {}).items()}
+        return allowed({**mapping, "ScalingConfig": scaling}, *more)
+
+    lambda_svc._sqs_esm_concurrency = allowed_of_number
 
 
 def import_whole_rest_apis() -> None:

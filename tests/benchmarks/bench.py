@@ -6,7 +6,7 @@ import sys
 from typing import Final
 
 from dev.project import ROOT
-from tests.benchmarks import cost, group_jobs, runtime, units, webhook_load
+from tests.benchmarks import cost, group_jobs, projection, runtime, units, webhook_load
 
 PAGE: Final = ROOT / "docs" / "performance.md"
 
@@ -31,6 +31,7 @@ def main() -> int:
         *cost.section(units.read()),
         *webhook_load.section(loads),
         *group_jobs.section(jobs),
+        *projection.section(projection.measure()),
         *runtime.section(starts),
     ]
     PAGE.write_text("\n".join(lines))

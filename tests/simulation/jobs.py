@@ -75,7 +75,7 @@ class Jobs:
         self.steps = JobQueue(sqs, self.queue.url, world.dead.url, **timing)
         client = cast("Any", world.dynamo)
         groups = make_group_books(client, "State", **timing)
-        self.books = make_job_books(world.books, groups, lambda: self.steps, client, "State")
+        self.books = make_job_books(world.books, groups, lambda: self.steps, client, "State", **timing)
 
     def open_groups(self, customers: list[str]) -> None:
         """Make a group of the shop's customers and strangers, one of whom nobody knows, and one by a rule."""

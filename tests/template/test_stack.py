@@ -8,6 +8,7 @@ import pytest
 from cashback.adapters.webhook_sender import DEADLINE
 from cashback.domain.domain_events import KINDS, SOURCE
 from cashback.edge.sweeper import ENOUGH_TIME
+from cashback.services.post_shares import PATIENCE
 from dev.project import ROOT
 from dev.template import as_written, resources, translated
 
@@ -129,15 +130,34 @@ def test_the_streams_of_both_tables_are_read_and_nothing_that_their_reader_write
     assert pattern["dynamodb"]["Keys"]["sk"]["S"] == ["ORDER", "TASK", "JOB", "PROMO", "REQUEST", "PAYOUT"]
 
 
+def most_workers(mapping: dict[str, Any]) -> int:
+    """How many batches of a queue are handled at once, unless a deployment says otherwise."""
+    most: Any = mapping["ScalingConfig"]["MaximumConcurrency"]
+    return int(as_written()["Parameters"][most["Ref"]]["Default"] if isinstance(most, dict) else most)
+
+
 @pytest.mark.parametrize("mapping", sources("Arn"))
 def test_batches_fail_by_message_and_are_not_waited_for(mapping: str) -> None:
     definition = properties("AWS::Lambda::EventSourceMapping")[mapping]
     assert definition["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert definition["ScalingConfig"]["MaximumConcurrency"] >= 2
+    assert most_workers(definition) >= 2
     assert "MaximumBatchingWindowInSeconds" not in definition
     queue = definition["EventSourceArn"]["Fn::GetAtt"][0]
     visibility = as_written()["Parameters"][properties("AWS::SQS::Queue")[queue]["VisibilityTimeout"]["Ref"]]["Default"]
     assert visibility >= 6 * functions()[definition["FunctionName"]["Ref"]]["Timeout"]
+
+
+def test_a_batch_of_chunks_ends_in_time_where_each_waits_for_capacity_as_long_as_it_may() -> None:
+    batch = properties("AWS::Lambda::EventSourceMapping")["GroupJobWorkerSource"]["BatchSize"]
+    assert batch * (PATIENCE + LAST_TRY_AFTER) <= functions()["GroupJobWorker"]["Timeout"]
+
+
+@pytest.mark.parametrize("table", properties("AWS::DynamoDB::Table"))
+def test_a_table_is_warm_from_the_first_only_where_a_deployment_asks_for_it(table: str) -> None:
+    warm = {"WriteUnitsPerSecond": {"Ref": "WarmWriteUnits"}}
+    definition = properties("AWS::DynamoDB::Table")[table]
+    assert definition["WarmThroughput"] == {"Fn::If": ["IsWarm", warm, {"Ref": "AWS::NoValue"}]}
+    assert as_written()["Parameters"]["WarmWriteUnits"]["Default"] == 0
 
 
 @pytest.mark.row("F26")

@@ -41,9 +41,8 @@ class JobShop(Shop):
         sqs = cast("Any", SimulatedSqs([self.queue, self.dead], self.dynamo.faults))
         steps = JobQueue(sqs, self.queue.url, self.dead.url, sleep=lambda _: None)
         client = cast("Any", self.dynamo)
-        self.job_books = make_job_books(
-            self.books, make_group_books(client, "State", sleep=lambda _: None), lambda: steps, client, "State"
-        )
+        groups = make_group_books(client, "State", sleep=lambda _: None)
+        self.job_books = make_job_books(self.books, groups, lambda: steps, client, "State", sleep=lambda _: None)
         self._keys = itertools.count(1)
         self.members = [f"c{n:04d}" for n in range(len(balances))]
         for customer_id, balance in zip(self.members, balances, strict=True):

@@ -6,15 +6,16 @@ from typing import Any, Final
 import pytest
 
 from cashback.adapters import job_queue, step_messages
+from cashback.adapters.dynamo.ledger import Ledger
 from cashback.domain.errors import Busy, Malformed, NotFound, StateConflict
-from cashback.domain.group_jobs import CHUNK, Job, JobStatus, Outcome
+from cashback.domain.group_jobs import CHUNK, PAGE, Job, JobStatus, Outcome
 from cashback.domain.group_steps import ChunkStep, FanOutStep, SnapshotStep
 from cashback.services import plan_group_job, run_group_job
-from cashback.services.post_shares import post_shares
+from cashback.services.post_shares import PATIENCE, post_shares
 from cashback.services.run_group_job import give_up_job_step, run_job_step
 from tests.simulation.dynamo import Crash, Fault
 from tests.unit.builders import NOW, STORE
-from tests.unit.jobs import JobShop
+from tests.unit.jobs import GROUP, JobShop
 
 
 def before_transactions(shop: JobShop, act: Callable[[], None], times: int) -> list[int]:
@@ -391,3 +392,51 @@ def test_a_worker_that_is_still_posting_when_the_job_is_undone_posts_nothing(
     assert set(shop.balances.values()) == {1_000}
     assert shop.entries_of(job) == {}
     assert shop.job(undone[0]).status is JobStatus.DONE
+
+
+@pytest.mark.parametrize("fault", [Fault.CONFLICT, Fault.THROTTLE, Fault.LOST_AFTER])
+def test_results_that_another_chunk_is_in_the_way_of_are_written_a_moment_later(fault: Fault) -> None:
+    shop = JobShop([0] * 3)
+    job = shop.start("5.00")
+    shop.work(1)
+    shop.work(1)
+    transactions: list[int] = []
+
+    def hook(index: int, operation: str) -> None:
+        if operation == "TransactWriteItems":
+            transactions.append(index)
+            if len(transactions) == 2:
+                shop.dynamo.faults.script = {index: fault}
+
+    shop.dynamo.faults.before_call = hook
+    assert run_job_step(shop.job_books, ChunkStep(STORE, job.job_id, 0), NOW) == "posted"
+    assert shop.dynamo.faults.fired[fault.name.lower()] == 1
+    assert (shop.job(job).status, set(shop.balances.values())) == (JobStatus.DONE, {500})
+    shop.check_sums(job)
+
+
+def test_a_large_group_is_read_by_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_group_job, "READ_BY_HAND", 2 * PAGE)
+    shop = JobShop()
+    shop.group(GROUP, [f"m{n:05d}" for n in range(3 * PAGE + 30)])
+    job = shop.start("1.00")
+    assert run_job_step(shop.job_books, SnapshotStep(STORE, job.job_id, 0), NOW) == JobStatus.SNAPSHOTTING
+    assert shop.job(job).total == 2 * PAGE
+    assert run_job_step(shop.job_books, SnapshotStep(STORE, job.job_id, 1), NOW) == JobStatus.RUNNING
+    pages = [shop.job_books.jobs.members(STORE, job.job_id, page) for page in range(5)]
+    assert [len(page) for page in pages] == [PAGE, PAGE, PAGE, 30, 0]
+
+
+def test_a_chunk_that_finds_no_capacity_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = JobShop([0] * 3)
+    job = shop.start("5.00")
+    rested: list[float] = []
+    post = Ledger.post_batch
+
+    def watched(ledger: Ledger, *postings: Any, patience: float = 0.0) -> Any:
+        rested.append(patience)
+        return post(ledger, *postings, patience=patience)
+
+    monkeypatch.setattr(Ledger, "post_batch", watched)
+    shop.drain()
+    assert (shop.job(job).status, rested) == (JobStatus.DONE, [PATIENCE])

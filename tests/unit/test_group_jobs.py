@@ -332,7 +332,8 @@ def test_a_chunk_delivered_again_changes_nothing_at_all() -> None:
     assert [*shop.dynamo.items("State"), *shop.dynamo.items("Ledger")] == before
 
 
-def test_an_old_message_of_the_plan_does_not_start_a_second_chain() -> None:
+def test_an_old_message_of_the_plan_does_not_start_a_second_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_group_job, "READ_BY_HAND", PAGE)
     shop = JobShop()
     shop.group(GROUP, [f"m{n:05d}" for n in range(3 * PAGE)])
     job = shop.start("1.00")

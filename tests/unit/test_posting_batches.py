@@ -6,7 +6,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cashback.adapters.dynamo.ledger import BATCH
+from cashback.domain.errors import Busy
 from cashback.domain.ledger import AccountMoved, Posted, Posting, Replayed
+from cashback.services.post_shares import PATIENCE
 from tests.simulation.dynamo import Fault
 from tests.unit.bank import NOW, Bank, entry, posting
 
@@ -73,3 +75,38 @@ def test_a_batch_that_is_no_request_is_a_bug_and_crashes(monkeypatch: pytest.Mon
     with pytest.raises(ClientError, match="ValidationException"):
         bank.ledger.post_batch(batch(1, 2))
     assert len(sent) == 1
+
+
+def test_a_batch_that_finds_no_capacity_waits_and_goes_together_again() -> None:
+    bank = bank_of(3)
+    bank.strike(Fault.THROTTLE, Fault.THROTTLE)
+    outcomes: list[Any] = []
+    assert bank.writes(lambda: outcomes.extend(bank.ledger.post_batch(batch(1, 2, 3), patience=PATIENCE))) == 3
+    assert [type(outcome) for outcome in outcomes] == [Posted] * 3
+    assert bank.naps == [4.0, 4.0]
+
+
+def test_all_transactions_of_a_batch_wait_no_longer_than_its_patience_together() -> None:
+    bank = bank_of(2 * BATCH)
+    many = batch(*[1] * 2 * BATCH)
+    bank.strike(Fault.THROTTLE, None, *[Fault.THROTTLE] * 4)
+    with pytest.raises(Busy, match=r"^the tables have no capacity left for a batch$"):
+        bank.ledger.post_batch(many, patience=PATIENCE)
+    assert sum(bank.naps) == PATIENCE
+    assert [bank.account(f"c{n}").available for n in range(2 * BATCH)] == [1] * BATCH + [0] * BATCH
+    assert {type(outcome) for outcome in bank.ledger.post_batch(many)} == {Posted, Replayed}
+    assert [bank.account(f"c{n}").available for n in range(2 * BATCH)] == [1] * 2 * BATCH
+
+
+def test_who_is_in_the_way_leaves_a_batch_and_nobody_waits_for_capacity() -> None:
+    bank = bank_of(3)
+    bank.strike(Fault.CONFLICT)
+    bank.ledger.post_batch(batch(1, 2, 3), patience=PATIENCE)
+    assert sum(bank.naps) == 0
+
+
+def test_a_batch_without_patience_goes_one_by_one_where_it_finds_no_capacity() -> None:
+    bank = bank_of(2)
+    bank.strike(Fault.THROTTLE)
+    assert {type(outcome) for outcome in bank.ledger.post_batch(batch(1, 2))} == {Posted}
+    assert sum(bank.naps) == 0

@@ -9,7 +9,8 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTT
 
 from cashback.domain.errors import Busy
 
-RETRYABLE: Final = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+_NO_CAPACITY: Final = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
+RETRYABLE: Final = _NO_CAPACITY | {"TransactionConflict"}
 """Cancellation reasons that say nothing about the items: contention or capacity."""
 
 _TRANSIENT: Final = frozenset(
@@ -31,8 +32,14 @@ _TRANSIENT: Final = frozenset(
 FAILURES: Final = (ClientError, ConnectionError, HTTPClientError)
 """Everything a call to AWS can fail with; ``is_transient`` tells bugs of ours from what time may heal."""
 
+_THROTTLED: Final = frozenset({"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"})
+"""Those of a whole call whose reason is capacity; then nothing of it is done."""
+
 _BASE: Final = 0.025
 _LONGEST: Final = 2.0
+
+_PATIENT: Final = 4.0
+"""Seconds that who can wait rests at a time at most."""
 
 LAST_TRY_AFTER: Final = 5.0
 """Seconds after which no try begins any more: one try of a service that does not answer takes long enough by itself,
@@ -61,6 +68,25 @@ def backoff(tries: int, jitter: Callable[[], float], clock: Callable[[], float] 
         if pause <= 0:
             return
         spent += pause
+        yield pause
+
+
+def is_throttled(error: ClientError | BotoCoreError) -> bool:
+    """Tell whether a call was refused for want of capacity and for no other reason: a transaction, or any other."""
+    if not isinstance(error, ClientError):
+        return False
+    codes = {reason["Code"] for reason in error.response.get("CancellationReasons", [])}
+    return bool(codes & _NO_CAPACITY) or error.response["Error"]["Code"] in _THROTTLED
+
+
+def rests(seconds: float, jitter: Callable[[], float]) -> Iterator[float]:
+    """Yield the pauses of who shares tables with whom nobody may keep waiting, one for each time that those have no
+    capacity left: full jitter of four seconds, as long as all of them take no more than ``seconds``.
+
+    That is eighty times what a single posting rests first, so that many who are patient leave room for one who is not.
+    """
+    spent = 0.0
+    while (spent := spent + (pause := jitter() * _PATIENT)) <= seconds:
         yield pause
 
 

@@ -225,13 +225,14 @@ def make_job_books(
     queue: "Callable[[], JobQueue]",
     client: "DynamoDBClient",
     state_table: str,
+    **timing: Any,
 ) -> "JobBooks":
-    """Wire the jobs to what they work on."""
+    """Wire the jobs to what they work on; ``timing`` is their sleep and jitter, where time is virtual."""
     from cashback.adapters.dynamo.group_jobs import GroupJobs
     from cashback.adapters.dynamo.tables import StateTable
     from cashback.services.books import JobBooks
 
-    return JobBooks(books, groups, GroupJobs(StateTable(client, state_table)), queue)
+    return JobBooks(books, groups, GroupJobs(StateTable(client, state_table), **timing), queue)
 
 
 @cache

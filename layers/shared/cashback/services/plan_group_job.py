@@ -18,7 +18,11 @@ from cashback.services.read_members import members_of
 from cashback.services.read_store import read_settings
 
 READ_AT_ONCE: Final = 1_000
-"""Customers whose figures one step reads; of members by hand it reads ``PAGE``."""
+"""Customers whose figures one step reads."""
+
+READ_BY_HAND: Final = 8 * PAGE
+"""Members by hand that one step reads: steps follow one another, so of a large group most would be on their way. Pages
+of as many, each of the longest ids there are, fit one transaction of 4 MB, and the members one answer to a query."""
 
 SENT_AT_ONCE: Final = 500
 """Messages for chunks that one step sends."""
@@ -100,8 +104,8 @@ def _read_on(work: JobBooks, store_id: str, job: Job, now: Instant) -> tuple[Job
 def _by_hand(work: JobBooks, store_id: str, job: Job) -> tuple[list[str], Cursor]:
     ids: list[str] = []
     cursor = job.cursor
-    while len(ids) < PAGE and not cursor.is_at_end:
-        room = PAGE - len(ids)
+    while len(ids) < READ_BY_HAND and not cursor.is_at_end:
+        room = READ_BY_HAND - len(ids)
         some, after = work.groups.groups.members(store_id, job.group_id, cursor.shard, room, cursor.after)
         ids += some
         cursor = _onwards(cursor, after)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from copy import replace
+from typing import Final
 
 from cashback.domain.errors import CustomerNotFound, StateConflict
 from cashback.domain.group_jobs import ApplyType, Job, OnInsufficient, Outcome, Result, Share
@@ -22,6 +23,10 @@ from cashback.domain.ledger import Outcome as LedgerOutcome
 from cashback.domain.times import Instant
 from cashback.services.books import Books
 
+PATIENCE: Final = 16.0
+"""Seconds for which a chunk waits where the tables have no capacity left for it: nobody waits for a job as they do for
+an order."""
+
 INSUFFICIENT = "insufficient_balance"
 UNDONE = "job_undone"
 """Why nothing is posted for a member whose chunk had failed when its job was undone."""
@@ -39,13 +44,17 @@ def post_shares(books: Books, store_id: str, job: Job, shares: Sequence[Share], 
         postings = [_posting(store_id, job, share, share.amount, now) for share in shares]
         return [
             _result(books, store_id, share, outcome, None)
-            for share, outcome in zip(shares, books.ledger.post_batch(postings), strict=True)
+            for share, outcome in zip(shares, books.ledger.post_batch(postings, patience=PATIENCE), strict=True)
         ]
     accounts = books.ledger.accounts(store_id, [share.customer_id for share in shares])
     live = {customer_id for customer_id, account in accounts.items() if account.is_live}
     together = [share for share in shares if share.customer_id in live]
     postings = [_pinned(store_id, job, share, accounts[share.customer_id], now) for share in together]
-    outcomes = dict(zip([share.customer_id for share in together], books.ledger.post_batch(postings), strict=True))
+    outcomes = dict(
+        zip(
+            [share.customer_id for share in together], books.ledger.post_batch(postings, patience=PATIENCE), strict=True
+        )
+    )
     return [
         _decided_alone(books, store_id, job, share, accounts, now)
         if isinstance(outcomes.get(share.customer_id), AccountMoved | None)

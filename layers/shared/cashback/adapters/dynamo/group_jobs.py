@@ -3,7 +3,10 @@
 Chunks and progress lie in 16 partitions, so that no job is bound by what one partition takes.
 """
 
-from collections.abc import Mapping, Sequence
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from msgspec import Struct
@@ -13,6 +16,7 @@ from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.packing import Packing
 from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.adapters.faults import backoff
 from cashback.domain.due import DueKind
 from cashback.domain.errors import Busy
 from cashback.domain.group_jobs import Chunk, Job, Progress, Result
@@ -22,15 +26,20 @@ from cashback.domain.shards import SHARDS
 _PROGRESS: Final = {name: f"sum_{name}" for name in Progress.__struct_fields__}
 """Attributes by field; some fields are words that expressions may not hold."""
 
+_TRIES: Final = 5
+
 _JOB: Final = Packing[Job](Job)
 _MEMBERS: Final = Packing[Sequence[str]](list[str])
 _RESULTS: Final = Packing[Sequence[Result]](tuple[Result, ...])
 
 
 class GroupJobs(Struct, frozen=True):
-    """Jobs, each written only over the revision that was read."""
+    """Jobs, each written only over the revision that was read. ``sleep`` and ``jitter`` are arguments so that time can
+    be virtual."""
 
     table: StateTable
+    sleep: Callable[[float], None] = time.sleep
+    jitter: Callable[[], float] = random.random
 
     def get(self, store_id: str, job_id: str) -> Job | None:
         """Return a job (consistent)."""
@@ -120,6 +129,8 @@ class GroupJobs(Struct, frozen=True):
         return Chunk(over.rev + 1, retried=tuple(results))
 
     def _move(self, store_id: str, job_id: str, number: int, over: Chunk | None, held: Item, gained: Progress) -> bool:
+        """Write a chunk with its partition's progress, again where another chunk of it does at the same moment: given
+        up, all that was posted would be looked for anew."""
         pk, sk = group_keys.job_chunk(store_id, job_id, number)
         rev = 0 if over is None else over.rev
         condition, values = ("attribute_not_exists(pk)", None) if over is None else ("rev = :rev", {":rev": rev})
@@ -129,9 +140,12 @@ class GroupJobs(Struct, frozen=True):
             "ADD " + ", ".join(f"{name} :{name}" for name in sums),
             values={f":{name}": change for name, change in sums.items()},
         )
-        return self.table.try_commit(
-            self.table.put({"pk": pk, "sk": sk, "rev": rev + 1, **held}, condition, values), raised
-        )
+        put = self.table.put({"pk": pk, "sk": sk, "rev": rev + 1, **held}, condition, values)
+        for pause in backoff(_TRIES, self.jitter):
+            self.sleep(pause)
+            with suppress(Busy):
+                return self.table.try_commit(put, raised)
+        raise Busy("the progress is contended or out of reach")
 
     @staticmethod
     def transaction_id(store_id: str, job: Job, result: Result) -> str | None:

@@ -14,7 +14,15 @@ from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.accounts import account_of, entry_of, put_entry, put_note, update_account
 from cashback.adapters.dynamo.codec import from_item, key_attributes
 from cashback.adapters.dynamo.tables import StateTable, image_of
-from cashback.adapters.faults import FAILURES, RETRYABLE, backoff, is_transient, unreachable_is_busy
+from cashback.adapters.faults import (
+    FAILURES,
+    RETRYABLE,
+    backoff,
+    is_throttled,
+    is_transient,
+    rests,
+    unreachable_is_busy,
+)
 from cashback.domain.errors import Busy, CustomerNotFound, StateConflict
 from cashback.domain.ledger import (
     MOST_HOPS,
@@ -136,17 +144,28 @@ class Ledger(Struct, frozen=True):
                 return verdict
         raise Busy("the ledger is contended or out of reach")
 
-    def post_batch(self, postings: Sequence[Posting]) -> list[Outcome | CustomerNotFound]:
+    def post_batch(self, postings: Sequence[Posting], *, patience: float = 0.0) -> list[Outcome | CustomerNotFound]:
         """Commit postings of different customers, ``BATCH`` to a transaction; outcomes in the order given.
 
         Members that the transaction refuses, that conflict, were merged or are missing leave it and go one by one;
-        the rest is sent again.
+        the rest is sent again. With ``patience``, in seconds for all of them, those that the tables have no capacity
+        for wait together: what they asked for again at once would be missing to whoever cannot wait.
+
+        :raises Busy: there was no capacity for longer than that, or as ``post``; what is posted already will be found
+            by the same call.
         """
         outcomes: dict[int, Outcome | CustomerNotFound] = {}
+        pauses = rests(patience, self.jitter)
         for chunk in batched(enumerate(postings), BATCH, strict=False):
             together = dict(chunk)
             while len(together) > 1:
-                failed = self._try_together(list(together.values()))
+                failed, throttled = self._try_together(list(together.values()))
+                if throttled and patience:
+                    pause = next(pauses, None)
+                    if pause is None:
+                        raise Busy("the tables have no capacity left for a batch")
+                    self.sleep(pause)
+                    continue
                 if not failed:
                     outcomes |= {i: Posted(p.stamped, p.customer_id) for i, p in together.items()}
                     together = {}
@@ -236,7 +255,8 @@ class Ledger(Struct, frozen=True):
                 raise StateConflict("one of the customers is merged already")
             if old.merged_hops >= MOST_HOPS:
                 raise StateConflict("too many customers are merged one into the next")
-            if not self._try_together([leaving, arriving]):
+            failed, _ = self._try_together([leaving, arriving])
+            if not failed:
                 return Posted(leaving.stamped, into_id)
         raise Busy("the accounts keep changing")
 
@@ -246,20 +266,21 @@ class Ledger(Struct, frozen=True):
         except CustomerNotFound as missing:
             return missing
 
-    def _try_together(self, postings: list[Posting]) -> list[int]:
-        """Send postings in one transaction; return the positions that must leave it, none when it committed."""
+    def _try_together(self, postings: list[Posting]) -> tuple[list[int], bool]:
+        """Send postings in one transaction; return the positions that must leave it, none when it committed, and
+        whether it was for want of capacity that it did not."""
         parts = [self._items(posting) for posting in postings]
         try:
             self.client.transact_write_items(TransactItems=[item for part in parts for item in part])
         except self.client.exceptions.TransactionCanceledException as cancelled:
             reasons = iter(_reasons(cancelled))
             codes = [[next(reasons)["Code"] for _ in part] for part in parts]
-            return [i for i, part in enumerate(codes) if any(code != "None" for code in part)]
+            return [i for i, part in enumerate(codes) if any(code != "None" for code in part)], is_throttled(cancelled)
         except FAILURES as error:
             if not is_transient(error):
                 raise
-            return list(range(len(postings)))
-        return []
+            return list(range(len(postings))), is_throttled(error)
+        return [], False
 
     def _items(self, posting: Posting) -> list[Any]:
         """Build the transaction. Its order is what ``_explain`` reads the reasons by."""

@@ -1,0 +1,70 @@
+"""How long things take in a Region, which is assumed, and how the template feeds its functions, which is read there."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from cashback.edge.batch import FIRST_PAUSE, LONGEST_PAUSE
+from dev.template import as_written
+
+FIRST_WORKERS: Final = 5
+WORKERS_A_SECOND: Final = 300 / 60
+"""With how many batches at once Lambda begins to read a queue, and how fast it adds to them. Source: Lambda, SQS."""
+
+SHARE: Final = 1_024 / 1_769
+"""Of a CPU, what a function of 1,024 MB has. Source: Lambda, memory."""
+
+
+class Pace(Struct, frozen=True):
+    """Seconds. Those of the SDK's calls are what AWS calls single-digit milliseconds, and more for transactions; those
+    of our own CPU were measured here, and a function has ``SHARE`` of one."""
+
+    read: float = 0.005
+    write: float = 0.008
+    transaction: float = 0.012
+    each_item: float = 0.0005
+    send: float = 0.008
+    hop: float = 0.02
+    """From a message's being sent to its being received, at least."""
+    invoke: float = 0.015
+    schedule: float = 0.03
+    member: float = 200e-6 / SHARE
+    """Of CPU, for a member of a job; ``docs/performance.md`` has the figure."""
+    listed: float = 10e-6 / SHARE + 8e-6
+    """For a member that is read: CPU, and the table's time for a page of 1 MB."""
+    figured: float = 35e-6 / SHARE
+    """Of CPU, for a customer whose account is read to see whether a rule takes them."""
+    hundred: float = 0.015
+    """For a BatchGetItem of so many."""
+    order: float = 0.002 / SHARE
+    task: float = 0.003 / SHARE
+    swept: float = 0.002 / SHARE
+
+    def together(self, items: int) -> float:
+        """What a transaction of so many items takes."""
+        return self.transaction + self.each_item * items
+
+
+PACE: Final = Pace()
+
+
+class Mapping(Struct, frozen=True):
+    """How a queue feeds its function: so many batches at once, of so many messages."""
+
+    workers: int
+    batch: int
+
+    @staticmethod
+    def of(name: str) -> "Mapping":
+        """Read one of the template."""
+        template = as_written()
+        properties = template["Resources"][name]["Properties"]
+        workers = properties["ScalingConfig"]["MaximumConcurrency"]
+        if isinstance(workers, dict):
+            workers = template["Parameters"][workers["Ref"]]["Default"]
+        return Mapping(workers, properties["BatchSize"])
+
+
+def pause_after(receives: int) -> float:
+    """How long a message rests that failed, as ``MessageBatch`` lets it."""
+    return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(receives - 1, 10)))

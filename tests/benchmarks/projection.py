@@ -1,0 +1,301 @@
+"""What cannot be run here: jobs of a million members and of a hundred million, and a million tasks due in one hour,
+against the quotas of AWS. The models are in job_projection and task_projection, and take no wall clock."""
+
+from math import ceil
+from textwrap import wrap
+from typing import Final
+
+import matplotlib as mpl
+from msgspec import Struct
+
+from cashback.adapters.dynamo import group_jobs as job_items
+from cashback.domain.group_jobs import CHUNK, PAGE, Outcome, Result
+from cashback.domain.shards import SHARDS
+from cashback.services import plan_group_job, project
+from dev.project import ROOT
+from tests.benchmarks import job_projection, task_projection
+from tests.benchmarks.capacity import (
+    COLD,
+    DEFAULT_QUOTA,
+    PARTITION_READS,
+    PARTITION_WRITES,
+    RAISED_QUOTA,
+    grown,
+)
+from tests.benchmarks.job_projection import MEMBER, ORDERS, SENT_AT_ONCE, Run
+from tests.benchmarks.pace import PACE
+from tests.benchmarks.task_projection import (
+    CREATE_UNITS,
+    CREATED_A_SECOND,
+    CREATED_ELSEWHERE,
+    DUE,
+    HOUR,
+    RUN_UNITS,
+    SCHEDULES,
+    STARTED_A_SECOND,
+    Lateness,
+    hot_due,
+    hot_list,
+)
+
+mpl.use("svg")
+from matplotlib import pyplot as plt
+
+MILLION: Final = 1_000_000
+LARGEST: Final = 100 * MILLION
+RAISED_WORKERS: Final = RAISED_QUOTA // 1_600
+"""What the runbook says for a raised quota."""
+LONG: Final = 4 * MILLION
+"""Members of a run in which the time that Lambda takes to add workers weighs little."""
+MEMBER_UNITS: Final = 5.06
+"""Write units of a member of a large job with all that the job writes. Source: counted, docs/performance.md."""
+LEDGER_UNITS, STATE_UNITS = MEMBER
+PLOT: Final = ROOT / "docs" / "projection.svg"
+SIZES: Final = (10, 100, 1_000, 10_000, 100_000, MILLION)
+GIVEN_UP_AFTER: Final = 43_200
+"""Seconds after which the projector gives a record up. Source: the template, asserted in test_projection.py."""
+COUNTED: Final = "totals and events: one partition of a store for what was counted"
+PRICE: Final = 0.625e-6
+"""Dollars for a write unit. Source: the list of DynamoDB on demand, us-east-1."""
+
+
+class Table(Struct, frozen=True):
+    """Tables as a job may find them."""
+
+    name: str
+    takes: int
+    quota: int
+    workers: int | None = None
+
+
+COLD_TABLE: Final = Table("cold", COLD, DEFAULT_QUOTA)
+WARM_TABLE: Final = Table("warm", DEFAULT_QUOTA, DEFAULT_QUOTA)
+RAISED_TABLE: Final = Table("raised quota", RAISED_QUOTA, RAISED_QUOTA, RAISED_WORKERS)
+
+
+class Figures(Struct, frozen=True):
+    """What the runs came to. ``jobs`` by name of the table, each of a million; ``raised`` is of ``LONG``."""
+
+    jobs: dict[str, Run]
+    by_the_second: dict[str, Run]
+    alone: dict[str, Run]
+    raised: Run
+    sizes: dict[str, list[Run]]
+    hour: Lateness
+    minute: Lateness
+
+    def seconds(self, table: Table, members: int) -> tuple[float, float]:
+        """Return how long a larger job reads its members, and then posts."""
+        base = self.raised if table is RAISED_TABLE else self.jobs[WARM_TABLE.name]
+        reads = base.read_in / base.members * members
+        if table is not COLD_TABLE:
+            return reads, members / base.rate
+        share = self.jobs[COLD_TABLE.name].rate * LEDGER_UNITS / COLD
+        return reads, grown(members * LEDGER_UNITS, COLD, base.rate * LEDGER_UNITS, share)
+
+
+def measure() -> Figures:
+    """Run everything, and draw it."""
+    tables = (COLD_TABLE, WARM_TABLE, RAISED_TABLE)
+    figures = Figures(
+        jobs={one.name: job_projection.run(MILLION, one.takes, one.workers) for one in tables},
+        by_the_second={one.name: job_projection.run(MILLION, one.takes, by_the_second=True) for one in tables[:2]},
+        alone={one.name: job_projection.run(0, one.takes) for one in tables},
+        raised=job_projection.run(LONG, RAISED_QUOTA, RAISED_WORKERS),
+        sizes={one.name: [job_projection.run(size, one.takes, one.workers) for size in SIZES] for one in tables},
+        hour=task_projection.run(DUE, HOUR),
+        minute=task_projection.run(DUE, 60),
+    )
+    write_plot(figures)
+    return figures
+
+
+def limits() -> dict[str, float]:
+    """Return what else a job could be bound by, in members a second."""
+    results = len(job_items._RESULTS.pack([Result(one, Outcome.CREDITED, 500, True) for one in _ids()[:CHUNK]]))
+    step = 2 * PACE.read + PACE.together(10) + PACE.send + PACE.hop + PACE.invoke
+    by_hand, by_rule = plan_group_job.READ_BY_HAND, plan_group_job.READ_AT_ONCE
+    figured = by_rule * (PACE.listed + PACE.figured) + by_rule / 100 * PACE.hundred
+    sending = PACE.read + plan_group_job.SENT_AT_ONCE / SENT_AT_ONCE * PACE.send + PACE.write + PACE.send + PACE.hop
+    chunk_units = 1 + 2 * ceil((results + 100) / 1_024) + 2
+    counting = PACE.read + PACE.together(project.AT_ONCE + 1)
+    return {
+        "reading members by hand, a step after another": by_hand / (step + by_hand * PACE.listed),
+        "reading customers by a rule, a step after another; twice where it asks for scores": by_rule / (step + figured),
+        "sending chunks, a step after another": plan_group_job.SENT_AT_ONCE * CHUNK / sending,
+        "one partition for the job and its snapshot: reads": PARTITION_READS / (1 + ceil(page_bytes() / 4_096)) * CHUNK,
+        "16 partitions for chunks and results: writes": SHARDS * PARTITION_WRITES / chunk_units * CHUNK,
+        "16 items for the progress, one transaction at a time": SHARDS / PACE.together(2) * CHUNK,
+        COUNTED: PARTITION_WRITES / 2,
+        "totals and events: one item for the day, one transaction at a time": project.AT_ONCE / counting,
+    }
+
+
+def page_bytes() -> int:
+    """Return the size of a page of a snapshot."""
+    return len(job_items._MEMBERS.pack(_ids()))
+
+
+def _ids() -> list[str]:
+    """A page of customers, with ids as those of shops are."""
+    return sorted(f"{7_311_900_471_021 + 7_919_777 * n % 1_000_000_007:013d}" for n in range(PAGE))
+
+
+def section(figures: Figures) -> list[str]:
+    """Return the lines of the page."""
+    return [*_of_jobs(figures), *_of_orders(figures), *_of_limits(figures), *_of_tasks(figures)]
+
+
+def _of_jobs(figures: Figures) -> list[str]:
+    tables = (COLD_TABLE, WARM_TABLE, RAISED_TABLE)
+    millions = [(one, figures.jobs[one.name]) for one in tables]
+    rows = [_job_row(one, MILLION, run.read_in, run.posted_in, f"{run.throttled:.0%}") for one, run in millions]
+    rows += [_job_row(one, LARGEST, *figures.seconds(one, LARGEST), "") for one in tables]
+    return [
+        "## Group jobs projected",
+        "",
+        *_paragraph(
+            "Not run but computed: a simulation in virtual time of the tables' partitions, the queue, Lambda's "
+            "workers and the product's own sizes, pauses and tries, with workers and batches as template.yaml has "
+            "them. How long calls take in a Region is assumed (tests/benchmarks/pace.py). Members are in a group "
+            f"made by hand. A member takes {LEDGER_UNITS} write units of the ledger, which binds, and {STATE_UNITS} "
+            f"of the state. A *cold* table is new: it takes {COLD:,} units a second, and twice what it took before "
+            "each half hour. A *warm* one takes its quota (parameter `WarmWriteUnits`). The *raised quota* is what "
+            f"AWS gives on request, with `GroupJobWorkers` at {RAISED_WORKERS}."
+        ),
+        "| members | tables | quota | read in | posted in | all | transactions throttled |",
+        "|---:|---|---:|---:|---:|---:|---:|",
+        *rows,
+        "",
+        "![Time, and write units with their price, against members](projection.svg)",
+        "",
+    ]
+
+
+def _job_row(table: Table, members: int, reads: float, posts: float, throttled: str) -> str:
+    times = " | ".join(map(told, (reads, posts, reads + posts)))
+    return f"| {members:,} | {table.name} | {table.quota:,} | {times} | {throttled} |"
+
+
+def _of_orders(figures: Figures) -> list[str]:
+    rows = []
+    for name in (COLD_TABLE.name, WARM_TABLE.name):
+        rows.append(_order_row(f"alone, {name}", figures.alone[name]))
+        rows.append(_order_row(f"beside a job, {name}", figures.jobs[name]))
+        rows.append(_order_row(f"the same by the second, {name}", figures.by_the_second[name]))
+    return [
+        *_paragraph(
+            f"Webhooks meanwhile: {ORDERS:.0f} paid orders a second on the same tables, from acceptance to posting. "
+            "*By the second* is the worst that a table can be: all that it has for a second is there at its "
+            "beginning, and who comes later finds nothing. An order that finds no capacity five times rests for "
+            "half a minute. A chunk that finds none waits up to four seconds each time, so that orders do "
+            "(docs/adr/0053)."
+        ),
+        "| orders | posted | p50, ms | p99, ms | the last, s | sent back | lost |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+        *rows,
+        "",
+    ]
+
+
+def _order_row(name: str, one: Run) -> str:
+    half, most, last = one.waits
+    cells = [f"{one.orders:,}", f"{half * 1e3:,.0f}", f"{most * 1e3:,.0f}", f"{last:.1f}"]
+    return f"| {name} | {' | '.join(cells)} | {one.orders_sent_back / one.orders:.1%} | {one.orders_lost} |"
+
+
+def _of_limits(figures: Figures) -> list[str]:
+    counted = limits()[COUNTED]
+    return [
+        "What else could bind a job:",
+        "",
+        "| | members/s |",
+        "|---|---:|",
+        f"| the ledger's default quota | {DEFAULT_QUOTA / LEDGER_UNITS:,.0f} |",
+        f"| the workers of the template | {figures.jobs[WARM_TABLE.name].rate:,.0f} |",
+        *(f"| {name} | {rate:,.0f} |" for name, rate in limits().items()),
+        "",
+        *_paragraph(
+            f"A snapshot of a hundred million members is {LARGEST // PAGE:,} pages, "
+            f"{LARGEST // PAGE * page_bytes() / 1e9:.1f} GB. Its chunks are sent {plan_group_job.SENT_AT_ONCE} at a "
+            "time, so no message waits for long, and the four days that a queue keeps one are no limit."
+        ),
+        *_paragraph(
+            "Totals of days and events are what a job outruns. Balances are right at once; the projector follows "
+            f"at {counted:,.0f} entries a second of one store, until DynamoDB splits the partition. That is "
+            f"{told(MILLION / counted)} for a million, and {told(LARGEST / counted)} for a hundred million. What is "
+            f"older than half a day is given up: beyond some {counted * GIVEN_UP_AFTER / 1e6:.0f} million members "
+            "in one store, events of the last ones are missing. The nightly recount mends the totals."
+        ),
+    ]
+
+
+def _of_tasks(figures: Figures) -> list[str]:
+    a_second = DUE / HOUR
+    created, ran = task_projection.created_a_second(), task_projection.run_a_second()
+    swept = task_projection.swept_a_second()
+    return [
+        "## Tasks of scenarios projected",
+        "",
+        *_paragraph(
+            f"A million tasks of one scenario that come due in one hour, {a_second:.0f} a second, each with a "
+            f"guard, a watch and a credit: {CREATE_UNITS + RUN_UNITS} write units. Simulated in the same way. An "
+            "alarm rings within a minute of the next whole one."
+        ),
+        "| due within | run late by, p50 | p99 | credited late by, p99 | messages that wait at most |",
+        "|---|---:|---:|---:|---:|",
+        _task_row("the hour", figures.hour),
+        _task_row("one minute of it", figures.minute),
+        "",
+        "| | tasks/s |",
+        "|---|---:|",
+        f"| created as orders come, by the workers of the template | {created:,.0f} |",
+        f"| schedules created: the quota of large Regions | {CREATED_A_SECOND:,} |",
+        f"| schedules created: the quota of the others | {CREATED_ELSEWHERE:,} |",
+        f"| schedules started: the quota | {STARTED_A_SECOND:,} |",
+        f"| run, by the workers of the template | {ran:,.0f} |",
+        f"| found by the sweeper alone, had the Scheduler lost every one | {swept:,.0f} |",
+        "",
+        *_paragraph(
+            f"A million schedules are {DUE / SCHEDULES:.0%} of what a Region holds. What binds is our own workers: "
+            f"a million orders that start a task each take {told(DUE / created)}. An hour of index `due` has "
+            f"{SHARDS} partitions, each used at {hot_due(a_second):.0%}. All tasks of a scenario that wait are one "
+            f"partition of index `listing`, used at {hot_list(a_second):.0%} if as many enter as leave. Had the "
+            f"Scheduler lost all of them, the sweeper would keep up with {swept * HOUR:,.0f} an hour; a million "
+            f"would take it {told(DUE / swept)}."
+        ),
+    ]
+
+
+def _task_row(name: str, one: Lateness) -> str:
+    times = " | ".join(map(told, (one.run[0], one.run[1], one.credited[1])))
+    return f"| {name} | {times} | {one.deepest:,} |"
+
+
+def _paragraph(text: str) -> list[str]:
+    return [*wrap(text, 118, break_long_words=False, break_on_hyphens=False), ""]
+
+
+def told(seconds: float) -> str:
+    """Return a time as people tell it."""
+    if seconds < 600:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"
+
+
+def write_plot(figures: Figures) -> None:
+    """Draw time against members, and what is written with its price."""
+    mpl.rcParams.update({"svg.hashsalt": "cashback", "font.size": 9})
+    members = [*SIZES, 10 * MILLION, LARGEST]
+    figure, (times, units) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    for table, style in ((COLD_TABLE, ":"), (WARM_TABLE, "-"), (RAISED_TABLE, "--")):
+        seconds = [one.seconds for one in figures.sizes[table.name]]
+        seconds += [sum(figures.seconds(table, size)) for size in members[len(SIZES) :]]
+        times.plot(members, seconds, style, label=f"{table.name}, {table.quota:,} a second")
+    times.legend(fontsize=7)
+    units.plot(members, [size * MEMBER_UNITS for size in members])
+    units.secondary_yaxis("right", functions=(lambda some: some * PRICE, lambda paid: paid / PRICE)).set_ylabel("$")
+    for panel, title in ((times, "seconds"), (units, "write units")):
+        panel.set(xscale="log", yscale="log", xlabel="members", title=title)
+        panel.grid(visible=True, alpha=0.3)
+    figure.savefig(PLOT, metadata={"Date": None})

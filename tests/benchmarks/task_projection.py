@@ -1,0 +1,141 @@
+"""A million tasks of a scenario that come due in one hour, in virtual time: from the alarm to the credit."""
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Final
+
+from msgspec import Struct, field
+
+from cashback.domain.shards import SHARDS
+from cashback.edge.sweeper import ENOUGH_TIME
+from tests.benchmarks.capacity import PARTITION_WRITES, Line, Process, Queue
+from tests.benchmarks.pace import PACE, Mapping
+
+HOUR: Final = 3_600
+DUE: Final = 1_000_000
+
+CREATED_A_SECOND: Final = 5_000
+"""Schedules that can be made in a second in the larger Regions; in the others 250. Source: the quotas of Scheduler."""
+CREATED_ELSEWHERE: Final = 250
+STARTED_A_SECOND: Final = 1_000
+"""Schedules that are started in a second. Source: the same."""
+SCHEDULES: Final = 10_000_000
+"""Schedules that a Region holds. Source: the same."""
+PRECISION: Final = 60
+"""Seconds within which a schedule is started. Source: Scheduler, schedule types."""
+
+CREATE: Final = 4 * PACE.read + 2 * PACE.together(3) + PACE.schedule + PACE.order
+"""Seconds of a worker for an order that is posted and starts a task: the task with what it watches, and its alarm."""
+RUN: Final = 2 * PACE.read + 2 * PACE.write + PACE.send + PACE.task
+"""For a task that is run: read with the settings, begun, its credit sent, ended."""
+CREDIT: Final = 2 * PACE.read + PACE.together(3) + PACE.task
+"""For its credit: the task and the settings, and the posting with the task as its document."""
+REMIND: Final = PACE.read + PACE.send + PACE.swept
+"""For a task that the sweeper finds: it is read, and its message sent."""
+
+CREATE_UNITS: Final = 4 + 2 * (1 + 1)
+RUN_UNITS: Final = 14 + 2 * 1
+"""Write units of a task with one guard and one watch, and of running it with a credit. Source: the budgets that
+tests/integration/test_task_budgets.py asserts."""
+
+LONGEST_SWEEP: Final = 240
+EVERY: Final = 300
+"""Seconds that a sweep may take, and from one to the next. Source: the template, asserted in test_projection.py."""
+
+
+class Workers(Struct):
+    """The workers of a queue. Messages say when their task was due; each takes so many seconds, and may go on to
+    another queue."""
+
+    line: Line
+    mapping: Mapping
+    each: float
+    left: int
+    queue: Queue
+    onwards: Queue | None = None
+    late: list[float] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Let them begin."""
+        for _ in range(self.mapping.workers):
+            self.line.start(self._worker())
+
+    def wait(self, share: float) -> float:
+        """Return by how many seconds such a share was late at most."""
+        return sorted(self.late)[int(share * (len(self.late) - 1))]
+
+    def _worker(self) -> Process:
+        while self.left > 0:
+            taken = self.queue.receive(self.mapping.batch)
+            if not taken:
+                yield 0.25
+                continue
+            yield PACE.invoke
+            for message in taken:
+                yield self.each
+                self.left -= 1
+                self.late.append(self.line.now - message.body)
+                if self.onwards is not None:
+                    self.onwards.send(message.body)
+
+
+class Lateness(Struct, frozen=True):
+    """By how many seconds tasks were late when they had run, and when their credit was posted: half of them, 99 of 100.
+    ``deepest`` is how many messages of theirs waited at most."""
+
+    run: Sequence[float]
+    credited: Sequence[float]
+    deepest: int
+    ended_at: float
+
+
+def run(tasks: int, within: float, seed: int = 1) -> Lateness:
+    """Let so many tasks come due at random moments of so many seconds, and ring, run and be credited."""
+    line = Line(seed)
+    alarms, credits_ = Queue(line, PACE.hop), Queue(line, PACE.hop)
+    running = Workers(line, Mapping.of("ActionWorkerSource"), RUN, tasks, alarms, credits_)
+    crediting = Workers(line, Mapping.of("CreditWorkerSource"), CREDIT, tasks, credits_)
+    due = [line.random.uniform(0, within) for _ in range(tasks)]
+    rings = sorted((ceil(at / 60) * 60 + line.random.uniform(0, PRECISION), at) for at in due)
+    line.start(_scheduler(line, rings, alarms))
+    running.start()
+    crediting.start()
+    line.run()
+    times = [[workers.wait(share) for share in (0.5, 0.99)] for workers in (running, crediting)]
+    return Lateness(times[0], times[1], max(alarms.deepest, credits_.deepest), line.now)
+
+
+def _scheduler(line: Line, rings: Sequence[tuple[float, float]], alarms: Queue) -> Process:
+    """Start schedules at their times, and no more in a second than it does."""
+    for at, due in rings:
+        wait = max(at - line.now, 1 / STARTED_A_SECOND)
+        yield wait
+        alarms.send(due)
+
+
+def created_a_second() -> float:
+    """Return how many orders a second can start a task each."""
+    mapping = Mapping.of("EventWorkerSource")
+    return mapping.workers / (CREATE + PACE.invoke / mapping.batch)
+
+
+def run_a_second() -> float:
+    """Return how many tasks a second are run."""
+    mapping = Mapping.of("ActionWorkerSource")
+    return mapping.workers / (RUN + PACE.invoke / mapping.batch)
+
+
+def swept_a_second() -> float:
+    """Return how many tasks a second run by the sweeper's hand alone, had the Scheduler lost all of them."""
+    return (LONGEST_SWEEP - ENOUGH_TIME / 1_000) / REMIND / EVERY
+
+
+def hot_due(tasks_a_second: float) -> float:
+    """Return which share a partition of index ``due`` has of what it takes: a task enters it and leaves it."""
+    return tasks_a_second * 2 / SHARDS / PARTITION_WRITES
+
+
+def hot_list(tasks_a_second: float) -> float:
+    """The same for the one partition of index ``listing`` in which all tasks of a scenario are that wait: a task that
+    runs leaves it, while another enters."""
+    return tasks_a_second * 2 / PARTITION_WRITES

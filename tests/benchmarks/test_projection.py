@@ -1,0 +1,169 @@
+"""What follows from counts, quotas and the product's own constants, in virtual time: limits of 9-performance."""
+
+from functools import cache
+
+import pytest
+
+from cashback.adapters.dynamo import group_keys
+from cashback.domain.group_jobs import CHUNK, PAGE
+from cashback.edge.sweeper import ENOUGH_TIME
+from dev.template import as_written
+from tests.benchmarks import job_projection, projection, task_projection
+from tests.benchmarks.capacity import COLD, DEFAULT_QUOTA, DOUBLES_AFTER, Line, Queue, Table, Tables, grown
+from tests.benchmarks.job_projection import Run
+from tests.benchmarks.pace import Mapping
+from tests.benchmarks.projection import LARGEST, LEDGER_UNITS, MEMBER_UNITS, MILLION
+
+WARM_LIMIT = 150
+COLD_LIMIT = 20 * 60
+
+
+@cache
+def job(writes: int, *, by_the_second: bool = False) -> Run:
+    """A million members beside orders."""
+    return job_projection.run(MILLION, writes, by_the_second=by_the_second)
+
+
+@cache
+def orders_alone(writes: int) -> Run:
+    return job_projection.run(0, writes)
+
+
+# ---- the model
+
+
+def test_a_partition_takes_no_more_in_a_second_than_it_has_and_has_it_again_in_the_next() -> None:
+    for by_the_second in (False, True):
+        line = Line()
+        table = Table(line, 1_000, by_the_second=by_the_second)
+        assert [table.take(400) for _ in range(3)] == [True, True, False]
+        line.now = 0.9
+        assert table.take(400) is not by_the_second
+        line.now = 2.0
+        assert [table.take(500) for _ in range(3)] == [True, True, False]
+
+
+def test_a_transaction_that_is_refused_has_used_up_what_could_be_written_of_it() -> None:
+    line = Line()
+    ledger, state = Table(line, 1_000), Table(line, 1_000)
+    tables = Tables(ledger, state)
+    assert ledger.take(999)
+    assert not tables.commit((1, (2, 600)))
+    assert not tables.commit((1, (0, 600)))
+
+
+def test_a_queue_shows_a_message_when_its_time_has_come_and_again_after_it_was_hidden() -> None:
+    line = Line()
+    queue = Queue(line, 0.02)
+    queue.send("a")
+    assert queue.receive(10) == []
+    line.now = 0.02
+    (message,) = queue.receive(10)
+    queue.hide(message, 30)
+    line.now = 30.02
+    assert [(again.body, again.receives) for again in queue.receive(10)] == [("a", 2)]
+
+
+def test_a_table_takes_twice_as_much_each_half_hour_up_to_a_limit() -> None:
+    assert grown(4_000 * 60, 4_000, 40_000, 1.0) == 60
+    assert grown(4_000 * DOUBLES_AFTER + 8_000 * 60, 4_000, 40_000, 1.0) == DOUBLES_AFTER + 60
+    assert grown(40_000 * 60, 40_000, 10_000, 1.0) == 240
+
+
+def test_the_same_run_has_the_same_end() -> None:
+    assert job_projection.run(20_000, COLD) == job_projection.run(20_000, COLD)
+
+
+# ---- group jobs
+
+
+def test_a_million_members_take_150_seconds_on_warm_tables_at_the_default_quota() -> None:
+    assert job(DEFAULT_QUOTA).seconds <= WARM_LIMIT
+
+
+def test_a_million_members_take_20_minutes_on_cold_tables() -> None:
+    assert job(COLD).seconds <= COLD_LIMIT
+
+
+def test_the_workers_of_the_template_leave_a_fifth_of_the_default_quota_to_others() -> None:
+    run = job(DEFAULT_QUOTA)
+    assert run.rate * LEDGER_UNITS <= 0.8 * DEFAULT_QUOTA
+    assert run.throttled <= 0.001
+    assert run.sent_back == 0
+
+
+@pytest.mark.parametrize("writes", [COLD, DEFAULT_QUOTA])
+def test_orders_are_posted_beside_a_job_as_if_they_were_alone(writes: int) -> None:
+    alone, beside = orders_alone(writes), job(writes)
+    assert beside.orders >= 100 * beside.posted_in
+    assert (beside.orders_lost, beside.orders_sent_back) == (0, 0)
+    assert beside.waits[1] <= alone.waits[1] + 0.1
+
+
+def test_of_the_orders_beside_a_job_on_the_worst_tables_one_in_forty_waits_and_none_is_lost() -> None:
+    beside = job(COLD, by_the_second=True)
+    assert beside.orders_sent_back <= beside.orders / 40
+    assert beside.orders_lost == 0
+
+
+def test_nothing_else_binds_a_job_before_its_workers_but_what_is_told_of_it() -> None:
+    limits = projection.limits()
+    bound = {name for name, rate in limits.items() if rate < 2 * job(DEFAULT_QUOTA).rate}
+    assert {name.split(":")[0] for name in bound} == {
+        "reading customers by a rule, a step after another; twice where it asks for scores",
+        "totals and events",
+    }
+
+
+def test_reading_its_members_is_less_than_half_of_a_job() -> None:
+    run = job(DEFAULT_QUOTA)
+    assert run.read_in <= run.seconds / 2
+
+
+def test_what_a_member_writes_is_what_is_counted() -> None:
+    assert sum(job_projection.MEMBER) == pytest.approx(MEMBER_UNITS, abs=0.1)
+
+
+def test_the_pages_and_chunks_of_a_hundred_million_members_sort_by_their_numbers() -> None:
+    pages, chunks = LARGEST // PAGE, LARGEST // CHUNK
+    assert group_keys.job_page("s", "j", pages - 1).sk < group_keys.job_page("s", "j", pages).sk
+    assert len({len(group_keys.job_page("s", "j", page).sk) for page in (0, pages)}) == 1
+    assert len({len(group_keys.job_chunk("s", "j", chunk).sk) for chunk in (0, chunks)}) == 1
+
+
+# ---- tasks
+
+
+def test_tasks_that_come_due_evenly_are_credited_within_two_minutes() -> None:
+    """A tenth of the million, in a tenth of its hour."""
+    tenth = task_projection.run(task_projection.DUE // 10, task_projection.HOUR / 10)
+    assert tenth.credited[1] <= 120
+    assert tenth.deepest <= 1_000
+
+
+def test_a_million_tasks_an_hour_are_within_every_quota_and_our_own_workers() -> None:
+    a_second = task_projection.DUE / task_projection.HOUR
+    assert a_second <= 0.6 * task_projection.run_a_second()
+    assert a_second <= 0.6 * task_projection.STARTED_A_SECOND
+    assert task_projection.DUE <= task_projection.SCHEDULES
+    assert task_projection.hot_due(task_projection.run_a_second()) <= 0.1
+    assert task_projection.hot_list(a_second) <= 0.6
+
+
+def test_orders_that_start_a_task_each_are_taken_at_200_a_second_and_within_the_smallest_quota() -> None:
+    assert 200 <= task_projection.created_a_second() <= task_projection.CREATED_ELSEWHERE
+
+
+def test_the_sweeper_runs_100_000_tasks_an_hour_without_the_scheduler() -> None:
+    assert task_projection.swept_a_second() * task_projection.HOUR >= 100_000
+
+
+# ---- what is said here of the template
+
+
+def test_the_figures_of_the_template_that_are_repeated_here_are_its_own() -> None:
+    resources = {name: one["Properties"] for name, one in as_written()["Resources"].items()}
+    assert resources["Sweeper"]["Timeout"] == task_projection.LONGEST_SWEEP > ENOUGH_TIME / 1_000
+    assert resources["SweeperSchedule"]["ScheduleExpression"] == f"rate({task_projection.EVERY // 60} minutes)"
+    assert resources["LedgerSource"]["MaximumRecordAgeInSeconds"] == projection.GIVEN_UP_AFTER
+    assert Mapping.of("GroupJobWorkerSource") == Mapping(as_written()["Parameters"]["GroupJobWorkers"]["Default"], 2)
