@@ -126,7 +126,7 @@ def limits() -> dict[str, float]:
         "one partition for the job and its snapshot: reads": PARTITION_READS / (1 + ceil(page_bytes() / 4_096)) * CHUNK,
         "16 partitions for chunks and results: writes": SHARDS * PARTITION_WRITES / chunk_units * CHUNK,
         "16 items for the progress, one transaction at a time": SHARDS / PACE.together(2) * CHUNK,
-        COUNTED: PARTITION_WRITES / 2,
+        COUNTED: PARTITION_WRITES / 2,  # a batch of a stream may hold one entry of each of many chunks
         "totals and events: one item for the day, one transaction at a time": project.AT_ONCE / counting,
     }
 
@@ -189,7 +189,7 @@ def _of_orders(figures: Figures) -> list[str]:
             "*By the second* is the worst that a table can be: all that it has for a second is there at its "
             "beginning, and who comes later finds nothing. An order that finds no capacity five times rests for "
             "half a minute. A chunk that finds none waits up to four seconds each time, so that orders do "
-            "(docs/adr/0053)."
+            "(docs/adr/0056)."
         ),
         "| orders | posted | p50, ms | p99, ms | the last, s | sent back | lost |",
         "|---|---:|---:|---:|---:|---:|---:|",

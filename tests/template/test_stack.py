@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cashback.adapters.faults import LAST_TRY_AFTER
 from cashback.adapters.webhook_sender import DEADLINE
 from cashback.domain.domain_events import KINDS, SOURCE
 from cashback.edge.sweeper import ENOUGH_TIME

@@ -1,6 +1,7 @@
 """Keys of what is counted: the totals of days, and the comparisons of balances with their entries."""
 
 from cashback.adapters.dynamo.keys import Key, partition
+from cashback.domain.fingerprints import fingerprint
 
 
 def figures(store: str) -> str:
@@ -35,8 +36,11 @@ def failure_told(sk: str) -> tuple[str, str]:
 
 
 def counted(store: str, occasion: str) -> Key:
-    """Which changes of the tables, of those of one occasion, are counted in the day totals."""
-    return Key(partition(store, "BATCH"), occasion)
+    """Which changes of the tables, of those of one occasion, are counted in the day totals.
+
+    What comes first of the key is random: by time, all that is new would lie at one end, where no split helps.
+    """
+    return Key(partition(store, "BATCH"), f"{fingerprint(occasion)[:4]}#{occasion}")
 
 
 def told(store: str, event_id: str) -> Key:
