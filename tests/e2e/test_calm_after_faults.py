@@ -16,7 +16,7 @@ from tests.e2e.fault_rules import LOST, RESET, TRIES, WRITE, Rule, bursts, cance
 from tests.e2e.faults import FaultyStack
 from tests.e2e.shop import Sale
 from tests.e2e.test_scenarios import schedule_of
-from tests.e2e.town import Act, Town, found_town
+from tests.e2e.two_shops import Act, TwoShops, open_two_shops
 
 AT_ONCE = 4
 CALM = 150
@@ -33,32 +33,32 @@ WORKERS = ("event_worker", "action_worker", "credit_worker", "group_job_worker",
 
 
 @pytest.fixture
-def town(faulty: FaultyStack) -> Town:
+def shops(faulty: FaultyStack) -> TwoShops:
     """Two shops on a stack whose queues show soon again what failed."""
     for url in queues(faulty.stack):
         attributes = {"VisibilityTimeout": BACK_AFTER}
         faulty.stack.client("sqs").set_queue_attributes(QueueUrl=url, Attributes=attributes)
-    return found_town(faulty.stack)
+    return open_two_shops(faulty.stack)
 
 
 @pytest.mark.row("F1", "F3", "F4", "F5", "F7", "F9", "F10", "F11", "F13", "F14", "F15", "F17", "F18", "F22", "F34")
 @pytest.mark.row("F37", "F42", "F43", "P3", "P20")
-def test_what_was_asked_for_under_faults_is_done_once_when_they_are_over(faulty: FaultyStack, town: Town) -> None:
-    saver, other = town.savers
+def test_what_was_asked_for_under_faults_is_done_once_when_they_are_over(faulty: FaultyStack, shops: TwoShops) -> None:
+    saver, other = shops.savers
     held, stuck, again = (Sale() for _ in range(3))
-    acts = [town.sale(stuck), *town.sales(), *town.purchases(), *town.adjustments(), *town.job(), *town.sealing()]
+    acts = [shops.sale(stuck), *shops.sales(), *shops.purchases(), *shops.adjustments(), *shops.job(), *shops.sealing()]
     slow = {"held": {**of_order(held), "latency": 1_000, "times": 1}}
     with faulty.faults({**slow, **sent_back(stuck), **everything()}) as fired:
         # In the middle of its posting, which is made when its function is dead.
-        town.sale(held)()
+        shops.sale(held)()
         wait_until(lambda: fired("held"))
         assert faulty.kill_functions()
-        all_at_once(town.withdrawal(saver), [*acts, faulty.kill_functions])
+        all_at_once(shops.withdrawal(saver), [*acts, faulty.kill_functions])
     calm(faulty.stack)
-    assert town.posted() == town.wanted()
+    assert shops.posted() == shops.wanted()
 
     faulty.stack.pause(*WORKERS)
-    all_at_once(town.withdrawal(other), [town.sale(again), *town.sales(), *town.purchases(), *town.job()])
+    all_at_once(shops.withdrawal(other), [shops.sale(again), *shops.sales(), *shops.purchases(), *shops.job()])
     # Records of the streams are not written when the emulator stops.
     wait_until(lambda: is_reconciled(faulty.stack), seconds=CALM)
     waiting = faulty.stack.queued(faulty.stack.store_events_queue_url)
@@ -69,16 +69,16 @@ def test_what_was_asked_for_under_faults_is_done_once_when_they_are_over(faulty:
         stack.resume(*WORKERS)
     calm(stack)
 
-    assert town.posted() == town.wanted()
-    everybody = len(town.members)
-    assert town.job_outcomes() == [("done", everybody, everybody)] * 2
-    gone = {purchase.order_id for purchase in town.cancelled}
-    later = town.later_tasks()
+    assert shops.posted() == shops.wanted()
+    everybody = len(shops.members)
+    assert shops.job_outcomes() == [("done", everybody, everybody)] * 2
+    gone = {purchase.order_id for purchase in shops.cancelled}
+    later = shops.later_tasks()
     assert {order_id: task["status"] for order_id, task in later.items()} == {
-        purchase.order_id: "cancelled" if purchase.order_id in gone else "waiting" for purchase in town.paid
+        purchase.order_id: "cancelled" if purchase.order_id in gone else "waiting" for purchase in shops.paid
     }
     alarms = stack.client("scheduler").list_schedules(GroupName=f"{STACK_NAME}-tasks")["Schedules"]
-    waiting_for = {schedule_of(town.events, task["task_id"]) for task in later.values() if task["status"] == "waiting"}
+    waiting_for = {schedule_of(shops.events, task["task_id"]) for task in later.values() if task["status"] == "waiting"}
     assert waiting_for <= {alarm["Name"] for alarm in alarms}
 
 

@@ -31,7 +31,7 @@ IDS = ("transaction_id", "payment_account_id", "code")
 
 
 @dataclass(slots=True)
-class Town:
+class TwoShops:
     """A shop on Shopify, and one that tells events of our own and has scenarios, a group and payouts."""
 
     shopify: Shop
@@ -197,7 +197,7 @@ class Town:
         return [(job["status"], job["credited"], job["total"]) for job in ended]
 
 
-def found_town(stack: DeployedStack, members: int = 30) -> Town:
+def open_two_shops(stack: DeployedStack, members: int = 30) -> TwoShops:
     """Both shops, opened in quiet times, with customers of the second who have something already."""
     shopify, events = (
         Shop(stack, stack.platform.create_store(f"t-{name}-{fresh_id()}")) for name in ("shopify", "events")
@@ -208,17 +208,17 @@ def found_town(stack: DeployedStack, members: int = 30) -> Town:
         "later": {"actions": _credit("4.00"), "delay": HOUR, "cancel_on": ["order.cancelled", "order.created"]},
     }
     scenarios = {name: make(events, "order.paid", **fields) for name, fields in wanted.items()}
-    town = Town(shopify, events, scenarios, enrol(events, *[0] * members), enrol(events, 0, 0))
-    gather(events, GROUP, town.members)
+    shops = TwoShops(shopify, events, scenarios, enrol(events, *[0] * members), enrol(events, 0, 0))
+    gather(events, GROUP, shops.members)
     for customer_id, amount in [
-        *((one, "10.00") for one in town.members[:2]),
-        *((one, "100.00") for one in town.savers),
+        *((one, "10.00") for one in shops.members[:2]),
+        *((one, "100.00") for one in shops.savers),
     ]:
         events.store.post(f"/v1/customers/{customer_id}/adjustments", {"amount": amount}).expect(201)
-        town.due(events, customer_id, "manual", amount)
-    for customer_id in town.savers:
+        shops.due(events, customer_id, "manual", amount)
+    for customer_id in shops.savers:
         account(events, customer_id)
-    return town
+    return shops
 
 
 def _credit(amount: str) -> dict[str, Any]:
