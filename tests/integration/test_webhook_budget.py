@@ -10,6 +10,7 @@ from types_boto3_dynamodb import DynamoDBClient
 
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.adapters.queues import EventQueue, encode
+from cashback.adapters.seals import Seals
 from cashback.adapters.secrets import WebhookSecrets
 from cashback.domain.news import Delivery
 from cashback.edge.webhook import handle
@@ -43,7 +44,7 @@ def record_of(shop: Shop) -> dict[str, Any]:
 
 def test_a_webhook_takes_no_unit_once_the_secrets_of_its_store_are_known(shop: Shop, aws: LocalAws) -> None:
     kms, state = aws.client("kms"), StateTable(shop.meter.client, shop.state_table)
-    secrets = WebhookSecrets(state, kms, kms.create_key()["KeyMetadata"]["KeyId"])
+    secrets = WebhookSecrets(state, Seals(lambda: kms, kms.create_key()["KeyMetadata"]["KeyId"]))
     state.commit(secrets.first(shop.settings.store_id, "shopify", SECRET))
     sent: list[Delivery] = []
     costs = []
