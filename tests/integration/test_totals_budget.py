@@ -72,3 +72,9 @@ def test_chunks_of_a_job_share_no_guard_and_orders_of_a_second_do() -> None:
     moments = ("2026-03-01T09:30:00.000001Z", "2026-03-01T09:30:00.000002Z")
     assert len({posted("s", 1, Kind.GROUP, at).occasion for at in moments}) == 2
     assert len({posted("s", 1, Kind.ORDER, at).occasion for at in moments}) == 1
+
+
+def test_changes_of_two_seconds_are_guarded_apart_so_that_no_guard_becomes_large() -> None:
+    moments = [NOW, NOW.replace("09:30:00.000000", "09:30:00.999999"), NOW.replace("09:30:00", "09:30:01")]
+    first, same, next_ = (posted("demo", 1, at=moment).occasion for moment in moments)
+    assert first == same != next_

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cashback.adapters.dynamo.totals import GUARDED_FOR
 from cashback.adapters.faults import LAST_TRY_AFTER
 from cashback.adapters.webhook_sender import DEADLINE
 from cashback.domain.domain_events import KINDS, SOURCE
@@ -122,6 +123,7 @@ def test_a_stream_has_one_reader_that_no_record_stops_for_ever_and_none_is_lost_
     assert definition["MaximumRetryAttempts"] == {"Ref": "ProjectorRetries"}
     assert definition["DestinationConfig"] == {"OnFailure": {"Destination": {"Fn::GetAtt": ["ProjectorDlq", "Arn"]}}}
     assert definition["StartingPosition"] == "TRIM_HORIZON"
+    assert GUARDED_FOR > 2 * 86_400, "what is redriven within a stream's day is still known to be counted"
 
 
 def test_the_streams_of_both_tables_are_read_and_nothing_that_their_reader_writes() -> None:

@@ -11,7 +11,7 @@ from cashback.domain.errors import StateConflict
 from cashback.domain.facts import Line
 from cashback.domain.orders import News, Status
 from cashback.domain.products import Product
-from cashback.services.manage_products import record_product
+from cashback.services.manage_products import forget_product, record_product
 from tests.unit.builders import NOW, ORDER, Shop, at, body, line, news, paid, refund, units
 
 A, B = line("1", 10_000), line("2", 5_000)
@@ -389,6 +389,34 @@ def test_an_exchange_that_is_still_to_be_paid_rejects_nothing() -> None:
         store.approve(amount=500)
     store.hear(shown(*exchanged, second=2))
     assert (store.order.status, store.order.calculated) == (Status.PENDING, 1_500)
+
+
+def test_an_addition_waits_for_no_product_of_a_line_that_was_awarded_without_it() -> None:
+    store = Shop(base_rate="0.1", product_rates=[{"category": "Tea", "rate": "0.2"}])
+    first = line("1", 10_000, product_id="p1")
+    store.hear(paid(first))
+    store.approve()
+    store.hear(shown(first, line("2", 5_000, category="Coffee"), second=1))
+    assert (store.order.award, store.order.missing) == (1_500, frozenset())
+
+
+def test_an_addition_waits_for_no_product_that_was_deleted_since_its_line_was_awarded() -> None:
+    store = shop(product_rates=[{"category": "Tea", "rate": "0.2"}])
+    tell_of(store, "p2", "Tea")
+    second = line("2", 5_000, product_id="p2")
+    store.hear(shown(A, second, second=1))
+    forget_product(store.books, "demo", "p2", at(5))
+    store.hear(shown(A, second, line("3", 1_000), second=2))
+    assert (store.order.award, store.order.missing) == (2_100, frozenset())
+
+
+def test_an_addition_that_comes_with_a_refund_leaves_the_clawback_to_the_policy_of_today() -> None:
+    store = Shop(base_rate="0.1", clawback="partial")
+    store.hear(shown(A, second=0))
+    store.spend(1_000)
+    store.change(clawback="full_or_skip")
+    store.hear(news(body(A, line("2", 1_000), second=1, paid=True), refund("r", units("1")), paid=True))
+    assert (store.order.award, store.order.owed, store.order.waived) == (1_100, 0, 1_000)
 
 
 @pytest.mark.row("P15")

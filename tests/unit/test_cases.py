@@ -861,7 +861,7 @@ def test_case_41_units_that_come_back_forgive_what_is_owed_before_anything_is_cr
     assert_stands(store, status=Status.PROCESSED, award=500, balance=100, spent=10_000)
 
 
-@pytest.mark.parametrize("moneys", [(8_000, 2_000), (2_000, 8_000)])
+@pytest.mark.parametrize("moneys", [(8_000, 900), (900, 8_000)])
 @pytest.mark.row("61")
 def test_row_61_a_refund_id_reused_with_another_amount_takes_the_larger_and_never_credits(
     moneys: tuple[int, int],

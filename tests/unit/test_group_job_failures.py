@@ -10,6 +10,7 @@ from cashback.adapters.dynamo.ledger import Ledger
 from cashback.domain.errors import Busy, Malformed, NotFound, StateConflict
 from cashback.domain.group_jobs import CHUNK, PAGE, Job, JobStatus, Outcome
 from cashback.domain.group_steps import ChunkStep, FanOutStep, SnapshotStep
+from cashback.domain.names import STORED_ID_LENGTHS
 from cashback.services import plan_group_job, run_group_job
 from cashback.services.post_shares import PATIENCE, post_shares
 from cashback.services.run_group_job import give_up_job_step, run_job_step
@@ -425,6 +426,11 @@ def test_a_large_group_is_read_by_few_steps(monkeypatch: pytest.MonkeyPatch) -> 
     assert run_job_step(shop.job_books, SnapshotStep(STORE, job.job_id, 1), NOW) == JobStatus.RUNNING
     pages = [shop.job_books.jobs.members(STORE, job.job_id, page) for page in range(5)]
     assert [len(page) for page in pages] == [PAGE, PAGE, PAGE, 30, 0]
+
+
+def test_what_a_step_reads_fits_one_transaction_however_long_its_ids_are() -> None:
+    quoted = STORED_ID_LENGTHS[-1] + len('"",')
+    assert plan_group_job.READ_BY_HAND * quoted < 4 * 2**20
 
 
 def test_a_chunk_that_finds_no_capacity_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:

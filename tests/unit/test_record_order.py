@@ -304,3 +304,12 @@ def test_a_number_costs_one_read_once_and_none_where_the_account_is_read_anyway(
         costs.append([calls(shop, paid()), calls(shop, paid())])
     assert costs[1][0] - costs[0][0] == (0 if tiers else 1)
     assert costs[1][1] == costs[0][1] == 1
+
+
+def test_an_order_that_was_paid_while_cashback_was_off_earns_nothing_when_it_is_told_of_again() -> None:
+    shop = Shop(cashback_enabled=False)
+    shop.hear(paid())
+    shop.change(cashback_enabled=True)
+    shop.hear(news(body(line("1", 10_000), second=9, paid=True), paid=True))
+    assert (shop.order.status, shop.order.reason) == (Status.NOT_ELIGIBLE, "cashback_disabled")
+    assert shop.posted == {}

@@ -15,6 +15,9 @@ Where the order of events matters by the rules, these lives leave it out, and sa
   a cancellation does, and nothing follows that could earn.
 - A person who approves an order while a product of it is unknown decides without the product. This one waits for it.
 - A cap that is reached before an addition leaves nothing to it, so that its refund claws nothing. There is none here.
+- A body that takes a line away, or shows it for less, is measured against the award that stands. Where it is the first
+  that is heard of, the order earns by it alone: by the minimum, the cap and the holds as it then is, and rounded once
+  (docs/adr/0057). Here lines stay as they were sold.
 - How often a guest's order counts among the customer's orders: not where it was cancelled before it had one.
 """
 

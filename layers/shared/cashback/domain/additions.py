@@ -23,6 +23,12 @@ def has_more(order: Order) -> bool:
     return dearer or earning_share(body) > calculation.share
 
 
+def new_part(order: Order, body: Body) -> Body:
+    """Return of a body of an awarded order the lines that are no part of its award; how the others earn is decided."""
+    known = {line.line_id for line in order.calculation.lines}
+    return replace(body, lines=tuple(line for line in body.lines if line.line_id not in known))
+
+
 def added(order: Order, body: Body, settings: Settings, lookup: Lookup) -> Order:
     """Return an awarded order with what its ``body`` was paid beyond the award, earned at ``settings``, its own terms'.
 

@@ -11,7 +11,7 @@ from math import floor
 from typing import Final
 
 from cashback.domain import causes
-from cashback.domain.additions import added, earned_later, has_more
+from cashback.domain.additions import added, earned_later, has_more, new_part
 from cashback.domain.clawback import claw, target_of, with_refunds_handled
 from cashback.domain.facts import Body, Facts
 from cashback.domain.ledger import Entry, Figures, Kind, payload_hash
@@ -251,7 +251,7 @@ def _awarded_anew(
         standing = replace(grown.calculation, award=(grown.award or 0) - target_of(grown, grown.facts))
         is_automatic = terms.mode is Mode.AUTOMATIC and settings.cashback_enabled
         by_itself = is_automatic and _doubt(body, standing, settings) is None
-        missing = frozenset(products_asked_for(body, settings, lookup_of(terms)) - catalogue.keys())
+        missing = products_asked_for(new_part(order, body), settings, lookup_of(terms)) - catalogue.keys()
         # An addition of less than a cent needs nobody's yes, and no clawback may forget it.
         is_nothing = grown.award == order.award and grown.basis != settings.max_award
         if missing or not (by_itself or by_hand is not None or is_nothing):

@@ -5,7 +5,7 @@ from copy import replace
 
 from msgspec import Struct
 
-from cashback.domain.additions import added, has_more
+from cashback.domain.additions import added, has_more, new_part
 from cashback.domain.clawback import gives_back
 from cashback.domain.facts import Body, Facts
 from cashback.domain.ledger import Account
@@ -119,7 +119,8 @@ def _asks_for_tags(settings: Settings) -> bool:
 def _unlooked(order: Order, body: Body, settings: Settings) -> AbstractSet[str]:
     """The products that a rule asks for and that the order has not kept yet."""
     terms = order.terms
-    asked = products_asked_for(body, settings, lookup_of(terms) if terms else NOTHING_KNOWN)
+    deciding = new_part(order, body) if order.status in AWARDED else body
+    asked = products_asked_for(deciding, settings, lookup_of(terms) if terms else NOTHING_KNOWN)
     return asked - terms.catalogue.keys() if terms else asked
 
 
