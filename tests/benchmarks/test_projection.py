@@ -154,6 +154,7 @@ def test_orders_that_start_a_task_each_are_taken_at_200_a_second_and_within_the_
     assert 200 <= task_projection.created_a_second() <= task_projection.CREATED_ELSEWHERE
 
 
+@pytest.mark.row("P9")
 def test_a_million_tasks_an_hour_are_credited_within_20_minutes_though_every_alarm_is_lost() -> None:
     """Half of the million, in half of its hour."""
     unheard = task_projection.run(task_projection.DUE // 2, task_projection.HOUR / 2, rings=False)
