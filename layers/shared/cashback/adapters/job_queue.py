@@ -7,7 +7,7 @@ from itertools import batched
 from typing import Any, Final
 
 from cashback.adapters import step_messages
-from cashback.adapters.faults import backoff
+from cashback.adapters.faults import tries
 from cashback.adapters.queues import SENT_AT_ONCE, WorkQueue
 from cashback.domain.errors import Busy
 from cashback.domain.group_steps import GroupStep
@@ -31,8 +31,7 @@ class JobQueue(WorkQueue, frozen=True):
 
     def _send(self, entries: list[Any]) -> None:
         """Send up to 10 messages; of those that fail by themselves each is sent again, and no other."""
-        for pause in backoff(_TRIES, self.jitter):
-            self.sleep(pause)
+        for _ in tries(_TRIES, self.jitter, self.sleep):
             entries = self.put_some(entries)
             if not entries:
                 return
