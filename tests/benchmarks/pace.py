@@ -38,7 +38,10 @@ class Pace(Struct, frozen=True):
     """For a BatchGetItem of so many."""
     order: float = 0.002 / SHARE
     task: float = 0.003 / SHARE
-    swept: float = 0.002 / SHARE
+    unchanged: float = 0.001 / SHARE
+    """For a message of a task that has nothing left to do."""
+    swept: float = 100e-6 / SHARE
+    """For a task that is found due: of the index, of the table, its message and the lines of its log."""
 
     def together(self, items: int) -> float:
         """What a transaction of so many items takes."""

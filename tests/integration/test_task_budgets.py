@@ -18,6 +18,7 @@ from cashback.adapters.task_queue import TaskQueue
 from cashback.domain import causes
 from cashback.domain.audit import Act, Origin
 from cashback.domain.delays import Delay, Unit
+from cashback.domain.due import DueKind, DueThing
 from cashback.domain.ledger import Entry, Kind, Posted, Posting, payload_hash
 from cashback.domain.orders import News
 from cashback.domain.scenarios import (
@@ -55,6 +56,7 @@ from cashback.services.follow_tasks import Followed, follow_order
 from cashback.services.post_credit import post_credit
 from cashback.services.record_order import record_order
 from cashback.services.run_task import run_task
+from cashback.services.sweep import remind_tasks
 from tests.integration.conftest import Tables
 from tests.integration.test_budgets import NOW, USD, Shop, make_shop
 
@@ -209,6 +211,10 @@ class Unsent:
     def send_message(self, **_: Any) -> None:
         """Forget a message."""
 
+    def send_message_batch(self, **_: Any) -> dict[str, Any]:
+        """Forget messages, all of them."""
+        return {}
+
 
 def outlets_of() -> Outlets:
     queue = TaskQueue(cast("Any", Unsent()), "queue", "dead")
@@ -244,6 +250,19 @@ def test_running_and_crediting_costs_14_write_units_and_2_for_each_watch_and_few
         assert run_task(shop.books, outlets_of(), store_id, task.task_id, NOW) == "unchanged"
         assert post_credit(shop.books, store_id, task.task_id, NOW) == "unchanged"
     assert (again.writes, again.reads) == (0, 2)
+
+
+def test_a_hundred_tasks_whose_alarms_were_lost_cost_a_read_unit_each_and_one_call(shop: Shop) -> None:
+    store_id = shop.settings.store_id
+    ids = [f"tsk_{number}" for number in range(100)]
+    for task_id in ids:
+        task = replace(task_of(shop), task_id=task_id)
+        assert shop.books.tasks.create(store_id, task, once_per_order=False, once_per_customer=False)
+    books = replace(shop.books, steps=lambda: outlets_of().credits)
+    with shop.meter.on() as cost:
+        outcomes = remind_tasks(books, [DueThing(NOW, store_id, DueKind.TASK, task_id) for task_id in ids], LATER)
+    assert set(outcomes.values()) == {"reminded"}
+    assert (cost.writes, cost.reads, cost.calls) == (0, 100, ["BatchGetItem"])
 
 
 class Collected:

@@ -153,7 +153,17 @@ def test_a_ledger_out_of_reach_is_busy_in_these_words() -> None:
     bank.strike(*[Fault.LOST_BEFORE] * 5)
     with pytest.raises(Busy, match=r"^the ledger is contended or out of reach$"):
         bank.post(entry("a", 1))
-    assert bank.naps == [0.0, 0.05, 0.1, 0.2, 0.4]
+    assert bank.naps == [0.05, 0.1, 0.2, 0.4]
+
+
+def test_who_posts_rests_before_each_further_try_and_not_before_the_first() -> None:
+    bank = Bank()
+    bank.customer()
+    bank.post(entry("a", 1))
+    assert bank.naps == []
+    bank.strike(Fault.LOST_BEFORE, Fault.CONFLICT)
+    bank.post(entry("b", 1))
+    assert bank.naps == [0.05, 0.1]
 
 
 def test_an_active_customer_who_is_short_is_refused_and_not_missing() -> None:

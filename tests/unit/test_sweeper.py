@@ -235,6 +235,16 @@ def test_an_index_out_of_reach_ends_the_sweep_where_the_next_one_begins(world: W
     assert world.settled == ["a"]
 
 
+def test_what_was_found_is_settled_although_the_next_partition_is_out_of_reach(world: World) -> None:
+    world.sweep(NOW)
+    found = next(str(n) for n in range(99) if keys.due(NOW, str(n)) == next(iter(keys.due_in(hour_of(NOW)))))
+    world.add(found, NOW)
+    world.dynamo.faults.script = {world.dynamo.faults.calls + 1 + SHARDS + 1 + 1 + 1: Fault.ERROR_BEFORE}
+    with pytest.raises(Busy):
+        world.sweep(NOW)
+    assert world.settled == [found]
+
+
 # ---- the time is up
 
 

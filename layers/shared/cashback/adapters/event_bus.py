@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from cashback.adapters.faults import FAILURES, backoff, is_transient
+from cashback.adapters.faults import FAILURES, is_transient, tries
 from cashback.domain.domain_events import SOURCE, DomainEvent
 
 AT_ONCE: Final = 10
@@ -35,8 +35,7 @@ class EventBus(Struct, frozen=True):
         return left
 
     def _publish(self, events: list[DomainEvent]) -> list[DomainEvent]:
-        for pause in backoff(_TRIES, self.jitter):
-            self.sleep(pause)
+        for _ in tries(_TRIES, self.jitter, self.sleep):
             events = self._refused(events)
             if not events:
                 break

@@ -71,6 +71,20 @@ def backoff(tries: int, jitter: Callable[[], float], clock: Callable[[], float] 
         yield pause
 
 
+def tries(
+    most: int,
+    jitter: Callable[[], float],
+    sleep: Callable[[float], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[None]:
+    """Yield for each try, once the pause before it is over. Where there is none nothing sleeps: on a busy machine even
+    no time takes a millisecond."""
+    for pause in backoff(most, jitter, clock):
+        if pause:
+            sleep(pause)
+        yield
+
+
 def is_throttled(error: ClientError | BotoCoreError) -> bool:
     """Tell whether a call was refused for want of capacity and for no other reason: a transaction, or any other."""
     if not isinstance(error, ClientError):

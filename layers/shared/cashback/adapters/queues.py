@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MAX_MESSAGE: Final = 1_048_576
 """Bytes of one message. Source: the quotas of SQS."""
 
+SENT_AT_ONCE: Final = 10
+"""Messages of one SendMessageBatch. Source: the same."""
+
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
 
 _FAST: Final = 1
@@ -44,6 +47,16 @@ class WorkQueue(Struct, frozen=True):
         """
         with unreachable_is_busy():
             self.client.send_message(QueueUrl=self.queue_url, MessageBody=message, MessageGroupId=store_id, **how)
+
+    def put_some(self, entries: list[Any]) -> list[Any]:
+        """Queue up to ``SENT_AT_ONCE`` messages. Return the entries of those that were refused by themselves.
+
+        :raises Busy: none is known to be queued; sending them again does no harm.
+        """
+        with unreachable_is_busy():
+            answer = self.client.send_message_batch(QueueUrl=self.queue_url, Entries=entries)
+        failed = {failure["Id"] for failure in answer.get("Failed", [])}
+        return [entry for entry in entries if entry["Id"] in failed]
 
     def delay(self, receipt_handle: str, seconds: int) -> None:
         """Hide a message for so many seconds before it is received again.

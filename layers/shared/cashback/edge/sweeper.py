@@ -1,19 +1,19 @@
 """The sweep: settles what came due, hour by hour, until all is done or the time is up."""
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field
 
-from cashback.domain.due import DueThing, Hour, hour_from, hour_of, hours_between
+from cashback.domain.due import DueKind, DueThing, Hour, hour_from, hour_of, hours_between
 from cashback.domain.errors import DomainError, reason_of
 from cashback.domain.times import Instant, instant
 from cashback.edge.clock import utc
 from cashback.edge.log import log, metric
 from cashback.services.books import Books
-from cashback.services.sweep import UNFINISHED, settle_due
+from cashback.services.sweep import UNFINISHED, remind_tasks, settle_due
 
 if TYPE_CHECKING:
     from cashback.adapters.dynamo.api_keys import ApiKeys
@@ -27,7 +27,10 @@ OPEN_HOURS: Final = 2
 """The hour that has not ended, and the one that ended less than an hour ago: the bookmark passes neither."""
 
 ENOUGH_TIME: Final = 60_000
-"""Milliseconds that the function must have left for one more thing, contended as it may be."""
+"""Milliseconds that the function must have left for one more thing, contended as it may be, or one more batch."""
+
+AT_ONCE: Final = 100
+"""Things that are taken from the index at once. Source: a BatchGetItem reads so many."""
 
 
 class Sweep(Struct):
@@ -91,12 +94,26 @@ class Sweep(Struct):
         if self._is_over():
             return False
         nothing = True
-        for thing in self.due.due(hour, now):
+        for things in self.due.batches(hour, now, AT_ONCE):
             nothing = False
             if self._is_over():
                 break
-            self._settle(thing)
+            reminded = self._remind([thing for thing in things if thing.kind == DueKind.TASK])
+            for thing in things:
+                if thing not in reminded and not self._is_over():
+                    self._settle(thing)
         return nothing
+
+    def _remind(self, tasks: list[DueThing]) -> Collection[DueThing]:
+        """Settle together what may be many at a time. Return what is settled; each of the others is tried by itself,
+        and fails by itself."""
+        try:
+            outcomes = remind_tasks(self.books, tasks, instant(self.clock()))
+        except Exception:  # noqa: BLE001 - whoever causes it causes it again when tried alone
+            return ()
+        for thing, outcome in outcomes.items():
+            self._settled(thing, outcome)
+        return outcomes
 
     def _go_on(self) -> None:
         """Take further steps of what has more than one, in turn."""
@@ -109,26 +126,32 @@ class Sweep(Struct):
 
     def _settle(self, thing: DueThing) -> None:
         """Settle one thing; whatever becomes of it, the others go on."""
-        ids = {"store": thing.store_id, "kind": thing.kind, "item": thing.item_id, "due_at": thing.due_at}
         try:
             now = instant(self.clock())
             outcome = settle_due(self.books, self.api_keys, self.job_books, self.outgoing, thing, now)
         except DomainError as error:
-            self._failed(error, ids, retryable=error.retryable)
+            self._failed(error, thing, retryable=error.retryable)
         except Exception as bug:  # noqa: BLE001 - raised again when the others were tried
-            self._failed(bug, ids, retryable=False)
+            self._failed(bug, thing, retryable=False)
         else:
-            self.settled += 1
-            log("due_settled", **ids, outcome=outcome)
-            metric("DueSettled", kind=thing.kind)
-            if outcome in UNFINISHED:
-                self.unfinished.append(thing)
+            self._settled(thing, outcome)
 
-    def _failed(self, error: Exception, ids: dict[str, str], *, retryable: bool) -> None:
+    def _settled(self, thing: DueThing, outcome: str) -> None:
+        self.settled += 1
+        log("due_settled", **_ids(thing), outcome=outcome)
+        metric("DueSettled", kind=thing.kind)
+        if outcome in UNFINISHED:
+            self.unfinished.append(thing)
+
+    def _failed(self, error: Exception, thing: DueThing, *, retryable: bool) -> None:
         """Leave a thing for the next sweep."""
         self.failed += 1
         where = traceback.extract_tb(error.__traceback__)[-1]
-        log("due_failed", **ids, code=reason_of(error), at=f"{where.name}:{where.lineno}")
-        metric("DueFailed", kind=ids["kind"])
+        log("due_failed", **_ids(thing), code=reason_of(error), at=f"{where.name}:{where.lineno}")
+        metric("DueFailed", kind=thing.kind)
         if not retryable:
             self.hopeless = self.hopeless or error
+
+
+def _ids(thing: DueThing) -> dict[str, str]:
+    return {"store": thing.store_id, "kind": thing.kind, "item": thing.item_id, "due_at": thing.due_at}

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from cashback.domain.due import DueKind, DueThing
+from cashback.domain.errors import Busy
 from cashback.domain.times import Instant, instant, moment
 from cashback.services.books import Books
 from cashback.services.close_store import ERASING, erase_store
@@ -12,7 +13,7 @@ from cashback.services.record_order import settle_order
 from cashback.services.resume_stalled import resume_import, resume_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from cashback.adapters.dynamo.api_keys import ApiKeys
     from cashback.services.books import EndpointBooks, JobBooks
@@ -46,7 +47,10 @@ def settle_due(
         case DueKind.STORE:
             return erase_store(books, api_keys, thing.item_id, now)
         case DueKind.TASK:
-            return _remind(books, thing, now)
+            outcome = remind_tasks(books, [thing], now).get(thing)
+            if outcome is None:
+                raise Busy("the message of a task is not known to be queued")
+            return outcome
         case DueKind.GROUP_JOB:
             return resume_job(job_books(), thing.store_id, thing.item_id, now)
         case DueKind.MEMBERS_IMPORT:
@@ -60,16 +64,28 @@ def settle_due(
             raise ValueError("nothing settles this kind of thing")
 
 
-def _remind(books: Books, thing: DueThing, now: Instant) -> str:
-    """Do for a task what its alarm should have done: it stays due until whoever has the message has done it."""
-    if thing.due_at > instant(moment(now) - ALARM_RINGS_FOR):
-        return "ringing"
+def remind_tasks(books: Books, things: "Sequence[DueThing]", now: Instant) -> dict[DueThing, str]:
+    """Do for tasks what their alarms should have done: they stay due until whoever has the messages has done it.
+    Return what became of each, but for those whose messages are not known to be queued.
+
+    :raises Busy: the table is out of reach.
+    """
+    ringing_since = instant(moment(now) - ALARM_RINGS_FOR)
+    outcomes = {thing: "ringing" for thing in things if thing.due_at > ringing_since}
+    late = [thing for thing in things if thing not in outcomes]
+    if not late:
+        return outcomes
     # Alarms are hardly ever lost.
     from cashback.domain.tasks import Result, Step, TaskStep  # noqa: PLC0415 - a cold start does not need it
 
-    task = books.tasks.get(thing.store_id, thing.item_id)
-    if task is None or task.comes_due_at is None or task.comes_due_at > now:
-        return "unchanged"
-    step = Step.CLOSE if task.result is Result.AWAITING else Step.RUN
-    books.steps().send(TaskStep(thing.store_id, task.task_id, step))
-    return "reminded"
+    tasks = books.tasks.of_stores((thing.store_id, thing.item_id) for thing in late)
+    steps: dict[DueThing, TaskStep] = {}
+    for thing in late:
+        task = tasks.get((thing.store_id, thing.item_id))
+        if task is None or task.comes_due_at is None or task.comes_due_at > now:
+            outcomes[thing] = "unchanged"
+        else:
+            step = Step.CLOSE if task.result is Result.AWAITING else Step.RUN
+            steps[thing] = TaskStep(thing.store_id, task.task_id, step)
+    sent = books.steps().send_many(list(steps.values())) if steps else set()
+    return outcomes | {thing: "reminded" for thing, step in steps.items() if step in sent}

@@ -1,6 +1,7 @@
 """The index of what comes due, and the bookmark of how far it was read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import batched, chain
 
 from msgspec import Struct
 
@@ -35,10 +36,19 @@ class DueIndex(Struct, frozen=True):
 
         :raises Busy: out of reach.
         """
+        return chain.from_iterable(self.batches(hour, now, 1))
+
+    def batches(self, hour: Hour, now: Instant, size: int) -> Iterator[Sequence[DueThing]]:
+        """Yield the same, up to so many at once. Each batch is of one partition: what was read is not kept waiting by
+        one that cannot be.
+
+        :raises Busy: out of reach.
+        """
         for partition in keys.due_in(hour):
             values = {":pk": partition, ":until": keys.listed_until(now)}
-            for item in self.table.query("due_pk = :pk AND due_sk < :until", values, IndexName="due"):
-                yield DueThing(*keys.due_thing(item["due_sk"]))
+            found = self.table.query("due_pk = :pk AND due_sk < :until", values, IndexName="due")
+            things = (DueThing(*keys.due_thing(item["due_sk"])) for item in found)
+            yield from batched(things, size, strict=False)
 
     def bookmark(self) -> Hour | None:
         """Return the hour before which nothing is left; None where nobody swept yet.

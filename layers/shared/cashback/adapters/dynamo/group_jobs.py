@@ -16,7 +16,7 @@ from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.packing import Packing
 from cashback.adapters.dynamo.tables import Lost, StateTable
-from cashback.adapters.faults import backoff
+from cashback.adapters.faults import tries
 from cashback.domain.due import DueKind
 from cashback.domain.errors import Busy
 from cashback.domain.group_jobs import Chunk, Job, Progress, Result
@@ -141,8 +141,7 @@ class GroupJobs(Struct, frozen=True):
             values={f":{name}": change for name, change in sums.items()},
         )
         put = self.table.put({"pk": pk, "sk": sk, "rev": rev + 1, **held}, condition, values)
-        for pause in backoff(_TRIES, self.jitter):
-            self.sleep(pause)
+        for _ in tries(_TRIES, self.jitter, self.sleep):
             with suppress(Busy):
                 return self.table.try_commit(put, raised)
         raise Busy("the progress is contended or out of reach")

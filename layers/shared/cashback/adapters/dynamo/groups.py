@@ -12,7 +12,7 @@ from msgspec import Struct
 from cashback.adapters.dynamo import group_keys, keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import Lost, StateTable
-from cashback.adapters.faults import backoff
+from cashback.adapters.faults import tries
 from cashback.domain.errors import Busy, NotFound
 from cashback.domain.groups import Group, Membership, Rule
 from cashback.domain.ledger import Write
@@ -142,8 +142,7 @@ class Groups(Struct, frozen=True):
         :raises Busy: contended or out of reach; the same call is safe to repeat.
         """
         place, was_sent = group_keys.group_member(store_id, group_id, customer_id), False
-        for pause in backoff(_TRIES, self.jitter):
-            self.sleep(pause)
+        for _ in tries(_TRIES, self.jitter, self.sleep):
             try:
                 gone = self.table.delete(place, "attribute_exists(pk)")
                 self.table.commit(gone, self._counted(store_id, group_id, -1))
@@ -162,8 +161,7 @@ class Groups(Struct, frozen=True):
         self, store_id: str, group_id: str, customer_ids: Sequence[str], origin: str, now: Instant
     ) -> dict[str, str]:
         places = {group_keys.group_member(store_id, group_id, customer_id): customer_id for customer_id in customer_ids}
-        for pause in backoff(_TRIES, self.jitter):
-            self.sleep(pause)
+        for _ in tries(_TRIES, self.jitter, self.sleep):
             try:
                 items = self.table.get_many(places)
                 standing = {places[key]: str(item["origin"]) for key, item in items.items()}

@@ -17,10 +17,10 @@ from cashback.adapters.dynamo.tables import StateTable, image_of
 from cashback.adapters.faults import (
     FAILURES,
     RETRYABLE,
-    backoff,
     is_throttled,
     is_transient,
     rests,
+    tries,
     unreachable_is_busy,
 )
 from cashback.domain.errors import Busy, CustomerNotFound, StateConflict
@@ -130,8 +130,7 @@ class Ledger(Struct, frozen=True):
             unknown and the same call is safe to repeat.
         """
         shape, resends = posting, 0
-        for pause in backoff(_TRIES, self.jitter, self.clock):
-            self.sleep(pause)
+        for _ in tries(_TRIES, self.jitter, self.sleep, self.clock):
             while True:
                 verdict = self._try(posting, shape)
                 if not isinstance(verdict, _Resend):
@@ -223,8 +222,7 @@ class Ledger(Struct, frozen=True):
         :raises CustomerNotFound: no such account.
         :raises Busy: contended or out of reach; the same call is safe to repeat.
         """
-        for pause in backoff(_TRIES, self.jitter, self.clock):
-            self.sleep(pause)
+        for _ in tries(_TRIES, self.jitter, self.sleep, self.clock):
             account = self.live_account(posting.store_id, posting.customer_id)
             shape = replace(posting, customer_id=account.customer_id)
             verdict = self._reject(posting, shape, reason, account)
@@ -245,8 +243,7 @@ class Ledger(Struct, frozen=True):
         """
         if from_id == into_id:
             raise StateConflict("a customer cannot be merged into itself")
-        for pause in backoff(_TRIES, self.jitter, self.clock):
-            self.sleep(pause)
+        for _ in tries(_TRIES, self.jitter, self.sleep, self.clock):
             old, kept = self.account(store_id, from_id), self.account(store_id, into_id)
             leaving, arriving = merge_postings(store_id, old, kept, at, actor)
             if old.merged_into == into_id:

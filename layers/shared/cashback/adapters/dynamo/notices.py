@@ -13,7 +13,7 @@ from msgspec import Struct
 from cashback.adapters.dynamo import store_keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import StateTable
-from cashback.adapters.faults import backoff
+from cashback.adapters.faults import tries
 from cashback.domain.errors import Busy
 from cashback.domain.ledger import Write
 from cashback.domain.times import Instant, moment
@@ -59,8 +59,7 @@ class Notices(Struct, frozen=True):
     def _commit(self, write: Write) -> bool:
         """Commit a write that may be repeated, some times: what it says is not to be lost with one answer. False where
         its condition does not hold."""
-        for pause in backoff(_TRIES, self.jitter):
-            self.sleep(pause)
+        for _ in tries(_TRIES, self.jitter, self.sleep):
             with suppress(Busy):
                 return self.table.try_commit(write)
         raise Busy("the notice is out of reach")

@@ -1,7 +1,7 @@
 """Tasks in the State table, with what they watch and the guards of what is to happen once, in the partitions of their
 customers and orders."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -45,9 +45,13 @@ class Tasks(Struct, frozen=True):
 
     def get_many(self, store_id: str, task_ids: Sequence[str]) -> list[Task]:
         """Return those of any number of tasks that exist, in the order asked for (consistent)."""
-        wanted = [scenario_keys.task(store_id, task_id) for task_id in dict.fromkeys(task_ids)]
-        found = self.table.get_many(wanted)
-        return [task_of(found[key]) for key in wanted if key in found]
+        return list(self.of_stores((store_id, task_id) for task_id in task_ids).values())
+
+    def of_stores(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Task]:
+        """Return those of any number of tasks that exist, each by its store and its id (consistent)."""
+        places = {one: scenario_keys.task(*one) for one in wanted}
+        found = self.table.get_many(places.values())
+        return {one: task_of(found[place]) for one, place in places.items() if place in found}
 
     def started(self, store_id: str, candidates: Sequence[tuple[Task, Scenario]]) -> dict[str, Task | None]:
         """Return those of the tasks that need not be created, by id: the one that exists, or None where the scenario

@@ -12,7 +12,7 @@ from msgspec import Struct
 from cashback.adapters.dynamo import figure_keys, keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.tables import Lost, StateTable
-from cashback.adapters.faults import backoff
+from cashback.adapters.faults import tries
 from cashback.domain.day_totals import Day, DayTotals, Drift, Levels, Recount
 from cashback.domain.errors import Busy
 from cashback.domain.ledger import Write
@@ -94,8 +94,7 @@ class Totals(Struct, frozen=True):
 
     def _commit(self, writes: list[Write]) -> None:
         """Commit, again where both tables' streams write the same day at once."""
-        for pause in backoff(_TRIES, self.jitter):
-            self.sleep(pause)
+        for _ in tries(_TRIES, self.jitter, self.sleep):
             with suppress(Busy):
                 return self.table.commit(*writes)
         raise Busy("the totals are contended or out of reach")
