@@ -58,27 +58,20 @@ def main(site: Path) -> None:
 
 
 def cut_service(stock: Path, cut: Path, operations: tuple[str, ...]) -> None:
-    """Keep one version of a service's model: its operations, their shapes, their paginators, its endpoint rules."""
+    """Keep one version of a service's model: its operations, their shapes, their paginators.
+
+    Its rules for endpoints go: without them botocore takes the endpoint of the region from its table, once for a client
+    and not by resolving nine parameters for each call.
+    """
     version = max(path.name for path in stock.iterdir())
     model = read_json(stock / version / "service-2.json")
-    model["operations"] = {name: without_arns(model["operations"][name]) for name in operations}
+    model["operations"] = {name: model["operations"][name] for name in operations}
     model["shapes"] = reachable_shapes(model)
     write_json(cut / version / "service-2.json", without_prose(model))
-
-    rules = read_json(stock / version / "endpoint-rule-set-1.json")
-    write_json(cut / version / "endpoint-rule-set-1.json", without_prose(rules))
 
     paginators = read_json(stock / version / "paginators-1.json")["pagination"]
     kept = {name: paginator for name, paginator in paginators.items() if name in operations}
     write_json(cut / version / "paginators-1.json", {"pagination": kept})
-
-
-def without_arns(operation: dict[str, Any]) -> dict[str, Any]:
-    """An operation that does not search its parameters for ARNs of tables, each call anew, to find an endpoint.
-
-    Ours are named. A table that is not would be reached where those are: at the endpoint of its region.
-    """
-    return {name: part for name, part in operation.items() if name != "operationContextParams"}
 
 
 def cut_endpoints(stock: Path, cut: Path) -> None:

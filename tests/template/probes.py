@@ -14,6 +14,13 @@ import sys
 from functools import partial
 from typing import Any, NotRequired, TypedDict
 
+SCHEDULE = {
+    "Name": "n",
+    "ScheduleExpression": "at(2026-03-01T10:00:00)",
+    "FlexibleTimeWindow": {"Mode": "OFF"},
+    "Target": {"Arn": "a", "RoleArn": "r"},
+}
+
 
 def names(package: str) -> dict[str, str]:
     """Everything that a package offers and where it comes from."""
@@ -213,6 +220,45 @@ def documents() -> list[Any]:
         except ResponseParserError as error:
             said.append(str(error).partition("\n")[0])
     return said
+
+
+def requests() -> list[Any]:
+    """What is sent of a call, and sent again after a failure: headers by name, as they leave."""
+    from datetime import datetime
+    from unittest.mock import patch
+
+    import botocore.session
+    from botocore.awsrequest import AWSResponse
+    from botocore.compat import HTTPHeaders
+    from botocore.config import Config
+
+    sent: list[Any] = []
+
+    def answer(request: Any, **_: Any) -> Any:
+        headers = [[name, str(value), type(value).__name__] for name, value in request.headers.items()]
+        told = str(request.headers.get("x-AMZ-target"))
+        sent.append([request.method, request.url, str(request.body), headers, told])
+        raw = type("Raw", (), {"stream": lambda _self, **_: iter([b"{}"])})()
+        return AWSResponse(request.url, 500 if len(sent) % 2 else 200, HTTPHeaders(), raw)
+
+    made = botocore.session.Session()
+    made.set_credentials("key", "secret", "token")
+    for user_agent in (None, "Gr\u00fc\u00dfe"):
+        config = Config(user_agent=user_agent or "u", retries={"mode": "standard"})
+        for service, operation, request in (
+            ("dynamodb", "GetItem", {"TableName": "t", "Key": {"pk": {"S": user_agent or "a"}}}),
+            ("sqs", "SendMessage", {"QueueUrl": "q", "MessageBody": "m"}),
+            ("scheduler", "CreateSchedule", SCHEDULE),
+        ):
+            client: Any = made.create_client(service, "eu-central-1", config=config)
+            client.meta.events.register("before-send", answer)
+            with (
+                patch("botocore.endpoint.time.sleep"),
+                patch("botocore.auth.get_current_datetime", lambda: datetime(2026, 1, 1)),  # noqa: DTZ001
+                patch("uuid.uuid4", lambda: "an id"),
+            ):
+                client._make_api_call(operation, request)
+    return sent
 
 
 def clients() -> list[str]:

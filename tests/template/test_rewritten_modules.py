@@ -24,6 +24,7 @@ PROBES = (
     "processes",
     "documents",
     "clients",
+    "requests",
 )
 
 

@@ -16,7 +16,7 @@ from cashback.domain.clawback import claw, target_of, with_refunds_handled
 from cashback.domain.facts import Body, Facts
 from cashback.domain.ledger import Entry, Figures, Kind, payload_hash
 from cashback.domain.lookups import Known, earns, lookup_of, owner
-from cashback.domain.money import ONE, ZERO, round_half_up
+from cashback.domain.money import ONE, round_half_up
 from cashback.domain.orders import (
     AMBIGUOUS_CONTACT,
     AWARDED,
@@ -267,7 +267,7 @@ def _counted(order: Order, settings: Settings) -> tuple[Order, Figures]:
     if not order.facts.paid or body is None or order.customer_id is None:
         return order, Figures()
     shares = order.facts.gone_shares()
-    kept = sum((net(line, body) * (ONE - shares.get(line.line_id, ONE)) for line in body.lines), ZERO)
+    kept = sum(_kept(net(line, body), shares.get(line.line_id, ONE)) for line in body.lines)
     spent = max(0, round_half_up(kept)) if body.currency == settings.currency.code else 0
     figures = Figures(
         orders_count=0 if order.counted else 1,
@@ -275,6 +275,10 @@ def _counted(order: Order, settings: Settings) -> tuple[Order, Figures]:
         ordered_at=None if order.counted else order.created_at,
     )
     return replace(order, spent=spent, counted=True), figures
+
+
+def _kept(amount: int, gone: Fraction) -> Fraction | int:
+    return amount * (ONE - gone) if gone else amount
 
 
 def _freeze(settings: Settings) -> Terms:

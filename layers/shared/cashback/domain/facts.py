@@ -273,6 +273,8 @@ def _line_share(line: Line, refunded: list[RefundLine], explained: int) -> Fract
         return ZERO
     missing = line.quantity - line.current_quantity
     others = max(0, missing - explained)
+    if not others and not refunded:
+        return ZERO
     paid_back = [part for part in refunded if part.amount != 0]
     named = refunded if missing >= line.quantity else paid_back
     if others + sum(part.quantity for part in named) >= line.quantity:

@@ -101,7 +101,7 @@ def fraction_of(literal: str) -> Fraction:
     return Fraction(literal)
 
 
-def round_half_up(value: Fraction) -> int:
+def round_half_up(value: Fraction | int) -> int:
     """Round to the nearest integer, halves away from zero: the one rounding of this project."""
     doubled, divisor = 2 * abs(value.numerator) + value.denominator, 2 * value.denominator
     return doubled // divisor if value >= 0 else -(doubled // divisor)

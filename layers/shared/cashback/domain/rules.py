@@ -95,14 +95,16 @@ class Calculation(Struct, frozen=True, omit_defaults=True):
 
         ``facts`` are what is known of the order now, ``shares`` how much of each of its lines was given back.
         """
+        body, earning = facts.body, facts.earning_body
+        worth = body.worth if body else {}
+        paid = earning_share(earning) / self.share if earning and self.share else ONE
+        gone = [line.gone(shares.get(line.line_id, ONE), worth.get(line.line_id), paid) for line in self.lines]
+        if not any(gone):
+            return ZERO
         weights = self._weights()
         whole = sum(weights, ZERO)
         if not whole:
             return ZERO
-        body, earning = facts.body, facts.earning_body
-        worth = body.worth if body else {}
-        paid = earning_share(earning) / self.share if earning and self.share else ONE
-        gone = (line.gone(shares.get(line.line_id, ONE), worth.get(line.line_id), paid) for line in self.lines)
         return sum((weight * part for weight, part in zip(weights, gone, strict=True) if part), ZERO) / whole
 
     def _weights(self) -> list[Fraction]:

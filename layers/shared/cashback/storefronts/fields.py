@@ -57,7 +57,8 @@ def text(value: object) -> str | None:
     because no table takes them."""
     if not isinstance(value, str) or not value:
         return None
-    return value[:LONGEST_TEXT].encode("utf-8", "replace").decode()
+    cut = value[:LONGEST_TEXT]
+    return cut if cut.isascii() else cut.encode("utf-8", "replace").decode()
 
 
 def flag(value: object) -> bool:
