@@ -283,5 +283,5 @@ def clients() -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, sys.argv[1])
+    sys.path[:0] = sys.argv[1].split(os.pathsep)
     print(json.dumps(globals()[sys.argv[2]](*sys.argv[3:])))

@@ -2,13 +2,17 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
+import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dev.project import ROOT
 from rewrite_modules import DEFERRED, LAZY_PACKAGES, defer, edit
 from tests.template import probes
 
@@ -28,15 +32,22 @@ PROBES = (
 )
 
 
+def probed(probe: str, *arguments: str, among: Sequence[Path]) -> Any:
+    """What a probe sees of the packages in these folders. In a process of its own, because Powertools changes what
+    botocore sends, once it is imported."""
+    folders = os.pathsep.join(map(str, among))
+    command = [str(PYTHON), "-S", "-E", "-B", probes.__file__, folders, probe, *arguments]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
 def in_layer(layer: Path, probe: str, *arguments: str) -> Any:
     """What a probe sees of the layer."""
-    command = [str(PYTHON), "-S", "-E", "-B", probes.__file__, str(layer), probe, *arguments]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return probed(probe, *arguments, among=[layer])
 
 
 def in_stock(probe: str, *arguments: str) -> Any:
     """What the same probe sees of the packages as they were installed here."""
-    return json.loads(json.dumps(getattr(probes, probe)(*arguments)))
+    return probed(probe, *arguments, among=[ROOT / "layers" / "shared", Path(sysconfig.get_path("purelib"))])
 
 
 @pytest.mark.parametrize("package", [name.replace("/", ".") for name in LAZY_PACKAGES])
