@@ -26,11 +26,11 @@ SCHEDULES: Final = 10_000_000
 PRECISION: Final = 60
 """Seconds within which a schedule is started. Source: Scheduler, schedule types."""
 
-CREATE: Final = 4 * PACE.read + 2 * PACE.together(3) + PACE.schedule + PACE.order
+CREATE: Final = 4 * PACE.read + 2 * PACE.together(3) + PACE.schedule + PACE.start
 """Seconds of a worker for an order that is posted and starts a task: the task with what it watches, and its alarm."""
-RUN: Final = 2 * PACE.read + 2 * PACE.write + PACE.send + PACE.task
+RUN: Final = 2 * PACE.read + PACE.write + PACE.together(4) + PACE.send + PACE.task
 """For a task that is run: read with the settings, begun, its credit sent, ended."""
-CREDIT: Final = 2 * PACE.read + PACE.together(3) + PACE.task
+CREDIT: Final = 2 * PACE.read + PACE.together(3) + PACE.credit
 """For its credit: the task and the settings, and the posting with the task as its document."""
 UNCHANGED: Final = PACE.read + PACE.unchanged
 """For a message that comes once more: the task is read."""
