@@ -118,6 +118,29 @@ PARTS: Final = (
             "tests/unit/test_rules.py",
         ),
     ),
+    Part(
+        "facts",
+        (
+            "cashback.domain.facts",
+            "cashback.domain.orders",
+            "cashback.domain.reviews",
+            "cashback.services.record_order:governing",
+        ),
+        (
+            "tests/unit/test_additions.py",
+            "tests/unit/test_cases.py",
+            "tests/unit/test_facts.py",
+            "tests/unit/test_guests.py",
+            "tests/unit/test_odd_orders.py",
+            "tests/unit/test_order_detail.py",
+            "tests/unit/test_order_entries.py",
+            "tests/unit/test_order_states.py",
+            "tests/unit/test_processing.py",
+            "tests/unit/test_record_order.py",
+            "tests/unit/test_redemptions.py",
+            "tests/unit/test_reviews.py",
+        ),
+    ),
 )
 
 

@@ -2,6 +2,7 @@ from collections.abc import Mapping
 from copy import replace
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import combinations, permutations
 from random import Random
 
 import pytest
@@ -307,3 +308,117 @@ def test_a_line_of_which_nothing_is_left_is_gone_though_its_refund_names_no_mone
 def test_a_unit_that_came_back_for_no_money_leaves_what_the_others_earned() -> None:
     sold = body(line("1", 10_000, quantity=2, current=1))
     assert Facts(body=sold, refunds=united([refund("r1", units("1", 1, 0))])).gone_shares()["1"] == 0
+
+
+def test_an_order_costs_what_its_parts_add_up_to_where_the_shop_sends_no_total() -> None:
+    parts = body(line("1", 1_000), line("2", 500), shipping=400, tax=300, tips_and_fees=70)
+    assert parts.paid_total == parts.expected_total == 2_270
+    assert replace(parts, taxes_included=True).expected_total == 1_970
+    assert replace(parts, total=5_000).paid_total == 5_000
+
+
+def test_a_line_of_no_units_is_never_gone() -> None:
+    assert gone(body(line("1", 500, quantity=0)))["1"] == 0
+
+
+def test_the_least_amounts_count_as_any_others() -> None:
+    cent = body(line("1", 1, quantity=2), total=1, shipping=1)
+    assert gone(cent, refund("r", units("1", 1, 1)))["1"] == 1
+    assert gone(cent, refund("r", shipping=1)) == {"1": Fraction(0), SHIPPING: Fraction(1)}
+    assert gone(cent, refund("r", money=1)) == {"1": Fraction(1), SHIPPING: Fraction(1)}
+
+
+def test_units_of_several_refunds_of_a_line_are_not_counted_again_as_missing() -> None:
+    sold = body(line("1", 400, quantity=4, current=2))
+    assert gone(sold, refund("a", units("1", 1, 100)), refund("b", units("1", 1, 100)))["1"] == Fraction(1, 2)
+
+
+def test_an_order_is_known_by_its_reviews_alone_until_anything_else_is_told() -> None:
+    reviews = {"v1": at(1)}
+    assert Facts(reviews=reviews).are_reviews
+    assert not Facts().are_reviews
+    assert not Facts(body=body(), reviews=reviews).are_reviews
+    assert not Facts(paid=True, reviews=reviews).are_reviews
+
+
+@pytest.mark.parametrize(
+    "told", [body(line("1", 901, quantity=3)), body(line("1", 900, quantity=3), total=1), body(channel="pos")]
+)
+def test_of_two_bodies_of_one_moment_the_same_is_kept_whichever_comes_first(told: Body) -> None:
+    one, other = Facts(body=body(line("1", 900, quantity=3))), Facts(body=told)
+    assert one.merged(other) == other.merged(one)
+    assert {one.merged(other).body, other.merged(one).body} <= {one.body, other.body}
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "three"),
+    [
+        (
+            body(line(quantity=3, current=1), total=9),
+            body(line(quantity=3, current=3), total=1),
+            body(line(quantity=3, current=2), total=5),
+        ),
+        (
+            body(line(), total=9, refund_ids=frozenset("a")),
+            body(line(), total=1, refund_ids=frozenset("c")),
+            body(line(), total=5, refund_ids=frozenset("b")),
+        ),
+        (
+            body(line(), total=1, refund_ids=frozenset("a")),
+            body(line(), total=9, refund_ids=None),
+            body(line(), total=5, refund_ids=frozenset("b")),
+        ),
+    ],
+)
+def test_what_bodies_of_one_moment_add_to_each_other_does_not_choose_between_them(
+    one: Body, two: Body, three: Body
+) -> None:
+    ends = set()
+    for first, second, third in permutations([Facts(body=one), Facts(body=two), Facts(body=three)]):
+        ends.add(first.merged(second).merged(third).body)
+        ends.add(first.merged(second.merged(third)).body)
+    assert [known.total for known in ends if known] == [9]
+
+
+def test_the_order_in_which_contacts_are_held_does_not_choose_between_bodies_of_one_moment() -> None:
+    # Of nine texts two share a place among eight, and of those the one that came first is held first.
+    for pair in combinations("abcdefghi", 2):
+        site = body(contacts=frozenset(pair), channel="website")
+        till = body(contacts=frozenset(reversed(pair)), channel="pos")
+        assert Facts(body=site).merged(Facts(body=till)).body == site
+        site, till = replace(site, contacts=till.contacts), replace(till, contacts=site.contacts)
+        assert Facts(body=site).merged(Facts(body=till)).body == site
+
+
+def test_a_refund_line_of_no_amount_is_not_taken_for_money_given_back() -> None:
+    silent, told = refund("r1", units("1", 1)), refund("r1", money=1)
+    assert Facts(refunds=united([silent])).merged(Facts(refunds=united([told]))).refunds["r1"] == told
+
+
+def test_of_refunds_of_one_id_money_and_units_the_same_is_kept_whichever_comes_first() -> None:
+    one, other = Facts(refunds=united([refund("r1", shipping=5)])), Facts(refunds=united([refund("r1", shipping=7)]))
+    assert one.merged(other) == other.merged(one)
+
+
+def test_a_body_that_is_what_the_order_earns_by_is_kept_once() -> None:
+    unpaid, settled = Facts(body=body(line("1", 900))), Facts(body=body(line("1", 900), second=1, paid=True))
+    assert settled.merged(unpaid).paid_body is unpaid.merged(settled).paid_body is None
+    edited = settled.merged(Facts(body=body(line("1", 900), line("2", 100), second=2)))
+    assert edited.earning_body == edited.paid_body == settled.body
+
+
+def test_bodies_that_differ_in_the_refunds_they_list_alone_keep_their_lines_as_they_are() -> None:
+    lines = (line("1", quantity=2), line("1", quantity=2, current=1))
+    one, other = body(*lines, refund_ids=frozenset("a")), body(*lines, refund_ids=frozenset("b"))
+    known = Facts(body=one).merged(Facts(body=other)).body
+    assert known is not None
+    assert known.lines == lines
+
+
+def test_which_refunds_are_listed_does_not_choose_between_bodies_of_other_contacts() -> None:
+    told = [
+        Facts(body=body(line(), contacts=frozenset(contact), refund_ids=frozenset(refund_id)))
+        for contact, refund_id in ("9a", "1c", "5b")
+    ]
+    ends = [one.merged(two).merged(three).body for one, two, three in permutations(told)]
+    assert {(known.contacts, known.refund_ids) for known in ends if known} == {(frozenset("9"), frozenset("abc"))}

@@ -319,10 +319,14 @@ def _moment(body: Body) -> tuple[Instant, int, list[str]]:
     return body.updated_at, len(body.lines), sorted(line.line_id for line in body.lines)
 
 
-def _body_rank(body: Body) -> tuple[tuple[Instant, int, list[str]], str]:
-    """Rank bodies by all that merging does not change in them, so that no grouping of the same bodies matters."""
+def _body_rank(body: Body) -> tuple[tuple[Instant, int, list[str]], str, list[str]]:
+    """Rank bodies by all that merging does not change in them, so that no grouping of the same bodies matters.
+
+    A set is spelled in another order by each process, so contacts are ranked by what they are.
+    """
     lines = tuple(replace(line, current_quantity=0) for line in body.lines)
-    return _moment(body), repr(replace(body, lines=lines, refund_ids=None))
+    rest = repr(replace(body, lines=lines, refund_ids=None, contacts=frozenset()))
+    return _moment(body), rest, sorted(body.contacts)
 
 
 def _refund_rank(refund: Refund) -> tuple[int, int, str]:
