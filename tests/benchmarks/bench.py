@@ -1,24 +1,70 @@
 """``make bench``: measure, and write docs/performance.md with its plots."""
 
+import importlib.metadata
 import os
 import platform
+import re
+import subprocess
 import sys
 from typing import Final
 
-from dev.project import ROOT
-from tests.benchmarks import cost, group_jobs, projection, runtime, units, webhook_load
+from dev.project import ROOT, StepFailedError
+from tests.benchmarks import (
+    cost,
+    group_jobs,
+    instructions,
+    limits,
+    projection,
+    runtime,
+    stock,
+    units,
+    webhook_load,
+)
 
 PAGE: Final = ROOT / "docs" / "performance.md"
+_PINS: Final = ROOT / "dev" / "requirements"
 
 
 def main() -> int:
-    """Run every benchmark; fail on what is not as it must be on any machine."""
+    """Run every benchmark; fail on what is not as it must be on any machine. A step that failed is one message."""
+    try:
+        return _main()
+    except StepFailedError as failure:
+        sys.exit(f"error: {failure}")
+
+
+def _main() -> int:
+    limits.require_valgrind()
+    stock.site_packages()
+    runtime.install()
+    instructed = limits.measure()
     counted = units.measure()
-    units.write(counted)
+    operations = {one.name: one for one in counted}
     loads = webhook_load.measure()
     jobs = group_jobs.measure()
     starts = runtime.measure()
+    projected = projection.measure()
     lines = [
+        *head(),
+        *limits.section(instructed, operations, jobs, projected.jobs),
+        *units.section(counted),
+        *cost.section(operations),
+        *webhook_load.section(loads),
+        *group_jobs.section(jobs),
+        *projection.section(projected),
+        *runtime.section(starts),
+    ]
+    units.write(counted)
+    PAGE.write_text("\n".join(lines))
+    faults = [*units.check(counted), *cost.check(operations), *group_jobs.check(jobs), *runtime.check(starts)]
+    print("\n".join(faults) or f"written: {PAGE.relative_to(ROOT)}")
+    return 1 if faults else 0
+
+
+def head() -> list[str]:
+    """Return the first lines of the page."""
+    versions = [f"{name} {version}" for name, version in measured_with().items()]
+    return [
         "# Performance",
         "",
         "Written by `make bench`; do not edit. Times are of one machine with the local engine, itself a Python process",
@@ -26,18 +72,26 @@ def main() -> int:
         "on the machine.",
         "",
         f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}.",
+        f"{', '.join(versions)}.",
         "",
-        *units.section(counted),
-        *cost.section(units.read()),
-        *webhook_load.section(loads),
-        *group_jobs.section(jobs),
-        *projection.section(projection.measure()),
-        *runtime.section(starts),
     ]
-    PAGE.write_text("\n".join(lines))
-    faults = [*units.check(counted), *cost.check(units.read()), *group_jobs.check(jobs), *runtime.check(starts)]
-    print("\n".join(faults) or f"written: {PAGE.relative_to(ROOT)}")
-    return 1 if faults else 0
+
+
+def measured_with() -> dict[str, str]:
+    """The versions that the figures depend on: of the layer, of what runs it here, and of what counts."""
+    layer = ("botocore", "boto3", "aws-lambda-powertools", "pydantic")
+    said = subprocess.run([str(instructions.valgrind()), "--version"], capture_output=True, text=True, check=True)
+    return {
+        **{name: importlib.metadata.version(name) for name in layer},
+        "awslambdaric": _pinned("runtime.txt", "awslambdaric"),
+        "ministack": _pinned("emulator.txt", "ministack"),
+        "valgrind": said.stdout.strip().removeprefix("valgrind-"),
+    }
+
+
+def _pinned(pins: str, name: str) -> str:
+    (version,) = re.findall(rf"^{name}==(\S+)", (_PINS / pins).read_text(), flags=re.MULTILINE)
+    return str(version)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from tests.benchmarks import instructions
 def build() -> Path:
     """The folder that `sam build` makes from the sources of now, where there is anything to measure it with."""
     if instructions.valgrind() is None:
-        pytest.skip("valgrind is not installed, which counts instructions (Debian: apt install valgrind)")
+        pytest.skip(instructions.MISSING)
     with only_one("build"):
         deploy.build()
     return deploy.BUILD

@@ -23,6 +23,8 @@ ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
 }
 
+MISSING = "valgrind is not installed, which counts instructions (Debian: apt install valgrind)"
+
 
 def valgrind() -> str | None:
     """Where valgrind is, if it is installed."""

@@ -8,17 +8,14 @@ the function's own, read from its clock whenever it asks for its next event: nei
 import itertools
 import json
 import os
-import re
 import socket
 import statistics
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +26,7 @@ from dev import deploy, local_aws
 from dev.project import ACCESS_KEY, LOCAL, REGION, ROOT, SECRET_KEY, only_one
 from tests.benchmarks import stock, story, tapes
 from tests.benchmarks.instructions import ENVIRONMENT, PYTHON
+from tests.benchmarks.runtime_api import Invocations, RuntimeApi
 
 HERE: Final = Path(__file__).parent
 PINS: Final = ROOT / "dev" / "requirements"
@@ -47,8 +45,6 @@ PACKED: Final = "the same, as `sam build` packs it"
 NAIVE_NAMES: Final = {"NAIVE_TABLE": "Naive", "NAIVE_SEEN_TABLE": "NaiveSeen"}
 MOST_MEMORY: Final = 40.0
 """MB that a hot function may hold."""
-
-_TRACE: Final = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
 
 
 class Subject(Struct, frozen=True):
@@ -84,103 +80,6 @@ class Measured(Struct, frozen=True):
         """The median in milliseconds, and between what the runs were."""
         every = [getattr(run, what) / unit for run in self.runs]
         return f"{statistics.median(every):,.1f} ({min(every):,.1f}-{max(every):,.1f})"
-
-
-# ---- the runtime's API
-
-
-class Invocations:
-    """What the runtime's API hands out in one run, and what it saw meanwhile: the CPU clock of the function at each
-    request for an event, and its memory at the last."""
-
-    def __init__(self, events: Sequence[dict[str, Any]]) -> None:
-        self.waiting = iter(events)
-        self.clock: int | None = None
-        self.readings: list[float] = []
-        self.fault: str | None = None
-        self.memory = 0.0
-        self.over = threading.Event()
-
-    def next(self, pid: int) -> dict[str, Any] | None:
-        """Return the next event, None where there is none."""
-        self.readings.append(time.clock_gettime(~pid << 3 | 2))
-        event = next(self.waiting, None)
-        if event is None:
-            used = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-            self.memory = int(used[1]) / 1024 if used else 0.0
-            self.over.set()
-        return event
-
-    def answered(self, path: str, body: bytes) -> None:
-        """Look at what the function said."""
-        said = json.loads(body or b"null")
-        is_well = path.endswith("/response") and (
-            not isinstance(said, dict)
-            or (said.get("statusCode", 200) == 200 and not said.get("batchItemFailures") and is_allowed(said))
-        )
-        if not is_well:
-            self.fault = self.fault or body.decode()
-            self.over.set()
-
-
-def is_allowed(said: dict[str, Any]) -> bool:
-    """Whether the authorizer let the caller in; true of what any other function says."""
-    policy = said.get("policyDocument")
-    return policy is None or policy["Statement"][0]["Effect"] == "Allow"
-
-
-class RuntimeApi(ThreadingHTTPServer):
-    """The API that the runtime client in a function asks for events, for one run."""
-
-    daemon_threads = True
-    pid: int
-
-    def __init__(self, invocations: Invocations) -> None:
-        super().__init__(("127.0.0.1", 0), Requests)
-        self.invocations = invocations
-        self.ended = threading.Event()
-
-
-class Requests(BaseHTTPRequestHandler):
-    """Its two requests."""
-
-    protocol_version = "HTTP/1.1"
-    server: RuntimeApi
-    numbers = itertools.count(1)
-
-    def do_GET(self) -> None:
-        event = self.server.invocations.next(self.server.pid)
-        if event is None:
-            # A function is frozen in this call; here it is ended, before it could ask again.
-            self.server.ended.wait()
-            self.close_connection = True
-            return
-        self.answer(
-            200,
-            json.dumps(event).encode(),
-            {
-                "Lambda-Runtime-Aws-Request-Id": f"00000000-0000-0000-0000-{next(self.numbers):012d}",
-                "Lambda-Runtime-Deadline-Ms": str(int(time.time() * 1000) + 300_000),
-                "Lambda-Runtime-Invoked-Function-Arn": f"arn:aws:lambda:{REGION}:000000000000:function:measured",
-                "Lambda-Runtime-Trace-Id": _TRACE,
-            },
-        )
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.invocations.answered(self.path, body)
-        self.answer(202, b'{"status":"OK"}\n', {})
-
-    def answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        about = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-        for name, value in {**about, **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
 
 
 def run(subject: Subject, events: Sequence[dict[str, Any]], environment: Mapping[str, str]) -> Run:
@@ -228,11 +127,23 @@ def client() -> Path:
     return stock.installed("runtime", (PINS / "runtime.txt").read_text())
 
 
+@cache
+def naive_packages() -> tuple[Path, Path]:
+    """The folders with what the naive functions import: compiled, and as `sam build` packs it."""
+    pins = (PINS / "naive.txt").read_text()
+    return stock.installed("naive", pins), stock.installed("naive", pins, compiled=False)
+
+
+def install() -> None:
+    """Install what is measured with and against, where it is not."""
+    client()
+    naive_packages()
+
+
 def subjects() -> list[Subject]:
     """Every function with its events: ours, the two units, and the naive ones; to be called ``at_work``."""
     layer, handlers, naive = deploy.BUILD / "SharedLayer" / "python", HERE / "handlers", HERE / "naive"
-    pins = (PINS / "naive.txt").read_text()
-    compiled, packaged = stock.installed("naive", pins), stock.installed("naive", pins, compiled=False)
+    compiled, packaged = naive_packages()
     total = RUNS * CALLS
     orders, members = list(naive_orders(2 * total)), list(naive_members(total))
     return [
@@ -386,6 +297,9 @@ def section(found: Sequence[Measured]) -> list[str]:
         f"net of the runtime. A call of group_job_worker credits {CHUNK} members. The naive functions do their work",
         "with boto3's resource, a call for each item, and all of Powertools; they know one rate, post in steps and",
         "verify no signature.",
+        "",
+        "CPU is another measure than the instructions counted at the top of this page, and B and b are others:",
+        "here INIT is in the runtime, whose start B contains, and calls of AWS go through a socket to the engine.",
         "",
         "| | INIT, ms | INIT, B | first call, ms | both, B | warm, ms | warm, b | memory, MB |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",

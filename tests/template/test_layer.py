@@ -1,7 +1,6 @@
 """The built layer: valid bytecode, no ballast, and a trimmed botocore that behaves as the stock one."""
 
 import importlib.metadata
-import importlib.util
 import json
 import uuid
 from collections.abc import Iterator, Mapping
@@ -20,9 +19,9 @@ from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 
 from dev.project import ROOT
+from tests import bytecode
 from trim_layer import OPERATIONS
 
-HASHED = 0b01  # flags of a .pyc: made from a source's hash, and not to be checked against it again
 KEY = {"pk": {"S": "S#a#C#1"}, "sk": {"S": "ACCOUNT"}}
 TABLE = {"TableName": "State"}
 QUEUE = {"QueueUrl": "https://sqs.eu-central-1.amazonaws.com/1/q"}
@@ -151,20 +150,9 @@ FAILURES: dict[str, tuple[int, bytes]] = {
 
 def test_every_module_has_bytecode_that_is_never_checked_again(layer: Path) -> None:
     modules = list(layer.rglob("*.py"))
-    invalid = [str(path.relative_to(layer)) for path in modules if not has_valid_bytecode(path)]
+    invalid = [str(path.relative_to(layer)) for path in modules if not bytecode.is_valid(path)]
     assert modules
     assert invalid == []
-
-
-def has_valid_bytecode(module: Path) -> bool:
-    """The .pyc is of this Python, marked as hashed and unchecked, and made from this very source."""
-    compiled = Path(importlib.util.cache_from_source(str(module)))
-    if not compiled.exists():
-        return False
-    header = compiled.read_bytes()[:16]
-    magic, flags, source_hash = header[:4], int.from_bytes(header[4:8], "little"), header[8:]
-    expected = importlib.util.source_hash(module.read_bytes())
-    return (magic, flags, source_hash) == (importlib.util.MAGIC_NUMBER, HASHED, expected)
 
 
 def test_the_layer_holds_the_package_and_no_ballast(layer: Path) -> None:

@@ -1,0 +1,44 @@
+"""What a cold start of each function takes, in instructions; told in B, those of stock boto3 with a DynamoDB client."""
+
+import tomllib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+from cashback.edge.clients import Environment
+from dev.project import LOCAL
+from tests.benchmarks import instructions, stock
+
+BUDGETS: Final[dict[str, dict[str, Any]]] = tomllib.loads((Path(__file__).parent / "budgets.toml").read_text())
+FIGURES: Final = LOCAL / "benchmarks" / "imports.txt"
+AT_ONCE: Final = 2
+UNIT: Final = "stock boto3"
+_NAMES: Final = {name.upper(): "name" for name in Environment.__struct_fields__}
+
+
+def measure(build: Path) -> dict[str, float]:
+    """Count every function's cold start, in B; the counts are also written down, as a table."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        unit = pool.submit(stock.instructions)
+        counted = {name: pool.submit(_cold_start, name, build) for name in BUDGETS}
+        counts = {UNIT: unit.result(), **{name: future.result() for name, future in counted.items()}}
+    _write(counts)
+    return {name: counts[name] / counts[UNIT] for name in BUDGETS}
+
+
+def _cold_start(function: str, build: Path) -> int:
+    """The instructions of a function's cold start, up to what its first call works on."""
+    created = "; ".join(f"deps.{name}()" for name in BUDGETS[function]["creates"])
+    folder = build / "".join(word.title() for word in function.split("_"))
+    code = f"import app; from cashback.edge import deps; {created}"
+    return instructions.count(code, [build / "SharedLayer" / "python", folder], _NAMES)
+
+
+def _write(counts: Mapping[str, int]) -> None:
+    """One line each: instructions, the same in B, and the budget."""
+    lines = [f"{'':16} {'instructions':>14} {'B':>7} {'budget':>7}"]
+    for name, count in counts.items():
+        budget = BUDGETS.get(name, {}).get("budget", "")
+        lines.append(f"{name:16} {count:14,} {count / counts[UNIT]:7.3f} {budget:>7}")
+    FIGURES.write_text("\n".join(lines) + "\n")

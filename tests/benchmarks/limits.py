@@ -1,0 +1,269 @@
+"""The limits of the design, beside what was counted or measured of each, and what holds it."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from dev import deploy
+from dev.project import StepFailedError, only_one
+from tests import bytecode
+from tests.benchmarks import cold, cost, group_jobs, instructions, warm
+from tests.benchmarks.job_projection import Run
+from tests.benchmarks.projection import COLD_TABLE, WARM_TABLE
+from tests.benchmarks.runtime import MOST_MEMORY, OURS
+from tests.benchmarks.units import BUDGETS as OPERATIONS
+from tests.benchmarks.units import MEMBERS, Operation, cost_of
+
+HOT_LIMIT, ADMIN_LIMIT = 0.75, 1.2
+"""B of a cold start: of what shops and queues wait for, and of the admin API."""
+
+WARM_LIMIT: Final = 1.05
+"""b of a webhook, taken in and posted."""
+
+MEMBER_CALLS: Final = 0.15
+JOB_SECONDS: Final = 150
+
+TESTS: Final = {
+    "cold starts": "tests/benchmarks/test_import_budgets.py::test_a_cold_start_is_within_its_budget",
+    "cold limits": "tests/benchmarks/test_import_budgets.py::test_no_budget_is_above_the_limit_of_its_kind",
+    "bytecode": "tests/template/test_layer.py::test_every_module_has_bytecode_that_is_never_checked_again",
+    "warm": "tests/benchmarks/test_warm_budgets.py::test_a_warm_call_is_within_its_budget",
+    "memory": "tests/benchmarks/test_warm_budgets.py::test_a_hot_function_holds_little_memory",
+    "paid order": (
+        "tests/integration/test_budgets.py"
+        "::test_a_paid_order_seen_for_the_first_time_costs_9_write_units_in_one_transaction"
+    ),
+    "known order": (
+        "tests/integration/test_budgets.py::test_a_known_order_that_is_paid_costs_10_write_units_in_one_transaction"
+    ),
+    "member": (
+        "tests/integration/test_budgets.py"
+        "::test_a_member_of_a_group_job_costs_at_most_5_and_a_half_write_units_all_included"
+    ),
+    "million, warm": (
+        "tests/benchmarks/test_projection.py"
+        "::test_a_million_members_take_150_seconds_on_warm_tables_at_the_default_quota"
+    ),
+    "orders beside": "tests/benchmarks/test_projection.py::test_orders_are_posted_beside_a_job_as_if_they_were_alone",
+    "million, cold": "tests/benchmarks/test_projection.py::test_a_million_members_take_20_minutes_on_cold_tables",
+    "dollars": "tests/benchmarks/test_cost.py::test_what_is_counted_costs_no_more_than_the_design_says",
+    "balance": "tests/integration/test_budgets.py::test_reading_a_balance_costs_1_read_unit_however_long_the_history",
+}
+"""The tests of ``make test`` that the table names."""
+
+
+class Counted(Struct, frozen=True):
+    """What is the same on any machine: cold starts in B, warm calls in b, MB held after two calls, and the share of the
+    layer's modules with valid bytecode."""
+
+    cold: Mapping[str, float]
+    warm: Mapping[str, float]
+    memory: Mapping[str, float]
+    compiled: float
+
+
+def require_valgrind() -> None:
+    """Refuse to begin where there is nothing to count with.
+
+    :raises StepFailedError: it is not installed.
+    """
+    if instructions.valgrind() is None:
+        raise StepFailedError(instructions.MISSING)
+
+
+def measure() -> Counted:
+    """Build, and count with what the tests count with."""
+    with only_one("build"):
+        deploy.build()
+    with tempfile.TemporaryDirectory() as home:
+        taped = warm.record(Path(home))
+        return Counted(
+            cold.measure(deploy.BUILD),
+            warm.measure(deploy.BUILD, taped),
+            {name: warm.memory(name, deploy.BUILD, taped[name]) for name in OURS},
+            _compiled(deploy.BUILD / "SharedLayer" / "python"),
+        )
+
+
+def _compiled(layer: Path) -> float:
+    modules = list(layer.rglob("*.py"))
+    return sum(map(bytecode.is_valid, modules)) / len(modules)
+
+
+def section(
+    counted: Counted,
+    operations: Mapping[str, Operation],
+    jobs: group_jobs.Figures,
+    projected: Mapping[str, Run],
+) -> list[str]:
+    """Return the lines of the page. ``projected`` are the jobs of a million members, by the table they run on."""
+    return [
+        "## Against the limits of the design",
+        "",
+        "*B* is the instructions that importing stock boto3 and creating a DynamoDB client take, *b* those of one raw",
+        "TransactWriteItems by stock boto3, the one that posts a paid order. They are counted under cachegrind, with",
+        "AWS's answers from a tape: no socket is in them, and no runtime, which the design's own figures have in them.",
+        "Those are *naive*, of handlers with nothing of this, and *floor*, the least that is possible: of a cold start",
+        "the runtime alone. *Held by* names the test of `make test` that fails above the limit; what is *printed* is",
+        "told here and fails nowhere.",
+        "",
+        "| figure | limit | now | naive | floor | held by |",
+        "|---|---|---|---|---|---|",
+        *_of_instructions(counted),
+        *_of_operations(operations, jobs),
+        *_of_jobs(jobs, projected),
+        *_of_dollars(operations),
+        "",
+    ]
+
+
+def _of_instructions(counted: Counted) -> list[str]:
+    hot = {name: figure for name, figure in counted.cold.items() if not name.endswith("_api")}
+    admin = {name: figure for name, figure in counted.cold.items() if name.endswith("_api")}
+    held = f"{_test('cold starts')}, {_test('cold limits')}"
+    webhook, heaviest = sum(counted.warm.values()), max(counted.memory, key=counted.memory.__getitem__)
+    parts = " + ".join(f"{figure:.2f} {name}" for name, figure in counted.warm.items())
+    budgets = " + ".join(f"{cold.BUDGETS[name]['warm']} {name}" for name in counted.warm)
+    ours = _against(f"{webhook:.2f} b", webhook, WARM_LIMIT)
+    return [
+        _row(
+            "cold start: webhook_ingest, authorizer, workers",
+            f"{HOT_LIMIT} B",
+            f"webhook_ingest {hot['webhook_ingest']:.2f} B; {_most(hot, HOT_LIMIT)}",
+            "1.8 B, and 5.8 B as `sam build` packs it",
+            "0.12 B",
+            held,
+        ),
+        _row(
+            "cold start: admin functions",
+            f"{ADMIN_LIMIT} B",
+            _most(admin, ADMIN_LIMIT),
+            "1.8 B, and 5.8 B as `sam build` packs it",
+            "0.12 B",
+            held,
+        ),
+        _row(
+            "modules of the layer with valid bytecode",
+            "100 %",
+            f"{counted.compiled:.0%}".replace("%", " %"),
+            "0 %",
+            "100 %",
+            _test("bytecode"),
+        ),
+        _row(
+            "warm call of a webhook, taken in and posted",
+            f"{WARM_LIMIT} b",
+            f"{ours}: {parts}",
+            "5.7 b",
+            "0.04 b",
+            f"not held at {WARM_LIMIT} b ([ADR 54](adr/0054-a-webhook-takes-four-calls.md)); "
+            f"at {budgets}: {_test('warm')}",
+        ),
+        _row(
+            "memory of hot functions",
+            f"{MOST_MEMORY:.0f} MB",
+            f"{_against(f'{counted.memory[heaviest]:.0f} MB', counted.memory[heaviest], MOST_MEMORY)} ({heaviest})",
+            "68 MB",
+            "15 MB",
+            _test("memory"),
+        ),
+    ]
+
+
+def _most(starts: Mapping[str, float], limit: float) -> str:
+    name = max(starts, key=starts.__getitem__)
+    return f"of {len(starts)} at most {_against(f'{starts[name]:.2f} B', starts[name], limit)} ({name})"
+
+
+def _of_operations(operations: Mapping[str, Operation], jobs: group_jobs.Figures) -> list[str]:
+    shares = {budget.operation: (cost_of(budget, operations), budget.each) for budget in OPERATIONS}
+    calls = {name: share.table_calls / each for name, (share, each) in shares.items()}
+    units = {name: share.writes / each for name, (share, each) in shares.items()}
+    alone, batch, known = "paid order, first seen", "paid orders in batches of ten", "paid order, already recorded"
+    thousand = next(one for one in jobs.jobs if one.members == 1_000)
+    many = f"{thousand.calls / thousand.members:.2f} / {thousand.writes / thousand.members:.2f}"
+    balance, _ = shares["balance read"]
+    member = f"{calls['group job']:.2f} / {units['group job']:.2f}"
+    if calls["group job"] > MEMBER_CALLS:
+        member = f"**{calls['group job']:.2f}, above the limit** / {units['group job']:.2f}"
+    return [
+        _row(
+            "paid order: DynamoDB calls / write units",
+            "2-3 / 9-10",
+            f"{calls[alone]:g} / {units[alone]:g} alone, {calls[known]:g} / {units[known]:g} once recorded, "
+            f"{calls[batch]:.1f} / {units[batch]:g} in batches",
+            "5 / 13",
+            "1 / 1",
+            f"{_test('paid order')}, {_test('known order')}",
+        ),
+        _row(
+            "group member: calls / write units",
+            f"{MEMBER_CALLS} / {group_jobs.MOST_UNITS}",
+            f"{member} in a job of {MEMBERS}; {many} in one of 1,000",
+            "4 / 10",
+            "1 write unit",
+            f"units: {_test('member')}; calls: printed",
+        ),
+        _row(
+            "balance read",
+            "1 read unit, however long the history",
+            f"{balance.read_units - balance.settings_units:g}, and {balance.settings_units:g} for the settings",
+            "grows with the history",
+            "0.5",
+            _test("balance"),
+        ),
+    ]
+
+
+def _of_jobs(jobs: group_jobs.Figures, projected: Mapping[str, Run]) -> list[str]:
+    rate = jobs.jobs[-1].members / jobs.jobs[-1].cpu
+    slow = "" if rate >= group_jobs.WANTED_RATE else " (**below the limit**)"
+    warmed, cold_table = projected[WARM_TABLE.name].seconds, projected[COLD_TABLE.name].seconds
+    return [
+        _row(
+            "group job: customers a second of a core's CPU",
+            f"at least {group_jobs.WANTED_RATE:,}",
+            f"{rate:,.0f}{slow}, on this machine",
+            "610",
+            "115,000",
+            "printed",
+        ),
+        _row(
+            "1,000,000 members at the default 40,000 units/s",
+            f"{JOB_SECONDS} s warm, about 20 min cold, orders as ever",
+            f"{_against(f'{warmed:.0f} s', warmed, JOB_SECONDS)} warm, {cold_table / 60:.0f} min cold, computed",
+            "250 s",
+            "25 s",
+            f"{_test('million, warm')}, {_test('million, cold')}, {_test('orders beside')}",
+        ),
+    ]
+
+
+def _of_dollars(operations: Mapping[str, Operation]) -> list[str]:
+    return [
+        _row(
+            f"$ a million: {line.name}",
+            f"{line.most:.2f}",
+            _against(f"{line.bill.counted:.2f}", line.bill.counted, line.most),
+            "" if line.naive is None else f"{line.naive:.2f}",
+            "" if line.floor is None else f"{line.floor:.2f}",
+            _test("dollars"),
+        )
+        for line in cost.lines(operations)
+        if line.most is not None
+    ]
+
+
+def _against(told: str, figure: float, limit: float) -> str:
+    return told if figure <= limit else f"**{told}, {figure / limit:.1f} times the limit**"
+
+
+def _test(name: str) -> str:
+    return f"`{TESTS[name].partition('::')[2]}`"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"

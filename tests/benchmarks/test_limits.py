@@ -1,0 +1,63 @@
+"""The table of the page names tests that there are, and says of a figure above its limit that it is."""
+
+import re
+
+import pytest
+
+from dev.project import ROOT
+from tests.benchmarks import bench, instructions, limits, units
+from tests.benchmarks.group_jobs import Figures, Measured
+from tests.benchmarks.job_projection import Run
+from tests.benchmarks.limits import Counted
+
+
+def row(figure: str, webhook: float = 1.0, warm_seconds: float = 139.0, cpu: float = 20.0) -> str:
+    """The row of a figure in a table of figures within their limits, but for those that are given."""
+    counted = Counted(
+        {"webhook_ingest": 0.55, "settings_api": 1.1},
+        {"webhook_ingest": 0.25, "event_worker": webhook - 0.25},
+        {"webhook_ingest": 31.0},
+        1.0,
+    )
+    small, large = Measured(1_000, 2.0, 0.2, 5_070, 60, 138), Measured(100_000, 120.0, cpu, 506_000, 3_000, 9_700)
+    jobs = Figures(small, small, [small, large])
+    projected = {"warm": run(warm_seconds), "cold": run(1_000.0)}
+    (found,) = [
+        line for line in limits.section(counted, units.read(), jobs, projected) if line.startswith(f"| {figure}")
+    ]
+    return found
+
+
+def run(seconds: float) -> Run:
+    return Run(1_000_000, 0.0, seconds, 0.0, 0, 0, 0, [], 0, 0)
+
+
+@pytest.mark.parametrize("test", limits.TESTS.values(), ids=limits.TESTS)
+def test_every_limit_is_held_by_a_test_that_there_is(test: str) -> None:
+    path, _, name = test.partition("::")
+    assert f"\ndef {name}(" in (ROOT / path).read_text()
+
+
+def test_a_figure_above_its_limit_is_said_to_be() -> None:
+    assert "| **2.10 b, 2.0 times the limit**: " in row("warm call", webhook=2.1)
+    assert "| 1.05 b: " in row("warm call", webhook=1.05)
+    assert "**300 s, 2.0 times the limit** warm" in row("1,000,000 members", warm_seconds=300)
+    assert "| 139 s warm, 17 min cold" in row("1,000,000 members")
+
+
+def test_the_warm_webhook_s_row_links_the_record_of_why_it_is_above() -> None:
+    (link,) = re.findall(r"\((adr/[^)]+)\)", row("warm call"))
+    assert (ROOT / "docs" / link).is_file()
+
+
+@pytest.mark.skipif(instructions.valgrind() is None, reason=instructions.MISSING)
+def test_the_versions_are_those_that_are_pinned() -> None:
+    pins = (ROOT / "layers" / "shared" / "requirements.txt").read_text()
+    found = bench.measured_with()
+    assert all(f"{name}=={found[name]} " in pins for name in ("botocore", "boto3", "aws-lambda-powertools", "pydantic"))
+    assert all(re.fullmatch(r"[\d.]+", version) for version in found.values())
+
+
+def test_a_rate_below_the_limit_is_said_to_be() -> None:
+    assert "| 2,500 (**below the limit**), on this machine |" in row("group job", cpu=40.0)
+    assert "| 5,000, on this machine |" in row("group job")

@@ -1,0 +1,75 @@
+"""What a call takes once a function is warm, in units of one raw transaction, and how much memory it holds by then.
+
+AWS's answers come from a tape inside the process, so what is counted has no socket in it: neither ours nor the unit.
+"""
+
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from tests.benchmarks import instructions, stock, story, tapes
+from tests.benchmarks.cold import AT_ONCE, BUDGETS, FIGURES
+from tests.benchmarks.runtime import OURS
+
+HERE: Final = Path(__file__).parent
+COUNTED: Final = tuple(name for name in BUDGETS if "warm" in BUDGETS[name])
+"""A webhook's whole way: taken in, and posted."""
+
+WARM, MORE = 3, 13
+"""Calls up to which nothing is counted, and up to which everything is."""
+
+_USE: Final = (
+    "import re, pathlib; print(re.search(r'VmHWM:\\s+(\\d+)', pathlib.Path('/proc/self/status').read_text())[1])"
+)
+
+
+def record(home: Path) -> dict[str, Path]:
+    """Write the tape of each hot function, and that of the raw transaction; return where each is."""
+    recorded = dict(tapes.record(*OURS))
+    recorded["raw"] = tapes.raw(recorded["event_worker"])
+    for name, tape in recorded.items():
+        tape.write(home / name)
+    return {name: home / name for name in recorded}
+
+
+def measure(build: Path, taped: Mapping[str, Path]) -> dict[str, float]:
+    """Count what a warm call of each counted function takes, in b; also written down beside the cold starts."""
+    wanted = [(name, times) for name in (*COUNTED, "raw") for times in (WARM, MORE)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        runs = {(name, times): pool.submit(_calls, name, times, build, taped[name]) for name, times in wanted}
+        counts = {name: runs[name, MORE].result() - runs[name, WARM].result() for name in (*COUNTED, "raw")}
+    lines = [
+        f"{name:16} {counts[name] / (MORE - WARM):14,.0f} {counts[name] / counts['raw']:7.3f} b" for name in counts
+    ]
+    FIGURES.with_name("warm.txt").write_text("\n".join(lines) + "\n")
+    return {name: counts[name] / counts["raw"] for name in COUNTED}
+
+
+def _calls(name: str, times: int, build: Path, tape: Path) -> int:
+    """The instructions of a cold start and so many calls."""
+    if name == "raw":
+        paths, code = [stock.site_packages(), HERE / "handlers", HERE], f"import played; played.raw('{tape}', {times})"
+    else:
+        paths, code = _built(name, build), f"import played; played.function('{tape}', {times})"
+    return instructions.count(code, paths, story.NAMES)
+
+
+def memory(function: str, build: Path, tape: Path) -> float:
+    """The most MB that a function held after two calls."""
+    paths = [str(path) for path in _built(function, build)]
+    program = f"import sys; sys.path[:0] = {paths}; import played; played.function('{tape}', 2); {_USE}"
+    finished = subprocess.run(
+        [str(instructions.PYTHON), "-S", "-B", "-P", "-c", program],
+        env={**instructions.ENVIRONMENT, **story.NAMES},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(finished.stdout.splitlines()[-1]) / 1024
+
+
+def _built(name: str, build: Path) -> list[Path]:
+    """Where a built function imports from, and what plays to it."""
+    return [build / "SharedLayer" / "python", build / "".join(word.title() for word in name.split("_")), HERE]
