@@ -31,7 +31,7 @@ def _given(*given: Hashable) -> Hashable:
 
 
 def _stored(store_id: str, item: dict[str, Any]) -> Hashable:
-    return store_id, *item.items()
+    return store_id, *((name, repr(value) if isinstance(value, dict | list) else value) for name, value in item.items())
 
 
 def _set(store_id: str, version: int, currency: Hashable, document: dict[str, Any]) -> Hashable:
