@@ -422,3 +422,16 @@ def test_which_refunds_are_listed_does_not_choose_between_bodies_of_other_contac
     ]
     ends = [one.merged(two).merged(three).body for one, two, three in permutations(told)]
     assert {(known.contacts, known.refund_ids) for known in ends if known} == {(frozenset("9"), frozenset("abc"))}
+
+
+def test_of_a_line_of_no_units_nothing_can_be_gone() -> None:
+    sold = body(line("1", 1_000, quantity=0), line("2", 1_000))
+    assert Facts(body=sold, refunds=united([refund("r", units("1", 1, 100))])).gone_shares()["1"] == 0
+
+
+@pytest.mark.parametrize("amounts", [(900, 8_000), (8_000, 900)])
+def test_of_two_contents_of_one_refund_the_one_whose_lines_gave_back_more_counts(amounts: tuple[int, int]) -> None:
+    known = Facts(body=body(line("1", 10_000, quantity=2)))
+    for amount in amounts:
+        known = known.merged(Facts(refunds=united([refund("r", units("1", 1, amount))])))
+    assert known.gone_shares()["1"] == Fraction(4, 5)
