@@ -185,6 +185,17 @@ def test_one_broken_task_holds_up_no_other() -> None:
     assert "tsk_00000" not in missed.sent
 
 
+def test_a_bug_of_the_common_way_holds_up_no_task_and_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise KeyError("the common way")
+
+    missed = Missed(20)
+    monkeypatch.setattr("cashback.edge.sweeper.remind_tasks", broken)
+    with pytest.raises(KeyError, match="the common way"):
+        missed.sweep()
+    assert missed.sent == missed.waiting
+
+
 def test_the_message_of_one_task_that_cannot_be_queued_is_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
     missed = Missed(1)
     monkeypatch.setattr(missed.action_queue.client, "send_message_batch", lambda **_: {"Failed": [{"Id": "0"}]})
