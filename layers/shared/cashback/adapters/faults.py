@@ -86,7 +86,8 @@ def tries(
 
 
 def is_throttled(error: ClientError | BotoCoreError) -> bool:
-    """Tell whether a call was refused for want of capacity and for no other reason: a transaction, or any other."""
+    """Tell whether a call, a transaction too, was refused for want of capacity, whatever else speaks against it: then
+    nothing of it is done."""
     if not isinstance(error, ClientError):
         return False
     codes = {reason["Code"] for reason in error.response.get("CancellationReasons", [])}
