@@ -10,18 +10,17 @@ import botocore.session
 import pytest
 from botocore import parsers, serialize
 from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
+from botocore.awsrequest import AWSRequest
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.credentials import Credentials
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import NoCredentialsError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cashback.adapters import sdk
 from cashback.edge import clients
-from tests.template.test_layer import CALLS, FAILURES, KEY, SUCCESSES, TABLE, Raw
+from tests.aws_calls import CALLS, FAILURES, KEY, SUCCESSES, TABLE, Sent, exchange
 
 NEWS_YEAR = datetime(2025, 12, 31, 23, 59, 58, tzinfo=UTC)
 TRIES = 3
@@ -67,28 +66,13 @@ def stock(service: str) -> Any:
     return botocore.session.Session().create_client(service, config=config)
 
 
-def exchange(
+def exchanged(
     monkeypatch: pytest.MonkeyPatch, caller: Any, operation: str, request: Mapping[str, Any], answers: Answers
-) -> tuple[list[Any], Any]:
+) -> tuple[list[Sent], Any]:
     """What a client sends, one try a second, and what it makes of the answers."""
-    sent: list[Any] = []
+    sent: list[Sent] = []
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: NEWS_YEAR + timedelta(seconds=len(sent)))
-
-    def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        sent.append((request.method, request.url, request.body, list(request.headers.items())))
-        status, body = answers[min(len(sent), len(answers)) - 1]
-        return AWSResponse(request.url, status, HTTPHeaders.from_dict({"X-Amzn-RequestId": "r"}), Raw(body))
-
-    caller.meta.events.register("before-send", answer)
-    try:
-        result = caller._make_api_call(operation, dict(request))
-    except (BotoCoreError, ResponseParserError) as error:
-        result = [type(error).__name__, str(error)]
-    except ClientError as error:
-        result = [type(error).__name__, str(error), error.response]
-    finally:
-        caller.meta.events.unregister("before-send", answer)
-    return sent, result
+    return sent, exchange(caller, operation, request, answers, sent)
 
 
 @pytest.mark.parametrize(("service", "operation"), CALLS)
@@ -104,7 +88,7 @@ def test_what_is_sent_and_read_is_what_botocore_sends_and_reads(
     answers |= {"success": [success], "after two failures": [FAILURES["InternalServerError"]] * 2 + [success]}
     mine, theirs = ours(service), stock(service)
     for name, told in answers.items():
-        mine_said, they_said = (exchange(monkeypatch, one, operation, request, told) for one in (mine, theirs))
+        mine_said, they_said = (exchanged(monkeypatch, one, operation, request, told) for one in (mine, theirs))
         assert mine_said == they_said, name
 
 
@@ -123,7 +107,7 @@ def test_the_parts_are_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     note(sdk.Signature, "add_auth")
     note(sdk.Serializer, "serialize_to_request")
     note(sdk.Parser, "parse")
-    exchange(monkeypatch, ours("dynamodb"), "GetItem", CALLS["dynamodb", "GetItem"], [(200, b"{}")])
+    exchanged(monkeypatch, ours("dynamodb"), "GetItem", CALLS["dynamodb", "GetItem"], [(200, b"{}")])
     assert used == ["Serializer", "Signature", "Parser"]
 
 
@@ -138,7 +122,7 @@ def test_each_day_has_its_own_key(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(keys) == 16
     failure, success = FAILURES["InternalServerError"], (200, b"{}")
     request = CALLS["dynamodb", "GetItem"]
-    sent, _ = exchange(monkeypatch, ours("dynamodb"), "GetItem", request, [failure, failure, success])
+    sent, _ = exchanged(monkeypatch, ours("dynamodb"), "GetItem", request, [failure, failure, success])
     signed = [dict(headers)["Authorization"].decode() for *_, headers in sent]
     assert ["20251231" in text for text in signed] == [True, True, False]
 
