@@ -16,6 +16,7 @@ from tests.benchmarks import (
     limits,
     projection,
     runtime,
+    scene,
     stock,
     units,
     webhook_load,
@@ -38,7 +39,7 @@ def _main() -> int:
     stock.site_packages()
     runtime.install()
     instructed = limits.measure()
-    counted = units.measure()
+    counted = scene.measure()
     operations = {one.name: one for one in counted}
     loads = webhook_load.measure()
     jobs = group_jobs.measure()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,7 @@ def function(tape: str, times: int) -> None:
 
     :raises RuntimeError: it did not do what it was asked.
     """
-    import app  # type: ignore[import-not-found]  # noqa: PLC0415
-
-    from cashback.edge import clients  # noqa: PLC0415
-
+    app, clients = import_module("app"), import_module("cashback.edge.clients")
     event, answer = _read(tape)
     clients._session().register("before-send", answer)
     for _ in range(times):
@@ -41,8 +39,7 @@ def function(tape: str, times: int) -> None:
 
 def raw(tape: str, times: int) -> None:
     """Send a transaction by boto3 so often, and nothing else."""
-    import raw  # type: ignore[import-not-found]  # noqa: PLC0415
-
+    raw = import_module("raw")
     event, answer = _read(tape)
     raw.client.meta.events.register("before-send", answer)
     for _ in range(times):

@@ -3,7 +3,7 @@
 import pytest
 
 from dev.project import ROOT
-from tests.benchmarks import cost, units
+from tests.benchmarks import cost, scene, units
 from tests.benchmarks.units import BUDGETS, Budget, Operation, Share
 
 
@@ -39,7 +39,7 @@ def test_an_item_above_the_size_of_the_budget_may_take_what_its_size_takes() -> 
 def test_a_write_that_was_refused_is_charged_and_said_apart() -> None:
     line = {"function": "cashback-EventWorker-1", "service": "dynamodb", "operation": "TransactWriteItems"}
     items = [["Put", "cashback-State-1", "S#s#O#1", "ORDER", 1025], ["Update", "cashback-State-1", "S#s#C#1", "X", 0]]
-    operation = units.counted("refused", [{**line, "status": 400, "used": None, "items": items}])
+    operation = scene.counted("refused", [{**line, "status": 400, "used": None, "items": items}])
     share = operation.shares["event_worker"]
     assert (share.writes, share.refused_units) == (0, 2 * 2 + 2)
     assert cost.bill(operation.shares).parts["writes"] == 6 * 0.625

@@ -11,7 +11,7 @@ from tests.benchmarks.limits import ADMIN_LIMIT, HOT_LIMIT
 
 
 @pytest.fixture(scope="module")
-def costs(build: Path) -> dict[str, float]:
+def costs(counter: None, build: Path) -> dict[str, float]:
     """What each function's cold start takes, in B."""
     return cold.measure(build)
 

@@ -16,7 +16,7 @@ def taped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def costs(build: Path, taped: dict[str, Path]) -> dict[str, float]:
+def costs(counter: None, build: Path, taped: dict[str, Path]) -> dict[str, float]:
     """What a warm call of each counted function takes, in b."""
     return warm.measure(build, taped)
 

@@ -47,7 +47,9 @@ def handle(record: SQSRecord) -> None:
 
 
 @tracer.capture_method
-@idempotent_function(data_keyword_argument="credit", persistence_store=seen, config=config)  # type: ignore[untyped-decorator]
+@idempotent_function(  # type: ignore[untyped-decorator]  # Powertools does not say what it returns
+    data_keyword_argument="credit", persistence_store=seen, config=config
+)
 def post(*, credit: Credit) -> None:
     """Write the member's entry, and add to their balance."""
     customer = f"STORE#{credit.store_id}#CUSTOMER#{credit.customer_id}"

@@ -88,7 +88,7 @@ def receive(store_id: str, source: str, order: Order) -> Response[Credited]:
 
 
 @tracer.capture_method
-@idempotent_function(  # type: ignore[untyped-decorator]
+@idempotent_function(  # type: ignore[untyped-decorator]  # Powertools does not say what it returns
     data_keyword_argument="order",
     persistence_store=seen,
     config=config,
