@@ -131,6 +131,11 @@ FAILURES: dict[str, tuple[int, bytes]] = {
     "not JSON": (503, b"<html>Service Unavailable</html>"),
     "empty": (500, b""),
 }
+HEADERS = {
+    "X-Amzn-RequestId": "r",
+    "Date": "Thu, 01 Jan 2026 00:00:00 GMT",
+    "X-Amzn-Query-Error": "AWS.SimpleQueueService.NonExistentQueue;Sender",
+}
 
 
 # ---- contents
@@ -156,16 +161,23 @@ class _Raw:
 
 
 def exchange(
-    caller: Any, operation: str, parameters: Mapping[str, Any], answers: Sequence[tuple[int, bytes]], sent: list[Sent]
+    caller: Any,
+    operation: str,
+    parameters: Mapping[str, Any],
+    answers: Sequence[tuple[int, bytes] | Exception],
+    sent: list[Sent],
 ) -> Any:
     """What a client makes of the answers, the last of which is given for ever. What it sends is noted try by try."""
 
     def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         sent.append(Sent(request.method, request.url, request.body, list(request.headers.items())))
-        status, body = answers[min(len(sent), len(answers)) - 1]
-        return AWSResponse(request.url, status, HTTPHeaders.from_dict({"X-Amzn-RequestId": "r"}), _Raw(body))
+        told = answers[min(len(sent), len(answers)) - 1]
+        if isinstance(told, Exception):
+            raise told
+        status, body = told
+        return AWSResponse(request.url, status, HTTPHeaders.from_dict(HEADERS), _Raw(body))
 
-    caller.meta.events.register_first("before-send", answer)
+    caller.meta.events.register("before-send", answer)
     try:
         result = caller._make_api_call(operation, dict(parameters))
     except (BotoCoreError, ResponseParserError) as error:

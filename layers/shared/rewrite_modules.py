@@ -47,26 +47,6 @@ LAZY_PACKAGES = (
 They go on offering every name, and import a module when one of its names is asked for."""
 
 EDITS = {
-    # Headers of a request are kept as those of an email, where each look costs a search, and one that is set again
-    # stands there twice: here they are read once.
-    "botocore/awsrequest.py": {
-        "        headers = HeadersDict(original.headers.items())\n": """\
-        headers = HeadersDict()
-        headers._dict.update((_HeaderKey(name), value) for name, value in original.headers.raw_items())
-""",
-    },
-    "botocore/endpoint.py": {
-        """\
-        for key, value in headers.items():
-            if isinstance(value, str):
-                headers[key] = value.encode('utf-8')
-""": """\
-        headers._headers = [
-            (key, value.encode('utf-8') if isinstance(value, str) else value)
-            for key, value in headers.raw_items()
-        ]
-""",
-    },
     # Looks at every handler that is registered, some two hundred; what is written in Python says it itself.
     "botocore/compat.py": {
         "    return inspect.getfullargspec(func)[2]\n": """\

@@ -1,33 +1,30 @@
-"""Parts of botocore that do the same as its own for fewer instructions, because they know what is called here.
+"""Calls of DynamoDB and SQS for a fraction of the instructions that botocore takes.
 
-Each takes the plain case and leaves every other to the part that it stands in for: requests that are no JSON to the
-root of a service, answers that are errors or no JSON. tests/unit/test_sdk.py compares both, byte by byte.
+Their requests and answers are JSON as they stand, so nothing need be looked up in a service's model, and the headers
+of an operation are always the same. Connections, time-outs, what is tried again and when, and what is raised stay
+botocore's. tests/unit/test_sdk.py compares what is sent, and what is made of the answers.
 """
 
 import base64
 import hmac
 import json
-from collections.abc import Mapping
+import os
+import uuid
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from botocore import auth, parsers, serialize
-
-SIGNATURE: Final = "v4-of-json"
-"""What the configuration of a client calls ``Signature``."""
+import msgspec.json
+from botocore import auth, endpoint
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import BotoCoreError
+from msgspec import Struct, field
 
 _auth: Any = auth
-"""With what its types leave out."""
-
-_SIGNED_AT: Final = "%Y%m%dT%H%M%SZ"
-_NOT_SIGNED: Final = frozenset(_auth.SIGNED_HEADERS_BLACKLIST)
-
-_ADDED: Final = frozenset(
-    {"authorization", "date", "host", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"}
-)
-"""Headers that no plain request has before it is signed."""
+_endpoint: Any = endpoint
+"""With what their types leave out."""
 
 _PLAIN_ANSWERS: Final = frozenset(
     {
@@ -43,63 +40,160 @@ _PLAIN_ANSWERS: Final = frozenset(
 )
 """Shapes of answers whose JSON is what is made of it, but for the attributes of type B: bytes, told as base64."""
 
+_SIGNED_AT: Final = "%Y%m%dT%H%M%SZ"
 
-class Signature(auth.SigV4Auth):
-    """Signature version 4 of a POST to ``/``, as botocore makes it. The key of a day is derived once.
+type Answered = tuple[Any, dict[str, Any]]
+"""An answer as it came over the wire, and what it says."""
 
-    Source: the AWS General Reference, "Create a signed AWS API request".
+
+class Operation(Struct, frozen=True):
+    """What the calls of an operation have in common."""
+
+    model: Any
+    """Botocore's."""
+    url: str
+    host: str
+    headers: dict[str, str]
+    """Those that are always there, and signed."""
+    members: tuple[str, ...]
+    """What an answer may have."""
+    tokens: tuple[str, ...]
+    """Parameters that make a request one with the one that it repeats."""
+
+
+class PlainCalls(Struct):
+    """Stands in for the method of a client that all its calls go through, and makes the plain ones itself.
+
+    Of the hooks of such a call only ``before-send`` and ``after-call`` hear of it.
     """
 
-    _region_name: str
-    _service_name: str
+    client: Any
+    otherwise: Callable[[str, dict[str, Any]], Any]
+    """The client's own method, for calls that are not plain."""
+    operations: dict[str, Operation | None] = field(default_factory=dict)
+    """By name; None is one whose calls are not plain."""
 
-    def add_auth(self, request: Any) -> None:
-        """Sign a request; one made for another try has none of the headers that are added here."""
-        told = dict(request.headers.raw_items())
-        is_plain = (
-            self.credentials is not None
-            and isinstance(request.data, bytes)
-            and len(told) == len(request.headers)
-            and _ADDED.isdisjoint(name.lower() for name in told)
-            and not request.params
-            and request.context.get("payload_signing_enabled", True)
-            and "checksum" not in request.context
+    def __call__(self, name: str, parameters: dict[str, Any]) -> Any:
+        """Call an operation.
+
+        :raises ClientError: it was refused.
+        :raises BotoCoreError: there was no answer.
+        """
+        if name not in self.operations:
+            self.operations[name] = self._operation(name)
+        operation = self.operations[name]
+        if operation is None or self.client._request_signer._credentials is None:
+            return self.otherwise(name, parameters)
+        config = self.client.meta.config
+        tokens = {token: str(uuid.uuid4()) for token in operation.tokens if token not in parameters}
+        tries = {"attempt": 1, "invocation-id": str(uuid.uuid4()), "max": config.retries["total_max_attempts"]}
+        context: dict[str, Any] = {"client_config": config, "retries": tries}
+        http, said = self._exchange(operation, msgspec.json.encode({**parameters, **tokens}), context)
+        said["ResponseMetadata"]["RetryAttempts"] = tries["attempt"] - 1
+        self._emit("after-call", operation, http_response=http, parsed=said, model=operation.model, context=context)
+        if http.status_code < 300:
+            return said
+        code = context.get("error_code_override") or said.get("Error", {}).get("Code")
+        raise self.client.exceptions.from_code(code)(said, name)
+
+    def _operation(self, name: str) -> Operation | None:
+        client = self.client
+        model = client.meta.service_model.operation_model(name)
+        url = urlsplit(client.meta.endpoint_url)
+        if (
+            model.output_shape is None
+            or model.output_shape.name not in _PLAIN_ANSWERS
+            or url.path.strip("/")
+            or url.query
+        ):
+            return None
+        headers = client._serializer.serialize_to_request({}, model)["headers"]
+        members, tokens = tuple(model.output_shape.members), tuple(model.idempotent_members)
+        return Operation(
+            model, url._replace(path="/").geturl(), _auth._host_from_url(url.geturl()), headers, members, tokens
         )
-        host = _host_of_root(request.url) if is_plain and request.method == "POST" else None
-        if host is None:
-            super().add_auth(request)
-            return
+
+    def _emit(self, hook: str, operation: Operation, **told: Any) -> list[tuple[Any, Any]]:
+        service = operation.model.service_model.service_name
+        answers: list[tuple[Any, Any]] = self.client.meta.events.emit(
+            f"{hook}.{service}.{operation.model.name}", **told
+        )
+        return answers
+
+    def _exchange(self, operation: Operation, body: bytes, context: dict[str, Any]) -> Answered:
+        """Send a request until botocore would not send it again."""
+        while True:
+            try:
+                http = self._send(operation, body, context["retries"])
+            except BotoCoreError as error:
+                if not self._is_tried_again(operation, context, None, error):
+                    raise
+            else:
+                said = _read(http, operation.members)
+                if said is not None:
+                    return http, said
+                answered = http, self._read_by_model(http, operation.model)
+                if not self._is_tried_again(operation, context, answered, None):
+                    return answered
+
+    def _is_tried_again(
+        self, operation: Operation, context: dict[str, Any], answered: Answered | None, failure: BotoCoreError | None
+    ) -> bool:
+        """Tell whether botocore would send a request once more; it has waited for that by then."""
+        endpoint, tried = self.client._endpoint, context["retries"]["attempt"]
+        again: bool = endpoint._needs_retry(tried, operation.model, {"context": context}, answered, failure)
+        if again:
+            endpoint._update_retries_context(context, tried + 1, answered)
+        return again
+
+    def _send(self, operation: Operation, body: bytes, tries: dict[str, Any]) -> Any:
+        """Send a request once."""
+        headers: Any = self._signed(operation, body)
+        headers["amz-sdk-invocation-id"] = tries["invocation-id"]
+        headers["amz-sdk-request"] = "; ".join(
+            [f"{key}={tries[key]}" for key in ("ttl", "attempt", "max") if key in tries]
+        )
+        headers["User-Agent"] = self.client._user_agent_creator.to_string()
+        headers["Content-Length"] = str(len(body))
+        trace = os.environ.get("_X_AMZN_TRACE_ID")
+        if trace and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+            headers["X-Amzn-Trace-Id"] = quote(trace, safe="-=;:+&[]{}\"',")
+        request = AWSPreparedRequest("POST", operation.url, headers, body, stream_output=False)
+        told = [answer for _, answer in self._emit("before-send", operation, request=request) if answer is not None]
+        return told[0] if told else self.client._endpoint._send(request)
+
+    def _signed(self, operation: Operation, body: bytes) -> dict[str, str]:
+        """Return the headers of an operation with the signature of a POST to ``/``, version 4. The key of a day is
+        derived once.
+
+        Source: the AWS General Reference, "Create a signed AWS API request".
+        """
+        signer = self.client._request_signer
+        credentials = signer._credentials.get_frozen_credentials()
         at = _auth.get_current_datetime().strftime(_SIGNED_AT)
-        request.context["timestamp"] = at
-        added = {"X-Amz-Date": at}
-        if self.credentials.token:
-            added["X-Amz-Security-Token"] = self.credentials.token
-        signed = {name.lower(): " ".join(value.split()) for name, value in (told | added).items()}
-        lines = sorted((name, value) for name, value in (signed | {"host": host}).items() if name not in _NOT_SIGNED)
-        names = ";".join(name for name, _ in lines)
-        headers = "".join(f"{name}:{value}\n" for name, value in lines)
-        canonical = f"POST\n/\n\n{headers}\n{names}\n{sha256(request.data).hexdigest()}"
-        scope = f"{at[:8]}/{self._region_name}/{self._service_name}/aws4_request"
+        headers = {**operation.headers, "X-Amz-Date": at}
+        if credentials.token:
+            headers["X-Amz-Security-Token"] = credentials.token
+        lines = sorted([("host", operation.host), *((name.lower(), value) for name, value in headers.items())])
+        names = ";".join([name for name, _ in lines])
+        told = "".join([f"{name}:{value}\n" for name, value in lines])
+        canonical = f"POST\n/\n\n{told}\n{names}\n{sha256(body).hexdigest()}"
+        scope = f"{at[:8]}/{signer._region_name}/{signer._signing_name}/aws4_request"
         to_sign = f"AWS4-HMAC-SHA256\n{at}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
-        key = _signing_key(self.credentials.secret_key, at[:8], self._region_name, self._service_name)
+        key = _signing_key(credentials.secret_key, at[:8], signer._region_name, signer._signing_name)
         signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
-        credential = f"Credential={self.credentials.access_key}/{scope}"
-        added["Authorization"] = f"AWS4-HMAC-SHA256 {credential}, SignedHeaders={names}, Signature={signature}"
-        for name, value in added.items():
-            request.headers[name] = value
+        credential = f"Credential={credentials.access_key}/{scope}"
+        headers["Authorization"] = f"AWS4-HMAC-SHA256 {credential}, SignedHeaders={names}, Signature={signature}"
+        return headers
 
-
-_auth.AUTH_TYPE_MAPS[SIGNATURE] = Signature
-
-
-@lru_cache(maxsize=16)
-def _host_of_root(url: str) -> str | None:
-    """The header ``Host`` of a URL whose path is ``/``, None for any other."""
-    parts = urlsplit(url)
-    if parts.path not in {"", "/"} or parts.query:
-        return None
-    host: str = _auth._host_from_url(url)
-    return host
+    def _read_by_model(self, http: Any, model: Any) -> dict[str, Any]:
+        """What botocore makes of an answer, of an error above all."""
+        parser = self.client._response_parser
+        response = _endpoint.convert_to_response_dict(http, model)
+        said: dict[str, Any] = parser.parse(response, model.output_shape)
+        if http.status_code >= 300:
+            self.client._endpoint._add_modeled_error_fields(response, said, model, parser)
+        return said
 
 
 @lru_cache(maxsize=16)
@@ -110,60 +204,18 @@ def _signing_key(secret: str, day: str, region: str, service: str) -> bytes:
     return key
 
 
-class Serializer(serialize.JSONSerializer):
-    """Makes requests of DynamoDB and SQS. Their parameters are JSON as they stand, but for bytes: looking each of them
-    up in the service's model changes nothing."""
-
-    def serialize_to_request(self, parameters: Mapping[str, Any], operation_model: Any) -> dict[str, Any]:
-        """Return the request of an operation."""
-        request: dict[str, Any] = super().serialize_to_request({}, operation_model)
-        request["body"] = _REQUESTS.encode(parameters).encode()
-        return request
-
-
-def _as_base64(value: bytes) -> str:
-    return base64.b64encode(value).decode()
-
-
-_REQUESTS: Final = json.JSONEncoder(default=_as_base64)
-
-
-class Parsers(parsers.ResponseParserFactory):
-    """Botocore's parsers, and another one of JSON, made once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._json = Parser()
-
-    def create_parser(self, protocol_name: str) -> Any:
-        """Return the parser of a protocol."""
-        return self._json if protocol_name == "json" else super().create_parser(protocol_name)
-
-
-class Parser(parsers.JSONParser):
-    """Reads answers of DynamoDB and SQS as they stand."""
-
-    def parse(self, response: Mapping[str, Any], shape: Any) -> Any:
-        """Return an answer and what is known of it, as botocore does."""
-        body = response["body"]
-        if (
-            response["status_code"] == 200
-            and shape is not None
-            and shape.name in _PLAIN_ANSWERS
-            and b'"BS"' not in body
-        ):
-            try:
-                read = json.loads(body, object_hook=_with_bytes if b'"B"' in body else None)
-            except ValueError:
-                read = None
-            if isinstance(read, dict):
-                parsed = {name: read[name] for name in shape.members if read.get(name) is not None}
-                headers = {name.lower(): value for name, value in response["headers"].items()}
-                about = {"HTTPStatusCode": 200, "HTTPHeaders": headers}
-                if "x-amzn-requestid" in headers:
-                    about["RequestId"] = headers["x-amzn-requestid"]
-                return {**parsed, "ResponseMetadata": about}
-        return super().parse(response, shape)
+def _read(http: Any, members: tuple[str, ...]) -> dict[str, Any] | None:
+    """Read an answer as it stands; None where that is not what it says."""
+    body = http.content
+    if http.status_code != 200 or b'"BS"' in body:
+        return None
+    try:
+        read = json.loads(body, object_hook=_with_bytes) if b'"B"' in body else msgspec.json.decode(body)
+    except ValueError:
+        return None
+    about = {"HTTPStatusCode": 200, "RequestId": http.headers.get("x-amzn-requestid")}
+    said = {name: read[name] for name in members if read.get(name) is not None}
+    return {**said, "ResponseMetadata": about}
 
 
 def _with_bytes(read: dict[str, Any]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ PATIENT: Final = 17.0
 """The same of the admin API, for which API Gateway waits 29 seconds."""
 
 _PLAIN: Final = frozenset({"dynamodb", "sqs"})
-"""Services whose requests are written as they are called."""
+"""Services whose requests and answers are JSON as they stand."""
 
 _last_begin: ContextVar[float] = ContextVar("last_begin", default=math.inf)
 
@@ -94,7 +94,7 @@ def client(service: str, attempts: int = 3) -> Any:
     """
     from botocore.config import Config
 
-    from cashback.adapters import sdk
+    from cashback.adapters.sdk import PlainCalls
 
     config = Config(
         connect_timeout=1,
@@ -103,11 +103,10 @@ def client(service: str, attempts: int = 3) -> Any:
         parameter_validation=False,
         tcp_keepalive=True,
         user_agent="cashback",
-        signature_version=sdk.SIGNATURE,
     )
     made = _session().create_client(service, config=config)
     if service in _PLAIN:
-        made._serializer = sdk.Serializer()  # botocore has no other place for one
+        made._make_api_call = PlainCalls(made, made._make_api_call)
     # Before each attempt, those of the SDK's own retries too.
     made.meta.events.register("before-send", _begins_in_time)
     return made
@@ -117,11 +116,7 @@ def client(service: str, attempts: int = 3) -> Any:
 def _session() -> Any:
     import botocore.session
 
-    from cashback.adapters.sdk import Parsers
-
-    made = botocore.session.get_session()
-    made.register_component("response_parser_factory", Parsers())
-    return made
+    return botocore.session.get_session()
 
 
 def dynamodb() -> "DynamoDBClient":
