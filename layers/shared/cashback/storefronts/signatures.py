@@ -34,7 +34,8 @@ _DELIVERY: Final = {
 _HINT: Final = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 
 _SECRETS: Final = 2
-"""Every verification computes at least this many signatures: those of the active secrets, filled up with dummies."""
+"""A refusal computes at least this many signatures: those of the active secrets, filled up with dummies, so that it
+tells nobody whether a store exists, or has a second secret."""
 _DUMMY: Final = b"verifies for nobody"
 
 _PREFIX: Final = "whsec_"
@@ -81,13 +82,8 @@ def verify(claim: Claim, body: bytes, secrets: Sequence[str], now: float) -> Non
         raise SignatureExpired
     message = claim.prefix + body
     keys = [key for secret in secrets if (key := _key(claim.source, secret))]
-    dummies = [_DUMMY] * (_SECRETS - len(keys))
-    valid = False
-    for key, real in [*((key, True) for key in keys), *((dummy, False) for dummy in dummies)]:
-        expected = base64.b64encode(hmac.digest(key, message, "sha256"))
-        for signature in claim.signatures or (b"",):
-            valid |= hmac.compare_digest(expected, signature) and real
-    if not valid:
+    if not _signs(keys, message, claim.signatures):
+        _signs([_DUMMY] * (_SECRETS - len(keys)), message, claim.signatures)
         raise SignatureInvalid
 
 
@@ -126,6 +122,16 @@ def _standard_claim(signature: str, delivery_id: str, timestamp: str) -> Claim:
     if not signatures:
         raise SignatureInvalid
     return Claim(EVENTS, signatures, f"{delivery_id}.{timestamp}.".encode(), int(timestamp))
+
+
+def _signs(keys: Sequence[bytes], message: bytes, signatures: Sequence[bytes]) -> bool:
+    """Tell whether one of the signatures is made with one of the keys, comparing each with each."""
+    valid = False
+    for key in keys:
+        expected = base64.b64encode(hmac.digest(key, message, "sha256"))
+        for signature in signatures:
+            valid |= hmac.compare_digest(expected, signature)
+    return valid
 
 
 def _key(source: str, secret: str) -> bytes:
