@@ -12,16 +12,25 @@ from tests.benchmarks import job_projection, projection, task_projection, units
 from tests.benchmarks.capacity import COLD, DEFAULT_QUOTA, DOUBLES_AFTER, Line, Queue, Table, Tables, grown
 from tests.benchmarks.job_projection import Run
 from tests.benchmarks.pace import PACE, SHARE, Mapping
-from tests.benchmarks.projection import LARGEST, LEDGER_UNITS, MEMBER_UNITS, MILLION
+from tests.benchmarks.projection import (
+    COLD_TABLE,
+    LARGEST,
+    LEDGER_UNITS,
+    MEMBER_UNITS,
+    MILLION,
+    RAISED_TABLE,
+    RAISED_WORKERS,
+    WARM_TABLE,
+)
 
 WARM_LIMIT = 150
 COLD_LIMIT = 20 * 60
 
 
 @cache
-def job(writes: int, *, by_the_second: bool = False) -> Run:
+def job(writes: int, workers: int | None = None, *, by_the_second: bool = False) -> Run:
     """A million members beside orders."""
-    return job_projection.run(MILLION, writes, by_the_second=by_the_second)
+    return job_projection.run(MILLION, writes, workers, by_the_second=by_the_second)
 
 
 @cache
@@ -92,9 +101,12 @@ def test_the_workers_of_the_template_leave_a_fifth_of_the_default_quota_to_other
     assert run.sent_back == 0
 
 
-@pytest.mark.parametrize("writes", [COLD, DEFAULT_QUOTA])
-def test_orders_are_posted_beside_a_job_as_if_they_were_alone(writes: int) -> None:
-    alone, beside = orders_alone(writes), job(writes)
+@pytest.mark.parametrize(
+    ("table", "by_the_second"),
+    [(COLD_TABLE, False), (WARM_TABLE, False), (WARM_TABLE, True), (RAISED_TABLE, False), (RAISED_TABLE, True)],
+)
+def test_orders_are_posted_beside_a_job_as_if_they_were_alone(table: projection.Table, by_the_second: bool) -> None:
+    alone, beside = orders_alone(table.takes), job(table.takes, table.workers, by_the_second=by_the_second)
     assert beside.orders >= 100 * beside.posted_in
     assert (beside.orders_lost, beside.orders_sent_back) == (0, 0)
     assert beside.waits[1] <= alone.waits[1] + 0.1
@@ -104,6 +116,21 @@ def test_of_the_orders_beside_a_job_on_the_worst_tables_one_in_forty_waits_and_n
     beside = job(COLD, by_the_second=True)
     assert beside.orders_sent_back <= beside.orders / 40
     assert beside.orders_lost == 0
+
+
+def test_workers_for_a_raised_quota_make_a_job_on_cold_tables_take_three_times_as_long_at_least() -> None:
+    """As docs/runbook.md warns."""
+    few, many = (job_projection.run(MILLION // 10, COLD, workers) for workers in (None, RAISED_WORKERS))
+    assert many.posted_in >= 3 * few.posted_in
+    assert few.throttled < many.throttled
+    assert many.orders_lost == 0
+
+
+def test_of_the_orders_beside_such_workers_on_the_worst_tables_one_in_six_waits_and_none_is_lost() -> None:
+    """As docs/runbook.md warns."""
+    crowded = job(COLD, RAISED_WORKERS, by_the_second=True)
+    assert crowded.orders_sent_back == pytest.approx(crowded.orders / 6, rel=0.2)
+    assert crowded.orders_lost == 0
 
 
 def test_nothing_else_binds_a_job_before_its_workers_but_what_is_told_of_it() -> None:
