@@ -62,7 +62,7 @@ audit: setup ## Look for known vulnerabilities of every pinned package
 mutate: setup .tools/mutate/ready ## Change what money depends on line by line, to see that tests notice; PARTS=money mutates that alone
 	@$(BIN)/python -m dev.mutate $(PARTS)
 
-bench: setup ## Count units and dollars, measure webhooks under load and group jobs, and write docs/performance.md
+bench: setup ## Count instructions, units and dollars, time starts, webhooks and jobs, project more; writes docs/performance.md
 	@PYTHONPATH=layers/shared $(BIN)/python -m tests.benchmarks.bench
 
 lint: check-format check-style check-types check-layers check-security check-template ## Format, style, types, contracts, security, template

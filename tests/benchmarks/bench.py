@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 from typing import Final
@@ -27,11 +28,16 @@ _PINS: Final = ROOT / "dev" / "requirements"
 
 
 def main() -> int:
-    """Run every benchmark; fail on what is not as it must be on any machine. A step that failed is one message."""
+    """Run every benchmark; fail on what is not as it must be on any machine. A step that failed is one message.
+
+    Interrupted, by Ctrl-C or a ``kill``, it ends what it has started and changes no file of the project.
+    """
     try:
         return _main()
     except StepFailedError as failure:
         sys.exit(f"error: {failure}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted: nothing was written")
 
 
 def _main() -> int:
@@ -51,11 +57,13 @@ def _main() -> int:
         *units.section(counted),
         *cost.section(operations),
         *webhook_load.section(loads),
-        *group_jobs.section(jobs),
+        *group_jobs.section(jobs, starts),
         *projection.section(projected),
         *runtime.section(starts),
     ]
     units.write(counted)
+    group_jobs.write_plot(jobs.jobs)
+    projection.write_plot(projected)
     PAGE.write_text("\n".join(lines))
     faults = [*units.check(counted), *cost.check(operations), *group_jobs.check(jobs), *runtime.check(starts)]
     print("\n".join(faults) or f"written: {PAGE.relative_to(ROOT)}")
@@ -96,4 +104,5 @@ def _pinned(pins: str, name: str) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -2,7 +2,6 @@
 
 import tomllib
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,14 +11,13 @@ from tests.benchmarks import instructions, stock
 
 BUDGETS: Final[dict[str, dict[str, Any]]] = tomllib.loads((Path(__file__).parent / "budgets.toml").read_text())
 FIGURES: Final = LOCAL / "benchmarks" / "imports.txt"
-AT_ONCE: Final = 2
 UNIT: Final = "stock boto3"
 _NAMES: Final = {name.upper(): "name" for name in Environment.__struct_fields__}
 
 
 def measure(build: Path) -> dict[str, float]:
     """Count every function's cold start, in B; the counts are also written down, as a table."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with instructions.side_by_side() as pool:
         unit = pool.submit(stock.instructions)
         counted = {name: pool.submit(_cold_start, name, build) for name in BUDGETS}
         counts = {UNIT: unit.result(), **{name: future.result() for name, future in counted.items()}}

@@ -5,7 +5,9 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from dev.project import ROOT
@@ -23,12 +25,24 @@ ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
 }
 
+AT_ONCE = 2
+
 MISSING = "valgrind is not installed, which counts instructions (Debian: apt install valgrind)"
 
 
 def valgrind() -> str | None:
     """Where valgrind is, if it is installed."""
     return shutil.which("valgrind")
+
+
+@contextmanager
+def side_by_side() -> Iterator[ThreadPoolExecutor]:
+    """Threads to count in. Where one fails, or is interrupted, those that have not begun never do."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def count(code: str, paths: Sequence[Path], environment: Mapping[str, str]) -> int:

@@ -17,13 +17,14 @@ _TRACE: Final = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad
 
 
 class Invocations:
-    """What the runtime's API hands out in one run, and what it saw meanwhile: the CPU clock of the function at each
-    request for an event, and its memory at the last."""
+    """What the runtime's API hands out in one run, and what it saw meanwhile: the CPU clock of the function and that on
+    the wall at each request for an event, and its memory at the last."""
 
     def __init__(self, events: Sequence[dict[str, Any]]) -> None:
         self.waiting = iter(events)
         self.clock: int | None = None
         self.readings: list[float] = []
+        self.times: list[float] = []
         self.fault: str | None = None
         self.memory = 0.0
         self.over = threading.Event()
@@ -31,6 +32,7 @@ class Invocations:
     def next(self, pid: int) -> dict[str, Any] | None:
         """Return the next event, None where there is none."""
         self.readings.append(time.clock_gettime(~pid << 3 | 2))
+        self.times.append(time.perf_counter())
         event = next(self.waiting, None)
         if event is None:
             used = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())

@@ -1,8 +1,9 @@
 """One store with a customer, a task and a group, and for every function that is measured the events that it is called
-with: each is work that was not done before. On the stand-ins or on the local engine alike."""
+with: each is work that was not done before, but for the two functions of ``ALIKE``. On the stand-ins or on the local
+engine alike."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import replace
 from itertools import batched
@@ -26,6 +27,7 @@ from cashback.domain.tasks import Action, ActionOutcome, ActionStatus, CreditSte
 from cashback.edge import clients, deps, ids
 from cashback.services.run_group_job import run_job_step
 from cashback.services.start_group_job import Instruction, JobRequest, start_group_job
+from dev.client import base64_hmac
 from dev.project import ROOT
 from dev.template import table_definition
 from tests.unit.deployment import clear_caches, function
@@ -40,6 +42,9 @@ NAMES: Final = {
     for name in clients.Environment.__struct_fields__
 }
 """What the template names, as the stand-ins know it."""
+
+ALIKE: Final = ("authorizer", "settings_api")
+"""Functions that are called with the same event each time: they read, and keep nothing of it."""
 
 _NEVER_LATE: Final = "4102444800000"
 """When a message was sent. Of one that waited long a note is made, which is not what happens to most."""
@@ -112,8 +117,23 @@ def open_store() -> None:
 
 def events(name: str, most: int) -> Iterator[dict[str, Any]]:
     """The events of a function, no more than so many; to be called ``at_work``."""
-    made = {"event_worker": _orders, "credit_worker": _credits, "group_job_worker": _chunks}.get(name)
-    return made(most) if made else iter([sample(name)] * most)
+    if name in ALIKE:
+        return iter([sample(name)] * most)
+    return _MAKERS[name](most)
+
+
+def _webhooks(most: int) -> Iterator[dict[str, Any]]:
+    """Paid orders as the shop sends them, none sent before."""
+    secret = json.loads(sample("platform_api")["body"])["webhook_secrets"]["shopify"]
+    event = sample("webhook_ingest")
+    number = json.loads(event["body"])["id"]
+    for other in range(number + 1, number + 1 + most):
+        body = event["body"].replace(str(number), str(other))
+        signed = {
+            "x-shopify-hmac-sha256": base64_hmac(secret.encode(), body.encode()),
+            "x-shopify-webhook-id": f"5b8f6f0e-4f4c-4a52-9e0f-{other % 10**12:012d}",
+        }
+        yield {**event, "headers": {**event["headers"], **signed}, "body": body}
 
 
 def _orders(most: int) -> Iterator[dict[str, Any]]:
@@ -149,16 +169,30 @@ def _credits(most: int) -> Iterator[dict[str, Any]]:
         yield message("credit_worker", step_messages.encode(CreditStep(STORE, task.task_id)))
 
 
-def _chunks(most: int) -> Iterator[dict[str, Any]]:
-    """The chunks of a group job, one a message."""
-    books, group_id = deps.books(), "grp_regulars"
-    members = [f"7311{number:09d}" for number in range(most * CHUNK)]
-    for some in batched(members, 40, strict=False):
+def _balances(most: int) -> Iterator[dict[str, Any]]:
+    """Balances of customers, none asked for before."""
+    text = json.dumps(sample("customers_api"))
+    customers = [f"7412{number:09d}" for number in range(most)]
+    _enrol(customers)
+    for customer_id in customers:
+        yield json.loads(text.replace("9007199254740993", customer_id))
+
+
+def _enrol(customers: Iterable[str]) -> None:
+    """Write customers with empty accounts, many at once."""
+    for some in batched(customers, 40, strict=False):
         table = Gathering(clients.dynamodb(), clients.environment().state_table, gathered=[])
         for customer_id in some:
             Customers(table).create(STORE, Profile(customer_id, NOW, NOW), NOW)
         puts: list[Any] = table.gathered
         table.client.transact_write_items(TransactItems=puts)
+
+
+def _chunks(most: int) -> Iterator[dict[str, Any]]:
+    """The chunks of a group job, one a message."""
+    books, group_id = deps.books(), "grp_regulars"
+    members = [f"7311{number:09d}" for number in range(most * CHUNK)]
+    _enrol(members)
     groups = deps.group_books().groups
     groups.create(STORE, Group(group_id, "Regulars", NOW, "key:ann", group_id, group_id))
     for place in range(0, len(members), 90):
@@ -175,3 +209,12 @@ def _chunks(most: int) -> Iterator[dict[str, Any]]:
     assert len(steps) == most
     for step in steps:
         yield message("group_job_worker", step_messages.encode(step))
+
+
+_MAKERS: Final = {
+    "webhook_ingest": _webhooks,
+    "event_worker": _orders,
+    "credit_worker": _credits,
+    "group_job_worker": _chunks,
+    "customers_api": _balances,
+}

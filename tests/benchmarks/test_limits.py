@@ -6,7 +6,7 @@ import pytest
 
 from dev.project import ROOT
 from tests.benchmarks import bench, instructions, limits, units
-from tests.benchmarks.group_jobs import Figures, Measured
+from tests.benchmarks.group_jobs import Figures, Measured, Rounds
 from tests.benchmarks.job_projection import Run
 from tests.benchmarks.limits import Counted
 
@@ -19,7 +19,8 @@ def row(figure: str, webhook: float = 1.0, warm_seconds: float = 139.0, cpu: flo
         {"webhook_ingest": 31.0},
         1.0,
     )
-    small, large = Measured(1_000, 2.0, 0.2, 5_070, 60, 138), Measured(100_000, 120.0, cpu, 506_000, 3_000, 9_700)
+    small = Rounds([Measured(1_000, 2.0, 0.2, 5_070, 60, 138)])
+    large = Rounds([Measured(100_000, 120.0, cpu, 506_000, 3_000, 9_700)])
     jobs = Figures(small, small, [small, large])
     projected = {"warm": run(warm_seconds), "cold": run(1_000.0)}
     (found,) = [

@@ -5,12 +5,11 @@ AWS's answers come from a tape inside the process, so what is counted has no soc
 
 import subprocess
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 from tests.benchmarks import instructions, stock, story, tapes
-from tests.benchmarks.cold import AT_ONCE, BUDGETS, FIGURES
+from tests.benchmarks.cold import BUDGETS, FIGURES
 from tests.benchmarks.runtime import OURS
 
 HERE: Final = Path(__file__).parent
@@ -37,7 +36,7 @@ def record(home: Path) -> dict[str, Path]:
 def measure(build: Path, taped: Mapping[str, Path]) -> dict[str, float]:
     """Count what a warm call of each counted function takes, in b; also written down beside the cold starts."""
     wanted = [(name, times) for name in (*COUNTED, "raw") for times in (WARM, MORE)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with instructions.side_by_side() as pool:
         runs = {(name, times): pool.submit(_calls, name, times, build, taped[name]) for name, times in wanted}
         counts = {name: runs[name, MORE].result() - runs[name, WARM].result() for name in (*COUNTED, "raw")}
     lines = [

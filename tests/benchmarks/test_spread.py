@@ -1,0 +1,99 @@
+"""Rounds are told by their median and their ends, each number in turn, and what a run has to do is other work."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.benchmarks import bench, group_jobs, instructions, limits, runtime, stock, story, webhook_load
+from tests.benchmarks.group_jobs import Figures, Measured, Rounds
+from tests.benchmarks.runtime import ADMIN, OURS
+from tests.benchmarks.spread import told
+from tests.benchmarks.webhook_load import CALLERS, ORDERS, Load
+from tests.simulation.dynamo import SimulatedDynamo
+from tests.simulation.project_tables import table_specs
+from tests.unit.deployment import Deployment
+
+
+def load(callers: int, seconds: float) -> Load:
+    return Load(callers, seconds, seconds, [0.1] * ORDERS, 0, 2.0, 1.0, 1.0)
+
+
+def job(members: int, *rates: float, writes: float = 5.0) -> Rounds:
+    """Rounds of a job at these rates, each with a millisecond of CPU for a member."""
+    return Rounds([Measured(members, members / rate, members / 1_000, writes * members, 0, 1) for rate in rates], 1_024)
+
+
+def test_of_several_rounds_the_median_is_told_with_the_least_and_the_most() -> None:
+    assert told([3_000.0, 1_000.0, 1_500.0]) == "1,500 (1,000-3,000)"
+    assert told([3_000.4]) == "3,000"
+
+
+def test_the_numbers_of_callers_come_in_turn_after_a_round_that_only_warms_up() -> None:
+    came: list[int] = []
+
+    def one(callers: int) -> Load:
+        came.append(callers)
+        return load(callers, float(len(came)))
+
+    found = webhook_load.rounds(one)
+    assert came == [CALLERS[0], *CALLERS * webhook_load.ROUNDS]
+    assert [[one.callers for one in runs] for runs in found] == [[n] * webhook_load.ROUNDS for n in CALLERS]
+    assert all(one.accepted > 1 for runs in found for one in runs)
+
+
+def test_a_number_of_callers_has_one_row_for_all_its_rounds() -> None:
+    found = [[load(callers, ORDERS / rate) for rate in (30, 10, 20)] for callers in CALLERS]
+    rows = [line for line in webhook_load.section(found) if line.startswith("| 4 |")]
+    assert rows == ["| 4 | 3 | 20 (10-30) | 20 (10-30) | 100 (100-100) | 100 (100-100) | 0 (0-0) |"]
+
+
+def test_a_job_is_told_beside_bare_postings_its_own_chunks_of_one_and_the_naive_handler() -> None:
+    figures = Figures(job(1_000, 50), job(1_000, 250, 200, 300), [job(1_000, 600, 400, 500), job(10_000, 900)])
+    built = [
+        runtime.Measured("group_job_worker", [runtime.Run(0, 0, 0.02, 0, 0.1)]),
+        runtime.Measured(runtime.NAIVE_WORKER, [runtime.Run(0, 0, 0.06, 0, 0.2)]),
+    ]
+    lines = group_jobs.section(figures, built)
+    assert "| 1,000 | 3 | 500 (400-600) | 1,000 (1,000-1,000) | 5.00 | 0.00 | 0.001 | 1 |" in lines
+    assert lines[-6:-1] == [
+        "| in a job of 1,000 | 500 (400-600) | 1,000 (1,000-1,000) |  |  |  |",
+        "| one by one, bare postings | 250 (200-300) | 1,000 (1,000-1,000) | the job of 1,000 | 2.0 | 1.0 |",
+        "| one by one, chunks of one | 50 | 1,000 | the job of 1,000 | 10.0 | 1.0 |",
+        "| 100 a call, by group_job_worker | 1,000 | 200 |  |  |  |",
+        "| 10 a call, by the naive handler | 50 | 6,000 | group_job_worker | 20.0 | 30.0 |",
+    ]
+
+
+@pytest.fixture
+def at_work() -> Iterator[None]:
+    stand_ins = Deployment(SimulatedDynamo(table_specs()))
+    with story.at_work(story.NAMES, stand_ins.client):
+        story.open_store()
+        yield
+
+
+@pytest.mark.usefixtures("at_work")
+@pytest.mark.parametrize("name", [*OURS, *ADMIN])
+def test_each_call_of_a_function_is_other_work_but_of_those_that_are_said_to_be_asked_the_same(name: str) -> None:
+    events = list(story.events(name, 3))
+    assert len({json.dumps(event) for event in events}) == (1 if name in story.ALIKE else 3)
+    for event in events:
+        story.serve(name, event)
+
+
+def test_nothing_is_measured_where_nothing_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instructions, "valgrind", lambda: None)
+    monkeypatch.setattr(limits, "measure", pytest.fail)
+    monkeypatch.setattr(stock, "site_packages", pytest.fail)
+    with pytest.raises(SystemExit, match="error: valgrind is not installed"):
+        bench.main()
+
+
+def test_what_is_interrupted_has_written_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench, "_main", interrupted)
+    with pytest.raises(SystemExit, match="interrupted: nothing was written"):
+        bench.main()
