@@ -133,6 +133,17 @@ def test_of_the_orders_beside_such_workers_on_the_worst_tables_one_in_six_waits_
     assert crowded.orders_lost == 0
 
 
+def test_the_page_tells_of_orders_on_every_table_and_of_too_many_workers() -> None:
+    names = [table.name for table in (*projection.TABLES, projection.CROWDED_TABLE)]
+    runs, hour = dict.fromkeys(names, job_projection.run(20_000, COLD)), task_projection.run(100, 60)
+    sizes = {name: [run] * len(projection.SIZES) for name, run in runs.items()}
+    lines = projection.section(projection.Figures(runs, runs, runs, runs["cold"], sizes, hour, hour, hour))
+    told = [line.split(" | ")[0].removeprefix("| ") for line in lines]
+    for name in names:
+        assert {f"alone, {name}", f"beside a job, {name}", f"the same by the second, {name}"} <= set(told)
+    assert any(line.startswith(f"| 1,000,000 | cold, {RAISED_WORKERS} workers | 40,000 | ") for line in lines)
+
+
 def test_nothing_else_binds_a_job_before_its_workers_but_what_is_told_of_it() -> None:
     limits = projection.limits()
     bound = {name for name, rate in limits.items() if rate < 2 * job(DEFAULT_QUOTA).rate}
