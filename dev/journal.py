@@ -85,7 +85,13 @@ def items_touched(operation: str, data: dict[str, Any]) -> list[list[Any]]:
     if operation == "Query":
         values = [value["S"] for value in data["ExpressionAttributeValues"].values() if "S" in value]
         return [[operation, data["TableName"], min(values, key=lambda value: not value.startswith("S#")), "", 0]]
-    if operation == "TransactWriteItems":
+    if operation == "BatchGetItem":
+        parts = [
+            ("Get", {"TableName": table, "Key": key})
+            for table, of in data["RequestItems"].items()
+            for key in of["Keys"]
+        ]
+    elif operation in {"TransactWriteItems", "TransactGetItems"}:
         parts = [next(iter(part.items())) for part in data["TransactItems"]]
     elif operation in single:
         parts = [(single[operation], data)]

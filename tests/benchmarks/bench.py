@@ -22,8 +22,8 @@ from tests.benchmarks import (
     units,
     webhook_load,
 )
+from tests.benchmarks.page import PAGE
 
-PAGE: Final = ROOT / "docs" / "performance.md"
 _PINS: Final = ROOT / "dev" / "requirements"
 
 
@@ -45,8 +45,9 @@ def _main() -> int:
     stock.site_packages()
     runtime.install()
     instructed = limits.measure()
-    counted = scene.measure()
-    operations = {one.name: one for one in counted}
+    kept = units.written(scene.measure())
+    operations = units.parsed(kept)
+    counted = list(operations.values())
     loads = webhook_load.measure()
     jobs = group_jobs.measure()
     starts = runtime.measure()
@@ -61,7 +62,7 @@ def _main() -> int:
         *projection.section(projected),
         *runtime.section(starts),
     ]
-    units.write(counted)
+    units.COUNTED.write_text(kept)
     group_jobs.write_plot(jobs.jobs)
     projection.write_plot(projected)
     PAGE.write_text("\n".join(lines))

@@ -11,8 +11,11 @@ FIRST_WORKERS: Final = 5
 WORKERS_A_SECOND: Final = 300 / 60
 """With how many batches at once Lambda begins to read a queue, and how fast it adds to them. Source: Lambda, SQS."""
 
-SHARE: Final = 1_024 / 1_769
-"""Of a CPU, what a function of 1,024 MB has. Source: Lambda, memory."""
+MEMORY: Final = as_written()["Globals"]["Function"]["MemorySize"] / 1_024
+"""GB of every function."""
+
+SHARE: Final = MEMORY * 1_024 / 1_769
+"""Of a CPU, what a function of so much memory has. Source: Lambda, memory."""
 
 
 class Pace(Struct, frozen=True):
@@ -37,7 +40,8 @@ class Pace(Struct, frozen=True):
     hundred: float = 0.015
     """For a BatchGetItem of so many."""
     order: float = 0.0035 / SHARE
-    """Of CPU, for a paid order in a batch; this and the next three as units.toml has them, tests hold them together."""
+    """Of CPU, for a paid order in a batch; this and the next three are no less than units.toml has them, but for noise,
+    and at most twice that: a test holds them together."""
     start: float = 0.0100 / SHARE
     """The same for an order that starts a task."""
     task: float = 0.0086 / SHARE

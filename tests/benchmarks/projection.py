@@ -1,8 +1,8 @@
 """What cannot be run here: jobs of a million members and of a hundred million, and a million tasks due in one hour,
 against the quotas of AWS. The models are in job_projection and task_projection, and take no wall clock."""
 
+from collections.abc import Mapping
 from math import ceil
-from textwrap import wrap
 from typing import Final
 
 import matplotlib as mpl
@@ -14,7 +14,7 @@ from cashback.domain.shards import SHARDS
 from cashback.edge.sweeper import ENOUGH_TIME
 from cashback.services import plan_group_job, project
 from dev.project import ROOT
-from tests.benchmarks import job_projection, task_projection
+from tests.benchmarks import job_projection, task_projection, units
 from tests.benchmarks.capacity import (
     COLD,
     DEFAULT_QUOTA,
@@ -23,23 +23,23 @@ from tests.benchmarks.capacity import (
     RAISED_QUOTA,
     grown,
 )
+from tests.benchmarks.cost import PRICES
 from tests.benchmarks.job_projection import MEMBER, ORDERS, SENT_AT_ONCE, Run
 from tests.benchmarks.pace import PACE
 from tests.benchmarks.task_projection import (
-    CREATE_UNITS,
     CREATED_A_SECOND,
     CREATED_ELSEWHERE,
     DUE,
     EVERY,
     HOUR,
     LONGEST_SWEEP,
-    RUN_UNITS,
     SCHEDULES,
     STARTED_A_SECOND,
     Lateness,
     hot_due,
     hot_list,
 )
+from tests.benchmarks.units import BUDGETS, Operation, cost_of, paragraph
 
 mpl.use("svg")
 from matplotlib import pyplot as plt
@@ -50,16 +50,12 @@ RAISED_WORKERS: Final = RAISED_QUOTA // 1_600
 """What the runbook says for a raised quota."""
 LONG: Final = 4 * MILLION
 """Members of a run in which the time that Lambda takes to add workers weighs little."""
-MEMBER_UNITS: Final = 5.06
-"""Write units of a member of a large job with all that the job writes. Source: counted, docs/performance.md."""
 LEDGER_UNITS, STATE_UNITS = MEMBER
 PLOT: Final = ROOT / "docs" / "projection.svg"
 SIZES: Final = (10, 100, 1_000, 10_000, 100_000, MILLION)
 GIVEN_UP_AFTER: Final = 43_200
 """Seconds after which the projector gives a record up. Source: the template, asserted in test_projection.py."""
 COUNTED: Final = "totals and events: one partition of a store for what was counted"
-PRICE: Final = 0.625e-6
-"""Dollars for a write unit. Source: the list of DynamoDB on demand, us-east-1."""
 
 
 class Table(Struct, frozen=True):
@@ -163,7 +159,7 @@ def _of_jobs(figures: Figures) -> list[str]:
     return [
         "## Group jobs projected",
         "",
-        *_paragraph(
+        *paragraph(
             "Not run but computed: a simulation in virtual time of the tables' partitions, the queue, Lambda's "
             "workers and the product's own sizes, pauses and tries, with workers and batches as template.yaml has "
             "them. How long calls take in a Region is assumed (tests/benchmarks/pace.py). Members are in a group "
@@ -176,7 +172,7 @@ def _of_jobs(figures: Figures) -> list[str]:
         "|---:|---|---:|---:|---:|---:|---:|",
         *rows,
         "",
-        *_paragraph(
+        *paragraph(
             "`GroupJobWorkers` is to be raised with the quota, and on warm tables only: "
             f"{RAISED_WORKERS} of them ask a cold table for many times what it takes. {crowded.throttled:.0%} of "
             "their transactions are throttled, each of which uses up what others could have written: a million take "
@@ -200,7 +196,7 @@ def _of_orders(figures: Figures) -> list[str]:
         rows.append(_order_row(f"beside a job, {name}", figures.jobs[name]))
         rows.append(_order_row(f"the same by the second, {name}", figures.by_the_second[name]))
     return [
-        *_paragraph(
+        *paragraph(
             f"Webhooks meanwhile: {ORDERS:.0f} paid orders a second on the same tables, from acceptance to posting. "
             "*By the second* is the worst that a table can be: all that it has for a second is there at its "
             "beginning, and who comes later finds nothing. An order that finds no capacity five times rests for "
@@ -231,12 +227,12 @@ def _of_limits(figures: Figures) -> list[str]:
         f"| the workers of the template | {figures.jobs[WARM_TABLE.name].rate:,.0f} |",
         *(f"| {name} | {rate:,.0f} |" for name, rate in limits().items()),
         "",
-        *_paragraph(
+        *paragraph(
             f"A snapshot of a hundred million members is {LARGEST // PAGE:,} pages, "
             f"{LARGEST // PAGE * page_bytes() / 1e9:.1f} GB. Its chunks are sent {plan_group_job.SENT_AT_ONCE} at a "
             "time, so no message waits for long, and the four days that a queue keeps one are no limit."
         ),
-        *_paragraph(
+        *paragraph(
             "Totals of days and events are what a job outruns. Balances are right at once; the projector follows "
             f"at {counted:,.0f} entries a second of one store, until DynamoDB splits the partition. That is "
             f"{told(MILLION / counted)} for a million, and {told(LARGEST / counted)} for a hundred million. What is "
@@ -246,6 +242,17 @@ def _of_limits(figures: Figures) -> list[str]:
     ]
 
 
+def of_counted_tasks(operations: Mapping[str, Operation]) -> list[str]:
+    """Return the lines on what a task is, which follow from counts."""
+    rows = {budget.operation: budget for budget in BUDGETS}
+    written = sum(cost_of(rows[name], operations).writes for name in ("task created", "task executed with a credit"))
+    return paragraph(
+        f"A million tasks of one scenario that come due in one hour, {DUE / HOUR:.0f} a second, each with a "
+        f"guard, a watch and a credit: {written:g} write units, as counted above. Simulated in the same way. An "
+        "alarm rings within a minute of the next whole one."
+    )
+
+
 def _of_tasks(figures: Figures) -> list[str]:
     a_second = DUE / HOUR
     created, ran = task_projection.created_a_second(), task_projection.run_a_second()
@@ -253,11 +260,7 @@ def _of_tasks(figures: Figures) -> list[str]:
     return [
         "## Tasks of scenarios projected",
         "",
-        *_paragraph(
-            f"A million tasks of one scenario that come due in one hour, {a_second:.0f} a second, each with a "
-            f"guard, a watch and a credit: {CREATE_UNITS + RUN_UNITS} write units. Simulated in the same way. An "
-            "alarm rings within a minute of the next whole one."
-        ),
+        *of_counted_tasks(units.read()),
         "| due within | run late by, p50 | p99 | credited late by, p99 | the last | messages that wait at most |",
         "|---|---:|---:|---:|---:|---:|",
         _task_row("the hour", figures.hour),
@@ -273,13 +276,13 @@ def _of_tasks(figures: Figures) -> list[str]:
         f"| run, by the workers of the template | {ran:,.0f} |",
         f"| found by the sweeper alone, were every alarm lost | {swept:,.0f} |",
         "",
-        *_paragraph(
+        *paragraph(
             f"A million schedules are {DUE / SCHEDULES:.0%} of what a Region holds. What binds is our own workers: "
             f"a million orders that start a task each take {told(DUE / created)}. An hour of index `due` has "
             f"{SHARDS} partitions, each used at {hot_due(a_second):.0%}. All tasks of a scenario that wait are one "
             f"partition of index `listing`, used at {hot_list(a_second):.0%} if as many enter as leave."
         ),
-        *_paragraph(
+        *paragraph(
             f"Were every alarm lost, the sweeper would find {swept * HOUR:,.0f} tasks an hour, though it sweeps "
             f"{LONGEST_SWEEP - ENOUGH_TIME / 1_000:.0f} seconds of {EVERY} at most: more than the workers run. It "
             "leaves an alarm two minutes, and cannot tell what is lost from what waits in a long queue: of the "
@@ -294,10 +297,6 @@ def _task_row(name: str, one: Lateness) -> str:
     return f"| {name} | {times} | {one.deepest:,} |"
 
 
-def _paragraph(text: str) -> list[str]:
-    return [*wrap(text, 118, break_long_words=False, break_on_hyphens=False), ""]
-
-
 def told(seconds: float) -> str:
     """Return a time as people tell it."""
     if seconds < 600:
@@ -309,15 +308,17 @@ def write_plot(figures: Figures) -> None:
     """Draw time against members, and what is written with its price."""
     mpl.rcParams.update({"svg.hashsalt": "cashback", "font.size": 9})
     members = [*SIZES, 10 * MILLION, LARGEST]
-    figure, (times, units) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    each = units.of_a_job(units.read())["write units"][1]
+    figure, (times, written) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
     for table, style in ((COLD_TABLE, ":"), (WARM_TABLE, "-"), (RAISED_TABLE, "--")):
         seconds = [one.seconds for one in figures.sizes[table.name]]
         seconds += [sum(figures.seconds(table, size)) for size in members[len(SIZES) :]]
         times.plot(members, seconds, style, label=f"{table.name}, {table.quota:,} a second")
     times.legend(fontsize=7)
-    units.plot(members, [size * MEMBER_UNITS for size in members])
-    units.secondary_yaxis("right", functions=(lambda some: some * PRICE, lambda paid: paid / PRICE)).set_ylabel("$")
-    for panel, title in ((times, "seconds"), (units, "write units")):
+    written.plot(members, [size * each for size in members])
+    price = PRICES["writes"].dollars / MILLION
+    written.secondary_yaxis("right", functions=(lambda some: some * price, lambda paid: paid / price)).set_ylabel("$")
+    for panel, title in ((times, "seconds"), (written, "write units")):
         panel.set(xscale="log", yscale="log", xlabel="members", title=title)
         panel.grid(visible=True, alpha=0.3)
     figure.savefig(PLOT, metadata={"Date": None})

@@ -8,23 +8,29 @@ import json
 import re
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import batched
 from pathlib import Path
 from typing import Any, Final
 
 from msgspec import Struct, field
 
+from cashback.adapters.dynamo.customers import Customers
+from cashback.domain.customers import Profile
 from dev.client import wait_until
 from dev.project import LOCAL, STACK_NAME
-from tests.benchmarks import units
+from tests.benchmarks import page, units
+from tests.benchmarks.story import Gathering
 from tests.benchmarks.units import (
     BUSY,
     BY_THE_CLOCK,
+    DECIDING,
+    MANY,
     MEMBERS,
     READS,
     Operation,
@@ -32,11 +38,11 @@ from tests.benchmarks.units import (
 )
 from tests.e2e import payouts
 from tests.e2e.deployed import FUNCTIONS, DeployedStack, start
-from tests.e2e.groups import enrol, gather
+from tests.e2e.groups import gather
 from tests.e2e.scenarios import make
 from tests.e2e.shop import Shop, fresh_id, sample
 
-REST: Final = 0.8
+REST: Final = 0.5
 """Seconds without a call, after which an operation is over, and all that follows it: queues and streams are looked at
 far more often."""
 
@@ -49,23 +55,27 @@ class Register(Struct):
     path: Path
     is_idle: Callable[[], bool]
     place: int = 0
+    size: int = -1
+    since: float = 0.0
 
     def count(self, name: str, act: Callable[[], object]) -> Operation:
         """Do something at rest, and count all that it brings about."""
         self._rest()
         self._lines()
         act()
+        self.since = time.monotonic()
         self._rest()
         found = counted(name, self._lines())
         assert found.shares, f"nothing was called for: {name}"
         return found
 
     def _rest(self) -> None:
-        """Wait until nothing is called any more."""
-        size, since = -1, time.monotonic()
-        while time.monotonic() < since + REST:
-            if (now := self.path.stat().st_size) != size or not self.is_idle():
-                size, since = now, time.monotonic()
+        """Wait until nothing is called any more, and has not been for a while."""
+        while True:
+            if (now := self.path.stat().st_size) != self.size or not self.is_idle():
+                self.size, self.since = now, time.monotonic()
+            elif time.monotonic() >= self.since + REST:
+                return
             time.sleep(0.1)
 
     def _lines(self) -> list[dict[str, Any]]:
@@ -80,6 +90,7 @@ def counted(name: str, lines: Sequence[Mapping[str, Any]]) -> Operation:
     """Put each line down to its function."""
     shares: dict[str, Share] = defaultdict(Share)
     items: dict[str, int] = {}
+    read: Counter[str] = Counter()
     for line in lines:
         function = _function(line["function"])
         if function in BY_THE_CLOCK:
@@ -95,10 +106,12 @@ def counted(name: str, lines: Sequence[Mapping[str, Any]]) -> Operation:
         if line["service"] == "dynamodb":
             _add_units(share, line)
             for action, table, pk, sk, size in line["items"]:
+                kind = _kind(table, pk, sk)
                 if action in {"Put", "Update"}:
-                    kind = _kind(table, pk, sk)
                     items[kind] = max(size, items.get(kind, 0))
-    return Operation(name, dict(shares), items)
+                elif function in DECIDING and line["operation"] in READS:
+                    read[kind] += 1
+    return Operation(name, dict(shares), items, dict(read))
 
 
 _NAMES: Final = {"POST /schedules": "CreateSchedule", "DELETE /schedules": "DeleteSchedule"}
@@ -162,9 +175,9 @@ class Scene(Struct):
 
     def all(self) -> list[Operation]:
         """Let everything happen, after a round that only warms the functions up."""
-        for operations in (self.sales, self._more_sales, self.reviews, self._scenarios, self.group, self._payout):
-            operations()
-            operations()
+        for part in PARTS:
+            part(self)
+            part(self)
         return list(self.found.values())
 
     def sales(self) -> None:
@@ -184,7 +197,8 @@ class Scene(Struct):
         entrance = self.found["duplicate delivery"].shares["webhook_ingest"]
         self.found["webhook accepted"] = Operation("webhook accepted", {"webhook_ingest": entrance}, {})
 
-    def _more_sales(self) -> None:
+    def more_sales(self) -> None:
+        """What becomes of orders, orders of strangers, changes by hand, and many orders at once."""
         shop = self.shop()
         customer_id = known_customer(shop)
         paid, paid_later = order(customer_id), order(customer_id)
@@ -211,7 +225,7 @@ class Scene(Struct):
         wait_until(lambda: self.stack.queued(self.stack.store_events_queue_url) == 0)
         self.stack.resume("projector")
         # A mapping looks for its work a second after it was enabled.
-        time.sleep(2 * REST)
+        time.sleep(1.5)
 
     def reviews(self) -> None:
         """An order that waits for a person's yes."""
@@ -223,7 +237,8 @@ class Scene(Struct):
         body = {"expected_amount": expected, "comment": "Looks right"}
         self.count("approve", lambda: shop.store.post(f"{path}/approve", body).expect(200))
 
-    def _scenarios(self) -> None:
+    def scenarios(self) -> None:
+        """What scenarios add to an order, and a task from its beginning to its end."""
         shop = self.shop()
         customer_id = known_customer(shop)
         make(shop, "order.refunded", delay=_DAY, cancel_on=["order.cancelled"])
@@ -242,13 +257,22 @@ class Scene(Struct):
                 self.count("task cancelled", partial(shop.send, "orders/cancelled", cancelled(paid)))
 
     def group(self) -> None:
-        """A credit for every member of a group."""
+        """A credit for every member of a small group and of a large one, and a balance that all are left with."""
         shop = self.shop()
-        gather(shop, "grp_friends", enrol(shop, *[0] * MEMBERS))
-        body = {"apply_type": "relative", "amount": "5.00", "comment": "Thanks for staying"}
-        self.count("group job", lambda: shop.store.post("/v1/groups/grp_friends/cashback", body).expect(202))
+        members = enrol_many(shop, MANY)
+        gather(shop, "grp_friends", members[:MEMBERS])
+        gather(shop, "grp_everybody", members)
+        relative = {"apply_type": "relative", "amount": "5.00", "comment": "Thanks for staying"}
+        absolute = {"apply_type": "absolute", "amount": "50.00"}
+        for name, group_id, body in (
+            ("group job", "grp_friends", relative),
+            ("group job of 1,000", "grp_everybody", relative),
+            ("group job, absolute", "grp_friends", absolute),
+        ):
+            self.count(name, partial(start_job, shop, group_id, body))
 
-    def _payout(self) -> None:
+    def payout(self) -> None:
+        """A payout from the request to the payment."""
         shop = self.shop()
         customer_id = payouts.customer(shop)
         made: dict[str, Any] = {}
@@ -280,6 +304,25 @@ def known_customer(shop: Shop) -> int:
 def adjust(shop: Shop, customer_id: int, body: Mapping[str, str]) -> None:
     """Change the balance of a customer by hand."""
     shop.store.post(f"/v1/customers/{customer_id}/adjustments", body).expect(201)
+
+
+def enrol_many(shop: Shop, count: int) -> list[str]:
+    """So many new customers with empty accounts."""
+    client, state_table = shop.stack.client("dynamodb"), shop.stack.state_table
+    ids = [str(fresh_id()) for _ in range(count)]
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    for some in batched(ids, 12, strict=False):
+        table = Gathering(client, state_table, gathered=[])
+        for customer_id in some:
+            Customers(table).create(shop.store.store_id, Profile(customer_id, now, now), now)
+        puts = [{"PutRequest": {"Item": write["Put"]["Item"]}} for write in table.gathered]
+        assert not client.batch_write_item(RequestItems={state_table: puts})["UnprocessedItems"]
+    return ids
+
+
+def start_job(shop: Shop, group_id: str, body: Mapping[str, str]) -> None:
+    """Set a job of a group going."""
+    shop.store.post(f"/v1/groups/{group_id}/cashback", body).expect(202)
 
 
 def order(customer_id: int, *, contacts: bool = True, **fields: Any) -> dict[str, Any]:
@@ -314,15 +357,25 @@ def cancelled(sold: Mapping[str, Any]) -> dict[str, Any]:
     return {**sold, "updated_at": at, "cancelled_at": at, "cancel_reason": "customer", "line_items": lines}
 
 
+_QUEUES: Final = {"notifier": "Notifications"}
+"""What the queues of functions are called that may be paused."""
+
+PARTS: Final = (Scene.sales, Scene.more_sales, Scene.reviews, Scene.scenarios, Scene.group, Scene.payout)
+"""Each makes shops of its own, and may be counted alone."""
+
+
 @contextmanager
-def opened() -> Iterator[Scene]:
-    """A stack of its own."""
+def opened(*paused: str) -> Iterator[Scene]:
+    """A stack of its own, on which these functions take nothing from their queues; nobody waits for those."""
     LOCAL.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=LOCAL) as home:
         journal = Path(home) / "journal"
         stack = start(Path(home), journal=journal)
         try:
-            urls = (stack.store_events_queue_url, stack.group_jobs_queue_url, stack.credits_queue_url)
+            stack.pause(*paused)
+            left = {"Dlq", *(_QUEUES[name] for name in paused)}
+            urls = stack.client("sqs").list_queues()["QueueUrls"]
+            urls = [url for url in urls if not any(name in url for name in left)]
             yield Scene(stack, Register(journal, lambda: not any(map(stack.queued, urls))))
         finally:
             stack.aws.stop()
@@ -336,3 +389,4 @@ def measure() -> list[Operation]:
 
 if __name__ == "__main__":
     units.write(measure())
+    page.renew()

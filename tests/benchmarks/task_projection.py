@@ -37,11 +37,6 @@ UNCHANGED: Final = PACE.read + PACE.unchanged
 REMIND: Final = PACE.hundred / AT_ONCE + PACE.send / SENT_AT_ONCE + PACE.swept
 """For a task that the sweeper finds: a hundred are read at once, and ten messages sent."""
 
-CREATE_UNITS: Final = 4 + 2 * (1 + 1)
-RUN_UNITS: Final = 14 + 2 * 1
-"""Write units of a task with one guard and one watch, and of running it with a credit. Source: the budgets that
-tests/integration/test_task_budgets.py asserts."""
-
 LONGEST_SWEEP: Final = 240
 EVERY: Final = 300
 """Seconds that a sweep may take, and from one to the next. Source: the template, asserted in test_projection.py."""

@@ -1,10 +1,13 @@
 """What was counted is within its budget, and costs what it may. ``tests/e2e/test_units.py`` counts again."""
 
+from collections import Counter
+from copy import replace
+
 import pytest
 
 from dev.project import ROOT
-from tests.benchmarks import cost, scene, units
-from tests.benchmarks.units import BUDGETS, Budget, Operation, Share
+from tests.benchmarks import cost, page, scene, units
+from tests.benchmarks.units import BUDGETS, MANY, MEMBERS, Budget, Operation, Share
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +21,8 @@ def test_every_operation_is_within_its_budget(found: dict[str, Operation]) -> No
 
 @pytest.mark.parametrize("budget", BUDGETS, ids=lambda budget: budget.operation)
 def test_every_budget_is_held_by_a_test(budget: Budget) -> None:
-    assert (ROOT / "tests" / "integration" / budget.test).is_file()
+    path, _, name = budget.test.partition("::")
+    assert f"\ndef {name}(" in (ROOT / path).read_text()
 
 
 def test_what_is_counted_costs_no_more_than_the_design_says(found: dict[str, Operation]) -> None:
@@ -28,7 +32,66 @@ def test_what_is_counted_costs_no_more_than_the_design_says(found: dict[str, Ope
 def test_an_operation_above_its_budget_is_named(found: dict[str, Operation]) -> None:
     share = found["paid order, first seen"].shares["event_worker"]
     dear = {**found, "paid order, first seen": Operation("paid order, first seen", {"event_worker": share + share}, {})}
-    assert "paid order, first seen: 18 write units of 9, 2 read units of 2" in units.check(list(dear.values()))
+    over = "paid order, first seen: 18 write units of 9, 2 read units of 2, 6 calls of 3"
+    assert over in units.check(list(dear.values()))
+
+
+def test_a_call_too_many_is_named(found: dict[str, Operation]) -> None:
+    job = found["group job of 1,000"]
+    many = {name: share + Share(calls=Counter(GetItem=10)) for name, share in job.shares.items()}
+    (over,) = units.check([*found.values(), replace(job, shares=many)])
+    assert over.startswith("group job of 1,000: ")
+    assert over.endswith(" calls of 0.15")
+
+
+def test_an_account_that_a_relative_job_reads_is_named_and_those_of_an_absolute_one_are_not(
+    found: dict[str, Operation],
+) -> None:
+    assert [units.accounts_read(found[name]) for name in ("group job", "group job, absolute")] == [0, MEMBERS]
+    curious = replace(found["group job"], read={**found["group job"].read, "ACCOUNT": 1})
+    (over,) = units.check([*found.values(), curious])
+    assert over.endswith("0.01 accounts read of 0")
+
+
+def test_an_operation_that_is_counted_otherwise_is_named(found: dict[str, Operation]) -> None:
+    kept = found["approve"]
+    assert units.recounted(kept, kept) == []
+    once_more = kept.shares["orders_api"] + Share(calls=Counter(GetItem=1), read_units=1)
+    again = replace(kept, shares={**kept.shares, "orders_api": once_more}, read={**kept.read, "PROFILE": 1})
+    assert [line.split(" ")[1] for line in units.recounted(kept, again)] == ["read_units", "steady_calls", "items"]
+    new_to_it = kept.shares["orders_api"] + Share(calls=Counter(GetParameter=1))
+    assert units.recounted(kept, replace(kept, shares={"orders_api": new_to_it})) == []
+
+
+def test_a_webhook_is_counted_again_at_the_entrance(found: dict[str, Operation]) -> None:
+    kept = found["webhook accepted"]
+    read = kept.shares["webhook_ingest"] + Share(read_units=1)
+    assert units.recounted(kept, replace(kept, shares={"webhook_ingest": read})) != []
+
+
+def test_a_job_s_own_part_and_that_of_its_members_are_the_whole_of_both_jobs(found: dict[str, Operation]) -> None:
+    own, each = units.of_a_job(found)["write units"]
+    assert own + MEMBERS * each == pytest.approx(found["group job"].decided.writes)
+    assert own + MANY * each == pytest.approx(found["group job of 1,000"].decided.writes)
+
+
+def test_a_limit_that_only_the_assumed_time_breaks_is_said_to_be_broken() -> None:
+    def line(counted: float, time: float) -> cost.Line:
+        return cost.Line("an order", cost.Bill({"writes": counted, "time": time}), 8.5)
+
+    said = "*An order* keeps its limit of $8.50 by what is counted, and is **above it with the time: $8.60**."
+    assert cost.lifted([line(8.0, 0.5), line(8.1, 0.5), line(8.6, 0.5)]) == [said]
+
+
+def test_the_page_tells_what_was_counted(found: dict[str, Operation]) -> None:
+    """What ``python -m tests.benchmarks.page`` writes stands there."""
+    text = page.PAGE.read_text()
+    assert page.renewed(text, found) == text
+
+
+def test_a_page_without_one_of_its_parts_is_not_renewed(found: dict[str, Operation]) -> None:
+    with pytest.raises(ValueError, match="the page has 0 parts"):
+        page.renewed(page.PAGE.read_text().replace("## Dollars a million", "## Dollars"), found)
 
 
 def test_an_item_above_the_size_of_the_budget_may_take_what_its_size_takes() -> None:

@@ -16,7 +16,6 @@ from tests.benchmarks.projection import (
     COLD_TABLE,
     LARGEST,
     LEDGER_UNITS,
-    MEMBER_UNITS,
     MILLION,
     RAISED_TABLE,
     RAISED_WORKERS,
@@ -159,7 +158,8 @@ def test_reading_its_members_is_less_than_half_of_a_job() -> None:
 
 
 def test_what_a_member_writes_is_what_is_counted() -> None:
-    assert sum(job_projection.MEMBER) == pytest.approx(MEMBER_UNITS, abs=0.1)
+    _, each = units.of_a_job(units.read())["write units"]
+    assert sum(job_projection.MEMBER) == pytest.approx(each, abs=0.1)
 
 
 def test_the_pages_and_chunks_of_a_hundred_million_members_sort_by_their_numbers() -> None:
@@ -224,7 +224,10 @@ def test_the_figures_of_the_template_that_are_repeated_here_are_its_own() -> Non
         ("task executed with a credit", "credit_worker", PACE.credit),
     ],
 )
-def test_our_own_cpu_is_assumed_as_it_was_measured(operation: str, function: str, assumed: float) -> None:
+def test_our_own_cpu_is_assumed_to_be_what_was_measured_or_up_to_twice_that(
+    operation: str, function: str, assumed: float
+) -> None:
     found = units.read()[operation]
     each = {budget.operation: budget.each for budget in units.BUDGETS}[operation]
-    assert assumed * SHARE == pytest.approx(found.shares[function].cpu / each, rel=0.3)
+    measured = found.shares[function].cpu / each
+    assert 0.75 * measured <= assumed * SHARE <= 2 * measured
