@@ -80,7 +80,8 @@ def cpu_of(worker: Any) -> float:
 
 
 def items_touched(operation: str, data: dict[str, Any]) -> list[list[Any]]:
-    """What a call got or wrote: the action, the table, the item's keys, and its size now; of a query the partition."""
+    """What a call got or wrote: the action, the table, the item's keys, and its size now; of a query the partition.
+    Where a table has no sort key, it is empty."""
     single = {"GetItem": "Get", "PutItem": "Put", "UpdateItem": "Update", "DeleteItem": "Delete"}
     if operation == "Query":
         values = [value["S"] for value in data["ExpressionAttributeValues"].values() if "S" in value]
@@ -100,8 +101,10 @@ def items_touched(operation: str, data: dict[str, Any]) -> list[list[Any]]:
     touched = []
     for action, part in parts:
         table = dynamodb._tables[part["TableName"]]
-        key = {name: (part.get("Key") or part["Item"])[name] for name in ("pk", "sk")}
+        names = [name for name in (table["pk_name"], table["sk_name"]) if name]
+        key = {name: (part.get("Key") or part["Item"])[name] for name in names}
         item = dynamodb._get_item_by_key(table, key)
         size = dynamodb._item_size_bytes(item) if item else 0
-        touched.append([action, part["TableName"], key["pk"]["S"], key["sk"]["S"], size])
+        pk, sk = [*(value["S"] for value in key.values()), ""][:2]
+        touched.append([action, part["TableName"], pk, sk, size])
     return touched

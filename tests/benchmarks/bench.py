@@ -15,6 +15,7 @@ from tests.benchmarks import (
     group_jobs,
     instructions,
     limits,
+    naive_units,
     projection,
     runtime,
     scene,
@@ -45,8 +46,8 @@ def _main() -> int:
     stock.site_packages()
     runtime.install()
     instructed = limits.measure()
-    kept = units.written(scene.measure())
-    operations = units.parsed(kept)
+    kept, kept_naive = units.written(scene.measure()), naive_units.written(naive_units.measure())
+    operations, naive = units.parsed(kept), units.parsed(kept_naive)
     counted = list(operations.values())
     loads = webhook_load.measure()
     jobs = group_jobs.measure()
@@ -54,15 +55,16 @@ def _main() -> int:
     projected = projection.measure()
     lines = [
         *head(),
-        *limits.section(instructed, operations, jobs, projected.jobs),
+        *limits.section(instructed, operations, jobs, projected.jobs, naive, starts),
         *units.section(counted),
-        *cost.section(operations),
+        *cost.section(operations, naive),
         *webhook_load.section(loads),
         *group_jobs.section(jobs, starts),
         *projection.section(projected),
         *runtime.section(starts),
     ]
     units.COUNTED.write_text(kept)
+    naive_units.KEPT.write_text(kept_naive)
     group_jobs.write_plot(jobs.jobs)
     projection.write_plot(projected)
     PAGE.write_text("\n".join(lines))

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from dev.project import ROOT
-from tests.benchmarks import cost, limits, projection, units
+from tests.benchmarks import cost, limits, naive_units, projection, units
 from tests.benchmarks.units import Operation
 
 PAGE: Final = ROOT / "docs" / "performance.md"
 
 
-def renewed(text: str, operations: Mapping[str, Operation]) -> str:
+def renewed(text: str, operations: Mapping[str, Operation], naive: Mapping[str, Operation]) -> str:
     """Return a page with those parts as these counts have them: two sections, the rows of the table of limits that are
     counted, and what the projection says of a task.
 
@@ -20,9 +20,9 @@ def renewed(text: str, operations: Mapping[str, Operation]) -> str:
     """
     parts = {
         r"^## Calls and units of each operation\n.*?(?=^## )": units.section(list(operations.values())),
-        r"^## Dollars a million\n.*?(?=^## )": cost.section(operations),
-        r"^\| paid order: DynamoDB calls .*?^\| balance read \|[^\n]*\n": limits.of_operations(operations),
-        r"(?:^\| \$ a million: [^\n]*\n)+": limits.of_dollars(operations),
+        r"^## Dollars a million\n.*?(?=^## )": cost.section(operations, naive),
+        r"^\| paid order: DynamoDB calls .*?^\| balance read \|[^\n]*\n": limits.of_operations(operations, naive),
+        r"(?:^\| \$ a million: [^\n]*\n)+": limits.of_dollars(operations, naive),
         r"^A million tasks of one scenario .*?\n\n": projection.of_counted_tasks(operations),
     }
     for pattern, lines in parts.items():
@@ -35,7 +35,7 @@ def renewed(text: str, operations: Mapping[str, Operation]) -> str:
 
 def renew() -> None:
     """Write those parts anew."""
-    PAGE.write_text(renewed(PAGE.read_text(), units.read()))
+    PAGE.write_text(renewed(PAGE.read_text(), units.read(), naive_units.read()))
 
 
 if __name__ == "__main__":

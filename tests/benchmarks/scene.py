@@ -61,11 +61,11 @@ class Register(Struct):
     def count(self, name: str, act: Callable[[], object]) -> Operation:
         """Do something at rest, and count all that it brings about."""
         self._rest()
-        self._lines()
+        self.lines()
         act()
         self.since = time.monotonic()
         self._rest()
-        found = counted(name, self._lines())
+        found = counted(name, self.lines())
         assert found.shares, f"nothing was called for: {name}"
         return found
 
@@ -78,7 +78,8 @@ class Register(Struct):
                 return
             time.sleep(0.1)
 
-    def _lines(self) -> list[dict[str, Any]]:
+    def lines(self) -> list[dict[str, Any]]:
+        """What was called since this was last asked."""
         with self.path.open() as journal:
             journal.seek(self.place)
             text = journal.read()
@@ -86,13 +87,13 @@ class Register(Struct):
         return [json.loads(line) for line in text.splitlines()]
 
 
-def counted(name: str, lines: Sequence[Mapping[str, Any]]) -> Operation:
-    """Put each line down to its function."""
+def counted(name: str, lines: Sequence[Mapping[str, Any]], called: Callable[[str], str] | None = None) -> Operation:
+    """Put each line down to its function, which the lines call by its deployed name if ``called`` says nothing else."""
     shares: dict[str, Share] = defaultdict(Share)
     items: dict[str, int] = {}
     read: Counter[str] = Counter()
     for line in lines:
-        function = _function(line["function"])
+        function = (called or _function)(line["function"])
         if function in BY_THE_CLOCK:
             continue
         share = shares[function]
@@ -144,6 +145,8 @@ def _kind(table: str, pk: str, sk: str) -> str:
     """Name an item by the word of its sort key, or else by that of its partition."""
     if table.startswith(f"{STACK_NAME}-Ledger-"):
         return "entry"
+    if not sk:
+        return table
     word = re.match(r"[A-Z]+(?=#|$)", sk)
     return word[0] if word else pk.split("#")[2]
 

@@ -6,7 +6,7 @@ from copy import replace
 import pytest
 
 from dev.project import ROOT
-from tests.benchmarks import cost, page, scene, units
+from tests.benchmarks import cost, naive_units, page, scene, units
 from tests.benchmarks.units import BUDGETS, MANY, MEMBERS, Budget, Operation, Share
 
 
@@ -86,12 +86,12 @@ def test_a_limit_that_only_the_assumed_time_breaks_is_said_to_be_broken() -> Non
 def test_the_page_tells_what_was_counted(found: dict[str, Operation]) -> None:
     """What ``python -m tests.benchmarks.page`` writes stands there."""
     text = page.PAGE.read_text()
-    assert page.renewed(text, found) == text
+    assert page.renewed(text, found, naive_units.read()) == text
 
 
 def test_a_page_without_one_of_its_parts_is_not_renewed(found: dict[str, Operation]) -> None:
     with pytest.raises(ValueError, match="the page has 0 parts"):
-        page.renewed(page.PAGE.read_text().replace("## Dollars a million", "## Dollars"), found)
+        page.renewed(page.PAGE.read_text().replace("## Dollars a million", "## Dollars"), found, naive_units.read())
 
 
 def test_an_item_above_the_size_of_the_budget_may_take_what_its_size_takes() -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from dev.project import ROOT
-from tests.benchmarks import bench, instructions, limits, units
+from tests.benchmarks import bench, instructions, limits, naive_units, runtime, units
 from tests.benchmarks.group_jobs import Figures, Measured, Rounds
 from tests.benchmarks.job_projection import Run
 from tests.benchmarks.limits import Counted
@@ -23,9 +23,12 @@ def row(figure: str, webhook: float = 1.0, warm_seconds: float = 139.0, cpu: flo
     large = Rounds([Measured(100_000, 120.0, cpu, 506_000, 3_000, 9_700)])
     jobs = Figures(small, small, [small, large])
     projected = {"warm": run(warm_seconds), "cold": run(1_000.0)}
-    (found,) = [
-        line for line in limits.section(counted, units.read(), jobs, projected) if line.startswith(f"| {figure}")
+    starts = [
+        runtime.Measured(name, [runtime.Run(0.1, 0.1, seconds, 31.0, seconds)])
+        for name, seconds in (("group_job_worker", 0.02), (runtime.NAIVE_WORKER, 0.05))
     ]
+    lines = limits.section(counted, units.read(), jobs, projected, naive_units.read(), starts)
+    (found,) = [line for line in lines if line.startswith(f"| {figure}")]
     return found
 
 
@@ -62,3 +65,11 @@ def test_the_versions_are_those_that_are_pinned() -> None:
 def test_a_rate_below_the_limit_is_said_to_be() -> None:
     assert "| 2,500 (**below the limit**), on this machine |" in row("group job", cpu=40.0)
     assert "| 5,000, on this machine |" in row("group job")
+
+
+def test_the_naive_figures_of_this_run_stand_before_those_of_the_design() -> None:
+    assert "| 6 / 10 here; 5 / 13 |" in row("paid order: DynamoDB calls")
+    assert "| 4 / 6 here; 4 / 10 |" in row("group member: calls")
+    assert "| 200 here, under the runtime, where ours is 5,000; 610 |" in row("group job")
+    assert "| 150 s here, by its write units alone; 250 s |" in row("1,000,000 members")
+    assert " here; 36.60 |" in row("$ a million: paid order")

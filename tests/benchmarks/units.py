@@ -239,11 +239,11 @@ def write(operations: Sequence[Operation]) -> None:
     COUNTED.write_text(written(operations))
 
 
-def written(operations: Sequence[Operation]) -> str:
-    """Return what was counted as text, rounded."""
+def written(operations: Sequence[Operation], module: str = "scene") -> str:
+    """Return what was counted as text, rounded; ``module`` counts it."""
     lines = [
-        "# Written by `make bench`, or by `python -m tests.benchmarks.scene`: what each operation asked of DynamoDB",
-        "# and of other services, by function.",
+        f"# Written by `make bench`, or by `python -m tests.benchmarks.{module}`: what each operation asked of",
+        "# DynamoDB and of other services, by function.",
     ]
     for operation in operations:
         lines += ["", "[[operation]]", f'name = "{operation.name}"', f"items = {_inline(operation.items)}"]
@@ -310,12 +310,12 @@ def larger(operation: Operation) -> int:
     return sum(2 * ((size - 1) // 1024) for kind, size in operation.items.items() if kind not in WRITTEN_BEHIND)
 
 
-def recounted(kept: Operation, again: Operation) -> list[str]:
-    """Return what those who decide, or whom the budget names, did otherwise than it was counted before; of what is
-    by chance, what is over its budget."""
+def recounted(kept: Operation, again: Operation, functions: frozenset[str] = DECIDING) -> list[str]:
+    """Return what these functions, or whom the budget names, did otherwise than it was counted before; of what is by
+    chance, what is over its budget."""
     if kept.name in BY_CHANCE:
         return check([again], [budget for budget in BUDGETS if budget.operation == kept.name])
-    functions = DECIDING.union(*(budget.functions for budget in BUDGETS if budget.operation == kept.name))
+    functions = functions.union(*(budget.functions for budget in BUDGETS if budget.operation == kept.name))
     figures = ("writes", "read_units", "settings_units", "refused_units", "steady_calls")
     before, now = kept.of(functions), again.of(functions)
     found = [(name, getattr(before, name), getattr(now, name)) for name in figures]

@@ -55,13 +55,24 @@ def post(*, credit: Credit) -> None:
     customer = f"STORE#{credit.store_id}#CUSTOMER#{credit.customer_id}"
     at = datetime.now(UTC).isoformat()
     table.put_item(
-        Item={"pk": customer, "sk": f"ENTRY#{credit.job_id}", "at": at, "amount": credit.amount, "kind": "manual"},
+        Item={
+            "pk": customer,
+            "sk": f"ENTRY#{credit.job_id}",
+            "gsi1pk": f"STORE#{credit.store_id}#ENTRIES",
+            "gsi1sk": at,
+            "amount": credit.amount,
+            "kind": "manual",
+        },
         ConditionExpression=Attr("pk").not_exists(),
     )
     table.update_item(
         Key={"pk": customer, "sk": "ACCOUNT"},
-        UpdateExpression="ADD balance :amount",
-        ExpressionAttributeValues={":amount": credit.amount},
+        UpdateExpression="SET gsi1pk = :customers, gsi1sk = :customer ADD balance :amount",
+        ExpressionAttributeValues={
+            ":customers": f"STORE#{credit.store_id}#CUSTOMERS",
+            ":customer": credit.customer_id,
+            ":amount": credit.amount,
+        },
     )
     metrics.add_metric(name="MembersCredited", unit=MetricUnit.Count, value=1)
     logger.info("member credited", extra={"job_id": credit.job_id, "customer_id": credit.customer_id})

@@ -100,15 +100,34 @@ def credit(*, store_id: str, order: Order) -> Credited:
     customer = f"STORE#{store_id}#CUSTOMER#{order.customer.id}"
     at = datetime.now(UTC).isoformat()
     amount = (order.subtotal_price * Decimal(str(settings["rate"])) / 100).quantize(Decimal("0.01"))
-    table.put_item(Item={"pk": customer, "sk": f"ORDER#{order.id}", "at": at, "order": order.model_dump_json()})
     table.put_item(
-        Item={"pk": customer, "sk": f"ENTRY#{order.id}", "at": at, "amount": amount, "kind": "order"},
+        Item={
+            "pk": customer,
+            "sk": f"ORDER#{order.id}",
+            "gsi1pk": f"STORE#{store_id}#ORDERS",
+            "gsi1sk": at,
+            "order": order.model_dump_json(),
+        }
+    )
+    table.put_item(
+        Item={
+            "pk": customer,
+            "sk": f"ENTRY#{order.id}",
+            "gsi1pk": f"STORE#{store_id}#ENTRIES",
+            "gsi1sk": at,
+            "amount": amount,
+            "kind": "order",
+        },
         ConditionExpression=Attr("pk").not_exists(),
     )
     table.update_item(
         Key={"pk": customer, "sk": "ACCOUNT"},
-        UpdateExpression="ADD balance :amount",
-        ExpressionAttributeValues={":amount": amount},
+        UpdateExpression="SET gsi1pk = :customers, gsi1sk = :customer ADD balance :amount",
+        ExpressionAttributeValues={
+            ":customers": f"STORE#{store_id}#CUSTOMERS",
+            ":customer": str(order.customer.id),
+            ":amount": amount,
+        },
     )
     metrics.add_metric(name="OrdersCredited", unit=MetricUnit.Count, value=1)
     logger.info("order credited", extra={"order_id": order.id, "cashback": str(amount)})
