@@ -15,6 +15,7 @@ from tests.benchmarks import (
     group_jobs,
     instructions,
     limits,
+    naive_scene,
     naive_units,
     projection,
     runtime,
@@ -46,7 +47,7 @@ def _main() -> int:
     stock.site_packages()
     runtime.install()
     instructed = limits.measure()
-    kept, kept_naive = units.written(scene.measure()), naive_units.written(naive_units.measure())
+    kept, kept_naive = units.written(scene.measure()), naive_units.written(naive_scene.measure())
     operations, naive = units.parsed(kept), units.parsed(kept_naive)
     counted = list(operations.values())
     loads = webhook_load.measure()

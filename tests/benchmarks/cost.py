@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from tests.benchmarks import naive_units, runtime
+from tests.benchmarks import naive_units
 from tests.benchmarks.pace import MEMORY, SHARE
 from tests.benchmarks.units import (
     BATCH,
@@ -160,10 +160,10 @@ def naive_bills(naive: Mapping[str, Operation]) -> dict[str, Bill]:
     """
     shares = {name: operation.shares for name, operation in naive.items()}
     created = {name: share - Share(invocations=1) for name, share in shares[naive_units.CREATED].items()}
-    executed = bill(shares[naive_units.EXECUTED], delivered=runtime.BATCH) / runtime.BATCH
+    executed = bill(shares[naive_units.EXECUTED], delivered=naive_units.BATCH) / naive_units.BATCH
     return {
         "order": bill(shares[naive_units.ORDER]),
-        "member": bill(shares[naive_units.MEMBERS], delivered=runtime.BATCH) / runtime.BATCH,
+        "member": bill(shares[naive_units.MEMBERS], delivered=naive_units.BATCH) / naive_units.BATCH,
         "task": bill(created) + executed,
     }
 
@@ -303,7 +303,7 @@ def _about_naive(naive: Mapping[str, Operation]) -> list[str]:
     """What the naive functions asked for, and why that is less than the design names."""
     order, members = naive_units.of_one(naive, naive_units.ORDER), naive_units.of_one(naive, naive_units.MEMBERS)
     created, executed = naive_units.of_one(naive, naive_units.CREATED), naive_units.of_one(naive, naive_units.EXECUTED)
-    batch = runtime.BATCH
+    batch = naive_units.BATCH
     task_calls = created.table_calls + executed.table_calls / batch
     return [
         f"Of the naive functions an order takes {order.writes:g} write units in {order.table_calls} calls of DynamoDB,",

@@ -47,7 +47,7 @@ from cashback.services.start_group_job import Instruction, JobRequest, start_gro
 from dev import local_aws
 from dev.project import LOCAL, ROOT
 from dev.template import table_definition
-from tests.benchmarks import runtime
+from tests.benchmarks import naive_units, runtime
 from tests.benchmarks.spread import told
 from tests.benchmarks.story import Gathering
 from tests.integration.metering import Meter
@@ -306,14 +306,14 @@ def _compared(figures: Figures, built: Mapping[str, runtime.Measured]) -> list[s
     """What a job gains, against each way of crediting members one by one that was measured."""
     job, bare, one_by_one = (_each(one.runs) for one in (figures.same, figures.bare, figures.one_by_one))
     worker = _each_of_a_call(built["group_job_worker"], CHUNK)
-    naive = _each_of_a_call(built[runtime.NAIVE_WORKER], runtime.BATCH)
+    naive = _each_of_a_call(built[runtime.NAIVE_WORKER], naive_units.BATCH)
     return [
         "### What a job gains",
         "",
         "A member costs a job less than one by one, and how much less depends on what one by one is. *Bare postings*",
         "are the least that it can be, and keep nothing but the posting. The *naive handler* is what one would write,",
-        f"a message for each member and {runtime.BATCH} messages a call; it claims the message, writes the entry, adds",
-        "to the balance and ends the claim, a call each. *Chunks of one* are our own job at its worst, which nobody",
+        f"a message for each member and {naive_units.BATCH} messages a call; it claims the message, writes the entry,",
+        "adds to the balance and ends the claim, a call each. *Chunks of one* are our own job at its worst, which nobody",
         "would run. The first three rows are of the table above; the last two are built functions under the runtime",
         "client, as at the end of this page, whose own time is in both.",
         "",
@@ -323,7 +323,7 @@ def _compared(figures: Figures, built: Mapping[str, runtime.Measured]) -> list[s
         _compared_row("one by one, bare postings", bare, f"the job of {figures.same.members:,}", job),
         _compared_row("one by one, chunks of one", one_by_one, f"the job of {figures.same.members:,}", job),
         _compared_row(f"{CHUNK} a call, by group_job_worker", worker),
-        _compared_row(f"{runtime.BATCH} a call, by the naive handler", naive, "group_job_worker", worker),
+        _compared_row(f"{naive_units.BATCH} a call, by the naive handler", naive, "group_job_worker", worker),
         "",
     ]
 

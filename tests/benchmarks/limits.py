@@ -207,7 +207,7 @@ def of_operations(operations: Mapping[str, Operation], naive: Mapping[str, Opera
             f"{MEMBER_CALLS} / {group_jobs.MOST_UNITS}",
             f"{calls[many]:.2f} / {units[many]:.2f} in a job of {MANY:,}; in one of {MEMBERS}, with the job's own, "
             f"{calls[few]:.2f} / {units[few]:.2f}",
-            f"{members.table_calls / runtime.BATCH:g} / {members.writes / runtime.BATCH:g} here; 4 / 10",
+            f"{members.table_calls / naive_units.BATCH:g} / {members.writes / naive_units.BATCH:g} here; 4 / 10",
             "1 write unit",
             f"{_test('counted')}, {_test('member')}",
         ),
@@ -229,7 +229,7 @@ def _of_jobs(
     starts: Sequence[runtime.Measured],
 ) -> list[str]:
     under_runtime, naively = runtime.member_rates(starts)
-    least = 1e6 * naive_units.of_one(naive, naive_units.MEMBERS).writes / runtime.BATCH / DEFAULT_QUOTA
+    least = 1e6 * naive_units.of_one(naive, naive_units.MEMBERS).writes / naive_units.BATCH / DEFAULT_QUOTA
     rate = jobs.jobs[-1].members / jobs.jobs[-1].cpu
     slow = "" if rate >= group_jobs.WANTED_RATE else " (**below the limit**)"
     warmed, cold_table = projected[WARM_TABLE.name].seconds, projected[COLD_TABLE.name].seconds

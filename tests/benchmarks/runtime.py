@@ -27,6 +27,7 @@ from dev import deploy, local_aws
 from dev.project import ACCESS_KEY, LOCAL, REGION, ROOT, SECRET_KEY, only_one
 from tests.benchmarks import spread, stock, story, tapes
 from tests.benchmarks.instructions import ENVIRONMENT, PYTHON
+from tests.benchmarks.naive_units import BATCH
 from tests.benchmarks.runtime_api import Invocations, RuntimeApi
 
 HERE: Final = Path(__file__).parent
@@ -38,9 +39,6 @@ RUNS: Final = 5
 FIRST, UNCOUNTED, COUNTED = 1, 4, 15
 """The calls of a run: the first, those after which it counts as warm, and those that are counted."""
 CALLS: Final = FIRST + UNCOUNTED + COUNTED
-
-BATCH: Final = 10
-"""Messages that the naive worker is given at once: the most that SQS hands out without waiting."""
 
 NAIVE_WORKER: Final = f"naive worker, {BATCH} members"
 PACKED: Final = "the same, as `sam build` packs it"

@@ -4,10 +4,9 @@ from collections import Counter
 
 import pytest
 
-from tests.benchmarks import cost, naive_units, units
-from tests.benchmarks.naive_units import CREATED, EXECUTED, ORDER, of_one
+from tests.benchmarks import cost, naive_scene, naive_units, units
+from tests.benchmarks.naive_units import BATCH, CREATED, EXECUTED, ORDER, of_one
 from tests.benchmarks.naive_units import MEMBERS as NAIVE_MEMBERS
-from tests.benchmarks.runtime import BATCH
 from tests.benchmarks.units import MEMBERS, Operation, Share
 
 
@@ -22,7 +21,7 @@ def ours() -> dict[str, Operation]:
 
 
 def test_the_naive_functions_ask_for_what_was_counted_last(naive: dict[str, Operation]) -> None:
-    again = naive_units.measure()
+    again = naive_scene.measure()
     assert {one.name for one in again} == set(naive)
     assert [
         fault for one in again for fault in units.recounted(naive[one.name], one, frozenset(naive[one.name].shares))
@@ -79,7 +78,7 @@ def test_the_page_shows_naive_dollars_beside_those_that_the_design_names(
     ours: dict[str, Operation], naive: dict[str, Operation]
 ) -> None:
     page = cost.section(ours, naive)
-    (row,) = [text for text in page if text.startswith("| group member") and "82.00" in text]
+    (row,) = [text for text in page if text.startswith("| group member, of a job of 100 ") and "82.00" in text]
     priced = cost.naive_bills(naive)["member"]
     assert row.endswith(f"| 3.60 | {priced.counted:.2f} | {priced.time:.2f} | 82.00 | 0.60 |")
     assert "a member 6 in 4, a task" in page
@@ -88,6 +87,6 @@ def test_the_page_shows_naive_dollars_beside_those_that_the_design_names(
 
 def test_calls_that_do_not_do_the_same_are_not_shared_out() -> None:
     total = Share(table_units=8, read_units=2, calls=Counter({"PutItem": 8}))
-    assert naive_units.each(total, 4) == Share(table_units=2, read_units=0.5, calls=Counter({"PutItem": 2}))
+    assert naive_scene.each(total, 4) == Share(table_units=2, read_units=0.5, calls=Counter({"PutItem": 2}))
     with pytest.raises(ValueError, match="do the same"):
-        naive_units.each(total, 3)
+        naive_scene.each(total, 3)

@@ -1,0 +1,141 @@
+"""Runs every naive function as ``runtime`` runs them, each under a role, and counts what it asks for as ``scene``
+counts ours: where their calls arrive."""
+
+import itertools
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from dev import local_aws
+from dev.project import LOCAL, REGION
+from tests.benchmarks import naive_units, runtime, story
+from tests.benchmarks.naive_units import BATCH, CREATED, EXECUTED, MEMBERS, ORDER
+from tests.benchmarks.runtime import FIRST, HERE, NAIVE_NAMES, Subject
+from tests.benchmarks.scene import Register, counted
+from tests.benchmarks.units import Operation, Share
+
+CALLS: Final = FIRST + 3
+TASKS: Final = CALLS * BATCH
+_CUSTOMER: Final = "9007199254740993"
+_ROLE: Final = "arn:aws:iam::000000000000:role/naive"
+_NAMES: Final = {
+    **NAIVE_NAMES,
+    "NAIVE_QUEUE_ARN": f"arn:aws:sqs:{REGION}:000000000000:naive-tasks",
+    "NAIVE_ROLE_ARN": _ROLE,
+}
+
+
+def starts() -> Iterator[dict[str, Any]]:
+    """Orders that each start a task."""
+    for number in range(TASKS):
+        yield {
+            "store_id": story.STORE,
+            "customer_id": _CUSTOMER,
+            "order_id": f"8{number:012d}",
+            "scenario_id": "thanks",
+            "days": 1,
+            "amount": "5.00",
+        }
+
+
+def dues() -> Iterator[dict[str, Any]]:
+    """Batches of the messages that the schedules of those tasks put in the queue."""
+    event = story.sample("action_worker")
+    for batch in itertools.batched(starts(), BATCH, strict=True):
+        bodies = [
+            {
+                "store_id": one["store_id"],
+                "customer_id": one["customer_id"],
+                "task_id": f"{one['scenario_id']}-{one['order_id']}",
+            }
+            for one in batch
+        ]
+        yield {
+            "Records": [
+                {**event["Records"][0], "messageId": body["task_id"], "body": json.dumps(body)} for body in bodies
+            ]
+        }
+
+
+def subjects() -> dict[str, Subject]:
+    """The naive functions with their events, by the operation that a call of each is."""
+    naive, (compiled, _) = HERE / "naive", runtime.naive_packages()
+    made = (
+        (ORDER, "naive_webhook", "webhook.handler", runtime.naive_orders(CALLS)),
+        (MEMBERS, "naive_credit", "credit.handler", runtime.naive_members(CALLS)),
+        (CREATED, "naive_task", "task.create", starts()),
+        (EXECUTED, "naive_task_worker", "task.handler", dues()),
+    )
+    return {
+        operation: Subject(name, [naive, compiled], handler, _NAMES, list(events))
+        for operation, name, handler, events in made
+    }
+
+
+def measure() -> list[Operation]:
+    """Run every naive function on an engine of their own, and count."""
+    LOCAL.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=LOCAL) as home:
+        journal = Path(home) / "journal"
+        engine = local_aws.start(Path(home), local_aws.free_port(), with_this_process=True, journal=journal)
+        try:
+            return _measured(engine, journal)
+        finally:
+            engine.stop()
+
+
+def _measured(engine: local_aws.LocalAws, journal: Path) -> list[Operation]:
+    dynamodb, register = engine.client("dynamodb"), Register(journal, lambda: True)
+    runtime.make_naive_tables(dynamodb)
+    engine.client("sqs").create_queue(QueueName="naive-tasks")
+    _make_role(engine.client("iam"))
+    found = []
+    with runtime.surroundings(engine) as around:
+        for operation, subject in subjects().items():
+            environment = {**around, **_under_the_role(engine.client("sts"), subject.name)}
+            run = runtime.run(subject, subject.events, environment)
+            total = counted(operation, register.lines(), str)
+            share = each(total.shares[subject.name], len(subject.events))
+            share.invocations, share.cpu, share.logged = 1, run.warm, run.logged // len(subject.events)
+            found.append(Operation(operation, {subject.name: share}, total.items))
+    runtime.check_naive(dynamodb, CALLS * (1 + BATCH) + TASKS)
+    return found
+
+
+def _make_role(iam: Any) -> None:
+    """A role that may do everything: calls are put down to those who took one on."""
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    rights = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    document, policy = (json.dumps({"Version": "2012-10-17", "Statement": [one]}) for one in (trust, rights))
+    iam.create_role(RoleName="naive", AssumeRolePolicyDocument=document)
+    iam.put_role_policy(RoleName="naive", PolicyName="everything", PolicyDocument=policy)
+
+
+def _under_the_role(sts: Any, name: str) -> dict[str, str]:
+    keys = sts.assume_role(RoleArn=_ROLE, RoleSessionName=name)["Credentials"]
+    return {
+        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": keys["SessionToken"],
+    }
+
+
+def each(total: Share, calls: int) -> Share:
+    """What one of so many calls did.
+
+    :raises ValueError: they cannot all have done the same.
+    """
+    if any(count % calls for count in total.calls.values()):
+        raise ValueError(f"{calls} calls of a function that do the same made {total.calls}")
+    units_of = ("table_units", "index_units", "refused_units", "read_units")
+    return Share(
+        **{name: getattr(total, name) / calls for name in units_of},
+        calls=Counter({name: count // calls for name, count in total.calls.items()}),
+    )
+
+
+if __name__ == "__main__":
+    naive_units.KEPT.write_text(naive_units.written(measure()))
