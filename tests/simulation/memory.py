@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from cashback.adapters.dynamo import scenarios, stores
+from cashback.adapters.dynamo import stores
 from cashback.adapters.dynamo.packing import Packing
 from cashback.domain import stores as store_documents
 from cashback.edge import worker
@@ -53,7 +53,7 @@ class _AtSettings:
 
 _READERS: tuple[tuple[str, tuple[Any, ...], Callable[[], Key]], ...] = (
     ("unpack", (Packing,), lambda: _given),
-    ("document_of", (stores, scenarios), lambda: _stored),
+    ("document_of", (stores,), lambda: _stored),
     ("parse_settings", (store_documents,), lambda: _set),
     ("read", (parsing,), _AtSettings),
     ("decode", (worker,), lambda: _given),

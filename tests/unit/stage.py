@@ -155,8 +155,8 @@ class Stage:
     # ---- what the event worker does
 
     def hear(self, told: News) -> Order:
-        document, live = self.books.scenarios.live(STORE)
-        settings = document.settings()
+        settings, live = self.books.scenarios.live(STORE)
+        assert settings is not None
         order, _ = hear_news(self.books, settings, told, self.now)
         assert order is not None
         if live.scenarios:
@@ -170,8 +170,9 @@ class Stage:
     def person(self, customer_id: str = CUSTOMER, **fields: Any) -> None:
         told = CustomerNews(customer_id, at(0), **fields)
         record_customer(self.books, STORE, told, self.now)
-        document, live = self.books.scenarios.live(STORE)
-        follow_registration(self.books, lambda: self.outlets.alarms, document.settings(), live, customer_id, self.now)
+        settings, live = self.books.scenarios.live(STORE)
+        assert settings is not None
+        follow_registration(self.books, lambda: self.outlets.alarms, settings, live, customer_id, self.now)
 
     # ---- what alarms and queues do
 

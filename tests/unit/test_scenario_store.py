@@ -56,9 +56,9 @@ def test_deliveries_read_the_settings_and_the_catalogue_by_one_call() -> None:
     shop = Shop()
     assert save(shop, scenario())
     before = shop.dynamo.faults.calls
-    document, live = shop.books.scenarios.live(STORE)
+    settings, live = shop.books.scenarios.live(STORE)
     assert shop.dynamo.faults.calls == before + 1
-    assert document == shop.books.stores.document(STORE)
+    assert settings == shop.books.stores.settings(STORE) == shop.books.stores.document(STORE).settings()
     assert live == LiveScenarios((scenario(),), rev=1, count=1)
     assert shop.books.scenarios.catalogue(STORE) == live
 
@@ -66,8 +66,9 @@ def test_deliveries_read_the_settings_and_the_catalogue_by_one_call() -> None:
 def test_a_store_without_scenarios_has_an_empty_catalogue() -> None:
     shop = Shop()
     shop.change(name="Renamed")
-    document, live = shop.books.scenarios.live(STORE)
-    assert (document.version, live) == (2, LiveScenarios())
+    settings, live = shop.books.scenarios.live(STORE)
+    assert settings is not None
+    assert (settings.version, settings.name, live) == (2, "Renamed", LiveScenarios())
 
 
 def test_a_store_that_is_not_there_is_not_found() -> None:

@@ -104,9 +104,10 @@ def test_limits_and_order_numbers_choose_the_orders() -> None:
     stage = Stage(
         scenario(limits=Limits(min_number=1, max_number=1)), scenario(scenario_id="s2", limits=Limits(min_price=10_001))
     )
-    document, live = stage.books.scenarios.live(STORE)
+    settings, live = stage.books.scenarios.live(STORE)
+    assert settings is not None
     assert live.number_orders
-    settings = replace(document.settings(), numbers_orders=True)
+    settings = replace(settings, numbers_orders=True)
 
     for order_id, second in (("A-1", 0), ("A-2", 5)):
         order, _ = hear_news(stage.books, settings, told_of(Trigger.ORDER_PAID, order_id, second), stage.now)

@@ -58,10 +58,9 @@ class ActionBatch(MessageBatch):
 
     def _follow(self, step: OrderStep | CustomerStep, now: Instant) -> str:
         """Let scenarios hear of what was announced."""
-        document, live = self.books.scenarios.live(step.store_id)
-        if document.closed_at is not None:
+        settings, live = self.books.scenarios.live(step.store_id)
+        if settings is None:
             return "store_closed"
-        settings = document.settings()
         if isinstance(step, CustomerStep):
             started = follow_registration(self.books, self._alarms, settings, live, step.customer_id, now)
             return "followed" if started else "unchanged"

@@ -195,13 +195,12 @@ class EventBatch(MessageBatch):
         """Return the settings of a store, or why its events are ignored."""
         if store_id not in self.settings:
             try:
-                document, live = self.books.scenarios.live(store_id)
+                settings, live = self.books.scenarios.live(store_id)
             except NotFound:
                 self.settings[store_id] = "store_unknown"
             else:
-                is_open = document.closed_at is None
-                settings = replace(document.settings(), numbers_orders=live.number_orders)
-                self.settings[store_id] = settings if is_open else "store_closed"
+                numbered = settings and replace(settings, numbers_orders=live.number_orders)
+                self.settings[store_id] = numbered or "store_closed"
                 self.live[store_id] = live
         return self.settings[store_id]
 

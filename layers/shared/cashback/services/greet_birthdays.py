@@ -31,10 +31,9 @@ def greet_birthdays(books: Books, alarms: "Callable[[], AlarmClock]", store_id: 
     :raises NotFound: no such store.
     :raises Busy: out of reach; called again it goes on.
     """
-    document, live = books.scenarios.live(store_id)
-    if document.closed_at is not None:
+    settings, live = books.scenarios.live(store_id)
+    if settings is None:
         return "closed"
-    settings = document.settings()
     local = local_time(now, zone_of(settings))
     if local.hour < MORNING:
         return "early"

@@ -8,11 +8,11 @@ from msgspec import Struct
 from cashback.adapters.dynamo import keys, scenario_keys, store_keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.packing import Packing
-from cashback.adapters.dynamo.stores import document_of
+from cashback.adapters.dynamo.stores import settings_of
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.domain.errors import NotFound
 from cashback.domain.scenarios import LiveScenarios, Scenario, TooManyScenarios
-from cashback.domain.stores import StoreDocument
+from cashback.domain.settings import Settings
 from cashback.domain.times import Instant
 
 MAX_CATALOGUE: Final = 300_000
@@ -27,8 +27,9 @@ class Scenarios(Struct, frozen=True):
 
     table: StateTable
 
-    def live(self, store_id: str) -> tuple[StoreDocument, LiveScenarios]:
-        """Return the settings and the scenarios that a delivery must know of, as of one moment: one consistent query.
+    def live(self, store_id: str) -> tuple[Settings | None, LiveScenarios]:
+        """Return the settings and the scenarios that a delivery must know of, as of one moment: one consistent query. A
+        closed store has no settings.
 
         :raises NotFound: no such store.
         """
@@ -38,7 +39,9 @@ class Scenarios(Struct, frozen=True):
         items = {item["sk"]: item for item in found}
         if last.sk not in items:
             raise NotFound
-        return document_of(store_id, items[last.sk]), _catalogue_of(items.get(first.sk))
+        item = items[last.sk]
+        settings = settings_of(store_id, item) if item.get("closed_at") is None else None
+        return settings, _catalogue_of(items.get(first.sk))
 
     def catalogue(self, store_id: str) -> LiveScenarios:
         """Return the scenarios that deliveries must know of (consistent)."""

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from itertools import batched, islice
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -18,7 +19,7 @@ from cashback.domain.due import DueKind
 from cashback.domain.errors import Busy, NotFound, StateConflict, VersionConflict
 from cashback.domain.ledger import Write
 from cashback.domain.money import Currency
-from cashback.domain.settings import DEFAULTS, Settings
+from cashback.domain.settings import DEFAULTS, Settings, parse_settings
 from cashback.domain.stores import Closing, StoreDocument, StoreRecord, as_text
 from cashback.domain.times import Instant, instant, moment
 
@@ -30,7 +31,7 @@ _WRITES_AT_ONCE: Final = 100
 
 
 class Stores(Struct, frozen=True):
-    """Settings are read consistently each time they are needed, and cached by nobody."""
+    """Settings are read consistently each time they are needed; what is remembered is only what a text means."""
 
     table: StateTable
 
@@ -39,17 +40,14 @@ class Stores(Struct, frozen=True):
 
         :raises NotFound: no such store, or no such version of it.
         """
-        return self.document(store_id, version).settings()
+        return settings_of(store_id, self._item(store_id, version))
 
     def document(self, store_id: str, version: int | None = None) -> StoreDocument:
         """Return the settings in the form of the API.
 
         :raises NotFound: no such store, or no such version of it.
         """
-        item = self.table.get(store_keys.settings(store_id, version))
-        if item is None:
-            raise NotFound
-        return document_of(store_id, item)
+        return document_of(store_id, self._item(store_id, version))
 
     def record(self, store_id: str) -> StoreRecord | None:
         """Return a store's entry in the directory."""
@@ -195,6 +193,12 @@ class Stores(Struct, frozen=True):
             return 0
         return int(item["seconds"])
 
+    def _item(self, store_id: str, version: int | None) -> Item:
+        item = self.table.get(store_keys.settings(store_id, version))
+        if item is None:
+            raise NotFound
+        return item
+
 
 def _item(document: StoreDocument, key: keys.Key) -> Item:
     """The currency stands beside the document, so that a reader needs no table of currencies."""
@@ -221,19 +225,35 @@ def _closing_item(store_id: str, closing: Closing) -> Item:
     return {"pk": pk, "sk": sk, **{name: getattr(closing, name) for name in Closing.__struct_fields__}, **due}
 
 
+def settings_of(store_id: str, item: Item) -> Settings:
+    """Read the settings of a store back as exact values."""
+    return _settings_of(store_id, item["version"], item["currency"], item["exponent"], item["document"])
+
+
+@lru_cache(maxsize=64)
+def _settings_of(store_id: str, version: int, currency: str, exponent: int, text: str) -> Settings:
+    """A store has one text for many orders, and to make out its settings takes as long as to decide one of them."""
+    return parse_settings(store_id, version, Currency(currency, exponent), _whole(text))
+
+
 def document_of(store_id: str, item: Item) -> StoreDocument:
     """Read the settings of a store back."""
     return StoreDocument(
         store_id=store_id,
         version=item["version"],
         currency=Currency(item["currency"], item["exponent"]),
-        document={**DEFAULTS, **json.loads(item["document"])},
+        document=_whole(item["document"]),
         created_at=item["created_at"],
         updated_at=item["updated_at"],
         updated_by=item["updated_by"],
         changed_at=json.loads(item["changed_at"]),
         closed_at=item.get("closed_at"),
     )
+
+
+def _whole(text: str) -> dict[str, Any]:
+    """A document with the defaults of what it does not name."""
+    return {**DEFAULTS, **json.loads(text)}
 
 
 def _record_item(record: StoreRecord) -> Item:
