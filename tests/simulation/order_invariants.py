@@ -131,8 +131,8 @@ def _award(order: Order, entries: list[Entry]) -> Iterator[str]:
         yield f"6: taken {order.taken}, owed {order.owed}, waived {order.waived}"
     if sum(entry.owed - entry.amount for entry in moved) != order.target - order.waived:
         yield f"6: its entries called back other than {order.target} less {order.waived}: {moved}"
-    if order.target != target_of(order, order.facts):
-        yield f"7: it calls back {order.target}, its facts say {target_of(order, order.facts)}"
+    if order.target != target_of(order):
+        yield f"7: it calls back {order.target}, its facts say {target_of(order)}"
 
 
 def _capped(world: World, order: Order) -> Iterator[str]:

@@ -386,7 +386,7 @@ def _check_order(order: Order, entries: Iterable[Entry]) -> None:
         assert not [entry for entry in ours if entry.kind in {Kind.ORDER, Kind.REVERSAL}], "2: without an award"
         return
     assert order.calculation.award == award, "15"
-    assert order.target == target_of(order, order.facts), "7"
+    assert order.target == target_of(order), "7"
     badge = {0: Status.PROCESSED, award: Status.REVERSED}.get(order.target, Status.PARTIALLY_REVERSED)
     assert order.status is badge
     assert sum(entry.amount for entry in ours if entry.kind is Kind.ORDER) == award, "2: awarded once"

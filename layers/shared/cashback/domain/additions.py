@@ -5,9 +5,9 @@ from copy import replace
 from cashback.domain import causes
 from cashback.domain.facts import SHIPPING, Body
 from cashback.domain.ledger import Entry, Kind, payload_hash
-from cashback.domain.money import ONE, ZERO, round_half_up
+from cashback.domain.money import ONE, round_half_up
 from cashback.domain.orders import Order, order_entry
-from cashback.domain.rules import Calculation, LineAward, Lookup, calculate, earning_share
+from cashback.domain.rules import Calculation, LineAward, Lookup, calculate, earning_share, weight
 from cashback.domain.settings import Settings
 
 
@@ -36,7 +36,7 @@ def added(order: Order, body: Body, settings: Settings, lookup: Lookup) -> Order
     it included. Under the cap new lines share in the award, so that it follows them when others are gone.
     """
     before = order.calculation
-    weights = sum((line.weight for line in before.lines), ZERO)
+    weights = weight(before.lines)
     # What a redemption pays more of now is called back from all lines alike, so until then the new ones earn as before.
     share = max(before.share, earning_share(body))
     if not weights or not share:
@@ -49,7 +49,7 @@ def added(order: Order, body: Body, settings: Settings, lookup: Lookup) -> Order
     kept = {line.line_id: replace(line, rate=line.rate * scale) for line in before.lines}
     grown = {line.line_id: _grown(kept.get(line.line_id), line) for line in fresh.lines}
     lines = [grown.pop(line.line_id, line) for line in kept.values()] + list(grown.values())
-    earned = round_half_up(sum((line.weight for line in lines), ZERO) * share)
+    earned = round_half_up(weight(lines) * share)
     whole = earned if settings.max_award is None else min(earned, settings.max_award)
     more = max(0, whole - order.basis)
     calculation = Calculation(tuple(lines), 0, before.rate, share=share).awarding(before.award + more)

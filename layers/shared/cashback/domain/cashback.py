@@ -14,7 +14,7 @@ from cashback.domain import causes
 from cashback.domain.additions import added, earned_later, has_more, new_part
 from cashback.domain.clawback import claw, target_of, with_refunds_handled
 from cashback.domain.facts import Body, Facts
-from cashback.domain.ledger import Entry, Figures, Kind, payload_hash
+from cashback.domain.ledger import Entry, Figures, Kind, named_hash, payload_hash
 from cashback.domain.lookups import Known, earns, lookup_of, owner
 from cashback.domain.money import ONE, round_half_up
 from cashback.domain.orders import (
@@ -224,7 +224,7 @@ def _nothing_left(order: Order) -> bool:
 
 def _award(order: Order, purse: Purse, actor: str) -> tuple[Order, list[Entry]]:
     """Credit the award; refunds that were known before it are clawed back in the same posting."""
-    entry = order_entry(order, Kind.ORDER, causes.earned(order.order_id), order.basis, payload_hash(Kind.ORDER), actor)
+    entry = order_entry(order, Kind.ORDER, causes.earned(order.order_id), order.basis, named_hash(Kind.ORDER), actor)
     earned = purse.credit(entry)
     clawed, entries = claw(replace(order, award=order.basis), purse, actor)
     return clawed, [*earned, *entries]
@@ -248,7 +248,7 @@ def _awarded_anew(
     if body is not None and terms is not None and has_more(order):
         catalogue = {**known.catalogue, **terms.catalogue}
         grown = added(order, body, settings, replace(lookup_of(terms), catalogue=catalogue))
-        standing = replace(grown.calculation, award=(grown.award or 0) - target_of(grown, grown.facts))
+        standing = replace(grown.calculation, award=(grown.award or 0) - target_of(grown))
         is_automatic = terms.mode is Mode.AUTOMATIC and settings.cashback_enabled
         by_itself = is_automatic and _doubt(body, standing, settings) is None
         missing = products_asked_for(new_part(order, body), settings, lookup_of(terms)) - catalogue.keys()
@@ -291,10 +291,12 @@ def _doubt(body: Body, calculation: Calculation, settings: Settings) -> str | No
         return "too_many_lines"
     if body.currency != settings.currency.code:
         return "currency_mismatch"
-    if any(line.quantity <= 0 for line in body.lines):
-        return "line_quantity"
-    if any(line.gross < 0 or line.tax < 0 for line in body.lines):
-        return "line_amount"
+    for line in body.lines:
+        if line.quantity <= 0:
+            return "line_quantity"
+    for line in body.lines:
+        if line.gross < 0 or line.tax < 0:
+            return "line_amount"
     if len({line.line_id for line in body.lines}) < len(body.lines):
         return "line_doubled"
     if body.paid_with_cashback > body.paid_total:

@@ -11,8 +11,8 @@ from typing import Final
 from msgspec import Struct
 
 from cashback.domain import causes
-from cashback.domain.facts import Facts, Refund
-from cashback.domain.ledger import Entry, Kind, payload_hash
+from cashback.domain.facts import Refund
+from cashback.domain.ledger import Entry, Kind, named_hash, payload_hash
 from cashback.domain.money import round_half_up
 from cashback.domain.orders import Order, Status, order_entry
 from cashback.domain.purse import Claim, Purse
@@ -39,7 +39,10 @@ def claw(order: Order, purse: Purse, actor: str) -> tuple[Order, list[Entry]]:
         for entry in purse.move(claim, _reversal(order, step.cause, step.same, actor), step.change)
     ]
     target = order.target + sum(step.change for step in steps)
-    return _reversed(replace(with_refunds_handled(order), target=target, owed=claim.owed, waived=claim.waived)), entries
+    status, reason = _state(order, target)
+    handled = with_refunds_handled(order)
+    clawed = replace(handled, target=target, owed=claim.owed, waived=claim.waived, status=status, reason=reason)
+    return clawed, entries
 
 
 def gives_back(order: Order) -> bool:
@@ -63,7 +66,7 @@ def _steps(order: Order) -> list[_Step]:
     once each. One that stands again goes with the edit, and so does its second deletion, because the entries that name
     them are posted. Of a cancelled order nothing comes back.
     """
-    facts, target, named = order.facts, order.target, payload_hash(Kind.REVERSAL)
+    facts, target, named = order.facts, order.target, named_hash(Kind.REVERSAL)
     standing, before = facts.standing_refunds, order.clawed - order.undone
     known = {refund_id: refund for refund_id, refund in facts.refunds.items() if refund_id in before}
     steps: list[_Step] = []
@@ -73,7 +76,7 @@ def _steps(order: Order) -> list[_Step]:
         steps.append(_Step(causes.refund_deleted(order.order_id, refund_id), reached - target, named))
         target = reached
     known = {refund_id: refund for refund_id, refund in known.items() if refund_id in standing}
-    final = target_of(order, facts)
+    final = target_of(order)
     highest = max(target, final)
     for refund_id in sorted(standing.keys() - order.clawed)[: MAX_NAMED - len(steps)]:
         known[refund_id] = standing[refund_id]
@@ -82,29 +85,31 @@ def _steps(order: Order) -> list[_Step]:
         target = reached
     if facts.cancelled:
         return [*steps, _Step(causes.cancelled(order.order_id), final - target, named)]
+    if final == target:
+        return steps
     counted = payload_hash(Kind.REVERSAL, final - target, final)
     return [*steps, _Step(causes.edited(order.order_id, order.rev), final - target, counted)]
 
 
-def target_of(order: Order, facts: Facts) -> int:
-    """What must be called back of the award, given these facts. Source: the clawback formula of the cashback rules."""
-    return _target(replace(order, facts=facts), facts.standing_refunds, cancelled=facts.cancelled)
+def target_of(order: Order) -> int:
+    """What must be called back of the award, given its facts. Source: the clawback formula of the cashback rules."""
+    return _target(order, order.facts.standing_refunds, cancelled=order.facts.cancelled)
 
 
 def _target(order: Order, refunds: Mapping[str, Refund], *, cancelled: bool) -> int:
     """The target if these were the order's refunds."""
     award, shares = order.award or 0, order.facts.gone_shares_by(refunds, cancelled=cancelled)
     gone = order.calculation.gone(order.facts, shares)
-    return max(0, min(award, round_half_up(order.basis * gone) - (order.basis - award)))
+    lost = round_half_up(order.basis * gone) if gone else 0
+    return max(0, min(award, lost - (order.basis - award)))
 
 
-def _reversed(order: Order) -> Order:
-    """Name the state of an awarded order after how much of it was called back."""
-    if order.target == 0:
-        return replace(order, status=Status.PROCESSED, reason=order.review.verdict if order.review else "awarded")
-    why = "order_cancelled" if order.facts.cancelled else "refunded"
-    status = Status.REVERSED if order.target == order.award else Status.PARTIALLY_REVERSED
-    return replace(order, status=status, reason=why)
+def _state(order: Order, target: int) -> tuple[Status, str]:
+    """Name the state of an awarded order, and why it is in it, after how much of it is called back."""
+    if target == 0:
+        return Status.PROCESSED, order.review.verdict if order.review else "awarded"
+    status = Status.REVERSED if target == order.award else Status.PARTIALLY_REVERSED
+    return status, "order_cancelled" if order.facts.cancelled else "refunded"
 
 
 def _reversal(order: Order, cause: str, same: str, actor: str) -> Entry:

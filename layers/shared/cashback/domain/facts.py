@@ -1,6 +1,6 @@
 """What is known of an order, and how news of it are merged so that their order and number do not matter."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from copy import replace
 from fractions import Fraction
 from typing import Final
@@ -214,8 +214,8 @@ def facts_of(facts: Facts) -> tuple[str, ...]:
     """
     marks = {"created": facts.body, "paid": facts.paid, "completed": facts.completed, "cancelled": facts.cancelled}
     happened = [name for name, is_told in marks.items() if is_told]
-    refunds = (f"ref:{refund_id}" for refund_id in sorted(facts.refunds))
-    return (*happened, *refunds, *(f"rev:{review_id}" for review_id in sorted(facts.reviews)))
+    refunds = [f"ref:{refund_id}" for refund_id in sorted(facts.refunds)]
+    return (*happened, *refunds, *[f"rev:{review_id}" for review_id in sorted(facts.reviews)])
 
 
 def gone_shares(
@@ -223,7 +223,7 @@ def gone_shares(
     refunds: Iterable[Refund],
     *,
     cancelled: bool,
-    all_refunds: Iterable[Refund] = (),
+    all_refunds: Collection[Refund] = (),
     paid_total: int | None = None,
 ) -> dict[str, Fraction]:
     """Return how much of each line is gone, as a share in [0, 1]; ``SHIPPING`` stands for the delivery.
@@ -238,6 +238,8 @@ def gone_shares(
     if cancelled:
         return dict.fromkeys([*(line.line_id for line in body.lines), SHIPPING], ONE)
     refunds = list(refunds)
+    if not refunds and not all_refunds:
+        return {**{line.line_id: _line_share(line, [], 0) for line in body.lines}, SHIPPING: ZERO}
     loose = sum(refund.money for refund in refunds)
     whole = body.paid_total if paid_total is None else paid_total
     everywhere = Fraction(loose, whole) if whole > 0 else ZERO

@@ -3,6 +3,7 @@
 import base64
 from copy import replace
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
 
@@ -247,6 +248,12 @@ def payload_hash(*parts: str | int | None) -> str:
     return fingerprint(*parts)
 
 
+@lru_cache(maxsize=len(Kind))
+def named_hash(kind: Kind) -> str:
+    """Return the ``payload_hash`` of a posting whose cause alone names the decision."""
+    return payload_hash(kind)
+
+
 def transaction_id(pk: str, sk: str) -> str:
     """Public id of an entry: 26 characters of base32, derived from its key, so it needs no index."""
     return base64.b32encode(sha256(f"{pk}\n{sk}".encode()).digest()).decode()[:26]
@@ -260,7 +267,7 @@ def recovery_of(entry: Entry, repaid: int) -> Entry:
         amount=-repaid,
         owed=-repaid,
         actor=entry.actor,
-        payload_hash=payload_hash(Kind.RECOVERY),
+        payload_hash=named_hash(Kind.RECOVERY),
         order_id=entry.order_id,
         payout_id=entry.payout_id,
         posted_at=entry.posted_at,

@@ -73,7 +73,8 @@ def needed(order: Order | None, facts: Facts, settings: Settings, claimants: Abs
     if body is None or (order is not None and order.is_final):
         return Needs(order.customer_id if order and redeemed_of(order, facts) != order.redeemed else None)
     customer_id = owner(order, facts, claimants)
-    heard = replace(order or Order("", "", ""), facts=facts, customer_id=customer_id)
+    blank = Order("", "", "", facts=facts, customer_id=customer_id)
+    heard = replace(order, facts=facts, customer_id=customer_id) if order else blank
     redeems = redeemed_of(heard, facts) != heard.redeemed
     if heard.status in AWARDED:
         more = has_more(heard)

@@ -103,8 +103,17 @@ def fraction_of(literal: str) -> Fraction:
 
 def round_half_up(value: Fraction | int) -> int:
     """Round to the nearest integer, halves away from zero: the one rounding of this project."""
-    doubled, divisor = 2 * abs(value.numerator) + value.denominator, 2 * value.denominator
-    return doubled // divisor if value >= 0 else -(doubled // divisor)
+    numerator, denominator = value.as_integer_ratio()
+    rounded = (2 * abs(numerator) + denominator) // (2 * denominator)
+    return rounded if numerator >= 0 else -rounded
+
+
+def whole_numbers(fractions: Sequence[Fraction | int]) -> tuple[list[int], int]:
+    """Return fractions as the whole numbers that they are over one denominator, and that denominator: what is
+    calculated with many of them costs a tenth so."""
+    ratios = [fraction.as_integer_ratio() for fraction in fractions]
+    common = lcm(*[denominator for _, denominator in ratios])
+    return [numerator * (common // denominator) for numerator, denominator in ratios], common
 
 
 def spread(total: int, weights: Sequence[Fraction | int]) -> tuple[int, ...]:
@@ -113,15 +122,16 @@ def spread(total: int, weights: Sequence[Fraction | int]) -> tuple[int, ...]:
     Ties go to the earlier part. ``total`` and the weights are not negative; with no weight at all nothing is split
     and ``total`` must be 0.
     """
-    scale = lcm(*(weight.denominator for weight in weights))
-    units = [weight.numerator * (scale // weight.denominator) for weight in weights]
+    units, _ = whole_numbers(weights)
     whole = sum(units)
     if not whole:
         if total:
             raise ValueError("nothing to spread over")
         return (0,) * len(weights)
-    parts = [total * unit // whole for unit in units]
-    by_remainder = sorted(range(len(parts)), key=lambda i: (-(total * units[i] % whole), i))
+    divided = [divmod(total * unit, whole) for unit in units]
+    parts = [part for part, _ in divided]
+    # Sorting keeps the order of equal remainders.
+    by_remainder = sorted(range(len(parts)), key=lambda i: -divided[i][1])
     for i in by_remainder[: total - sum(parts)]:
         parts[i] += 1
     return tuple(parts)

@@ -311,7 +311,8 @@ def stepped(order: Order, before: Order | None, now: Instant, actor: str) -> Ord
     """
     rev = before.rev + 1 if before else 1
     untimed = dict.fromkeys(facts_of(before.facts), before.first_seen_at) if before else {}
-    order = replace(order, recorded={**dict.fromkeys(facts_of(order.facts), now), **untimed, **order.recorded})
+    recorded = {**dict.fromkeys(facts_of(order.facts), now), **untimed, **order.recorded}
     if before is not None and (order.status, order.reason) == (before.status, before.reason):
-        return replace(order, rev=rev)
-    return replace(order, rev=rev, history=(*order.history, Step(order.status, order.reason, now, actor)))
+        return replace(order, rev=rev, recorded=recorded)
+    history = (*order.history, Step(order.status, order.reason, now, actor))
+    return replace(order, rev=rev, recorded=recorded, history=history)

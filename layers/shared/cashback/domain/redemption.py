@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from cashback.domain import causes
 from cashback.domain.facts import Facts, Refund
-from cashback.domain.ledger import Entry, Kind, payload_hash
+from cashback.domain.ledger import Entry, Kind, named_hash, payload_hash
 from cashback.domain.money import ONE, ZERO, round_half_up
 from cashback.domain.orders import Order
 from cashback.domain.purse import Claim, Purse
@@ -76,7 +76,7 @@ def _redeemed(facts: Facts, refunds: Mapping[str, Refund]) -> int:
 def _steps(order: Order, final: int) -> Iterator[_Step]:
     """Split the way to what must be taken: the payment once, then new refunds, then whatever else changed it."""
     facts, taken = order.facts, order.redeemed
-    refunds, named = facts.standing_refunds, payload_hash(Kind.REDEMPTION)
+    refunds, named = facts.standing_refunds, named_hash(Kind.REDEMPTION)
     if not order.redemption_posted:
         whole = _redeemed(facts, {})
         yield _Step(causes.redeemed(order.order_id), whole, named)

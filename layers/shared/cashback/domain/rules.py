@@ -1,6 +1,6 @@
 """What an order earns: pure arithmetic over its lines and the store's settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import replace
 from fractions import Fraction
 from typing import Final
@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from cashback.domain.facts import SHIPPING, Body, Facts, Line
-from cashback.domain.money import ONE, ZERO, round_half_up, spread
+from cashback.domain.money import ONE, ZERO, round_half_up, spread, whole_numbers
 from cashback.domain.settings import Exclusions, ProductRate, Settings, Tier
 
 _TRAITS: Final = frozenset({"category", "tag"})
@@ -21,6 +21,8 @@ class Traits(Struct, frozen=True, omit_defaults=True):
     categories: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()
 
+
+_NO_TRAITS: Final = Traits()
 
 type Catalogue = Mapping[str, Traits]
 """Traits by product id."""
@@ -49,22 +51,18 @@ class LineAward(Struct, frozen=True, omit_defaults=True):
     award: int = 0
     gross: int | None = None
 
-    @property
-    def weight(self) -> Fraction:
-        """The line's part in the award, unrounded."""
-        return self.rate * self.base
-
-    def gone(self, share: Fraction, worth: int | None, paid: Fraction = ONE) -> Fraction:
+    def gone(self, share: Fraction, worth: int | None, paid: Fraction | None = None) -> Fraction:
         """Return how much of this line is gone: ``share`` of it was given back, of the ``worth`` that it has now.
 
         A line that is sold for less than when it was calculated is gone by the difference; one that is sold for more
         is whole until as much was given back. ``paid`` is how much of it is paid with money now, where 1 is as much as
-        when it was calculated.
+        when it was calculated, and so is None.
         """
         sold = self.base if self.gross is None else self.gross
-        if worth is None or sold <= 0 or (worth == sold and paid == ONE):
+        if worth is None or sold <= 0 or (worth == sold and paid is None):
             return share
-        return ONE - min(ONE, paid * Fraction(max(0, worth), sold) * (ONE - share))
+        left = Fraction(max(0, worth), sold) * (ONE - share)
+        return ONE - min(ONE, left if paid is None else paid * left)
 
 
 class Calculation(Struct, frozen=True, omit_defaults=True):
@@ -97,23 +95,25 @@ class Calculation(Struct, frozen=True, omit_defaults=True):
         """
         body, earning = facts.body, facts.earning_body
         worth = body.worth if body else {}
-        paid = earning_share(earning) / self.share if earning and self.share else ONE
+        now = earning_share(earning) if earning else self.share
+        paid = now / self.share if self.share and now != self.share else None
         gone = [line.gone(shares.get(line.line_id, ONE), worth.get(line.line_id), paid) for line in self.lines]
         if not any(gone):
             return ZERO
         weights = self._weights()
-        whole = sum(weights, ZERO)
+        whole = sum(weights)
         if not whole:
             return ZERO
-        return sum((weight * part for weight, part in zip(weights, gone, strict=True) if part), ZERO) / whole
+        return sum((part * weight for weight, part in zip(weights, gone, strict=True) if part), ZERO) / whole
 
-    def _weights(self) -> list[Fraction]:
-        """What each line earned; where none earns (an approval may still credit), what it cost, else all alike."""
-        weights = [line.weight for line in self.lines]
+    def _weights(self) -> list[int]:
+        """What each line earned, in proportion; where none earns (an approval may still credit), what it cost, else all
+        alike."""
+        weights, _ = _weighed(self.lines)
         if any(weights):
             return weights
-        costs = [Fraction(line.base) for line in self.lines]
-        return costs if any(costs) else [ONE] * len(self.lines)
+        costs = [line.base for line in self.lines]
+        return costs if any(costs) else [1] * len(self.lines)
 
 
 NOTHING: Final = Calculation((), 0, ZERO)
@@ -140,13 +140,19 @@ def calculate(body: Body, settings: Settings, lookup: Lookup = NOTHING_KNOWN) ->
         base = max(0, _with_tax_rule(body.shipping, body.shipping_tax, body, settings))
         lines.append(LineAward(SHIPPING, base, order_rate, gross=_unless(body.shipping, base)))
     share = earning_share(body)
-    award = round_half_up(sum((line.weight for line in lines), ZERO) * share)
+    award = round_half_up(weight(lines) * share)
     calculation = Calculation(tuple(lines), 0, order_rate, share=share)
     if merchandise(body) < settings.min_order:
         return replace(calculation, reason="below_minimum")
     if not award:
         return replace(calculation, reason=_why_nothing(calculation))
     return calculation.awarding(award if settings.max_award is None else min(award, settings.max_award))
+
+
+def weight(lines: Sequence[LineAward]) -> Fraction:
+    """Return what lines earn together, unrounded, where all of the order was paid with money."""
+    weights, common = _weighed(lines)
+    return Fraction(sum(weights), common)
 
 
 def earning_share(body: Body) -> Fraction:
@@ -193,14 +199,22 @@ def net(line: Line, body: Body) -> int:
     return line.gross - line.tax if body.taxes_included else line.gross
 
 
+def _weighed(lines: Sequence[LineAward]) -> tuple[list[int], int]:
+    """What each line earns, unrounded, in whole numbers over one denominator, and that."""
+    rates, common = whole_numbers([line.rate for line in lines])
+    return [line.base * rate for line, rate in zip(lines, rates, strict=True)], common
+
+
 def _line_award(line: Line, body: Body, settings: Settings, order_rate: Fraction, catalogue: Catalogue) -> LineAward:
     base = max(0, _with_tax_rule(line.gross, line.tax, body, settings))
     gross = _unless(line.gross, base)
     traits = _traits(line, catalogue)
     if line.gift_card or _line_excluded(line, settings.exclusions) or _excluded(traits, settings.exclusions):
         return LineAward(line.line_id, base, ZERO, gross=gross)
-    matching = (rule.rate for rule in settings.product_rates if _matches(rule, line, traits))
-    return LineAward(line.line_id, base, next(matching, order_rate), gross=gross)
+    for rule in settings.product_rates:
+        if _matches(rule, line, traits):
+            return LineAward(line.line_id, base, rule.rate, gross=gross)
+    return LineAward(line.line_id, base, order_rate, gross=gross)
 
 
 def _unless(gross: int, base: int) -> int | None:
@@ -251,7 +265,7 @@ def _traits(line: Line, catalogue: Catalogue) -> Traits:
     """What the line says of its product; where it says nothing, what the catalogue does."""
     if _has_traits(line):
         return Traits(frozenset({line.category} if line.category else ()), frozenset(line.tags))
-    return catalogue.get(line.product_id or "", Traits())
+    return catalogue.get(line.product_id or "", _NO_TRAITS)
 
 
 def _asks_for_traits(line: Line, settings: Settings) -> bool:
@@ -264,7 +278,7 @@ def _asks_for_traits(line: Line, settings: Settings) -> bool:
     for rule in settings.product_rates:
         if rule.attribute in _TRAITS:
             return True
-        if _matches(rule, line, Traits()):
+        if _matches(rule, line, _NO_TRAITS):
             return False
     return False
 

@@ -214,6 +214,8 @@ def _customer_tags(books: Books, store_id: str, customer_id: str | None) -> tupl
 
 
 def _catalogue(books: Books, rules: Settings, product_ids: AbstractSet[str]) -> Catalogue:
+    if not product_ids:
+        return {}
     found = books.products.get_many(rules.store_id, sorted(product_ids))
     return {
         product_id: traits_asked_for(frozenset(product.categories), frozenset(product.tags), rules)

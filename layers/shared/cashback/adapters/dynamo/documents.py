@@ -2,6 +2,7 @@
 an order of a dozen lines stays within one write unit."""
 
 from collections.abc import Mapping
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -35,6 +36,7 @@ class _Detail(Struct, omit_defaults=True):
 
 _ATTRIBUTES = tuple(name for name in Order.__struct_fields__ if name not in _Detail.__struct_fields__)
 _ALWAYS = frozenset({"rev"})
+_attributes, _detail = attrgetter(*_ATTRIBUTES), attrgetter(*_Detail.__struct_fields__)
 
 _DICTIONARY = (
     b'{"facts":{"body":{"updated_at":"2026-01-01T00:00:00.000000Z","created_at":"2026-01-01T00:00:00.000000Z",'
@@ -81,8 +83,10 @@ def order_item(store_id: str, order: Order) -> Item:
     item |= DueIndex.attributes(store_id, DueKind.GUEST, order.order_id, order.claim_until)
     if order.history:
         item["moved"] = microseconds(order.history[-1].at)
-    item |= {name: value for name in _ATTRIBUTES if (value := getattr(order, name)) or name in _ALWAYS}
-    packed = _PACKING.pack(_Detail(**{name: getattr(order, name) for name in _Detail.__struct_fields__}))
+    item |= {
+        name: value for name, value in zip(_ATTRIBUTES, _attributes(order), strict=True) if value or name in _ALWAYS
+    }
+    packed = _PACKING.pack(_Detail(*_detail(order)))
     if len(packed) > MAX_DETAIL:
         raise OrderTooLarge
     return item | {"detail": packed}
