@@ -1,10 +1,13 @@
 """Strict JSON, and the single fields of what shops send."""
 
+import json
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from cashback.domain.json_text import read_object, read_quickly
 from cashback.domain.news import Ignored
 from cashback.edge.fields import StoredId
 from cashback.storefronts.fields import Unreadable, identifier, tags, text
@@ -58,6 +61,46 @@ def test_numbers_keep_their_digits() -> None:
         "c": "1e2",
         "d": "0.30000000000000004",
     }
+
+
+_GAPS = st.sampled_from(["", "", "", " ", "\n", "\t\r"])
+_STRINGS = st.lists(
+    st.sampled_from(
+        ["", "a", "a", ":", '\\":', r"\u003a", r"\u003A", r"\u0022", "\\\\", "{[", "é", r"\u00e9", r"\ud83d\ude00"]
+    )
+    | st.sampled_from([r"\ud83d", r"\x", "\x7f", "\x00"]),
+    max_size=3,
+).map(lambda parts: f'"{"".join(parts)}"')
+_NUMBERS = st.sampled_from(
+    ["0", "-0", "7", "-0.0", "1E5", "1.50", "2e-7", str(2**64), "9" * 4_300, "9" * 4_301, "01", "NaN"]
+)
+
+
+def _texts(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    spaced = st.tuples(_GAPS, parts, _GAPS).map("".join)
+    members = st.tuples(_GAPS, _STRINGS, _GAPS, st.just(":"), spaced).map("".join)
+    arrays = st.lists(spaced, max_size=3).map(lambda some: f"[{','.join(some)}]")
+    return arrays | st.lists(members, max_size=4).map(lambda some: f"{{{','.join(some)}}}")
+
+
+@given(st.recursive(_STRINGS | _NUMBERS | st.sampled_from(["true", "null"]), _texts, max_leaves=12))
+@example('{"a":1,"a":"\\u003a"}')
+@example('{"a":1,"a":"\\u003A"}')
+@example('{"a" :1,"a":":"}')
+@example('{"a":{"b":1,"b":2},"c":":"}')
+@example('{"a":{"b":1},"a":1.5}')
+@settings(max_examples=500)
+def test_what_is_read_quickly_is_what_is_read_strictly(sent: str) -> None:
+    quickly = read_quickly(sent.encode(), deepest=MAX_DEPTH)
+    if quickly is not None:
+        assert repr(quickly) == repr(read_object(sent, deepest=MAX_DEPTH, whole=int, decimal=str))
+
+
+def test_a_plain_body_is_read_quickly_and_one_that_names_a_key_twice_is_not() -> None:
+    plain = json.dumps(order(note="12:30", rate=1.5, deep=[[]] * 1_000)).encode()
+    strictly = read_object(plain.decode(), deepest=MAX_DEPTH, whole=int, decimal=str)
+    assert read_quickly(plain, deepest=MAX_DEPTH) == strictly
+    assert read_quickly(plain.replace(b'"note"', b'"id"'), deepest=MAX_DEPTH) is None
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,14 @@ from functools import cache
 from typing import Any, Final, NoReturn
 
 from msgspec import Struct
+from msgspec.json import Decoder, encode
 
 from cashback.domain.errors import Invalid, Malformed
 
 LONGEST_NUMBER: Final = 4_300
 """Digits that an integer may have anywhere; longer ones are an attack on whoever converts them."""
+
+_QUICK: Final = Decoder(float_hook=str)
 
 
 class Number(Struct, frozen=True):
@@ -46,6 +49,27 @@ def read_object(
     return value
 
 
+def read_quickly(body: bytes, *, deepest: int) -> dict[str, Any] | None:
+    """Return what ``read_object`` would with ``whole=int, decimal=str``, in half the time; None in any doubt, and then
+    it must be asked: it alone says what is wrong.
+
+    msgspec keeps the last value of a key that an object names twice, without a word. That none was lost is shown by
+    the colons. Each one of ``encoded`` follows a key or is part of a string, and the same key or string has it in
+    ``body`` too, unless it is written as an escape there. So where no colon is, ``encoded`` has at most as many as
+    ``body``, and with each pair that was lost at least one less.
+    """
+    try:
+        value = _QUICK.decode(body)
+        encoded = encode(value)
+    except (ValueError, RecursionError):
+        return None
+    escaped = b"\\u003a" in body or b"\\u003A" in body
+    if not isinstance(value, dict) or escaped or _count(b":", encoded) != _count(b":", body):
+        return None
+    brackets = _count(b"{", encoded) + _count(b"[", encoded)
+    return None if brackets > deepest and _is_deeper(value, deepest) else value
+
+
 def written(value: object) -> str:
     """Return what ``read_object`` read, with ``Number`` for its numbers, as JSON again: each number spelt as it was."""
     match value:
@@ -72,6 +96,11 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(_constant: str) -> NoReturn:
     raise ValueError("not a JSON number")
+
+
+def _count(sign: bytes, text: bytes) -> int:
+    """Count one byte. ``bytes.count`` looks at every byte in turn, this jumps from one found to the next."""
+    return len(text) - len(text.replace(sign, b""))
 
 
 def _is_deeper(value: object, deepest: int) -> bool:

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from cashback.domain.errors import Invalid, Malformed
-from cashback.domain.json_text import read_object
+from cashback.domain.json_text import read_object, read_quickly
 from cashback.domain.names import EVENTS, SHOPIFY, WOOCOMMERCE
 from cashback.domain.news import Ignored
 from cashback.domain.orders import Told
@@ -42,6 +42,9 @@ def parse(body: bytes) -> dict[str, Any]:
         a key twice), for integers of thousands of digits and for nesting beyond ``MAX_DEPTH``; ``topic_shape`` for
         JSON that is not an object.
     """
+    value = read_quickly(body, deepest=MAX_DEPTH)
+    if value is not None:
+        return value
     try:
         return read_object(body.decode(), deepest=MAX_DEPTH, whole=int, decimal=str)
     except (Malformed, UnicodeDecodeError) as error:
