@@ -40,7 +40,7 @@ class Currency(Struct, frozen=True):
         """
         if not isinstance(literal, str) or (match := _NUMBER.fullmatch(literal)) is None:
             raise Invalid(field, "amount_format")
-        whole, decimals = match.group(1), match.group(2) or ""
+        whole, decimals = match.groups("")
         if len(whole) > MAX_WHOLE_DIGITS:
             raise Invalid(field, "amount_too_large")
         if len(decimals) > self.exponent:
@@ -53,12 +53,12 @@ class Currency(Struct, frozen=True):
         :raises Invalid: ``amount_format`` or ``amount_too_large``.
         """
         text = literal
-        if isinstance(literal, int) and not isinstance(literal, bool):
+        if type(literal) is int:  # and no bool
             # Python refuses to spell integers of over 4,300 digits.
             text = str(literal) if abs(literal) < 10**MAX_WHOLE_DIGITS else "9" * MAX_SHOP_LITERAL
         if not isinstance(text, str) or (match := _NUMBER.fullmatch(text)) is None:
             raise Invalid("amount", "amount_format")
-        whole, decimals = match.group(1), match.group(2) or ""
+        whole, decimals = match.groups("")
         if len(whole) > MAX_WHOLE_DIGITS or len(text) > MAX_SHOP_LITERAL:
             raise Invalid("amount", "amount_too_large")
         if len(decimals) > self.exponent:
@@ -68,7 +68,7 @@ class Currency(Struct, frozen=True):
     def _exact(self, literal: str, whole: str, decimals: str) -> int:
         """The minor units of a literal with no finer decimals than the currency has."""
         minor = int(whole + decimals.ljust(self.exponent, "0"))
-        return -minor if literal.startswith("-") else minor
+        return -minor if literal[0] == "-" else minor
 
     def format(self, minor: int) -> str:
         """Return the amount with exactly the currency's decimals, as it stands on the wire."""

@@ -38,11 +38,15 @@ def identifier(value: object) -> str:
 
     :raises Unreadable: ``id_invalid``, absent, empty or too long.
     """
-    try:
-        escaped = _TO_ESCAPE.sub(_escape, str(value)) if isinstance(value, str | int) else ""
-    except UnicodeEncodeError as error:  # half a character: two ids with different halves must not become one
-        raise Unreadable("id_invalid") from error
-    if isinstance(value, bool) or len(escaped) not in STORED_ID_LENGTHS:
+    escaped = ""
+    if type(value) is int:  # and no bool; it has nothing to escape
+        escaped = str(value)
+    elif isinstance(value, str):
+        try:
+            escaped = _TO_ESCAPE.sub(_escape, value)
+        except UnicodeEncodeError as error:  # half a character: two ids with different halves must not become one
+            raise Unreadable("id_invalid") from error
+    if len(escaped) not in STORED_ID_LENGTHS:
         raise Unreadable("id_invalid")
     return escaped.replace(".", "%2E") if escaped in DOTS else escaped
 
@@ -80,10 +84,10 @@ def whole(value: object) -> int:
 
     :raises Unreadable: ``quantity_invalid``.
     """
-    digits = str(value) if isinstance(value, int) else value
-    if not isinstance(digits, str) or not _WHOLE.fullmatch(digits) or abs(int(digits)) > MOST_UNITS:
+    units = int(value) if isinstance(value, str) and _WHOLE.fullmatch(value) else value
+    if type(units) is not int or abs(units) > MOST_UNITS:  # nor is a bool a number
         raise Unreadable("quantity_invalid")
-    return int(digits)
+    return units
 
 
 def amount(value: object, currency: Currency) -> int | None:
@@ -140,8 +144,11 @@ def objects(value: object) -> list[dict[str, Any]]:
     """
     if value is None:
         return []
-    if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
+    if not isinstance(value, list):
         raise Unreadable("topic_shape")
+    for part in value:
+        if not isinstance(part, dict):
+            raise Unreadable("topic_shape")
     return value
 
 

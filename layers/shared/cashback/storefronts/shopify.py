@@ -72,6 +72,7 @@ _WAS_PAID: Final = frozenset({"paid", "partially_refunded", "refunded"})
 _CHANNELS: Final = {"web": "website", "pos": "pos"}
 
 
+_WRAPPERS: Final = frozenset({"order", "refund", "customer", "product"})
 _CUSTOMER: Final = frozenset({"email", "first_name", "verified_email"})
 _KEPT: Final = "admin_graphql_api_customer_kept_id"
 _DELETED: Final = "admin_graphql_api_customer_deleted_id"
@@ -114,11 +115,10 @@ def normalise(topic: str, payload: dict[str, Any], settings: Settings, received_
 
 def _unwrapped(payload: dict[str, Any]) -> dict[str, Any]:
     """Return the resource itself where it is wrapped in its name, as the API's answers are."""
-    for name in ("order", "refund", "customer", "product"):
-        inner = payload.get(name)
-        if len(payload) == 1 and isinstance(inner, dict):
-            return inner
-    return payload
+    if len(payload) != 1:
+        return payload
+    ((name, inner),) = payload.items()
+    return inner if name in _WRAPPERS and isinstance(inner, dict) else payload
 
 
 def _is_order(payload: dict[str, Any]) -> bool:
@@ -263,7 +263,7 @@ def _line(line: dict[str, Any], currency: Currency) -> Line:
 
 def _is_tip(line: dict[str, Any]) -> bool:
     """Tell a tip, which is listed as a line but counted in ``total_tip_received`` and never earns."""
-    return any(line.get(name) for name in ("tip", "tip_payment_gateway", "tip_payment_method"))
+    return bool(line.get("tip") or line.get("tip_payment_gateway") or line.get("tip_payment_method"))
 
 
 def _discounted(line: dict[str, Any], price: int, currency: Currency) -> int:

@@ -33,14 +33,16 @@ def money(holder: dict[str, Any], name: str, currency: Currency) -> int | None:
     """
     bag = holder.get(f"{name}_set")
     shop = bag.get("shop_money") if isinstance(bag, dict) else None
-    if isinstance(shop, dict) and shop.get("amount") is not None:
-        return amount(shop["amount"], currency)
-    return amount(holder.get(name), currency)
+    sent = shop.get("amount") if isinstance(shop, dict) else None
+    return amount(holder.get(name) if sent is None else sent, currency)
 
 
 def total(holders: Iterable[dict[str, Any]], name: str, currency: Currency) -> int:
     """Return the sum of one field of many."""
-    return sum(money(holder, name, currency) or 0 for holder in holders)
+    added = 0
+    for holder in holders:
+        added += money(holder, name, currency) or 0
+    return added
 
 
 def refund(body: dict[str, Any], currency: Currency) -> Refund:
