@@ -12,7 +12,7 @@ from cashback.domain.tasks import CustomerStep, OrderStep, Step, TaskStep
 from cashback.domain.times import Instant, instant
 from cashback.edge.batch import MessageBatch, is_last
 from cashback.edge.clock import utc
-from cashback.edge.log import log, metric
+from cashback.edge.log import log
 from cashback.services.books import Books, Outlets
 from cashback.services.close_window import close_window
 from cashback.services.follow_tasks import follow_order, follow_registration
@@ -41,8 +41,7 @@ class ActionBatch(MessageBatch):
             if isinstance(step, TaskStep) and step.step is Step.RUN and is_last(error, receives):
                 self._give_up(step, error, ids)
             raise
-        log("action_done", **ids, outcome=outcome)
-        metric("ActionsDone", outcome=outcome)
+        log("action_done", **ids, outcome=outcome, counted="ActionsDone", by="outcome")
 
     def _do(self, step: ActionStep) -> str:
         now = instant(self.clock())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from msgspec import Struct, StructMeta
 
 from cashback.domain.errors import DomainError, reason_of
-from cashback.edge.log import log, metric
+from cashback.edge.log import log
 
 if TYPE_CHECKING:
     from cashback.adapters.queues import WorkQueue
@@ -60,13 +60,11 @@ class MessageBatch(Struct, metaclass=_AbstractStruct):
         """Let time heal what it can; the rest goes to the dead letters after a few receives, where an alarm sees it."""
         ids = {"message": record["messageId"], "receives": receives, "code": reason_of(error)}
         if retryable:
-            log(f"{self.noun}_retried", **ids)
-            metric(f"{self.noun.title()}sRetried")
+            log(f"{self.noun}_retried", **ids, counted=f"{self.noun.title()}sRetried")
             self.queue.delay(record["receiptHandle"], min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(receives - 1, 10)))
             return False
         where = traceback.extract_tb(error.__traceback__)[-1]
-        log(f"{self.noun}_failed", **ids, at=f"{where.name}:{where.lineno}")
-        metric(f"{self.noun.title()}sFailed")
+        log(f"{self.noun}_failed", **ids, at=f"{where.name}:{where.lineno}", counted=f"{self.noun.title()}sFailed")
         if receives < POISON_AFTER:
             return False
         try:

@@ -10,7 +10,7 @@ from cashback.domain.tasks import CreditStep
 from cashback.domain.times import instant
 from cashback.edge.batch import MessageBatch, is_last
 from cashback.edge.clock import utc
-from cashback.edge.log import log, metric
+from cashback.edge.log import log
 from cashback.services.books import Books
 from cashback.services.post_credit import give_up_credit, post_credit
 
@@ -33,8 +33,7 @@ class CreditBatch(MessageBatch):
             if is_last(error, receives):
                 self._give_up(step, error, ids)
             raise
-        log("credit_done", **ids, outcome=outcome)
-        metric("ScenarioCredits", outcome=outcome)
+        log("credit_done", **ids, outcome=outcome, counted="ScenarioCredits", by="outcome")
 
     def _give_up(self, step: CreditStep, error: Exception, ids: dict[str, str]) -> None:
         """Let the task show that its message goes to the dead letters, if it can be told."""

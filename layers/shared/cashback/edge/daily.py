@@ -89,8 +89,8 @@ class Daily(Struct):
         metric("RecountsBehind", len(self.behind))
         metric("DailyCutShort", int(self.cut_short))
         counts = ("greeted", "late", "recounted", "reconciled", "failed", "cut_short")
-        done: dict[str, int | bool] = {name: getattr(self, name) for name in counts}
-        log("day_done", level="INFO", **done)
+        done: dict[str, Any] = {name: getattr(self, name) for name in counts}
+        log("day_done", **done)
         if self.hopeless is not None:
             raise self.hopeless
         return done
@@ -128,14 +128,12 @@ class Daily(Struct):
     def _watch(self, store_id: str) -> None:
         if watch_pending(self.books, self.notifications, store_id, self._now()):
             self.late += 1
-            log("reviews_late", level="WARN", store=store_id)
-            metric("ReviewsLate")
+            log("reviews_late", level="WARN", store=store_id, counted="ReviewsLate")
 
     def _recount(self, store_id: str) -> None:
         for found in recount_days(self.books, self.totals, store_id, self._now(), self._goes_on):
             if isinstance(found, Drift):
-                log("totals_drifted", level="WARN", store=store_id, date=found.date)
-                metric("TotalsDrift")
+                log("totals_drifted", level="WARN", store=store_id, date=found.date, counted="TotalsDrift")
             elif isinstance(found, Behind):
                 self.behind[store_id] = found.date
             else:
@@ -192,7 +190,6 @@ class Daily(Struct):
     def _failed(self, store_id: str, error: Exception, *, retryable: bool) -> None:
         self.failed += 1
         where = traceback.extract_tb(error.__traceback__)[-1]
-        log("day_failed", store=store_id, code=reason_of(error), at=f"{where.name}:{where.lineno}")
-        metric("DayFailed")
+        log("day_failed", store=store_id, code=reason_of(error), at=f"{where.name}:{where.lineno}", counted="DayFailed")
         if not retryable:
             self.hopeless = self.hopeless or error

@@ -11,7 +11,7 @@ from cashback.domain.outgoing import AlertStep, AttemptStep
 from cashback.domain.times import Instant, instant
 from cashback.edge.batch import MessageBatch
 from cashback.edge.clock import utc
-from cashback.edge.log import log, metric
+from cashback.edge.log import log
 from cashback.services.books import Desk
 from cashback.services.deliver_webhook import NOT_MADE, attempt_delivery
 from cashback.services.tell_event import alert_store, tell_event
@@ -31,8 +31,7 @@ class NotificationBatch(MessageBatch):
         match step:
             case DomainEvent(event_id, kind, store_id):
                 told = tell_event(self.desk, step, self._now())
-                log("event_told", store=store_id, event_id=event_id, kind=kind, **told)
-                metric("EventsTold", kind=kind)
+                log("event_told", store=store_id, event_id=event_id, kind=kind, **told, counted="EventsTold", by="kind")
             case AttemptStep(store_id, delivery_id):
                 self._attempt(store_id, delivery_id)
             case AlertStep(store_id, cause):
@@ -42,13 +41,25 @@ class NotificationBatch(MessageBatch):
 
     def _attempt(self, store_id: str, delivery_id: str) -> None:
         outcome, disabled = attempt_delivery(self.desk, store_id, delivery_id, self._now)
-        log("webhook_attempted", store=store_id, delivery=delivery_id, outcome=outcome)
-        metric("WebhooksAttempted", outcome=outcome)
+        log(
+            "webhook_attempted",
+            store=store_id,
+            delivery=delivery_id,
+            outcome=outcome,
+            counted="WebhooksAttempted",
+            by="outcome",
+        )
         if disabled is None:
             return
         if outcome not in NOT_MADE:
-            log("endpoint_disabled", store=store_id, endpoint=disabled.endpoint_id, reason=disabled.disabled_reason)
-            metric("EndpointsDisabled", reason=disabled.disabled_reason or "")
+            log(
+                "endpoint_disabled",
+                store=store_id,
+                endpoint=disabled.endpoint_id,
+                reason=disabled.disabled_reason or "",
+                counted="EndpointsDisabled",
+                by="reason",
+            )
         at = disabled.disabled_at or self._now()
         self._alert(store_id, AlertCause.ENDPOINT_DISABLED, {"webhook_endpoint_id": disabled.endpoint_id}, at)
 

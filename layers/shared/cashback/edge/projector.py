@@ -116,5 +116,6 @@ class Projection(Struct):
     @staticmethod
     def _failed(error: Exception, **ids: str) -> None:
         where = traceback.extract_tb(error.__traceback__)[-1]
-        log("projection_failed", **ids, code=reason_of(error), at=f"{where.name}:{where.lineno}")
-        metric("ProjectionsRetried" if isinstance(error, DomainError) and error.retryable else "ProjectionsFailed")
+        is_retried = isinstance(error, DomainError) and error.retryable
+        counted = "ProjectionsRetried" if is_retried else "ProjectionsFailed"
+        log("projection_failed", **ids, code=reason_of(error), at=f"{where.name}:{where.lineno}", counted=counted)

@@ -11,7 +11,7 @@ from cashback.domain.due import DueKind, DueThing, Hour, hour_from, hour_of, hou
 from cashback.domain.errors import DomainError, reason_of
 from cashback.domain.times import Instant, instant
 from cashback.edge.clock import utc
-from cashback.edge.log import log, metric
+from cashback.edge.log import log
 from cashback.services.books import Books
 from cashback.services.sweep import UNFINISHED, remind_tasks, settle_due
 
@@ -141,8 +141,7 @@ class Sweep(Struct):
 
     def _settled(self, thing: DueThing, outcome: str) -> None:
         self.settled += 1
-        log("due_settled", **_ids(thing), outcome=outcome)
-        metric("DueSettled", kind=thing.kind)
+        log("due_settled", **_ids(thing), outcome=outcome, counted="DueSettled", by="kind")
         if outcome in UNFINISHED:
             self.unfinished.append(thing)
 
@@ -150,8 +149,14 @@ class Sweep(Struct):
         """Leave a thing for the next sweep."""
         self.failed += 1
         where = traceback.extract_tb(error.__traceback__)[-1]
-        log("due_failed", **_ids(thing), code=reason_of(error), at=f"{where.name}:{where.lineno}")
-        metric("DueFailed", kind=thing.kind)
+        log(
+            "due_failed",
+            **_ids(thing),
+            code=reason_of(error),
+            at=f"{where.name}:{where.lineno}",
+            counted="DueFailed",
+            by="kind",
+        )
         if not retryable:
             self.hopeless = self.hopeless or error
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from cashback.domain.errors import DomainError, Malformed
 from cashback.domain.news import Delivery
 from cashback.domain.times import Instant
-from cashback.edge.log import log, metric
+from cashback.edge.log import log
 from cashback.edge.problems import PROBLEM_JSON, RETRY_AFTER, UnsupportedEncoding, problem
 from cashback.services.accept_webhook import WebhookRequest, accept_webhook
 
@@ -67,8 +67,7 @@ def _body(event: Mapping[str, Any]) -> bytes:
 
 def _refused(error: DomainError, request_id: str) -> Response:
     """Answer with a problem, which says nothing of what was sent; neither does the log."""
-    log("webhook_refused", level="WARN", request=request_id, code=error.code)
-    metric("WebhooksRefused", code=error.code)
+    log("webhook_refused", level="WARN", request=request_id, code=error.code, counted="WebhooksRefused", by="code")
     answer = _answer(error.status, PROBLEM_JSON, problem(error.status, error.code, request_id))
     if error.retryable:
         answer["headers"]["Retry-After"] = RETRY_AFTER

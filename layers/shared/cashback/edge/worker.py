@@ -132,16 +132,14 @@ class EventBatch(MessageBatch):
         if not record_data_request(self.books, settings.store_id, news, origin):
             log("event_unchanged", **ids)
             return
-        log("data_requested", **ids)
-        metric("DataRequests")
+        log("data_requested", **ids, counted="DataRequests")
 
     def _redact_request(self, settings: Settings, news: StoreRedacted, ids: dict[str, str]) -> None:
         origin = _origin("redact", news.shop_domain, ids)
         if not record_redact_request(self.books, settings.store_id, news, origin):
             log("event_unchanged", **ids)
             return
-        log("redact_requested", level="WARN", **ids)
-        metric("RedactRequests")
+        log("redact_requested", level="WARN", **ids, counted="RedactRequests")
 
     def _order(self, settings: Settings, news: News, receives: int, ids: dict[str, str]) -> None:
         now = instant(self.clock())
@@ -150,15 +148,23 @@ class EventBatch(MessageBatch):
         except Exception as error:  # raised again below: the store must see the failure, whatever it was
             if is_last(error, receives):
                 record_failure(self.books, settings, news, reason_of(error), now)
-                metric("OrdersFailed")
+                metric("OrdersFailed", 1)
             raise
         if order is not None:
             self._follow(settings, order, news, ids)
         if order is None or not is_changed:
             log("event_unchanged", **ids, order=news.order_id)
             return
-        log("order_recorded", **ids, order=order.order_id, status=order.status, reason=order.reason_code, rev=order.rev)
-        metric("OrdersRecorded", status=order.status)
+        log(
+            "order_recorded",
+            **ids,
+            order=order.order_id,
+            status=order.status,
+            reason=order.reason_code,
+            rev=order.rev,
+            counted="OrdersRecorded",
+            by="status",
+        )
 
     def _follow(self, settings: Settings, order: Order, news: News, ids: dict[str, str]) -> None:
         """Let scenarios hear of an order, also of one that was told before: the delivery may have been cut off here."""
@@ -224,5 +230,4 @@ def _origin(what: str, of: str, ids: dict[str, str]) -> Origin:
 
 
 def _ignored(reason: str, ids: dict[str, str]) -> None:
-    log("event_ignored", **ids, reason=reason)
-    metric("EventsIgnored", reason=reason)
+    log("event_ignored", **ids, reason=reason, counted="EventsIgnored", by="reason")
