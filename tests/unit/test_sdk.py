@@ -2,10 +2,12 @@
 
 import base64
 import json
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, NamedTuple, Self
 from unittest.mock import patch
 
@@ -54,6 +56,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=1))
+    monkeypatch.setattr(sdk, "_unique", lambda: str(uuid.UUID(int=1)))
     ours = clients._session.__wrapped__()
     monkeypatch.setattr(clients, "_session", lambda: ours)
 
@@ -113,9 +116,13 @@ def exchanged(
 ) -> tuple[list[Sent], Any]:
     """What a client sends, one try a second, and what it makes of the answers."""
     sent: list[Sent] = []
-    for module in ("auth", "endpoint"):
-        now = f"botocore.{module}.get_current_datetime"
-        monkeypatch.setattr(now, lambda: NEWS_YEAR.replace(tzinfo=None) + timedelta(seconds=len(sent)))
+
+    def now() -> datetime:
+        return NEWS_YEAR.replace(tzinfo=None) + timedelta(seconds=len(sent))
+
+    monkeypatch.setattr("botocore.auth.get_current_datetime", now)
+    monkeypatch.setattr("botocore.endpoint.get_current_datetime", now)
+    monkeypatch.setattr(sdk, "time", SimpleNamespace(gmtime=lambda: now().timetuple(), strftime=time.strftime))
     result = exchange(caller, operation, request, answers, sent)
     if isinstance(result, dict):
         for name in ("HTTPHeaders", "MaxAttemptsReached"):  # of a success, which nothing here reads
@@ -241,6 +248,13 @@ def test_without_credentials_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     sent, result = exchanged(monkeypatch, ours("dynamodb"), "GetItem", CALLS["dynamodb", "GetItem"], [(200, b"{}")])
     assert (sent, result) == ([], ["NoCredentialsError", "Unable to locate credentials"])
+
+
+def test_no_two_calls_have_the_same_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    made = {sdk._unique() for _ in range(1_000)}
+    assert len(made) == 1_000
+    assert {len(token) for token in made} == {32}  # DynamoDB takes up to 36
 
 
 def test_each_day_has_its_own_key(monkeypatch: pytest.MonkeyPatch) -> None:

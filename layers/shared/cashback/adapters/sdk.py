@@ -9,7 +9,7 @@ import base64
 import hmac
 import json
 import os
-import uuid
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from hashlib import sha256
@@ -55,6 +55,7 @@ class Operation(Struct, frozen=True):
     host: str
     headers: dict[str, str]
     """Those that are always there, and signed."""
+    agent: str
     members: tuple[str, ...]
     """What an answer may have."""
     tokens: tuple[str, ...]
@@ -85,8 +86,8 @@ class PlainCalls(Struct):
         if operation is None or self.client._request_signer._credentials is None:
             return self.otherwise(name, parameters)
         config = self.client.meta.config
-        tokens = {token: str(uuid.uuid4()) for token in operation.tokens if token not in parameters}
-        tries = {"attempt": 1, "invocation-id": str(uuid.uuid4()), "max": config.retries["total_max_attempts"]}
+        tokens = {token: _unique() for token in operation.tokens if token not in parameters}
+        tries = {"attempt": 1, "invocation-id": _unique(), "max": config.retries["total_max_attempts"]}
         context: dict[str, Any] = {"client_config": config, "retries": tries}
         http, said = self._exchange(operation, msgspec.json.encode({**parameters, **tokens}), context)
         said["ResponseMetadata"]["RetryAttempts"] = tries["attempt"] - 1
@@ -109,9 +110,8 @@ class PlainCalls(Struct):
             return None
         headers = client._serializer.serialize_to_request({}, model)["headers"]
         members, tokens = tuple(model.output_shape.members), tuple(model.idempotent_members)
-        return Operation(
-            model, url._replace(path="/").geturl(), _auth._host_from_url(url.geturl()), headers, members, tokens
-        )
+        host, agent = _auth._host_from_url(url.geturl()), client._user_agent_creator.to_string()
+        return Operation(model, url._replace(path="/").geturl(), host, headers, agent, members, tokens)
 
     def _emit(self, hook: str, operation: Operation, **told: Any) -> list[tuple[Any, Any]]:
         service = operation.model.service_model.service_name
@@ -153,7 +153,7 @@ class PlainCalls(Struct):
         headers["amz-sdk-request"] = "; ".join(
             [f"{key}={tries[key]}" for key in ("ttl", "attempt", "max") if key in tries]
         )
-        headers["User-Agent"] = self.client._user_agent_creator.to_string()
+        headers["User-Agent"] = operation.agent
         headers["Content-Length"] = str(len(body))
         trace = os.environ.get("_X_AMZN_TRACE_ID")
         if trace and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
@@ -170,7 +170,7 @@ class PlainCalls(Struct):
         """
         signer = self.client._request_signer
         credentials = signer._credentials.get_frozen_credentials()
-        at = _auth.get_current_datetime().strftime(_SIGNED_AT)
+        at = time.strftime(_SIGNED_AT, time.gmtime())
         headers = {**operation.headers, "X-Amz-Date": at}
         if credentials.token:
             headers["X-Amz-Security-Token"] = credentials.token
@@ -194,6 +194,10 @@ class PlainCalls(Struct):
         if http.status_code >= 300:
             self.client._endpoint._add_modeled_error_fields(response, said, model, parser)
         return said
+
+
+def _unique() -> str:
+    return os.urandom(16).hex()
 
 
 @lru_cache(maxsize=16)
