@@ -6,6 +6,7 @@ import pytest
 
 from tests.benchmarks import warm
 from tests.benchmarks.cold import BUDGETS
+from tests.benchmarks.limits import WARM_LIMIT
 from tests.benchmarks.runtime import MOST_MEMORY, OURS
 
 
@@ -24,6 +25,10 @@ def costs(counter: None, build: Path, taped: dict[str, Path]) -> dict[str, float
 @pytest.mark.parametrize("function", warm.COUNTED)
 def test_a_warm_call_is_within_its_budget(costs: dict[str, float], function: str) -> None:
     assert costs[function] <= BUDGETS[function]["warm"]
+
+
+def test_the_budgets_of_a_webhook_are_within_its_limit() -> None:
+    assert sum(BUDGETS[function]["warm"] for function in warm.COUNTED) <= WARM_LIMIT
 
 
 @pytest.mark.parametrize("function", OURS)
