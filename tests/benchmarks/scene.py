@@ -142,13 +142,13 @@ def _function(deployed: str) -> str:
 
 
 def _kind(table: str, pk: str, sk: str) -> str:
-    """Name an item by the word of its sort key, or else by that of its partition."""
+    """Name an item by the word of its sort key, or else by that of its partition, or else by its table."""
     if table.startswith(f"{STACK_NAME}-Ledger-"):
         return "entry"
-    if not sk:
-        return table
-    word = re.match(r"[A-Z]+(?=#|$)", sk)
-    return word[0] if word else pk.split("#")[2]
+    word, partition = re.match(r"[A-Z]+(?=#|$)", sk), pk.split("#")
+    if word:
+        return word[0]
+    return partition[2] if len(partition) > 2 else table
 
 
 # ---- the operations
