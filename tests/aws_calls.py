@@ -4,6 +4,7 @@ without a wire: to compare botocore as it is deployed with botocore as it is pub
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
@@ -175,7 +176,8 @@ def exchange(
         if isinstance(told, Exception):
             raise told
         status, body = told
-        return AWSResponse(request.url, status, HTTPHeaders.from_dict(HEADERS), _Raw(body))
+        headers = HTTPHeaders.from_dict({**HEADERS, "X-Amz-Crc32": str(crc32(body))})
+        return AWSResponse(request.url, status, headers, _Raw(body))
 
     caller.meta.events.register("before-send", answer)
     try:

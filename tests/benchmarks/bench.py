@@ -64,6 +64,8 @@ def _main() -> int:
         *projection.section(projected),
         *runtime.section(starts),
     ]
+    for which in (signal.SIGINT, signal.SIGTERM):  # from here on all is written
+        signal.signal(which, signal.SIG_IGN)
     units.COUNTED.write_text(kept)
     naive_units.KEPT.write_text(kept_naive)
     group_jobs.write_plot(jobs.jobs)

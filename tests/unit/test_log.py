@@ -1,6 +1,7 @@
 """What a function prints."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -43,7 +44,15 @@ def test_a_line_counts_what_it_tells_of(capsys: pytest.CaptureFixture[str]) -> N
         "Metrics": [{"Name": "OrdersRecorded", "Unit": "Count"}],
     }
     assert (said["service"], said["status"], said["OrdersRecorded"]) == ("local", "processed", 1)
-    assert abs(said["_aws"]["Timestamp"] / 1_000 - 1.6e9) < 1e9
+    assert abs(said["_aws"]["Timestamp"] - datetime.fromisoformat(said["timestamp"]).timestamp() * 1_000) <= 1
+
+
+def test_a_line_counts_by_no_field_that_is_empty_or_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    for reason in (None, ""):
+        log("endpoint_disabled", counted="EndpointsDisabled", by="reason", reason=reason)
+        assert printed(capsys)["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
+    with pytest.raises(KeyError, match="reson"):
+        log("endpoint_disabled", counted="EndpointsDisabled", by="reson", reason="gone")
 
 
 def test_a_figure_is_a_line_without_an_event(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,12 +1,14 @@
 import time
+from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cashback.domain.errors import Invalid
-from cashback.domain.money import Currency, Money, round_half_up, spread
+from cashback.domain.money import Currency, Money, round_half_up, spread, whole_numbers
 from tests.unit.builders import JPY, KWD, USD
 
 currencies = st.sampled_from([JPY, USD, KWD, Currency("CLF", 4)])
@@ -224,3 +226,10 @@ def test_nothing_is_spread_over_nothing() -> None:
     assert spread(0, []) == ()
     with pytest.raises(ValueError, match=r"^nothing to spread over$"):
         spread(1, [0, 0])
+
+
+@pytest.mark.parametrize("number", [0.5, Decimal("0.5")])
+def test_what_is_no_exact_fraction_is_refused_by_all_arithmetic(number: Any) -> None:
+    for calculate in (round_half_up, lambda value: whole_numbers([value]), lambda value: spread(1, [value])):
+        with pytest.raises(AttributeError):
+            calculate(number)

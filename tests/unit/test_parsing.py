@@ -20,6 +20,9 @@ from tests.unit.shopify_bodies import STORE, order, reason_of
     [
         b"",
         b"\xff\xfe",
+        b'{"a":"\xff"}',
+        b'{"\xff":1}',
+        b'{"a":"\xed\xa0\x80"}',
         b"\xef\xbb\xbf{}",
         '{"a":1}'.encode("utf-16"),
         b'{"a":1}x',
@@ -34,7 +37,7 @@ from tests.unit.shopify_bodies import STORE, order, reason_of
         b"[" * 500_000,
         b"{",
     ],
-    ids=range(15),
+    ids=range(18),
 )
 @pytest.mark.row("24", "29", "30", "31", "32", "35", "36", "37")
 def test_malformed_json_is_ignored(raw: bytes) -> None:

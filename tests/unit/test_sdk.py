@@ -2,11 +2,14 @@
 
 import base64
 import json
+import os
 import time
 import uuid
+import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from types import SimpleNamespace
 from typing import Any, NamedTuple, Self
 from unittest.mock import patch
@@ -36,6 +39,7 @@ from tests.aws_calls import CALLS, FAILURES, KEY, SUCCESSES, TABLE, Sent, exchan
 NEWS_YEAR = datetime(2025, 12, 31, 23, 59, 58, tzinfo=UTC)
 PLAIN = ("dynamodb", "sqs")
 TRIES = 3
+UNIQUE = sdk._unique
 
 type Answers = Sequence[tuple[int, bytes] | Exception]
 
@@ -150,7 +154,7 @@ def assert_signed(sent: Sent, service: str) -> None:
     named = signed_headers(sent)
     again = AWSRequest(sent.method, sent.url, {n: v for n, v in headers.items() if n.lower() in named}, sent.body)
     with patch("botocore.auth.get_current_datetime", lambda: at):
-        SigV4Auth(credentials, service, "eu-central-1").add_auth(again)
+        SigV4Auth(credentials, service, os.environ["AWS_DEFAULT_REGION"]).add_auth(again)
     assert headers["Authorization"] == again.headers["Authorization"]
     assert int(headers["Content-Length"]) == len(sent.body)
 
@@ -201,6 +205,19 @@ def test_where_tries_fail_again_and_again_botocore_s_quota_of_tries_is_kept(monk
     assert_alike(monkeypatch, "dynamodb", "GetItem", *[failure] * 60, *[[(200, b"{}")]] * 8, *[failure] * 4)
 
 
+def test_an_answer_that_was_altered_on_its_way_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = count()
+    monkeypatch.setattr("tests.aws_calls.crc32", lambda body: 1 if next(answered) % 2 == 0 else zlib.crc32(body))
+    sent, _ = exchanged(monkeypatch, ours("dynamodb"), "GetItem", CALLS["dynamodb", "GetItem"], [(200, b"{}")])
+    assert len(sent) == 2
+    assert_alike(monkeypatch, "dynamodb", "GetItem", [(200, b"{}")])
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b"1"])
+def test_an_answer_that_is_no_object_is_left_to_botocore(body: bytes) -> None:
+    assert sdk._read(SimpleNamespace(status_code=200, content=body, headers={}), ("Item",)) is None
+
+
 def test_just_the_plain_calls_are_made_here(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     monkeypatch.setattr(PlainCalls, "_exchange", lambda _, operation, *__: made.append(operation.model.name))
@@ -236,6 +253,15 @@ def test_any_endpoint_is_called_as_botocore_calls_it(monkeypatch: pytest.MonkeyP
     assert_alike(monkeypatch, "dynamodb", "GetItem", [(200, b"{}")])
 
 
+@pytest.mark.parametrize("region", ["us-east-1", "eu-south-2", "cn-north-1", "us-gov-west-1"])
+@pytest.mark.parametrize(("service", "operation"), [("dynamodb", "GetItem"), ("sqs", "SendMessage")])
+def test_in_any_region_it_is_called_where_botocore_calls_it(
+    monkeypatch: pytest.MonkeyPatch, service: str, operation: str, region: str
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    assert_alike(monkeypatch, service, operation, [(200, b"{}")])
+
+
 @pytest.mark.parametrize("name", ["AWS_SESSION_TOKEN", "_X_AMZN_TRACE_ID", "AWS_LAMBDA_FUNCTION_NAME"])
 def test_what_the_environment_lacks_is_not_sent(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv(name)
@@ -250,11 +276,19 @@ def test_without_credentials_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) ->
     assert (sent, result) == ([], ["NoCredentialsError", "Unable to locate credentials"])
 
 
-def test_no_two_calls_have_the_same_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    made = {sdk._unique() for _ in range(1_000)}
-    assert len(made) == 1_000
-    assert {len(token) for token in made} == {32}  # DynamoDB takes up to 36
+def test_tries_of_one_call_share_its_token_and_the_next_call_has_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sdk, "_unique", UNIQUE)
+    client, request = ours("dynamodb"), CALLS["dynamodb", "TransactWriteItems"]
+    tokens = []
+    for _ in range(2):
+        sent, _ = exchanged(
+            monkeypatch, client, "TransactWriteItems", request, [FAILURES["InternalServerError"], (200, b"{}")]
+        )
+        assert len(sent) == 2
+        (token,) = {json.loads(one.body)["ClientRequestToken"] for one in sent}
+        tokens.append(token)
+    assert tokens[0] != tokens[1]
+    assert max(map(len, tokens)) <= 36  # which DynamoDB takes
 
 
 def test_each_day_has_its_own_key(monkeypatch: pytest.MonkeyPatch) -> None:

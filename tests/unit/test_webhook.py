@@ -293,11 +293,13 @@ def test_secrets_and_queue_out_of_reach_are_503_and_write_nothing(sent: Sent) ->
 
 @pytest.mark.row("S1")
 def test_s1_nothing_is_parsed(sent: Sent) -> None:
-    """Every reader of JSON ends in one of two methods, also the decoders that are kept once they have read."""
+    """Every reader of JSON ends in one of these, also the decoders that are kept once they have read."""
     parsing.parse(b"{}")
     strict = mock.patch("json.JSONDecoder.raw_decode", side_effect=AssertionError)
     quick = mock.patch("cashback.domain.json_text._QUICK", mock.Mock(**{"decode.side_effect": AssertionError}))
-    with strict, quick:
+    once = mock.patch("msgspec.json.decode", side_effect=AssertionError)
+    made = mock.patch("msgspec.json.Decoder", side_effect=AssertionError)
+    with strict, quick, once, made:
         for read in (json.loads, lambda body: parsing.parse(body.encode())):
             with pytest.raises(AssertionError):
                 read(BODY)

@@ -85,7 +85,7 @@ class EventQueue(WorkQueue, frozen=True):
         :raises Busy: as ``put``.
         """
         message = encode(delivery)
-        if len(message) > MAX_MESSAGE:
+        if len(message.encode()) > MAX_MESSAGE:
             raise BodyTooLarge
         self.put(message, delivery.store_id)
 
@@ -102,7 +102,7 @@ class _Message(Struct, frozen=True):
 
 
 def encode(delivery: Delivery) -> str:
-    """Return a delivery as the text of a message; its length is its size in bytes."""
+    """Return a delivery as the text of a message."""
     told = (delivery.store_id, delivery.source, delivery.topic, delivery.delivery_id, delivery.received_at)
     return msgspec.json.encode(_Message(*told, zlib.compress(delivery.body, _FAST))).decode()
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
+from zlib import crc32
 
 import msgspec.json
 from botocore import auth, endpoint
@@ -65,7 +66,8 @@ class Operation(Struct, frozen=True):
 class PlainCalls(Struct):
     """Stands in for the method of a client that all its calls go through, and makes the plain ones itself.
 
-    Of the hooks of such a call only ``before-send`` and ``after-call`` hear of it.
+    Of the hooks of such a call ``before-send`` and ``after-call`` hear of it, and ``needs-retry`` where its answer is
+    not plain; no other does. Its endpoint is the client's: DynamoDB's endpoints of single accounts are not used.
     """
 
     client: Any
@@ -123,8 +125,9 @@ class PlainCalls(Struct):
     def _exchange(self, operation: Operation, body: bytes, context: dict[str, Any]) -> Answered:
         """Send a request until botocore would not send it again."""
         while True:
+            request = self._request(operation, body, context["retries"])
             try:
-                http = self._send(operation, body, context["retries"])
+                http = self._send(operation, request)
             except BotoCoreError as error:
                 if not self._is_tried_again(operation, context, None, error):
                     raise
@@ -140,14 +143,13 @@ class PlainCalls(Struct):
         self, operation: Operation, context: dict[str, Any], answered: Answered | None, failure: BotoCoreError | None
     ) -> bool:
         """Tell whether botocore would send a request once more; it has waited for that by then."""
-        endpoint, tried = self.client._endpoint, context["retries"]["attempt"]
-        again: bool = endpoint._needs_retry(tried, operation.model, {"context": context}, answered, failure)
+        sender, tried = self.client._endpoint, context["retries"]["attempt"]
+        again: bool = sender._needs_retry(tried, operation.model, {"context": context}, answered, failure)
         if again:
-            endpoint._update_retries_context(context, tried + 1, answered)
+            sender._update_retries_context(context, tried + 1, answered)
         return again
 
-    def _send(self, operation: Operation, body: bytes, tries: dict[str, Any]) -> Any:
-        """Send a request once."""
+    def _request(self, operation: Operation, body: bytes, tries: dict[str, Any]) -> AWSPreparedRequest:
         headers: Any = self._signed(operation, body)
         headers["amz-sdk-invocation-id"] = tries["invocation-id"]
         headers["amz-sdk-request"] = "; ".join(
@@ -158,7 +160,10 @@ class PlainCalls(Struct):
         trace = os.environ.get("_X_AMZN_TRACE_ID")
         if trace and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
             headers["X-Amzn-Trace-Id"] = quote(trace, safe="-=;:+&[]{}\"',")
-        request = AWSPreparedRequest("POST", operation.url, headers, body, stream_output=False)
+        return AWSPreparedRequest("POST", operation.url, headers, body, stream_output=False)
+
+    def _send(self, operation: Operation, request: AWSPreparedRequest) -> Any:
+        """Send a request once."""
         told = [answer for _, answer in self._emit("before-send", operation, request=request) if answer is not None]
         return told[0] if told else self.client._endpoint._send(request)
 
@@ -209,13 +214,15 @@ def _signing_key(secret: str, day: str, region: str, service: str) -> bytes:
 
 
 def _read(http: Any, members: tuple[str, ...]) -> dict[str, Any] | None:
-    """Read an answer as it stands; None where that is not what it says."""
-    body = http.content
-    if http.status_code != 200 or b'"BS"' in body:
+    """Read an answer as it stands; None where that is not what it says, or not what was sent."""
+    body, checksum = http.content, http.headers.get("x-amz-crc32")
+    if http.status_code != 200 or b'"BS"' in body or (checksum is not None and int(checksum) != crc32(body)):
         return None
     try:
         read = json.loads(body, object_hook=_with_bytes) if b'"B"' in body else msgspec.json.decode(body)
     except ValueError:
+        return None
+    if not isinstance(read, dict):
         return None
     about = {"HTTPStatusCode": 200, "RequestId": http.headers.get("x-amzn-requestid")}
     said = {name: read[name] for name in members if read.get(name) is not None}

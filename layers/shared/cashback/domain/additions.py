@@ -7,7 +7,7 @@ from cashback.domain.facts import SHIPPING, Body
 from cashback.domain.ledger import Entry, Kind, payload_hash
 from cashback.domain.money import ONE, round_half_up
 from cashback.domain.orders import Order, order_entry
-from cashback.domain.rules import Calculation, LineAward, Lookup, calculate, earning_share, weight
+from cashback.domain.rules import Calculation, LineAward, Lookup, calculate, earned, earning_share
 from cashback.domain.settings import Settings
 
 
@@ -36,21 +36,21 @@ def added(order: Order, body: Body, settings: Settings, lookup: Lookup) -> Order
     it included. Under the cap new lines share in the award, so that it follows them when others are gone.
     """
     before = order.calculation
-    weights = weight(before.lines)
+    earned_before = earned(before.lines)
     # What a redemption pays more of now is called back from all lines alike, so until then the new ones earn as before.
     share = max(before.share, earning_share(body))
-    if not weights or not share:
+    if not earned_before or not share:
         return order
     fresh = calculate(body, settings, lookup)
     if fresh.reason is not None:
         return order
-    calculated = round_half_up(weights * before.share) == order.basis or order.basis == settings.max_award
-    scale = ONE if calculated else order.basis / (weights * share)
+    calculated = round_half_up(earned_before * before.share) == order.basis or order.basis == settings.max_award
+    scale = ONE if calculated else order.basis / (earned_before * share)
     kept = {line.line_id: replace(line, rate=line.rate * scale) for line in before.lines}
     grown = {line.line_id: _grown(kept.get(line.line_id), line) for line in fresh.lines}
     lines = [grown.pop(line.line_id, line) for line in kept.values()] + list(grown.values())
-    earned = round_half_up(weight(lines) * share)
-    whole = earned if settings.max_award is None else min(earned, settings.max_award)
+    earned_now = round_half_up(earned(lines) * share)
+    whole = earned_now if settings.max_award is None else min(earned_now, settings.max_award)
     more = max(0, whole - order.basis)
     calculation = Calculation(tuple(lines), 0, before.rate, share=share).awarding(before.award + more)
     return replace(order, calculation=calculation, basis=order.basis + more, award=(order.award or 0) + more)

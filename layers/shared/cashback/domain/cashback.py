@@ -291,12 +291,10 @@ def _doubt(body: Body, calculation: Calculation, settings: Settings) -> str | No
         return "too_many_lines"
     if body.currency != settings.currency.code:
         return "currency_mismatch"
-    for line in body.lines:
-        if line.quantity <= 0:
-            return "line_quantity"
-    for line in body.lines:
-        if line.gross < 0 or line.tax < 0:
-            return "line_amount"
+    if any(line.quantity <= 0 for line in body.lines):
+        return "line_quantity"
+    if any(line.gross < 0 or line.tax < 0 for line in body.lines):
+        return "line_amount"
     if len({line.line_id for line in body.lines}) < len(body.lines):
         return "line_doubled"
     if body.paid_with_cashback > body.paid_total:

@@ -54,9 +54,9 @@ def read_quickly(body: bytes, *, deepest: int) -> dict[str, Any] | None:
     it must be asked: it alone says what is wrong.
 
     msgspec keeps the last value of a key that an object names twice, without a word. That none was lost is shown by
-    the colons. Each one of ``encoded`` follows a key or is part of a string, and the same key or string has it in
-    ``body`` too, unless it is written as an escape there. So where no colon is, ``encoded`` has at most as many as
-    ``body``, and with each pair that was lost at least one less.
+    the colons. Each colon of ``encoded`` follows a key or is part of a string, and stands in ``body`` too, as long as
+    ``body`` writes none as an escape; the strings that ``float_hook`` makes have none. A pair that was lost leaves at
+    least its own colon in ``body`` alone. So equal counts mean that none was lost.
     """
     try:
         value = _QUICK.decode(body)

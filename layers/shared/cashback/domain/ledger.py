@@ -3,7 +3,7 @@
 import base64
 from copy import replace
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
@@ -248,7 +248,7 @@ def payload_hash(*parts: str | int | None) -> str:
     return fingerprint(*parts)
 
 
-@lru_cache(maxsize=len(Kind))
+@cache
 def named_hash(kind: Kind) -> str:
     """Return the ``payload_hash`` of a posting whose cause alone names the decision."""
     return payload_hash(kind)

@@ -73,8 +73,10 @@ def needed(order: Order | None, facts: Facts, settings: Settings, claimants: Abs
     if body is None or (order is not None and order.is_final):
         return Needs(order.customer_id if order and redeemed_of(order, facts) != order.redeemed else None)
     customer_id = owner(order, facts, claimants)
-    blank = Order("", "", "", facts=facts, customer_id=customer_id)
-    heard = replace(order, facts=facts, customer_id=customer_id) if order else blank
+    if order is None:
+        heard = Order("", "", "", facts=facts, customer_id=customer_id)
+    else:
+        heard = replace(order, facts=facts, customer_id=customer_id)
     redeems = redeemed_of(heard, facts) != heard.redeemed
     if heard.status in AWARDED:
         more = has_more(heard)

@@ -103,7 +103,7 @@ def fraction_of(literal: str) -> Fraction:
 
 def round_half_up(value: Fraction | int) -> int:
     """Round to the nearest integer, halves away from zero: the one rounding of this project."""
-    numerator, denominator = value.as_integer_ratio()
+    numerator, denominator = value.numerator, value.denominator  # which a float has not
     rounded = (2 * abs(numerator) + denominator) // (2 * denominator)
     return rounded if numerator >= 0 else -rounded
 
@@ -111,9 +111,8 @@ def round_half_up(value: Fraction | int) -> int:
 def whole_numbers(fractions: Sequence[Fraction | int]) -> tuple[list[int], int]:
     """Return fractions as the whole numbers that they are over one denominator, and that denominator: what is
     calculated with many of them costs a tenth so."""
-    ratios = [fraction.as_integer_ratio() for fraction in fractions]
-    common = lcm(*[denominator for _, denominator in ratios])
-    return [numerator * (common // denominator) for numerator, denominator in ratios], common
+    common = lcm(*[fraction.denominator for fraction in fractions])
+    return [fraction.numerator * (common // fraction.denominator) for fraction in fractions], common
 
 
 def spread(total: int, weights: Sequence[Fraction | int]) -> tuple[int, ...]:

@@ -140,7 +140,7 @@ def calculate(body: Body, settings: Settings, lookup: Lookup = NOTHING_KNOWN) ->
         base = max(0, _with_tax_rule(body.shipping, body.shipping_tax, body, settings))
         lines.append(LineAward(SHIPPING, base, order_rate, gross=_unless(body.shipping, base)))
     share = earning_share(body)
-    award = round_half_up(weight(lines) * share)
+    award = round_half_up(earned(lines) * share)
     calculation = Calculation(tuple(lines), 0, order_rate, share=share)
     if merchandise(body) < settings.min_order:
         return replace(calculation, reason="below_minimum")
@@ -149,7 +149,7 @@ def calculate(body: Body, settings: Settings, lookup: Lookup = NOTHING_KNOWN) ->
     return calculation.awarding(award if settings.max_award is None else min(award, settings.max_award))
 
 
-def weight(lines: Sequence[LineAward]) -> Fraction:
+def earned(lines: Sequence[LineAward]) -> Fraction:
     """Return what lines earn together, unrounded, where all of the order was paid with money."""
     weights, common = _weighed(lines)
     return Fraction(sum(weights), common)

@@ -8,6 +8,7 @@ import json
 import os
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 import msgspec.json
 
@@ -21,28 +22,30 @@ type Field = str | int | float | bool | None
 def log(event: str, *, level: str = "INFO", counted: str = "", by: str = "", **ids: Field) -> None:
     """Print one line: what happened, and to which ids. Line breaks and control characters in ids are escaped.
 
-    The line also counts one of the metric ``counted``, and one of it for the value of the field ``by``.
+    The line also counts one of the metric ``counted``, by the value of the field ``by`` where it has one.
     """
     now = datetime.now(UTC)
     at = now.isoformat(timespec="milliseconds")
-    fields = {"timestamp": at, "level": level, "service": _service(), "event": event, **ids}
-    _line(fields | _measured(now, counted, 1, "Count", by) if counted else fields)
+    fields: dict[str, Any] = {"timestamp": at, "level": level, "service": _service(), "event": event, **ids}
+    if counted:
+        fields |= _measured(now, counted, 1, "Count", [by] if by and ids[by] else [])
+    _line(fields)
 
 
 def metric(name: str, value: float, unit: str = "Count") -> None:
     """Print one value of a metric."""
-    _line({"service": _service(), **_measured(datetime.now(UTC), name, value, unit)})
+    _line({"service": _service(), **_measured(datetime.now(UTC), name, value, unit, [])})
 
 
-def _measured(now: datetime, name: str, value: float, unit: str, by: str = "") -> dict[str, object]:
-    """What makes a line one of the embedded metric format. Each value of the field ``by`` is a metric of its own, paid
-    for as such: it holds codes, never ids.
+def _measured(now: datetime, name: str, value: float, unit: str, by: list[str]) -> dict[str, Any]:
+    """What makes a line one of the embedded metric format. Each value of a field of ``by`` is a metric of its own, paid
+    for as such: it holds codes, never ids, and is never empty.
 
     Source: the CloudWatch user guide, "Specification: Embedded metric format".
     """
     definition = {
         "Namespace": os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "Cashback"),
-        "Dimensions": [["service", by] if by else ["service"]],
+        "Dimensions": [["service", *by]],
         "Metrics": [{"Name": name, "Unit": unit}],
     }
     return {"_aws": {"Timestamp": int(now.timestamp() * 1000), "CloudWatchMetrics": [definition]}, name: value}
@@ -54,8 +57,13 @@ def _service() -> str:
 
 
 def _line(fields: object) -> None:
+    print(_plain(fields) or _ENCODER.encode(fields), flush=True)
+
+
+def _plain(fields: object) -> str | None:
+    """Return a line that needs no further escapes, None where it does."""
     try:
         line = msgspec.json.encode(fields).decode()
     except UnicodeEncodeError:  # half a character
-        line = "\n"
-    print(line if line.isascii() and line.isprintable() else _ENCODER.encode(fields), flush=True)
+        return None
+    return line if line.isascii() and line.isprintable() else None

@@ -56,7 +56,7 @@ class NotificationBatch(MessageBatch):
                 "endpoint_disabled",
                 store=store_id,
                 endpoint=disabled.endpoint_id,
-                reason=disabled.disabled_reason or "",
+                reason=disabled.disabled_reason,
                 counted="EndpointsDisabled",
                 by="reason",
             )
