@@ -210,11 +210,12 @@ class Bench(Struct):
         return Measured(members, seconds, cpu, meter.writes, meter.reads, len(meter.calls))
 
     def heap(self, work: Iterator[None]) -> int:
-        """Run to the end, and return the most that Python's heap held at once, beyond what it began with."""
+        """Run to the end, and return the most that Python's heap held at once, beyond what it began with. What a step
+        leaves to the collector of garbage is gone by the next, which may be another process."""
         gc.collect()
         tracemalloc.start()
         for _ in work:
-            pass
+            gc.collect()
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return peak
