@@ -61,7 +61,7 @@ def _main() -> int:
         *cost.section(operations, naive),
         *webhook_load.section(loads),
         *group_jobs.section(jobs, starts),
-        *projection.section(projected),
+        *projection.section(projected, operations),
         *runtime.section(starts),
     ]
     for which in (signal.SIGINT, signal.SIGTERM):  # from here on all is written
@@ -69,7 +69,7 @@ def _main() -> int:
     units.COUNTED.write_text(kept)
     naive_units.KEPT.write_text(kept_naive)
     group_jobs.write_plot(jobs.jobs)
-    projection.write_plot(projected)
+    projection.write_plot(projected, operations)
     PAGE.write_text("\n".join(lines))
     faults = [*units.check(counted), *cost.check(operations), *group_jobs.check(jobs), *runtime.check(starts)]
     print("\n".join(faults) or f"written: {PAGE.relative_to(ROOT)}")

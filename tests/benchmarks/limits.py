@@ -110,7 +110,8 @@ def section(
         "",
         "*B* is the instructions that importing stock boto3 and creating a DynamoDB client take, *b* those of one raw",
         "TransactWriteItems by stock boto3, the one that posts a paid order. They are counted under cachegrind, with",
-        "AWS's answers from a tape: no socket is in them, and no runtime, which the design's own figures have in them.",
+        "AWS's answers from a tape: no HTTP client and no socket are in them, in ours or in the unit, and no runtime,",
+        "all of which the design's own figures have in them. With urllib3 on a socket a call takes some 0.2 b more.",
         "Those are *naive*, of handlers with nothing of this, and *floor*, the least that is possible: of a cold start",
         "the runtime alone. Where *naive* says *here*, the functions of `tests/benchmarks/naive` were counted in this",
         "run, and the design's own figure stands behind; why they differ is said under *Dollars a million*. *Held by*",
@@ -161,7 +162,9 @@ def _of_instructions(counted: Counted) -> list[str]:
         _row(
             "warm call of a webhook, taken in and posted",
             f"{WARM_LIMIT} b",
-            f"{ours}: {parts}",
+            f"{ours}: {parts}; "
+            "some 1.5 with the HTTP client in both "
+            "([ADR 58](adr/0058-plain-calls-are-made-without-botocore-s-pipeline.md))",
             "5.7 b",
             "0.04 b",
             f"{_test('warm')}, {_test('warm limit')}",

@@ -40,8 +40,8 @@ class Pace(Struct, frozen=True):
     hundred: float = 0.015
     """For a BatchGetItem of so many."""
     order: float = 0.0035 / SHARE
-    """Of CPU, for a paid order in a batch; this and the next three are no less than units.toml has them, but for noise,
-    and at most twice that: a test holds them together."""
+    """Of CPU, for a paid order in a batch; this and the next three are no less than units.toml has them, but for noise:
+    a test holds them together."""
     start: float = 0.0100 / SHARE
     """The same for an order that starts a task."""
     task: float = 0.0086 / SHARE

@@ -6,6 +6,7 @@ from importlib import import_module
 from itertools import cycle
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
@@ -61,6 +62,7 @@ def _read(tape: str) -> tuple[Any, Answer]:
 
 
 def _response(body: bytes) -> AWSResponse:
-    response = AWSResponse("https://aws", 200, HTTPHeaders.from_dict(_HEADERS), _Body(body))
+    headers = HTTPHeaders.from_dict({**_HEADERS, "x-amz-crc32": str(crc32(body))})
+    response = AWSResponse("https://aws", 200, headers, _Body(body))
     assert response.content == body  # from now on it is kept
     return response

@@ -146,9 +146,9 @@ def _ids() -> list[str]:
     return sorted(f"{7_311_900_471_021 + 7_919_777 * n % 1_000_000_007:013d}" for n in range(PAGE))
 
 
-def section(figures: Figures) -> list[str]:
+def section(figures: Figures, operations: Mapping[str, Operation]) -> list[str]:
     """Return the lines of the page."""
-    return [*_of_jobs(figures), *_of_orders(figures), *_of_limits(figures), *_of_tasks(figures)]
+    return [*_of_jobs(figures), *_of_orders(figures), *_of_limits(figures), *_of_tasks(figures, operations)]
 
 
 def _of_jobs(figures: Figures) -> list[str]:
@@ -253,14 +253,14 @@ def of_counted_tasks(operations: Mapping[str, Operation]) -> list[str]:
     )
 
 
-def _of_tasks(figures: Figures) -> list[str]:
+def _of_tasks(figures: Figures, operations: Mapping[str, Operation]) -> list[str]:
     a_second = DUE / HOUR
     created, ran = task_projection.created_a_second(), task_projection.run_a_second()
     swept = task_projection.swept_a_second()
     return [
         "## Tasks of scenarios projected",
         "",
-        *of_counted_tasks(units.read()),
+        *of_counted_tasks(operations),
         "| due within | run late by, p50 | p99 | credited late by, p99 | the last | messages that wait at most |",
         "|---|---:|---:|---:|---:|---:|",
         _task_row("the hour", figures.hour),
@@ -304,11 +304,11 @@ def told(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"
 
 
-def write_plot(figures: Figures) -> None:
+def write_plot(figures: Figures, operations: Mapping[str, Operation]) -> None:
     """Draw time against members, and what is written with its price."""
     mpl.rcParams.update({"svg.hashsalt": "cashback", "font.size": 9})
     members = [*SIZES, 10 * MILLION, LARGEST]
-    each = units.of_a_job(units.read())["write units"][1]
+    each = units.of_a_job(operations)["write units"][1]
     figure, (times, written) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
     for table, style in ((COLD_TABLE, ":"), (WARM_TABLE, "-"), (RAISED_TABLE, "--")):
         seconds = [one.seconds for one in figures.sizes[table.name]]

@@ -49,7 +49,7 @@ def test_a_figure_above_its_limit_is_said_to_be() -> None:
     assert "| 139 s warm, 17 min cold" in row("1,000,000 members")
 
 
-def test_the_warm_webhook_s_row_links_the_record_of_why_it_is_above() -> None:
+def test_the_warm_webhook_s_row_links_the_record_of_what_is_not_counted() -> None:
     (link,) = re.findall(r"\((adr/[^)]+)\)", row("warm call"))
     assert (ROOT / "docs" / link).is_file()
 

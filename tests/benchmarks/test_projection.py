@@ -136,7 +136,9 @@ def test_the_page_tells_of_orders_on_every_table_and_of_too_many_workers() -> No
     names = [table.name for table in (*projection.TABLES, projection.CROWDED_TABLE)]
     runs, hour = dict.fromkeys(names, job_projection.run(20_000, COLD)), task_projection.run(100, 60)
     sizes = {name: [run] * len(projection.SIZES) for name, run in runs.items()}
-    lines = projection.section(projection.Figures(runs, runs, runs, runs["cold"], sizes, hour, hour, hour))
+    lines = projection.section(
+        projection.Figures(runs, runs, runs, runs["cold"], sizes, hour, hour, hour), units.read()
+    )
     told = [line.split(" | ")[0].removeprefix("| ") for line in lines]
     for name in names:
         assert {f"alone, {name}", f"beside a job, {name}", f"the same by the second, {name}"} <= set(told)
@@ -224,10 +226,10 @@ def test_the_figures_of_the_template_that_are_repeated_here_are_its_own() -> Non
         ("task executed with a credit", "credit_worker", PACE.credit),
     ],
 )
-def test_our_own_cpu_is_assumed_to_be_what_was_measured_or_up_to_twice_that(
+def test_our_own_cpu_is_assumed_to_be_no_less_than_what_was_measured_but_for_noise(
     operation: str, function: str, assumed: float
 ) -> None:
     found = units.read()[operation]
     each = {budget.operation: budget.each for budget in units.BUDGETS}[operation]
     measured = found.shares[function].cpu / each
-    assert 0.75 * measured <= assumed * SHARE <= 2 * measured
+    assert assumed * SHARE >= 0.75 * measured

@@ -216,9 +216,11 @@ def _signing_key(secret: str, day: str, region: str, service: str) -> bytes:
 def _read(http: Any, members: tuple[str, ...]) -> dict[str, Any] | None:
     """Read an answer as it stands; None where that is not what it says, or not what was sent."""
     body, checksum = http.content, http.headers.get("x-amz-crc32")
-    if http.status_code != 200 or b'"BS"' in body or (checksum is not None and int(checksum) != crc32(body)):
+    if http.status_code != 200 or b'"BS"' in body:
         return None
     try:
+        if checksum is not None and int(checksum) != crc32(body):
+            return None
         read = json.loads(body, object_hook=_with_bytes) if b'"B"' in body else msgspec.json.decode(body)
     except ValueError:
         return None
