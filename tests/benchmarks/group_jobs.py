@@ -213,11 +213,13 @@ class Bench(Struct):
         """Run to the end, and return the most that Python's heap held at once, beyond what it began with. What a step
         leaves to the collector of garbage is gone by the next, which may be another process."""
         gc.collect()
+        gc.freeze()  # so that only what is new is looked through each time
         tracemalloc.start()
         for _ in work:
             gc.collect()
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
+        gc.unfreeze()
         return peak
 
 
