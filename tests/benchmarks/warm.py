@@ -1,6 +1,7 @@
 """What a call takes once a function is warm, in units of one raw transaction, and how much memory it holds by then.
 
-AWS's answers come from a tape inside the process, so what is counted has no socket in it: neither ours nor the unit.
+AWS's answers come from a tape inside the process, so what is counted has neither an HTTP client nor a socket in it, in
+ours or in the unit.
 """
 
 import subprocess

@@ -254,6 +254,7 @@ def requests() -> list[Any]:
             client.meta.events.register("before-send", answer)
             with (
                 patch("botocore.endpoint.time.sleep"),
+                # Without a zone, as botocore's own.
                 patch("botocore.auth.get_current_datetime", lambda: datetime(2026, 1, 1)),  # noqa: DTZ001
                 patch("uuid.uuid4", lambda: "an id"),
             ):

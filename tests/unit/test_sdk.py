@@ -18,7 +18,6 @@ import botocore.session
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import (
     ConnectionClosedError,
@@ -71,15 +70,8 @@ def ours(service: str) -> Any:
 
 
 def stock(service: str) -> Any:
-    """The same of botocore alone."""
-    config = Config(
-        connect_timeout=1,
-        read_timeout=2,
-        retries={"mode": "standard", "total_max_attempts": TRIES},
-        parameter_validation=False,
-        tcp_keepalive=True,
-        user_agent="cashback",
-    )
+    """The same of botocore alone, configured alike."""
+    config = ours(service).meta.config
     return botocore.session.Session().create_client(service, config=config)
 
 

@@ -28,16 +28,16 @@ def log(event: str, *, level: str = "INFO", counted: str = "", by: str = "", **i
     at = now.isoformat(timespec="milliseconds")
     fields: dict[str, Any] = {"timestamp": at, "level": level, "service": _service(), "event": event, **ids}
     if counted:
-        fields |= _measured(now, counted, 1, "Count", [by] if by and ids[by] else [])
+        fields |= _measured(now, counted, 1, [by] if by and ids[by] else [])
     _line(fields)
 
 
-def metric(name: str, value: float, unit: str = "Count") -> None:
+def metric(name: str, value: float) -> None:
     """Print one value of a metric."""
-    _line({"service": _service(), **_measured(datetime.now(UTC), name, value, unit, [])})
+    _line({"service": _service(), **_measured(datetime.now(UTC), name, value, [])})
 
 
-def _measured(now: datetime, name: str, value: float, unit: str, by: list[str]) -> dict[str, Any]:
+def _measured(now: datetime, name: str, value: float, by: list[str]) -> dict[str, Any]:
     """What makes a line one of the embedded metric format. Each value of a field of ``by`` is a metric of its own, paid
     for as such: it holds codes, never ids, and is never empty.
 
@@ -46,7 +46,7 @@ def _measured(now: datetime, name: str, value: float, unit: str, by: list[str]) 
     definition = {
         "Namespace": os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "Cashback"),
         "Dimensions": [["service", *by]],
-        "Metrics": [{"Name": name, "Unit": unit}],
+        "Metrics": [{"Name": name, "Unit": "Count"}],
     }
     return {"_aws": {"Timestamp": int(now.timestamp() * 1000), "CloudWatchMetrics": [definition]}, name: value}
 
