@@ -71,7 +71,7 @@ MOST_UNITS: Final = 5.5
 LEAST_GAIN: Final = 5.0
 WANTED_RATE: Final = 4_000
 """Members a second that a core's own CPU is to be enough for. Told and not checked: it depends on the core."""
-MOST_HEAP: Final = 16 * 2**20
+MOST_HEAP: Final = 10 * 2**20
 """Bytes that a step may hold. A step that reads a list of members holds a page of a table, of 1 MB: the list of 100,000
 by hand, which is in 16 parts, fills it, and a longer one adds nothing."""
 
