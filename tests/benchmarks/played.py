@@ -1,27 +1,33 @@
-"""Runs in the process that is measured: answers its calls of AWS from a tape, where they would go to a socket."""
+"""Runs in the process that is measured: answers its calls of AWS from a tape, over sockets of its own."""
 
 import json
-from collections.abc import Callable, Iterator
+import re
+import socket
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.compat import HTTPHeaders
+from urllib3.util import connection
 
-_HEADERS = {"content-type": "application/x-amz-json-1.0", "x-amzn-requestid": "0" * 52}
+_OPERATION = re.compile(rb"\r\nX-Amz-Target: \w+\.(\w+)\r\n")
 
-type Answer = Callable[..., AWSResponse]
+type Answers = Mapping[bytes, Iterator[bytes]]
 
 
-class _Body:
-    def __init__(self, content: bytes) -> None:
-        self.content = content
+class Played(socket.socket):
+    """A connection to AWS. Each request is answered as soon as its head is sent."""
 
-    def stream(self, **_: Any) -> Iterator[bytes]:
-        yield self.content
+    def __init__(self, answers: Answers) -> None:
+        near, self._far = socket.socketpair()
+        super().__init__(fileno=near.detach())
+        self._answers = answers
+
+    def sendall(self, data: Any, _flags: int = 0) -> None:
+        if operation := _OPERATION.search(data):
+            self._far.sendall(next(self._answers[operation[1]]))
 
 
 def function(tape: str, times: int) -> None:
@@ -29,9 +35,8 @@ def function(tape: str, times: int) -> None:
 
     :raises RuntimeError: it did not do what it was asked.
     """
-    app, clients = import_module("app"), import_module("cashback.edge.clients")
-    event, answer = _read(tape)
-    clients._session().register("before-send", answer)
+    event = _played(tape)
+    app = import_module("app")
     for _ in range(times):
         said = app.handler(event, None)
         if said.get("statusCode", 200) != 200 or said.get("batchItemFailures"):
@@ -40,29 +45,33 @@ def function(tape: str, times: int) -> None:
 
 def raw(tape: str, times: int) -> None:
     """Send a transaction by boto3 so often, and nothing else."""
-    raw = import_module("raw")
-    event, answer = _read(tape)
-    raw.client.meta.events.register("before-send", answer)
+    event = _played(tape)
+    handler = import_module("raw").handler
     for _ in range(times):
-        raw.handler(event, None)
+        handler(event, None)
 
 
-def _read(tape: str) -> tuple[Any, Answer]:
-    """The event, and what answers a request in place of its service: the answers to an operation in turn, over and
-    over. They are made beforehand, so that hardly anything of the tape is counted."""
+def _played(tape: str) -> Any:
+    """The event. From now on who connects is answered: to each operation in turn, over and over. The answers are made
+    beforehand, so that hardly anything of the tape is counted."""
     read = json.loads(Path(tape).read_text())
-    answers = {name: cycle([_response(body.encode()) for body in bodies]) for name, bodies in read["answers"].items()}
-
-    def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        target: Any = request.headers["X-Amz-Target"]
-        operation = (target if isinstance(target, str) else target.decode()).rpartition(".")[2]
-        return next(answers[operation])
-
-    return read["event"], answer
+    answers = {
+        name.encode(): cycle([_answer(body.encode()) for body in bodies]) for name, bodies in read["answers"].items()
+    }
+    connection.create_connection = lambda *_, **__: Played(answers)
+    return read["event"]
 
 
-def _response(body: bytes) -> AWSResponse:
-    headers = HTTPHeaders.from_dict({**_HEADERS, "x-amz-crc32": str(crc32(body))})
-    response = AWSResponse("https://aws", 200, headers, _Body(body))
-    assert response.content == body  # from now on it is kept
-    return response
+def _answer(body: bytes) -> bytes:
+    """An answer with the headers that AWS sends."""
+    lines = [
+        "HTTP/1.1 200 OK",
+        "Server: Server",
+        "Date: Sun, 01 Mar 2026 10:00:00 GMT",
+        "Content-Type: application/x-amz-json-1.0",
+        f"Content-Length: {len(body)}",
+        "Connection: keep-alive",
+        f"x-amzn-RequestId: {'0' * 52}",
+        f"x-amz-crc32: {crc32(body)}",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body

@@ -49,11 +49,6 @@ def test_a_figure_above_its_limit_is_said_to_be() -> None:
     assert "| 139 s warm, 17 min cold" in row("1,000,000 members")
 
 
-def test_the_warm_webhook_s_row_links_the_record_of_what_is_not_counted() -> None:
-    (link,) = re.findall(r"\((adr/[^)]+)\)", row("warm call"))
-    assert (ROOT / "docs" / link).is_file()
-
-
 @pytest.mark.skipif(instructions.valgrind() is None, reason=instructions.MISSING)
 def test_the_versions_are_those_that_are_pinned() -> None:
     pins = (ROOT / "layers" / "shared" / "requirements.txt").read_text()

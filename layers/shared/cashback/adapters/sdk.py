@@ -1,8 +1,9 @@
 """Calls of DynamoDB and SQS for a fraction of the instructions that botocore takes.
 
 Their requests and answers are JSON as they stand, so nothing need be looked up in a service's model, and the headers
-of an operation are always the same. Connections, time-outs, what is tried again and when, and what is raised stay
-botocore's. tests/unit/test_sdk.py compares what is sent, and what is made of the answers.
+of an operation are always the same. What is tried again and when, and what is raised stay botocore's; a request goes
+over a connection that is kept, and where there is none botocore's own way. tests/unit/test_sdk.py compares what is
+sent, and what is made of the answers.
 """
 
 import base64
@@ -22,6 +23,8 @@ from botocore import auth, endpoint
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import BotoCoreError
 from msgspec import Struct, field
+
+from cashback.adapters.kept_connections import KeptConnections
 
 _auth: Any = auth
 _endpoint: Any = endpoint
@@ -73,6 +76,7 @@ class PlainCalls(Struct):
     client: Any
     otherwise: Callable[[str, dict[str, Any]], Any]
     """The client's own method, for calls that are not plain."""
+    kept: KeptConnections
     operations: dict[str, Operation | None] = field(default_factory=dict)
     """By name; None is one whose calls are not plain."""
 
@@ -165,7 +169,9 @@ class PlainCalls(Struct):
     def _send(self, operation: Operation, request: AWSPreparedRequest) -> Any:
         """Send a request once."""
         told = [answer for _, answer in self._emit("before-send", operation, request=request) if answer is not None]
-        return told[0] if told else self.client._endpoint._send(request)
+        if told:
+            return told[0]
+        return self.kept.send(request, operation.host) or self.client._endpoint._send(request)
 
     def _signed(self, operation: Operation, body: bytes) -> dict[str, str]:
         """Return the headers of an operation with the signature of a POST to ``/``, version 4. The key of a day is

@@ -94,6 +94,7 @@ def client(service: str, attempts: int = 3) -> Any:
     """
     from botocore.config import Config
 
+    from cashback.adapters.kept_connections import KeptConnections
     from cashback.adapters.sdk import PlainCalls
 
     config = Config(
@@ -106,7 +107,7 @@ def client(service: str, attempts: int = 3) -> Any:
     )
     made = _session().create_client(service, config=config)
     if service in _PLAIN:
-        made._make_api_call = PlainCalls(made, made._make_api_call)
+        made._make_api_call = PlainCalls(made, made._make_api_call, KeptConnections(made._endpoint.http_session))
     # Before each attempt, those of the SDK's own retries too.
     made.meta.events.register("before-send", _begins_in_time)
     return made
