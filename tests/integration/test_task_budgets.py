@@ -14,6 +14,7 @@ from cashback.adapters.alarm_clock import AlarmClock
 from cashback.adapters.dynamo.tables import StateTable
 from cashback.adapters.dynamo.tasks import Tasks
 from cashback.adapters.messages import Messages
+from cashback.adapters.step_messages import encode
 from cashback.adapters.task_queue import TaskQueue
 from cashback.domain import causes
 from cashback.domain.audit import Act, Origin
@@ -40,10 +41,13 @@ from cashback.domain.tasks import (
     Action,
     ActionOutcome,
     ActionStatus,
+    CreditStep,
     Part,
     Result,
+    Step,
     Task,
     TaskFigure,
+    TaskStep,
     acted,
     cancelled,
     finished,
@@ -51,6 +55,8 @@ from cashback.domain.tasks import (
     judged,
     task_id_of,
 )
+from cashback.edge.action_worker import ActionBatch
+from cashback.edge.credit_worker import CreditBatch
 from cashback.services.books import Outlets
 from cashback.services.follow_tasks import Followed, follow_order
 from cashback.services.post_credit import post_credit
@@ -250,6 +256,31 @@ def test_running_and_crediting_costs_14_write_units_and_2_for_each_watch_and_few
         assert run_task(shop.books, outlets_of(), store_id, task.task_id, NOW) == "unchanged"
         assert post_credit(shop.books, store_id, task.task_id, NOW) == "unchanged"
     assert (again.writes, again.reads) == (0, 2)
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_a_batch_of_tasks_and_one_of_credits_read_the_settings_of_a_store_once(shop: Shop, count: int) -> None:
+    open_store(shop)
+    store_id, tasks, queue = shop.settings.store_id, shop.books.tasks, outlets_of().credits
+    for half in range(2):
+        ids = [f"tsk_{half}_{number}" for number in range(count)]
+        for task_id in ids:
+            task = replace(task_of(shop), task_id=task_id, actions=Actions(credit=500))
+            assert tasks.create(store_id, task, once_per_order=False, once_per_customer=False)
+        batches = (
+            (ActionBatch(queue, shop.books, outlets_of()), [TaskStep(store_id, one, Step.RUN) for one in ids]),
+            (CreditBatch(queue, shop.books), [CreditStep(store_id, one) for one in ids]),
+        )
+        for batch, steps in batches:
+            with shop.meter.on() as cost:
+                assert batch.run({"Records": [record_of(step) for step in steps]}) == {"batchItemFailures": []}
+            assert cost.reads == 1 + count, "each task, and the settings: not kept for the next batch"
+    (account,) = shop.books.ledger.merged_path(store_id, shop.customer_id)
+    assert account.available == 500 * 2 * count
+
+
+def record_of(step: TaskStep | CreditStep) -> dict[str, Any]:
+    return {"messageId": "m", "body": encode(step), "attributes": {"ApproximateReceiveCount": "1"}}
 
 
 def test_a_hundred_tasks_whose_alarms_were_lost_cost_a_read_unit_each_and_one_call(shop: Shop) -> None:

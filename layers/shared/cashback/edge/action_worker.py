@@ -10,7 +10,7 @@ from cashback.adapters.task_queue import ActionStep, decode_action
 from cashback.domain.errors import DomainError, reason_of
 from cashback.domain.tasks import CustomerStep, OrderStep, Step, TaskStep
 from cashback.domain.times import Instant, instant
-from cashback.edge.batch import MessageBatch, is_last
+from cashback.edge.batch import MessageBatch, is_last, of_one_batch
 from cashback.edge.clock import utc
 from cashback.edge.log import log
 from cashback.services.books import Books, Outlets
@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 
 
 class ActionBatch(MessageBatch):
-    """One invocation."""
+    """One invocation. The settings of each store in it are read once, and never kept for the next."""
 
     books: Books
     outlets: Outlets
     clock: Callable[[], datetime] = utc
 
     noun: ClassVar[str] = "action"
+
+    def __post_init__(self) -> None:
+        self.books = of_one_batch(self.books)
 
     def handle(self, record: Mapping[str, Any], receives: int) -> None:
         """Do what a message asks for; one line of log says what became of it."""

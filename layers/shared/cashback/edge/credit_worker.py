@@ -8,7 +8,7 @@ from cashback.adapters.task_queue import decode_credit
 from cashback.domain.errors import DomainError, reason_of
 from cashback.domain.tasks import CreditStep
 from cashback.domain.times import instant
-from cashback.edge.batch import MessageBatch, is_last
+from cashback.edge.batch import MessageBatch, is_last, of_one_batch
 from cashback.edge.clock import utc
 from cashback.edge.log import log
 from cashback.services.books import Books
@@ -16,12 +16,15 @@ from cashback.services.post_credit import give_up_credit, post_credit
 
 
 class CreditBatch(MessageBatch):
-    """One invocation."""
+    """One invocation. The settings of each store in it are read once, and never kept for the next."""
 
     books: Books
     clock: Callable[[], datetime] = utc
 
     noun: ClassVar[str] = "credit"
+
+    def __post_init__(self) -> None:
+        self.books = of_one_batch(self.books)
 
     def handle(self, record: Mapping[str, Any], receives: int) -> None:
         """Post one credit; one line of log says what became of it."""

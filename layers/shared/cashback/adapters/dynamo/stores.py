@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import batched, islice
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from cashback.adapters.dynamo import keys, store_keys
 from cashback.adapters.dynamo.audit import audit_line
@@ -198,6 +198,22 @@ class Stores(Struct, frozen=True):
         if item is None:
             raise NotFound
         return item
+
+
+class StoresOfBatch(Stores, frozen=True):
+    """The stores that one batch of messages is about: the settings of each are read once, for all its messages. Made
+    for the batch and gone with it, so that nothing is kept for the next."""
+
+    read: dict[tuple[str, int | None], StoreDocument] = field(default_factory=dict)
+
+    def document(self, store_id: str, version: int | None = None) -> StoreDocument:
+        """Return the settings as they stood when the batch first asked.
+
+        :raises NotFound: no such store, or no such version of it.
+        """
+        if (store_id, version) not in self.read:
+            self.read[store_id, version] = super().document(store_id, version)
+        return self.read[store_id, version]
 
 
 def _item(document: StoreDocument, key: keys.Key) -> Item:
