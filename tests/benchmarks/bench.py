@@ -12,6 +12,7 @@ from typing import Final
 from dev.project import ROOT, StepFailedError
 from tests.benchmarks import (
     cost,
+    cost_page,
     group_jobs,
     instructions,
     limits,
@@ -58,7 +59,7 @@ def _main() -> int:
         *head(),
         *limits.section(instructed, operations, jobs, projected.jobs, naive, starts),
         *units.section(counted),
-        *cost.section(operations, naive),
+        *cost_page.section(operations, naive),
         *webhook_load.section(loads),
         *group_jobs.section(jobs, starts),
         *projection.section(projected, operations),

@@ -1,4 +1,5 @@
-"""What a cold start of each function takes, in instructions; told in B, those of stock boto3 with a DynamoDB client."""
+"""What a cold start of each function takes, in instructions; told in B, those of stock boto3 with a DynamoDB client.
+The naive webhook is counted in the same way."""
 
 import tomllib
 from collections.abc import Mapping
@@ -7,11 +8,12 @@ from typing import Any, Final
 
 from cashback.edge.clients import Environment
 from dev.project import LOCAL
-from tests.benchmarks import instructions, stock
+from tests.benchmarks import instructions, runtime, stock
 
 BUDGETS: Final[dict[str, dict[str, Any]]] = tomllib.loads((Path(__file__).parent / "budgets.toml").read_text())
 FIGURES: Final = LOCAL / "benchmarks" / "imports.txt"
 UNIT: Final = "stock boto3"
+NAIVE, NAIVE_PACKED = runtime.NAIVE_WEBHOOK, runtime.PACKED
 _NAMES: Final = {name.upper(): "name" for name in Environment.__struct_fields__}
 
 
@@ -31,6 +33,20 @@ def _cold_start(function: str, build: Path) -> int:
     folder = build / "".join(word.title() for word in function.split("_"))
     code = f"import app; from cashback.edge import deps; {created}"
     return instructions.count(code, [build / "SharedLayer" / "python", folder], _NAMES)
+
+
+def measure_naive() -> dict[str, float]:
+    """Count the cold start of the naive webhook, in B: compiled as ours are, and with no bytecode. It makes what its
+    first call works on while it is imported."""
+    with instructions.side_by_side() as pool:
+        unit = pool.submit(stock.instructions)
+        packages = zip((NAIVE, NAIVE_PACKED), runtime.naive_packages(), strict=True)
+        counted = {name: pool.submit(_naive_cold_start, folder) for name, folder in packages}
+        return {name: future.result() / unit.result() for name, future in counted.items()}
+
+
+def _naive_cold_start(packages: Path) -> int:
+    return instructions.count("import webhook", [runtime.HERE / "naive", packages], runtime.NAIVE_NAMES)
 
 
 def _write(counts: Mapping[str, int]) -> None:

@@ -39,6 +39,8 @@ class Pace(Struct, frozen=True):
     """Of CPU, for a customer whose account is read to see whether a rule takes them."""
     hundred: float = 0.015
     """For a BatchGetItem of so many."""
+    taken_in: float = 0.00105 / SHARE
+    """Of CPU, for a webhook at the entrance."""
     order: float = 0.00247 / SHARE
     """Of CPU, for a paid order in a batch. This and the next three are some 1.3 times what units.toml has, so that the
     projection promises no more than a slower machine keeps: a test compares them."""

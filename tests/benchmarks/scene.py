@@ -47,6 +47,10 @@ REST: Final = 0.5
 far more often."""
 
 _DAY: Final = {"value": 1, "unit": "days"}
+_NOW: Final = {**_DAY, "value": 0}
+_ONE_EACH: Final = {"once_per_order": True, "cancel_on": ["order.cancelled"]}
+_TWO_EACH: Final = {**_ONE_EACH, "once_per_customer": True, "cancel_on": ["order.cancelled", "order.created"]}
+"""What guards a task, and what it watches."""
 
 
 class Register(Struct):
@@ -250,27 +254,53 @@ class Scene(Struct):
         customer_id = known_customer(shop)
         make(shop, "order.refunded", delay=_DAY, cancel_on=["order.created"])
         self.count("a newest order to keep", lambda: shop.send("orders/paid", order(customer_id)))
-        for delay, name in ((_DAY, "task created"), ({**_DAY, "value": 0}, "task executed with a credit")):
-            shop = self.shop()
-            customer_id = known_customer(shop)
-            make(shop, "order.paid", delay=delay, once_per_order=True, cancel_on=["order.cancelled"])
-            paid = order(customer_id)
-            self.count(name, partial(shop.send, "orders/paid", paid))
-            if name == "task created":
-                self.count("task cancelled", partial(shop.send, "orders/cancelled", cancelled(paid)))
+        for more, conditions in (("", _ONE_EACH), (", two guards and watches", _TWO_EACH)):
+            for delay, name in ((_DAY, f"task created{more}"), (_NOW, f"task executed with a credit{more}")):
+                shop = self.shop()
+                customer_id = known_customer(shop)
+                make(shop, "order.paid", delay=delay, **conditions)
+                paid = order(customer_id)
+                self.count(name, partial(shop.send, "orders/paid", paid))
+                if delay is _DAY:
+                    self.count(f"task cancelled{more}", partial(shop.send, "orders/cancelled", cancelled(paid)))
+        shop = self.shop()
+        orders = [order(known_customer(shop)) for _ in range(BUSY)]
+        make(shop, "order.paid", delay=_NOW, **_ONE_EACH)
+        self.count("tasks executed in batches of ten", lambda: self._run_at_once(shop, orders))
+
+    def _run_at_once(self, shop: Shop, orders: Sequence[dict[str, Any]]) -> None:
+        """Let each worker on the way to the credit get all its messages at once."""
+        stack = self.stack
+        workers = {
+            "event_worker": stack.store_events_queue_url,
+            "action_worker": stack.scenario_actions_queue_url,
+            "credit_worker": stack.credits_queue_url,
+        }
+        stack.pause(*workers)
+        for one in orders:
+            shop.send("orders/paid", one)
+        for worker, queue_url in workers.items():
+            wait_until(partial(self._holds, queue_url, len(orders)))
+            stack.resume(worker)
+
+    def _holds(self, queue_url: str, messages: int) -> bool:
+        return self.stack.queued(queue_url) == messages
 
     def group(self) -> None:
-        """A credit for every member of a small group and of a large one, and a balance that all are left with."""
+        """A credit for every member of a small group and of a large one, a balance that all are left with, and a debit
+        of more than that."""
         shop = self.shop()
         members = enrol_many(shop, MANY)
         gather(shop, "grp_friends", members[:MEMBERS])
         gather(shop, "grp_everybody", members)
         relative = {"apply_type": "relative", "amount": "5.00", "comment": "Thanks for staying"}
         absolute = {"apply_type": "absolute", "amount": "50.00"}
+        clamp = {"apply_type": "relative", "amount": "-60.00", "on_insufficient": "clamp"}
         for name, group_id, body in (
             ("group job", "grp_friends", relative),
             ("group job of 1,000", "grp_everybody", relative),
             ("group job, absolute", "grp_friends", absolute),
+            ("group job, clamp", "grp_friends", clamp),
         ):
             self.count(name, partial(start_job, shop, group_id, body))
 

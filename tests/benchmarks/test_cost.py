@@ -6,8 +6,9 @@ from copy import replace
 import pytest
 
 from dev.project import ROOT
-from tests.benchmarks import cost, naive_units, page, scene, units
-from tests.benchmarks.units import BUDGETS, MANY, MEMBERS, Budget, Operation, Share
+from tests.benchmarks import baselines, cost, naive_units, page, scene, units
+from tests.benchmarks.pace import PACE, SHARE
+from tests.benchmarks.units import BUDGETS, BUSY, MANY, MEMBERS, Budget, Operation, Share
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +45,11 @@ def test_a_call_too_many_is_named(found: dict[str, Operation]) -> None:
     assert over.endswith(" calls of 0.15")
 
 
-def test_an_account_that_a_relative_job_reads_is_named_and_those_of_an_absolute_one_are_not(
+def test_an_account_that_a_relative_job_reads_is_named_and_those_of_other_jobs_are_not(
     found: dict[str, Operation],
 ) -> None:
-    assert [units.accounts_read(found[name]) for name in ("group job", "group job, absolute")] == [0, MEMBERS]
+    jobs = ("group job", "group job, absolute", "group job, clamp")
+    assert [units.accounts_read(found[name]) for name in jobs] == [0, MEMBERS, MEMBERS]
     curious = replace(found["group job"], read={**found["group job"].read, "ACCOUNT": 1})
     (over,) = units.check([*found.values(), curious])
     assert over.endswith("0.01 accounts read of 0")
@@ -75,12 +77,43 @@ def test_a_job_s_own_part_and_that_of_its_members_are_the_whole_of_both_jobs(fou
     assert own + MANY * each == pytest.approx(found["group job of 1,000"].decided.writes)
 
 
-def test_a_limit_that_only_the_assumed_time_breaks_is_said_to_be_broken() -> None:
-    def line(counted: float, time: float) -> cost.Line:
-        return cost.Line("an order", cost.Bill({"writes": counted, "time": time}), 8.5)
+def test_a_limit_is_held_against_what_is_counted_and_against_both_with_the_assumed_time() -> None:
+    def over(counted: float, time: float, with_time: float | None = None) -> list[str]:
+        line = cost.Line("an order", cost.Bill({"writes": counted, "time": time}), most=8.5, with_time=with_time)
+        return cost.over(line, 8.5)
 
-    said = "*An order* keeps its limit of $8.50 by what is counted, and is **above it with the time: $8.60**."
-    assert cost.lifted([line(8.0, 0.5), line(8.1, 0.5), line(8.6, 0.5)]) == [said]
+    assert over(8.0, 0.5) == []
+    assert over(8.1, 0.5) == ["an order: $8.60 a million with the assumed time, more than 8.5"]
+    assert over(8.1, 0.5, with_time=9) == []
+    assert over(8.6, 0.0, with_time=9) == ["an order: $8.60 a million, more than 8.5"]
+
+
+def test_limits_do_not_move_with_the_machine_that_counted(found: dict[str, Operation]) -> None:
+    functions = ("webhook_ingest", "event_worker", "group_job_worker", "action_worker", "credit_worker")
+    slower = {
+        name: replace(one, shares={who: _slower(share, who in functions) for who, share in one.shares.items()})
+        for name, one in found.items()
+    }
+    limited = [line for line in zip(cost.lines(found), cost.lines(slower), strict=True) if line[0].most is not None]
+    assert [line.name for line, again in limited if line.bill.time != again.bill.time] == []
+
+
+def _slower(share: Share, is_slower: bool) -> Share:
+    return replace(share, cpu=2 * share.cpu) if is_slower else share
+
+
+def test_the_cpu_of_a_webhook_at_the_entrance_is_assumed_as_it_was_measured(found: dict[str, Operation]) -> None:
+    measured = found["paid orders in batches of ten"].shares["webhook_ingest"].cpu / BUSY
+    assert PACE.taken_in * SHARE == pytest.approx(measured, rel=0.3)
+
+
+def test_every_line_has_a_naive_figure_and_what_it_is_at_least(found: dict[str, Operation]) -> None:
+    priced = cost.lines(found, naive_units.read())
+    assert {line.name for line in priced} == set(baselines.LEAST)
+    for line in priced:
+        assert line.least is not None
+        assert line.naively is not None
+        assert line.least.counted <= min(line.bill.counted, line.naively.counted)
 
 
 def test_the_page_tells_what_was_counted(found: dict[str, Operation]) -> None:

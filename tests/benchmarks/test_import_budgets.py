@@ -28,3 +28,17 @@ def test_no_budget_is_above_the_limit_of_its_kind(function: str) -> None:
 @pytest.mark.parametrize("function", BUDGETS)
 def test_a_cold_start_is_within_its_budget(costs: dict[str, float], function: str) -> None:
     assert costs[function] <= BUDGETS[function]["budget"]
+
+
+@pytest.fixture(scope="module")
+def naive(counter: None) -> dict[str, float]:
+    """What the naive webhook's cold start takes, in B."""
+    return cold.measure_naive()
+
+
+@pytest.mark.parametrize("function", BUDGETS)
+def test_a_budget_is_a_third_of_the_naive_start_and_half_of_it_for_the_admin_api(
+    naive: dict[str, float], function: str
+) -> None:
+    assert BUDGETS[function]["budget"] <= naive[cold.NAIVE] / (2 if function.endswith("_api") else 3)
+    assert naive[cold.NAIVE_PACKED] >= 2 * naive[cold.NAIVE]

@@ -5,16 +5,28 @@ import re
 import pytest
 
 from dev.project import ROOT
-from tests.benchmarks import bench, instructions, limits, naive_units, runtime, units
+from tests.benchmarks import bench, cold, instructions, limits, naive_units, runtime, units
 from tests.benchmarks.group_jobs import Figures, Measured, Rounds
 from tests.benchmarks.job_projection import Run
 from tests.benchmarks.limits import Counted
+
+WARM = {
+    "the runtime alone": 0.001,
+    "one raw transaction": 0.003,
+    "webhook_ingest": 0.002,
+    "event_worker": 0.005,
+    "group_job_worker": 0.02,
+    runtime.NAIVE_WEBHOOK: 0.011,
+    runtime.NAIVE_WORKER: 0.05,
+}
+"""Seconds of a warm call under the runtime."""
 
 
 def row(figure: str, webhook: float = 1.0, warm_seconds: float = 139.0, cpu: float = 20.0) -> str:
     """The row of a figure in a table of figures within their limits, but for those that are given."""
     counted = Counted(
         {"webhook_ingest": 0.55, "settings_api": 1.1},
+        {cold.NAIVE: 2.5, cold.NAIVE_PACKED: 7.0},
         {"webhook_ingest": 0.25, "event_worker": webhook - 0.25},
         {"webhook_ingest": 31.0},
         1.0,
@@ -24,8 +36,8 @@ def row(figure: str, webhook: float = 1.0, warm_seconds: float = 139.0, cpu: flo
     jobs = Figures(small, small, [small, large])
     projected = {"warm": run(warm_seconds), "cold": run(1_000.0)}
     starts = [
-        runtime.Measured(name, [runtime.Run(0.1, 0.1, seconds, 31.0, seconds)])
-        for name, seconds in (("group_job_worker", 0.02), (runtime.NAIVE_WORKER, 0.05))
+        runtime.Measured(name, [runtime.Run(0.1, 0.1, seconds, 31.0 if name in runtime.OURS else 75.0, seconds)])
+        for name, seconds in WARM.items()
     ]
     lines = limits.section(counted, units.read(), jobs, projected, naive_units.read(), starts)
     (found,) = [line for line in lines if line.startswith(f"| {figure}")]
@@ -68,3 +80,12 @@ def test_the_naive_figures_of_this_run_stand_before_those_of_the_design() -> Non
     assert "| 200 here, under the runtime, where ours is 5,000; 610 |" in row("group job")
     assert "| 150 s here, by its write units alone; 250 s |" in row("1,000,000 members")
     assert " here; 36.60 |" in row("$ a million: paid order")
+    for start in ("cold start: webhook_ingest", "cold start: admin"):
+        assert "| 2.50 B here, and 7.00 B as `sam build` packs it; 1.8 B, and 5.8 B |" in row(start)
+    assert "| 5.00 b here, under the runtime, where ours are 2.50; 5.7 b |" in row("warm call")
+    assert "| 75 MB here, under the runtime, where webhook_ingest has 31; 68 MB |" in row("memory")
+
+
+def test_a_task_s_limit_with_time_stands_beside_the_design_s_and_says_where_it_is_from() -> None:
+    (link,) = re.findall(r"\((adr/[^)]+)\)", row("$ a million: delayed task"))
+    assert (ROOT / "docs" / link).is_file()

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tests.benchmarks import cost, naive_scene, naive_units, units
+from tests.benchmarks import cost, cost_page, naive_scene, naive_units, units
 from tests.benchmarks.naive_units import BATCH, CREATED, EXECUTED, ORDER, of_one
 from tests.benchmarks.naive_units import MEMBERS as NAIVE_MEMBERS
 from tests.benchmarks.units import MEMBERS, Operation, Share
@@ -77,10 +77,10 @@ def test_a_naive_order_is_charged_as_a_request_of_the_gateway_and_traced(naive: 
 def test_the_page_shows_naive_dollars_beside_those_that_the_design_names(
     ours: dict[str, Operation], naive: dict[str, Operation]
 ) -> None:
-    page = cost.section(ours, naive)
+    page = cost_page.section(ours, naive)
     (row,) = [text for text in page if text.startswith("| group member, of a job of 100 ") and "82.00" in text]
     priced = cost.naive_bills(naive)["member"]
-    assert row.endswith(f"| 3.60 | {priced.counted:.2f} | {priced.time:.2f} | 82.00 | 0.60 |")
+    assert row.endswith(f"| 3.60 | {priced.counted:.2f} | {priced.time:.2f} | 0.62 | 82.00 | 0.60 |")
     assert "a member 6 in 4, a task" in page
     assert "15 in 14. The design names more: 13 in 5 an order, 10" in page
 

@@ -45,6 +45,9 @@ READS: Final = frozenset({"GetItem", "BatchGetItem", "Query", "TransactGetItems"
 KEPT: Final = frozenset({"Decrypt", "GetParameter"})
 """Calls whose answers a function keeps."""
 
+RUNNING: Final = frozenset({"action_worker", "credit_worker"})
+"""Functions that run a task."""
+
 DECIDING: Final = frozenset(FUNCTIONS) - ENTRANCES - FOLLOWING - BY_THE_CLOCK
 
 
@@ -130,6 +133,9 @@ _BUDGETS: Final = "tests/integration/test_budgets.py"
 _TASKS: Final = "tests/integration/test_task_budgets.py"
 _WEBHOOKS: Final = "tests/integration/test_webhook_budget.py"
 _MEMBER: Final = f"{_BUDGETS}::test_a_member_of_a_group_job_costs_at_most_5_and_a_half_write_units_all_included"
+_CREATED: Final = f"{_TASKS}::test_creating_a_task_costs_4_write_units_and_2_for_each_guard_and_watch"
+_CANCELLED: Final = f"{_TASKS}::test_cancelling_a_task_costs_5_write_units_and_2_for_each_watch"
+_EXECUTED: Final = f"{_TASKS}::test_running_and_crediting_costs_14_write_units_and_2_for_each_watch_and_few_reads"
 _MANUAL: Final = f"{_BUDGETS}::test_a_manual_credit_or_debit_with_a_comment_costs_7_write_units_and_1_read_unit"
 
 ORDER_CALLS: Final = 3
@@ -199,26 +205,20 @@ BUDGETS: Final = (
     Budget("group job", 5.5, 0, _MEMBER, each=MEMBERS, of_accounts=True),
     Budget("group job of 1,000", 5.5, 0, _MEMBER, each=MANY, calls=MEMBER_CALLS, of_accounts=True),
     Budget("group job, absolute", 5.5, 1, _MEMBER, each=MEMBERS, of_accounts=True),
+    Budget("group job, clamp", 5.5, 1, _MEMBER, each=MEMBERS, of_accounts=True),
+    Budget("task created", 4 + 2 * (1 + 1), 4, _CREATED, "paid order, first seen"),
+    Budget("task cancelled", 5 + 2, 4, _CANCELLED, "order cancelled"),
+    Budget("task executed with a credit", 14 + 2, 4, _EXECUTED, functions=RUNNING),
+    Budget("task created, two guards and watches", 4 + 2 * (2 + 2) + 2, 4 + 2, _CREATED, "paid order, first seen"),
+    Budget("task cancelled, two guards and watches", 5 + 2 * 2, 4 + 2, _CANCELLED, "order cancelled"),
+    Budget("task executed with a credit, two guards and watches", 14 + 2 * 2, 4, _EXECUTED, functions=RUNNING),
     Budget(
-        "task created",
-        4 + 2 * 2,
-        4,
-        f"{_TASKS}::test_creating_a_task_costs_4_write_units_and_2_for_each_guard_and_watch",
-        "paid order, first seen",
-    ),
-    Budget(
-        "task cancelled",
-        5 + 2,
-        4,
-        f"{_TASKS}::test_cancelling_a_task_costs_5_write_units_and_2_for_each_watch",
-        "order cancelled",
-    ),
-    Budget(
-        "task executed with a credit",
+        "tasks executed in batches of ten",
         14 + 2,
         4,
-        f"{_TASKS}::test_running_and_crediting_costs_14_write_units_and_2_for_each_watch_and_few_reads",
-        functions=frozenset({"action_worker", "credit_worker"}),
+        f"{_TASKS}::test_a_batch_of_tasks_and_one_of_credits_read_the_settings_of_a_store_once",
+        each=BUSY,
+        functions=RUNNING,
     ),
     Budget("balance read", 0, 1, f"{_BUDGETS}::test_reading_a_balance_costs_1_read_unit_however_long_the_history"),
     Budget(
@@ -230,8 +230,9 @@ BUDGETS: Final = (
         calls=ORDER_CALLS,
     ),
 )
-"""The table of the design, and a batch. Settings and active scenarios are read once for each batch, or call of the API,
-and counted apart. One guard and one watch for tasks."""
+"""The table of the design, and batches. Settings and active scenarios are read once for each batch, or call of the API,
+and counted apart. Tasks have one guard and one watch, where their names do not say two of each: those watch the
+customer too, and have on top what the table has for a newest order and for a store with conditions."""
 
 
 def write(operations: Sequence[Operation]) -> None:
@@ -394,9 +395,9 @@ def _of_jobs(operations: Mapping[str, Operation]) -> list[str]:
         f"A group job takes for itself {itself}; and each member adds {each}, their part of a chunk of {CHUNK} among "
         f"them: the line through the jobs of {MEMBERS} and of {MANY:,}. So the limit of calls is one of jobs that are "
         f"not small. Their reads are of the job and of its list of members: those of the job of {MANY:,} looked for "
-        f"{kinds}. Where the amount is relative no account is read; where it is absolute, each once. Chunks that end "
-        f"at the same moment all look whether the job has ended, so that a few calls of the job of {MANY:,} are by "
-        "chance: it is counted again against its limits alone."
+        f"{kinds}. Where the amount is relative no account is read; where it is absolute or clamped, each once. Chunks "
+        "that end at the same moment all look whether the job has ended, so that a few calls of the job of "
+        f"{MANY:,} are by chance: it is counted again against its limits alone."
     )
 
 
