@@ -45,6 +45,13 @@ def test_an_id_leaves_no_separator_in_a_partition(build: Callable[[str, str], ke
     assert build("s", "a#b%").pk.rpartition("#")[2] == "a%23b%25"
 
 
+@given(ids, ids)
+def test_the_id_that_a_partition_ends_with_is_told(store: str, item: str) -> None:
+    for build in (keys.customer, keys.orders_by_customer):
+        assert keys.last_id(build(store, item)) == item
+    assert keys.last_id(keys.order(store, item).pk) == item
+
+
 @given(ids, ids, ids)
 def test_things_of_different_kinds_never_share_a_key(store: str, one: str, other: str) -> None:
     built = [

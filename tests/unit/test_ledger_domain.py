@@ -110,6 +110,7 @@ def test_two_requests_have_one_fingerprint_only_when_they_are_the_same(
     one: tuple[str | int | None, ...], other: tuple[str | int | None, ...]
 ) -> None:
     assert (payload_hash(*one) == payload_hash(*other)) == (one == other)
+    assert len(bytes.fromhex(payload_hash(*one))) * 8 == 128
 
 
 def test_a_transaction_id_is_short_stable_and_of_one_key() -> None:

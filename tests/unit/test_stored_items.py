@@ -11,6 +11,9 @@ from typing import Any, cast
 
 import pytest
 
+from cashback.adapters.dynamo import keys
+from cashback.adapters.dynamo.codec import from_item
+from cashback.adapters.dynamo.documents import order_of
 from cashback.adapters.dynamo.keys import unescape
 from cashback.adapters.seals import Seals
 from cashback.edge.deps import make_books, make_group_books, make_job_books, make_payout_books
@@ -19,6 +22,7 @@ from tests.simulation.project_tables import table_specs
 
 STORED: dict[str, list[dict[str, Any]]] = json.loads((Path(__file__).parent / "stored_items.json").read_text())
 ITEMS = [(table, item) for table, items in STORED.items() for item in items]
+ORDERS = [item for _, item in ITEMS if item["sk"] == {"S": "ORDER"}]
 SHOP = "shop"
 
 
@@ -72,6 +76,15 @@ def test_what_the_first_release_stored_is_still_read(n: int) -> None:
     assert readers(dynamo)[kind](*ids)
 
 
-def test_two_sizes_of_each_kind_are_tried() -> None:
+def test_two_sizes_of_each_kind_are_tried_and_each_later_format() -> None:
     kinds = [words(*one)[0] for one in ITEMS]
-    assert {kind: kinds.count(kind) for kind in kinds} == dict.fromkeys(readers(SimulatedDynamo(table_specs())), 2)
+    expected = {**dict.fromkeys(readers(SimulatedDynamo(table_specs())), 2), "ORDER": 3}
+    assert {kind: kinds.count(kind) for kind in kinds} == expected
+
+
+def test_an_order_of_each_format_says_what_it_is() -> None:
+    read = [order_of(from_item({name: of_bytes(value) for name, value in item.items()})) for item in ORDERS]
+    assert [order.order_id for order in read] == [keys.last_id(item["pk"]["S"]) for item in ORDERS]
+    assert [order.customer_id for order in read] == [None, "100", "5495211134021"]
+    assert all(order.source and order.first_seen_at and order.history for order in read)
+    assert all((order.queued_at is None) == (not order.reviews) for order in read)

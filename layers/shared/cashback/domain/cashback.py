@@ -160,8 +160,6 @@ def _settle(
     if by_hand is not None and status is Status.PENDING:
         credited, entry = approved(order, order.calculated, by_hand, by_hand.verdict)
         return credited, purse.credit(entry)
-    if status in REVIEWED:
-        return replace(order, queued_at=order.queued_at or now), []
     if status is Status.AWAITING_CUSTOMER and order.claimable_until is None:
         until = instant(moment(now) + timedelta(days=settings.guest_claim_days))
         return replace(order, claimable_until=until), []

@@ -172,7 +172,6 @@ class Order(Struct, frozen=True, omit_defaults=True):
     given_back: frozenset[str] = frozenset()
     missing: frozenset[str] = frozenset()
     claimable_until: Instant | None = None
-    queued_at: Instant | None = None
     reviews: tuple[Review, ...] = ()
     history: tuple[Step, ...] = ()
     recorded: Mapping[str, Instant] = {}
@@ -220,6 +219,11 @@ class Order(Struct, frozen=True, omit_defaults=True):
     def claim_until(self) -> Instant | None:
         """When its time to be claimed is over, None where it waits for no customer."""
         return self.claimable_until if self.status is Status.AWAITING_CUSTOMER else None
+
+    @property
+    def queued_at(self) -> Instant | None:
+        """When it was first up for review, None where it never was."""
+        return next((step.at for step in self.history if step.status in REVIEWED), None)
 
     @property
     def taken(self) -> int:
@@ -288,6 +292,11 @@ class Decision(Struct, frozen=True, omit_defaults=True):
     version_owner: str | None = None
     repays: bool = False
     overdraft: bool = False
+
+    @property
+    def changes_account_of(self) -> str | None:
+        """Whose account is changed with the document, None where it is the document alone."""
+        return self.order.customer_id if self.entries or self.figures else None
 
 
 def order_entry(order: Order, kind: Kind, cause: str, amount: int, same: str, actor: str) -> Entry:

@@ -18,12 +18,13 @@ def commit(
     :raises Busy: the tables are contended or out of reach; whether it is committed is unknown.
     """
     order, also = decision.order, books.waiting.changes(store_id, before, decision.order)
-    if order.customer_id is None or not (decision.entries or decision.figures):
+    customer_id = decision.changes_account_of
+    if customer_id is None:
         return books.orders.save(store_id, order, *also)
     outcome = books.ledger.post(
         Posting(
             store_id,
-            order.customer_id,
+            customer_id,
             now,
             entries=decision.entries,
             figures=decision.figures,

@@ -45,6 +45,11 @@ def partition(store: str, *parts: str) -> str:
     return "#".join(["S", escape(store), *parts])
 
 
+def last_id(pk: str) -> str:
+    """Return the id that a partition of one thing ends with, or that of what one thing has."""
+    return unescape(pk.rpartition("#")[2])
+
+
 def shard_by_hash(item_id: str) -> int:
     """Return which of the shards a thing is in, by hash of its id."""
     return sha256(item_id.encode()).digest()[0] % SHARDS

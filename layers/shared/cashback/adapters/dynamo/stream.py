@@ -85,8 +85,8 @@ def _order(store_id: str, order_id: str, old: Item | None, new: Item) -> Change 
         at=instant_of(new["moved"]),
         before=before,
         after=Status(new["status"]),
-        customer_id=new.get("customer_id"),
-        queued_at=new.get("queued_at"),
+        customer_id=keys.last_id(new["customer_pk"]) if "customer_pk" in new else None,
+        queued_at=old.get("queued_at") if old else None,
         amount=_amount_of(new),
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from cashback.adapters.dynamo.codec import Item, encode, from_item, key_attributes, to_item
+from cashback.adapters.dynamo.codec import Attributes, Item, encode, from_item, key_attributes, to_item
 from cashback.adapters.dynamo.keys import AFTER_ALL, Key
 from cashback.adapters.faults import RETRYABLE, unreachable_is_busy
 from cashback.domain.errors import Busy
@@ -21,9 +21,9 @@ _READ_AT_ONCE: Final = 100
 """Items of one BatchGetItem. Source: the quotas of DynamoDB."""
 
 
-LISTING: Final = ("listing", "listing")
-BY_CUSTOMER: Final = ("by_customer", "customer")
-"""Indexes of places: the name of each, and what the names of its two key attributes begin with."""
+LISTING: Final = ("listing", "listing_pk")
+BY_CUSTOMER: Final = ("by_customer", "customer_pk")
+"""Indexes of places: the name of each, and its partition key. The sort key of both is ``listing_sk``."""
 
 
 class Lost(Exception):
@@ -49,19 +49,20 @@ class StateTable(Struct, frozen=True):
 
     def get_many(self, wanted: Iterable[Key]) -> dict[Key, Item]:
         """Return those of any number of items that exist (each consistent)."""
-        found: dict[Key, Item] = {}
-        for some in batched(dict.fromkeys(wanted), _READ_AT_ONCE, strict=False):
-            left: Any = [key_attributes(key) for key in some]
-            while left:
-                with unreachable_is_busy():
-                    answer = self.client.batch_get_item(
-                        RequestItems={self.name: {"Keys": left, "ConsistentRead": True}}
-                    )
-                for attributes in answer["Responses"].get(self.name, []):
-                    item = from_item(attributes)
-                    found[Key(item["pk"], item["sk"])] = item
-                unread: dict[str, Any] = dict(answer.get("UnprocessedKeys", {}))
-                left = unread[self.name]["Keys"] if self.name in unread else []
+        keys = batched(dict.fromkeys(wanted), _READ_AT_ONCE, strict=False)
+        items = [from_item(attributes) for some in keys for attributes in self.read_together(some)]
+        return {Key(item["pk"], item["sk"]): item for item in items}
+
+    def read_together(self, wanted: Sequence[Key]) -> list[Attributes]:
+        """Return those of up to 100 items that exist (each consistent), as the client gives them."""
+        found: list[Attributes] = []
+        left: Any = [key_attributes(key) for key in wanted]
+        while left:
+            with unreachable_is_busy():
+                answer = self.client.batch_get_item(RequestItems={self.name: {"Keys": left, "ConsistentRead": True}})
+            found += answer["Responses"].get(self.name, [])
+            unread: dict[str, Any] = dict(answer.get("UnprocessedKeys", {}))
+            left = unread[self.name]["Keys"] if self.name in unread else []
         return found
 
     def partition(self, pk: str) -> list[Item]:
@@ -94,14 +95,13 @@ class StateTable(Struct, frozen=True):
     def _places(
         self, partition: str, at_once: int, before: str, since: str | None, index: tuple[str, str]
     ) -> Iterator[str]:
-        name, prefix = index
-        values, pk, sk = {":pk": partition, ":before": before}, f"{prefix}_pk", f"{prefix}_sk"
-        condition = f"{pk} = :pk AND {sk} < :before"
+        name, pk = index
+        values, condition = {":pk": partition, ":before": before}, f"{pk} = :pk AND listing_sk < :before"
         if since is not None:
             # A key condition has one range only, and this one includes the end.
-            values, condition = {**values, ":since": since}, f"{pk} = :pk AND {sk} BETWEEN :since AND :before"
+            values, condition = {**values, ":since": since}, f"{pk} = :pk AND listing_sk BETWEEN :since AND :before"
         found = self.query(condition, values, IndexName=name, ScanIndexForward=False, Limit=at_once)
-        return (item[sk] for item in found if item[sk] != before)
+        return (item["listing_sk"] for item in found if item["listing_sk"] != before)
 
     def listed_under(self, pk: str, prefix: str, before: str | None) -> Iterator[str]:
         """Yield the places that a partition of this table lists under sort keys with a prefix, the newest first, those
