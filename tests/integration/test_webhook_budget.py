@@ -73,5 +73,5 @@ def test_a_batch_reads_the_settings_and_scenarios_of_a_store_once(shop: Shop, co
         with shop.meter.on() as cost:
             assert batch.run({"Records": records}) == {"batchItemFailures": []}
         assert cost.calls.count("Query") == 1, "never kept for the next batch"
-        assert cost.reads <= 1 + count
+        assert cost.reads <= 1 + 2 * count
         assert cost.writes <= (6 + 3) * count

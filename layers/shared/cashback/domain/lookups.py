@@ -49,6 +49,13 @@ def owner(order: Order | None, facts: Facts, claimants: AbstractSet[str]) -> str
     return next(iter(claimants)) if named is None and len(claimants) == 1 else named
 
 
+def likely_buyer(facts: Facts) -> str | None:
+    """Name the customer of a sale that is told, who may be new: its account is about to be changed for the first time.
+    None for news of anything later, which the account has changed for before."""
+    is_sale = facts.paid and not facts.cancelled and not facts.refunds
+    return facts.body.customer_id if is_sale and facts.body else None
+
+
 def whose_number(order: Order | None, facts: Facts, claimants: AbstractSet[str]) -> str | None:
     """Return whose orders to count for the number of an order; None once it has one, and while nobody knows whose it
     is, as nobody does before its body is known."""

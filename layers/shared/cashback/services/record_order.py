@@ -2,14 +2,14 @@
 
 from collections.abc import Set as AbstractSet
 from copy import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cashback.domain.cashback import hear
 from cashback.domain.customers import Profile, profile_of
 from cashback.domain.errors import Busy, CustomerNotFound, DomainError, OrderTooLarge
 from cashback.domain.facts import Facts
 from cashback.domain.ledger import Account
-from cashback.domain.lookups import Known, contacts_needed, is_enlarged, needed, whose_number
+from cashback.domain.lookups import Known, contacts_needed, is_enlarged, likely_buyer, needed, whose_number
 from cashback.domain.news import CustomerNews
 from cashback.domain.orders import AWARDED, Decision, News, Order
 from cashback.domain.reviews import fail
@@ -20,6 +20,9 @@ from cashback.services.announce import announce_orders
 from cashback.services.books import Books
 from cashback.services.commit import commit
 from cashback.services.record_customer import create_customer
+
+if TYPE_CHECKING:
+    from cashback.adapters.dynamo.accounts import AccountImage
 
 DECISIONS: Final = 6
 """How often one piece of news is decided before it goes back to the queue."""
@@ -45,17 +48,25 @@ def hear_news(
     :raises Busy: decisions in a row were overtaken, or the tables are out of reach; the news may be sent again.
     """
     news = _hashed(books, settings.store_id, news)
-    order = books.orders.get(settings.store_id, news.order_id)
+    buyer = likely_buyer(news.facts)
+    order, image = _read(books, settings.store_id, news.order_id, buyer)
+    # A transaction that finds an account missing is charged for (ADR 60). Where this is overtaken, one still does.
+    stranger = None if image else buyer
     account: Account | None = None
     is_changed = False
     for _ in range(DECISIONS):
         rules = governing(books, settings, order, news.facts)
-        known = look_up(books, rules, order, news.facts, account, numbered=settings.numbers_orders)
+        known = look_up(books, rules, order, news.facts, account, numbered=settings.numbers_orders, image=image)
+        image = None
         decision = hear(order, news, rules, known, now)
         if decision is None:
             return order, is_changed
         if starts_nothing:
             decision = _unheard(decision, order)
+        if stranger is not None and decision.changes_account_of == stranger:
+            create_buyer(books, settings, stranger, now, news.customer)
+            stranger = None
+            continue
         try:
             moved = commit(books, settings.store_id, order, decision, now)
         except CustomerNotFound:
@@ -68,6 +79,13 @@ def hear_news(
         else:
             order, account = (order, moved) if isinstance(moved, Account) else (moved, None)
     raise Busy("the order keeps changing")
+
+
+def _read(books: Books, store_id: str, order_id: str, buyer: str | None) -> tuple[Order | None, "AccountImage | None"]:
+    """Return an order, and the account of its buyer if somebody is likely to be one."""
+    if buyer is None:
+        return books.orders.get(store_id, order_id), None
+    return books.orders.get_with_account(store_id, order_id, buyer)
 
 
 def _unheard(decision: Decision, before: Order | None) -> Decision:
@@ -134,16 +152,19 @@ def look_up(
     account: Account | None = None,
     *,
     numbered: bool = False,
+    image: "AccountImage | None" = None,
 ) -> Known:
-    """Return what the decision about an order with these further facts must see; ``account`` is an image at hand.
+    """Return what the decision about an order with these further facts must see; ``account`` is to be decided from.
 
-    ``numbered``: the store asks which order of its customer each is.
+    ``numbered``: the store asks which order of its customer each is. ``image`` was read with the order, and may be
+    older: so it does only while the order is not counted, which a later account would know of.
     """
     facts = order.facts.merged(facts) if order else facts
     claimants = books.contacts.customers(rules.store_id, contacts_needed(order, facts, rules))
     needs = needed(order, facts, rules, claimants)
     counted_for = whose_number(order, facts, claimants) if numbered else None
-    seen = account or _account(books, rules.store_id, needs.account or counted_for)
+    at_hand = image if order is None or not order.counted else None
+    seen = account or _account(books, rules.store_id, needs.account or counted_for, at_hand)
     return Known(
         account=seen if account or needs.account else None,
         claimants=claimants,
@@ -198,9 +219,13 @@ def _hashed(books: Books, store_id: str, news: News) -> News:
     return replace(news, facts=replace(news.facts, body=replace(body, contacts=macs)), contacts=frozenset())
 
 
-def _account(books: Books, store_id: str, customer_id: str | None) -> Account | None:
+def _account(
+    books: Books, store_id: str, customer_id: str | None, image: "AccountImage | None" = None
+) -> Account | None:
     if customer_id is None:
         return None
+    if image is not None and image.customer_id == customer_id and image.account.is_live:
+        return image.account
     try:
         return books.ledger.live_account(store_id, customer_id)
     except CustomerNotFound:

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from msgspec import Struct
+
 from cashback.adapters.dynamo import keys
-from cashback.adapters.dynamo.codec import Attributes, Item, encode, key_attributes, to_item
+from cashback.adapters.dynamo.codec import Attributes, Item, encode, from_item, key_attributes, to_item
 from cashback.domain.ledger import Account, Entry, EntryStatus, Kind, Posting
 from cashback.domain.times import Instant
 
@@ -29,6 +31,18 @@ def entry_of(item: Item) -> Entry:
 def account_of(customer_id: str, item: Item) -> Account:
     """Read an account; attributes a newer version of the code added are not ours to judge, absent ones are zero."""
     return Account(**{"customer_id": customer_id, **{name: item[name] for name in _ACCOUNT_FIELDS if name in item}})
+
+
+class AccountImage(Struct, frozen=True):
+    """An account as it was read, made out once somebody asks for more than whether it is there."""
+
+    customer_id: str
+    attributes: Attributes
+
+    @property
+    def account(self) -> Account:
+        """The account."""
+        return account_of(self.customer_id, from_item(self.attributes))
 
 
 def put_entry(table: str, store_id: str, customer_id: str, entry: Entry) -> dict[str, Any]:

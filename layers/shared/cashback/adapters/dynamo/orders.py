@@ -3,7 +3,8 @@
 from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
-from cashback.adapters.dynamo.codec import Item
+from cashback.adapters.dynamo.accounts import AccountImage
+from cashback.adapters.dynamo.codec import Item, from_item
 from cashback.adapters.dynamo.documents import order_item, order_of
 from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.domain.errors import Busy
@@ -20,6 +21,18 @@ class Orders(Struct, frozen=True):
         """Return an order (consistent, one read unit)."""
         item = self.table.get(keys.order(store_id, order_id))
         return None if item is None else order_of(item)
+
+    def get_with_account(
+        self, store_id: str, order_id: str, customer_id: str
+    ) -> tuple[Order | None, AccountImage | None]:
+        """Return an order and the account of a customer in one call (consistent, one read unit each). They are not of
+        one moment: either may be the older."""
+        place = keys.order(store_id, order_id)
+        found = self.table.read_together((place, keys.account(store_id, customer_id)))
+        items = {attributes["sk"]["S"]: attributes for attributes in found}
+        order = items.pop(place.sk, None)
+        images = [AccountImage(customer_id, account) for account in items.values()]
+        return order_of(from_item(order)) if order else None, images[0] if images else None
 
     def get_many(self, store_id: str, order_ids: list[str]) -> list[Order]:
         """Return those of any number of orders that exist, in the order asked for."""
