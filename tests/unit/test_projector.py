@@ -144,7 +144,27 @@ def test_a_review_is_counted_with_its_time_and_each_stop_is_told_of() -> None:
     told.project()
     assert told.kinds.count("OrderPending") == 2
     assert [kind for kind in told.kinds if kind != "OrderPending"] == ["OrderHeld", "OrderRejected"]
+    assert {event["customer_id"] for kind in set(told.kinds) for event in told.events.of(kind)} == {CUSTOMER}
     assert (told.day.rejected, sum(told.day.decisions.values()), told.day.orders_processed) == (1, 1, 0)
+
+
+def test_what_is_added_to_an_awarded_order_is_issued_and_processes_it_no_second_time() -> None:
+    told = Told()
+    told.stage.hear(paid(line("1", 10_000), paid=True))
+    told.stage.hear(paid(line("1", 10_000), line("2", 10_000), second=1, paid=True))
+    told.project()
+    assert told.day == DayTotals(orders_processed=1, cashback_issued=1_000)
+
+
+def test_an_award_is_counted_in_one_transaction_with_the_entry_alone() -> None:
+    """What tells of the order's move, from the other table, has nothing to add to the same day."""
+    told = Told()
+    told.stage.hear(paid(line("1", 10_000)))
+    written: list[str] = []
+    told.stage.shop.dynamo.faults.before_call = lambda _, operation: written.append(operation)
+    for record in told.stream.records:
+        told.project([record])
+    assert written.count("TransactWriteItems") == 1
 
 
 @pytest.mark.parametrize(

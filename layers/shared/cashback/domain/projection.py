@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from msgspec import Struct
 
+from cashback.domain import causes
 from cashback.domain.day_totals import DayTotals, bucket_of
 from cashback.domain.domain_events import (
     BALANCE_ADJUSTED,
@@ -183,7 +184,10 @@ def totals_of_entry(entry: Entry) -> DayTotals:
     if entry.kind is Kind.PAYOUT:
         # A hold and its release are nothing; what a late success lacks is owed, and was paid as well.
         return DayTotals(cashback_paid_out=entry.owed - entry.amount - entry.reserved)
-    return DayTotals(cashback_issued=max(0, entry.amount) if entry.kind in _ISSUING else 0)
+    if entry.kind not in _ISSUING:
+        return DayTotals()
+    is_award = entry.order_id is not None and entry.cause == causes.earned(entry.order_id)
+    return DayTotals(orders_processed=int(is_award), cashback_issued=max(0, entry.amount))
 
 
 def totals_of_order(order: "Order") -> Iterator[tuple[Instant, DayTotals]]:
@@ -218,7 +222,6 @@ def _of_move(before: Status | None, after: Status, at: Instant, queued_at: Insta
     is_decided = before in REVIEWED and (after in AWARDED or after is Status.REJECTED) and queued_at is not None
     seconds = int((moment(at) - moment(queued_at)).total_seconds()) if is_decided and queued_at else 0
     return DayTotals(
-        orders_processed=int(after in AWARDED and before not in AWARDED),
         rejected=int(after is Status.REJECTED),
         failed=int(after is Status.FAILED),
         decisions={bucket_of(seconds): 1} if is_decided else {},
