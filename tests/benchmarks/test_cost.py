@@ -33,7 +33,7 @@ def test_what_is_counted_costs_no_more_than_the_design_says(found: dict[str, Ope
 def test_an_operation_above_its_budget_is_named(found: dict[str, Operation]) -> None:
     share = found["paid order, first seen"].shares["event_worker"]
     dear = {**found, "paid order, first seen": Operation("paid order, first seen", {"event_worker": share + share}, {})}
-    over = "paid order, first seen: 18 write units of 9, 2 read units of 2, 6 calls of 3"
+    over = "paid order, first seen: 18 write units of 9, 0 charged of 0, 4 read units of 2, 6 calls of 3"
     assert over in units.check(list(dear.values()))
 
 
@@ -127,9 +127,25 @@ def test_a_page_without_one_of_its_parts_is_not_renewed(found: dict[str, Operati
         page.renewed(page.PAGE.read_text().replace("## Dollars a million", "## Dollars"), found, naive_units.read())
 
 
-def test_an_item_above_the_size_of_the_budget_may_take_what_its_size_takes() -> None:
-    assert units.larger(Operation("approve", {}, {"ORDER": 1024, "entry": 300})) == 0
-    assert units.larger(Operation("approve", {}, {"ORDER": 1025, "entry": 2049})) == 2 + 4
+def test_an_item_above_the_size_of_the_budget_may_take_no_more_for_that(found: dict[str, Operation]) -> None:
+    kept = found["approve"]
+    larger = kept.shares["orders_api"] + Share(table_units=2)
+    again = replace(kept, shares={"orders_api": larger}, items={**kept.items, "ORDER": 1025})
+    (over,) = units.check([again], [budget for budget in BUDGETS if budget.operation == "approve"])
+    assert over.startswith("approve: 11 write units of 10, ")
+
+
+@pytest.mark.parametrize("function", ["event_worker", "projector"])
+def test_what_refused_writes_are_charged_has_a_limit(found: dict[str, Operation], function: str) -> None:
+    kept = found["paid order, first seen"]
+    charged = replace(kept.shares[function], refused_units=6)
+    (over,) = units.check(list({**found, kept.name: replace(kept, shares={**kept.shares, function: charged})}.values()))
+    assert "6 charged" in over
+
+
+@pytest.mark.parametrize("name", ["approve", "refund clawed back"])
+def test_an_order_leaves_a_seventh_of_its_write_unit_free(found: dict[str, Operation], name: str) -> None:
+    assert found[name].items["ORDER"] <= 0.85 * 1024
 
 
 def test_a_write_that_was_refused_is_charged_and_said_apart() -> None:
