@@ -37,8 +37,6 @@ BY_CHANCE: Final = frozenset({"group job of 1,000"})
 BY_THE_CLOCK: Final = frozenset({"sweeper", "daily"})
 ENTRANCES: Final = frozenset({"webhook_ingest", "authorizer"})
 FOLLOWING: Final = frozenset({"projector", "notifier"})
-WRITTEN_BEHIND: Final = frozenset({"BATCH", "DAY", "DLV", "NTF", "SEARCH"})
-"""Kinds of items that only those write who follow."""
 
 READS: Final = frozenset({"GetItem", "BatchGetItem", "Query", "TransactGetItems"})
 

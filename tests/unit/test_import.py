@@ -263,7 +263,7 @@ def test_what_was_busy_is_finished_by_the_same_call(deployment: Deployment, admi
     reads: list[int] = []
 
     def before(index: int, operation: str) -> None:
-        if operation == "GetItem":
+        if operation in {"GetItem", "BatchGetItem"}:
             reads.append(index)
             if len(reads) == 4:  # the caller's key, the settings, the first order, the second
                 deployment.dynamo.faults.script[index] = Fault.ERROR_BEFORE
