@@ -213,9 +213,11 @@ class Scene(Struct):
             shop.send("orders/paid", one)
         self.count("refund clawed back", lambda: shop.send("refunds/create", refund(paid)))
         self.count("order cancelled", lambda: shop.send("orders/cancelled", cancelled(paid_later)))
-        stranger = order(fresh_id(), contacts=False)
+        unknown = order(fresh_id(), contacts=False)
+        self.count("first order of an unknown regular", lambda: shop.send("orders/paid", unknown))
+        stranger = of_new_customer(order(fresh_id(), contacts=False))
         self.count("first order of an unknown customer", lambda: shop.send("orders/paid", stranger))
-        stranger = order(fresh_id())
+        stranger = of_new_customer(order(fresh_id()))
         self.count("the same with phone and e-mail", lambda: shop.send("orders/paid", stranger))
         for name, amount in (("manual credit", "5.00"), ("manual debit", "-3.00")):
             body = {"amount": amount, "comment": "The parcel was late"}
@@ -367,6 +369,11 @@ def order(customer_id: int, *, contacts: bool = True, **fields: Any) -> dict[str
         person |= {"email": None, "phone": None, "default_address": None}
     changed = {"id": fresh_id(), "customer": person, "created_at": at, "processed_at": at, "updated_at": at}
     return {**body, **changed, **fields}
+
+
+def of_new_customer(sold: Mapping[str, Any]) -> dict[str, Any]:
+    """The same order of somebody who came to the shop with it."""
+    return {**sold, "customer": {**sold["customer"], "created_at": sold["created_at"]}}
 
 
 def refund(sold: Mapping[str, Any]) -> dict[str, Any]:

@@ -153,16 +153,21 @@ def test_a_repeated_delivery_costs_one_call_and_writes_nothing(shop: Shop) -> No
     assert (cost.writes, cost.reads, cost.calls) == (0, 2, ["BatchGetItem"])
 
 
+@pytest.mark.parametrize(
+    ("of_regular", "calls"),
+    [(False, ["BatchGetItem", *["TransactWriteItems"] * 2]), (True, ["GetItem", *["TransactWriteItems"] * 3])],
+)
 def test_the_first_order_of_an_unknown_customer_costs_5_write_units_more(
-    dynamodb: DynamoDBClient, tables: Tables
+    dynamodb: DynamoDBClient, tables: Tables, of_regular: bool, calls: list[str]
 ) -> None:
     shop = make_shop(dynamodb, tables)
     stranger = replace(shop, customer_id="7311900471022")
     with shop.meter.on() as cost:
-        stranger.record(stranger.paid)
+        told = replace(stranger.news(stranger.paid), of_regular=of_regular)
+        record_order(stranger.books, stranger.settings, told, NOW)
     assert cost.writes <= 6 + 3 + 4 + 1
     assert cost.reads <= 2
-    assert cost.calls == ["BatchGetItem", "TransactWriteItems", "TransactWriteItems"]
+    assert cost.calls == calls
 
 
 def test_the_number_of_an_order_costs_nothing_more(shop: Shop) -> None:

@@ -76,8 +76,9 @@ def test_a_buyer_who_is_created_by_another_worker_meanwhile_is_credited_once(sho
         paid(customer_id=None),
         replace(paid(), facts=replace(paid().facts, cancelled=True)),
         builders.paid(line("l", 10_000), refunds=[Refund("r", (units("l", 1),))]),
+        replace(paid(), of_regular=True),
     ],
-    ids=["unpaid", "a guest's", "cancelled", "refunded"],
+    ids=["unpaid", "a guest's", "cancelled", "refunded", "a regular's"],
 )
 def test_news_of_no_mere_sale_read_the_order_alone(shop: Shop, told: News) -> None:
     settings, calls = shop.settings, list[str]()

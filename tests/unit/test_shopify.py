@@ -448,3 +448,19 @@ def test_only_a_plain_true_verifies_an_address(verified: object) -> None:
     told = normalise("customers/update", {"id": 7, "email": "a@b.example", "verified_email": verified}, STORE, NOW)
     assert isinstance(told, CustomerNews)
     assert not told.email_verified
+
+
+@pytest.mark.parametrize(
+    ("since", "at", "regular"),
+    [
+        ("2026-01-12T18:20:41+01:00", "2026-01-13T00:00:00+01:00", True),
+        ("2026-01-13T00:00:01+01:00", "2026-01-13T09:00:00+01:00", False),
+        (None, "2026-01-13T09:00:00+01:00", False),
+        (17, "2026-01-13T09:00:00+01:00", False),
+    ],
+)
+def test_a_regular_is_whom_the_shop_had_on_an_earlier_day(since: Any, at: str, regular: bool) -> None:
+    sold = sample("order_paid")
+    sold |= {"created_at": at, "customer": {**sold["customer"], "created_at": since}}
+    assert heard(sold).of_regular is regular
+    assert heard({**sold, "customer": None}).of_regular is False

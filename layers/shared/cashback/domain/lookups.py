@@ -9,7 +9,7 @@ from cashback.domain.additions import added, has_more, new_part
 from cashback.domain.clawback import gives_back
 from cashback.domain.facts import Body, Facts
 from cashback.domain.ledger import Account
-from cashback.domain.orders import AWARDED, Order, Terms
+from cashback.domain.orders import AWARDED, News, Order, Terms
 from cashback.domain.redemption import redeemed_of
 from cashback.domain.rules import NOTHING_KNOWN, Catalogue, Lookup, products_asked_for
 from cashback.domain.settings import AwardOn, Settings
@@ -49,11 +49,12 @@ def owner(order: Order | None, facts: Facts, claimants: AbstractSet[str]) -> str
     return next(iter(claimants)) if named is None and len(claimants) == 1 else named
 
 
-def likely_buyer(facts: Facts) -> str | None:
-    """Name the customer of a sale that is told, who may be new: its account is about to be changed for the first time.
-    None for news of anything later, which the account has changed for before."""
+def likely_stranger(news: News) -> str | None:
+    """Name the customer of a sale that is told, if they may be new: the account that is about to be changed may not be
+    there. None for a regular, and for news of anything later, for which it was changed before."""
+    facts = news.facts
     is_sale = facts.paid and not facts.cancelled and not facts.refunds
-    return facts.body.customer_id if is_sale and facts.body else None
+    return facts.body.customer_id if is_sale and facts.body and not news.of_regular else None
 
 
 def whose_number(order: Order | None, facts: Facts, claimants: AbstractSet[str]) -> str | None:

@@ -256,6 +256,7 @@ class News(Struct, frozen=True, omit_defaults=True):
 
     ``customer`` is the person found inside the order's body; it goes into PROFILE, never into the order's document.
     Nor do ``contacts``, the normalised e-mail and phone of a guest: they are hashed before anything is written.
+    ``of_regular``: the shop had its customer on an earlier day, so that most probably we know them too.
     """
 
     order_id: str
@@ -263,6 +264,7 @@ class News(Struct, frozen=True, omit_defaults=True):
     facts: Facts
     customer: CustomerNews | None = None
     contacts: frozenset[str] = frozenset()
+    of_regular: bool = False
 
 
 type Told = (

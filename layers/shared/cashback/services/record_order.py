@@ -9,7 +9,7 @@ from cashback.domain.customers import Profile, profile_of
 from cashback.domain.errors import Busy, CustomerNotFound, DomainError, OrderTooLarge
 from cashback.domain.facts import Facts
 from cashback.domain.ledger import Account
-from cashback.domain.lookups import Known, contacts_needed, is_enlarged, likely_buyer, needed, whose_number
+from cashback.domain.lookups import Known, contacts_needed, is_enlarged, likely_stranger, needed, whose_number
 from cashback.domain.news import CustomerNews
 from cashback.domain.orders import AWARDED, Decision, News, Order
 from cashback.domain.reviews import fail
@@ -48,7 +48,7 @@ def hear_news(
     :raises Busy: decisions in a row were overtaken, or the tables are out of reach; the news may be sent again.
     """
     news = _hashed(books, settings.store_id, news)
-    buyer = likely_buyer(news.facts)
+    buyer = likely_stranger(news)
     order, image = _read(books, settings.store_id, news.order_id, buyer)
     # A transaction that finds an account missing is charged for (ADR 60). Where this is overtaken, one still does.
     stranger = None if image else buyer
@@ -82,7 +82,7 @@ def hear_news(
 
 
 def _read(books: Books, store_id: str, order_id: str, buyer: str | None) -> tuple[Order | None, "AccountImage | None"]:
-    """Return an order, and the account of its buyer if somebody is likely to be one."""
+    """Return an order, and the account of its buyer if that may not be there."""
     if buyer is None:
         return books.orders.get(store_id, order_id), None
     return books.orders.get_with_account(store_id, order_id, buyer)

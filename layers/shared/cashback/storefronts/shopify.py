@@ -195,7 +195,17 @@ def _order_news(order: dict[str, Any], settings: Settings, received_at: Instant 
         refunds=MappingProxyType({part.refund_id: part for part in refunds}),
     )
     facts = dated(facts, updated_at, cancelled=cancelled_at)
-    return News(order_id, SHOPIFY, facts, customer, frozenset() if customer else _guest(order))
+    guest = frozenset() if customer else _guest(order)
+    return News(order_id, SHOPIFY, facts, customer, guest, of_regular=_is_of_regular(order))
+
+
+def _is_of_regular(order: dict[str, Any]) -> bool:
+    """Tell whether the customer is of an earlier day than the order, by the shop's clock. Only a hint, so that neither
+    need be a time."""
+    person = order.get("customer")
+    days = person.get("created_at") if isinstance(person, dict) else None, order.get("created_at")
+    since, at = (day[:10] if isinstance(day, str) else "" for day in days)
+    return "" < since < at
 
 
 def _guest(order: dict[str, Any]) -> frozenset[str]:
