@@ -48,7 +48,7 @@ RUNNING: Final = frozenset({"action_worker", "credit_worker"})
 
 CHARGED_BEHIND: Final = {"approve": 4}
 """The most units of refused writes of those who follow, for the operations that have any: two tables tell at once of a
-decision and of the award that it posts, and whoever counts the one finds that the other has moved the day (ADR 60)."""
+decision and of the award that it posts, and whoever counts the one finds that the other has moved the day (ADR 63)."""
 
 DECIDING: Final = frozenset(FUNCTIONS) - ENTRANCES - FOLLOWING - BY_THE_CLOCK
 
@@ -201,7 +201,7 @@ BUDGETS: Final = (
         2,
         f"{_BUDGETS}::test_the_first_order_of_an_unknown_customer_costs_5_write_units_more",
     ),
-    # Whom the shop has had for longer, and we have never been told of: the first transaction is refused (ADR 60).
+    # Whom the shop has had for longer, and we have never been told of: the first transaction is refused (ADR 63).
     Budget(
         "first order of an unknown regular",
         6 + 3 + 4 + 1,

@@ -1,4 +1,4 @@
-"""The one way to hash what was asked for. See ADR 59."""
+"""The one way to hash what was asked for. See ADR 62."""
 
 import json
 from hashlib import sha256

@@ -50,7 +50,7 @@ def hear_news(
     news = _hashed(books, settings.store_id, news)
     buyer = likely_stranger(news)
     order, image = _read(books, settings.store_id, news.order_id, buyer)
-    # A transaction that finds an account missing is charged for (ADR 60). Where this is overtaken, one still does.
+    # A transaction that finds an account missing is charged for (ADR 63). Where this is overtaken, one still does.
     stranger = None if image else buyer
     account: Account | None = None
     is_changed = False
