@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tests.benchmarks import naive_units
-from tests.benchmarks.cost import ADR, PRICES, STANDS, TASK_WITH_TIME, TRACED, Bill, Line, lines
+from tests.benchmarks.cost import ADR, PRICES, STANDS, TASK_WITH_TIME, TRACED, WAITS, Bill, Line, lines
 from tests.benchmarks.units import BATCH, BUSY, Operation, paragraph
 
 
@@ -23,10 +23,12 @@ def section(found: Mapping[str, Operation], naive: Mapping[str, Operation]) -> l
             "charged in full."
         ),
         *paragraph(
-            "*Time* is what the functions' memory costs for waits that are assumed (a read 4 to 5 ms, a transaction 12 "
-            "ms, a message 8 ms, an event 12 ms, a schedule 20 ms) and for CPU: where a line has a limit, that which "
-            "`tests/benchmarks/pace.py` assumes, some 1.3 times what was measured, and elsewhere what this machine "
-            "took. The limit, *most*, is held against what is counted, and against *both*; but a delayed task may come "
+            f"*Time* is what the functions' memory costs for waits that are assumed (a read {_ms(WAITS['GetItem'])}, a "
+            f"transaction {_ms(WAITS['TransactWriteItems'])}, a message {_ms(WAITS['SendMessage'])}, an event "
+            f"{_ms(WAITS['PutEvents'])}, a schedule {_ms(WAITS['CreateSchedule'])}) and for CPU: where a line has a "
+            "limit, that which `tests/benchmarks/pace.py` assumes, some 1.25 times what was measured, elsewhere what "
+            "this machine took. The limit, *most*, is held against what is counted, and against *both*; but a delayed "
+            "task may come "
             f"to ${TASK_WITH_TIME:.2f} with its time ([ADR 60]({ADR}))."
         ),
         *paragraph(
@@ -63,6 +65,10 @@ def section(found: Mapping[str, Operation], naive: Mapping[str, Operation]) -> l
         "and what is free.",
         "",
     ]
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1e3:g} ms"
 
 
 def _about_naive(naive: Mapping[str, Operation]) -> list[str]:

@@ -39,16 +39,16 @@ class Pace(Struct, frozen=True):
     """Of CPU, for a customer whose account is read to see whether a rule takes them."""
     hundred: float = 0.015
     """For a BatchGetItem of so many."""
-    taken_in: float = 0.00105 / SHARE
+    taken_in: float = 0.00056 / SHARE
     """Of CPU, for a webhook at the entrance."""
-    order: float = 0.00247 / SHARE
-    """Of CPU, for a paid order in a batch. This and the next three are some 1.3 times what units.toml has, so that the
+    order: float = 0.00118 / SHARE
+    """Of CPU, for a paid order in a batch. This and the next three are some 1.25 times what units.toml has, so that the
     projection promises no more than a slower machine keeps: a test compares them."""
-    start: float = 0.0070 / SHARE
+    start: float = 0.0044 / SHARE
     """The same for an order that starts a task."""
-    task: float = 0.00493 / SHARE
+    task: float = 0.00225 / SHARE
     """For a task that is run alone; in a batch it is less."""
-    credit: float = 0.00324 / SHARE
+    credit: float = 0.00138 / SHARE
     unchanged: float = 0.001 / SHARE
     """For a message of a task that has nothing left to do."""
     swept: float = 100e-6 / SHARE

@@ -222,7 +222,8 @@ BUDGETS: Final = (
     Budget("task cancelled", 5 + 2, 4, _CANCELLED, "order cancelled"),
     Budget("task executed with a credit", 14 + 2, 4, _EXECUTED, functions=RUNNING),
     Budget("task created, two guards and watches", 4 + 2 * (2 + 2) + 2, 4 + 2, _CREATED, "paid order, first seen"),
-    Budget("task cancelled, two guards and watches", 5 + 2 * 2, 4 + 2, _CANCELLED, "order cancelled"),
+    # Whether an order is the newest of its customer is asked by writing it.
+    Budget("task cancelled, two guards and watches", 5 + 2 * 2, 4 + 2, _CANCELLED, "order cancelled", charged=1),
     Budget("task executed with a credit, two guards and watches", 14 + 2 * 2, 4, _EXECUTED, functions=RUNNING),
     Budget(
         "tasks executed in batches of ten",
