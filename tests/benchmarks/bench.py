@@ -54,7 +54,7 @@ def _main() -> int:
     loads = webhook_load.measure()
     jobs = group_jobs.measure()
     starts = runtime.measure()
-    projected = projection.measure()
+    projected = projection.measure(operations)
     lines = [
         *head(),
         *limits.section(instructed, operations, jobs, projected.jobs, naive, starts),

@@ -89,11 +89,12 @@ class Tables:
         self.tables = tables
 
     def commit(self, *items: tuple[int, Sequence[int]]) -> bool:
-        """Write ``times`` the items of these units, one for each table: all, or nothing where one partition has too
-        little left. What the others wrote of it is used up all the same, which is the worse of what may be."""
+        """Write ``times`` the items of these units, one for each table or for the first ones: all, or nothing where
+        one partition has too little left. What the others wrote of it is used up all the same, which is the worse of
+        what may be."""
         done = True
         for times, units in items:
-            for table, each in zip(self.tables, units, strict=True):
+            for table, each in zip(self.tables, units, strict=False):
                 for _ in range(times if each else 0):
                     done = table.take(each) and done
         return done

@@ -4,7 +4,7 @@ Whatever the product decides is taken from it: sizes of chunks, transactions and
 batches. The model repeats what plan_group_job, run_group_job and ``post_batch`` do, call by call.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct, field
@@ -14,41 +14,21 @@ from cashback.adapters.dynamo import group_jobs as job_items
 from cashback.adapters.dynamo import ledger
 from cashback.domain.group_jobs import CHUNK, PAGE
 from cashback.domain.shards import SHARDS
-from cashback.edge.batch import LAST_RECEIVE
 from cashback.services import plan_group_job
 from cashback.services.post_shares import PATIENCE
 from tests.benchmarks.capacity import Line, Message, Process, Queue, Table, Tables
-from tests.benchmarks.pace import FIRST_WORKERS, PACE, WORKERS_A_SECOND, Mapping, pause_after
-
-MEMBER: Final = (3, 2)
-"""Write units of a member's posting, in the ledger and in the state: the entry with its place in the history, and the
-account. Transactional items count twice. What a job writes besides is a hundredth of that."""
-
-ORDER: Final = (MEMBER, (0, 2))
-"""Those of a paid order: the same, and the order. Its places in indexes have capacity of their own."""
-
-ORDERS: Final = 100.0
-"""Paid orders a second beside a job, at random times."""
+from tests.benchmarks.pace import FIRST_WORKERS, PACE, WORKERS_A_SECOND, Mapping
+from tests.benchmarks.workers import MEMBER, Doing, Orders, Workers
 
 SENT_AT_ONCE: Final = 10
 """Messages of one SendMessageBatch. Source: the quotas of SQS."""
 
-type Doing = Generator[float, None, bool]
-"""A process that tells at its end whether it did what it was for."""
 
-
-class Job(Struct):
+class Job(Workers, kw_only=True):
     """The chain of messages that reads members, the one that sends chunks, and workers that do both and post."""
 
-    line: Line
-    tables: Tables
     members: int
-    mapping: Mapping
-    queue: Queue
     done: int = 0
-    sent_back: int = 0
-    transactions: int = 0
-    throttled: int = 0
     conflicts: int = 0
     begun_at: float = 0.0
     ended_at: float = 0.0
@@ -58,8 +38,7 @@ class Job(Struct):
     def start(self) -> None:
         """Send the first message, and let workers wait for it."""
         self.queue.send(("read", 0))
-        for number in range(self.mapping.workers):
-            self.line.start(self._worker(number))
+        super().start()
 
     @property
     def chunks(self) -> int:
@@ -68,29 +47,24 @@ class Job(Struct):
 
     @property
     def is_over(self) -> bool:
-        """Whether all are posted."""
-        return self.done >= self.chunks
+        """Whether all are posted, or given up."""
+        return self.done + self.dead >= self.chunks
 
-    def _worker(self, number: int) -> Process:
+    def work(self, number: int) -> Process:
+        """Begin when Lambda has come so far."""
         if number >= FIRST_WORKERS:
             while not self.begun_at:
                 yield 0.5
             yield (number - FIRST_WORKERS) / WORKERS_A_SECOND
-        while not self.is_over:
-            taken = self.queue.receive(self.mapping.batch)
-            yield PACE.invoke if taken else PACE.hop
-            for message in taken:
-                yield from self._handle(message)
+        yield from super().work(number)
 
-    def _handle(self, message: Message) -> Process:
+    def handle(self, message: Message) -> Doing:
+        """Read, send, or post a chunk."""
         kind, place = message.body
-        if kind == "read":
-            yield from self._read(place)
-        elif kind == "send":
-            yield from self._send(place)
-        elif not (yield from self._run_chunk(place)):
-            self.sent_back += 1
-            self.queue.hide(message, pause_after(message.receives))
+        if kind == "post":
+            return (yield from self._run_chunk(place))
+        yield from self._read(place) if kind == "read" else self._send(place)
+        return True
 
     def _read(self, first: int) -> Process:
         """Take a step of the snapshot."""
@@ -123,11 +97,9 @@ class Job(Struct):
         pauses = faults.rests(PATIENCE, self.line.random.random)
         while self.committed.get(number, 0) * ledger.BATCH < size:
             yield PACE.together(2 * ledger.BATCH)
-            self.transactions += 1
-            if self.tables.commit((ledger.BATCH, MEMBER)):
+            if self.commit((ledger.BATCH, MEMBER)):
                 self.committed[number] = self.committed.get(number, 0) + 1
                 continue
-            self.throttled += 1
             pause = next(pauses, None)
             if pause is None:
                 return False
@@ -156,60 +128,6 @@ class Job(Struct):
                 return True
             self.conflicts += 1
             yield PACE.transaction
-        return False
-
-
-class Orders(Struct):
-    """Paid orders that come until somebody says it is over, and the workers that post them."""
-
-    line: Line
-    tables: Tables
-    mapping: Mapping
-    is_over: Callable[[], bool]
-    queue: Queue
-    waits: list[float] = field(default_factory=list)
-    sent: int = 0
-    sent_back: int = 0
-    dead: int = 0
-    closed: bool = False
-
-    def start(self) -> None:
-        """Let them come."""
-        self.line.start(self._shops())
-        for _ in range(self.mapping.workers):
-            self.line.start(self._worker())
-
-    def wait(self, share: float) -> float:
-        """Return within how many seconds such a share of them was posted, from its acceptance on."""
-        return sorted(self.waits)[int(share * (len(self.waits) - 1))]
-
-    def _shops(self) -> Process:
-        while not self.is_over():
-            self.queue.send(None)
-            self.sent += 1
-            yield self.line.random.expovariate(ORDERS)
-        self.closed = True
-
-    def _worker(self) -> Process:
-        while not self.closed or len(self.queue):
-            taken = self.queue.receive(self.mapping.batch)
-            yield PACE.invoke if taken else PACE.hop
-            for message in taken:
-                yield 2 * PACE.read + PACE.order
-                if (yield from self._post()):
-                    self.waits.append(self.line.now - message.sent_at)
-                elif message.receives >= LAST_RECEIVE:
-                    self.dead += 1
-                else:
-                    self.sent_back += 1
-                    self.queue.hide(message, pause_after(message.receives))
-
-    def _post(self) -> Doing:
-        """Post one, with the tries and pauses of ``post``."""
-        for pause in faults.backoff(ledger._TRIES, self.line.random.random, self.line.clock):
-            yield pause + PACE.together(3)
-            if self.tables.commit(*((1, units) for units in ORDER)):
-                return True
         return False
 
 
@@ -246,18 +164,19 @@ def run(
     line = Line(seed)
     tables = Tables(*(Table(line, writes_a_second, by_the_second=by_the_second) for _ in MEMBER))
     mapping = Mapping.of("GroupJobWorkerSource")
-    job = Job(line, tables, members, Mapping(workers or mapping.workers, mapping.batch), Queue(line, PACE.hop))
+    job_mapping = Mapping(workers or mapping.workers, mapping.batch)
+    job = Job(line, tables, job_mapping, Queue(line, PACE.hop), members=members)
     if members:
         job.start()
-    is_over = (lambda: job.is_over) if members else (lambda: line.now > 60)
-    orders = Orders(line, tables, Mapping.of("EventWorkerSource"), is_over, Queue(line, PACE.hop))
+    until = (lambda: job.is_over) if members else (lambda: line.now > 60)
+    orders = Orders(line, tables, Mapping.of("EventWorkerSource"), Queue(line, PACE.hop), until=until)
     orders.start()
     line.run()
     return Run(
         members=members,
         read_in=job.begun_at,
         posted_in=job.ended_at - job.begun_at,
-        throttled=job.throttled / job.transactions if members else 0.0,
+        throttled=job.throttled / job.asked if members else 0.0,
         sent_back=job.sent_back,
         conflicts=job.conflicts,
         orders=orders.sent,

@@ -24,7 +24,7 @@ from tests.benchmarks.capacity import (
     grown,
 )
 from tests.benchmarks.cost import PRICES
-from tests.benchmarks.job_projection import MEMBER, ORDERS, SENT_AT_ONCE, Run
+from tests.benchmarks.job_projection import SENT_AT_ONCE, Run
 from tests.benchmarks.pace import PACE
 from tests.benchmarks.task_projection import (
     CREATED_A_SECOND,
@@ -35,11 +35,12 @@ from tests.benchmarks.task_projection import (
     LONGEST_SWEEP,
     SCHEDULES,
     STARTED_A_SECOND,
-    Lateness,
+    Steps,
     hot_due,
     hot_list,
 )
-from tests.benchmarks.units import BUDGETS, Operation, cost_of, paragraph
+from tests.benchmarks.units import Operation, paragraph
+from tests.benchmarks.workers import MEMBER, ORDERS
 
 mpl.use("svg")
 from matplotlib import pyplot as plt
@@ -74,19 +75,24 @@ TABLES: Final = (COLD_TABLE, WARM_TABLE, RAISED_TABLE)
 CROWDED_TABLE: Final = Table(f"cold, {RAISED_WORKERS} workers", COLD, DEFAULT_QUOTA, RAISED_WORKERS)
 """What comes of raising the workers where the tables are not warm."""
 
+IN_A_MINUTE, UNHEARD = "one minute of it", "the hour, every alarm lost"
+DUE_WITHIN: Final = {"the hour": (HOUR, True), UNHEARD: (HOUR, False), IN_A_MINUTE: (60, True)}
+"""Within how many seconds a million tasks come due, and whether their alarms ring."""
+
 
 class Figures(Struct, frozen=True):
     """What the runs came to, by name of the table: ``jobs`` are of a million, ``alone`` are orders without one.
-    ``raised`` is of ``LONG``."""
+    ``raised`` is of ``LONG``. ``tasks`` are of a million by when they come due and the table, ``starting`` are orders
+    that start a task each, without any that comes due."""
 
     jobs: dict[str, Run]
     by_the_second: dict[str, Run]
     alone: dict[str, Run]
     raised: Run
     sizes: dict[str, list[Run]]
-    hour: Lateness
-    minute: Lateness
-    unheard: Lateness
+    tasks: dict[tuple[str, str], task_projection.Run]
+    tasks_by_the_second: dict[tuple[str, str], task_projection.Run]
+    starting: dict[str, task_projection.Run]
 
     def seconds(self, table: Table, members: int) -> tuple[float, float]:
         """Return how long a larger job reads its members, and then posts."""
@@ -98,9 +104,10 @@ class Figures(Struct, frozen=True):
         return reads, grown(members * LEDGER_UNITS, COLD, base.rate * LEDGER_UNITS, share)
 
 
-def measure() -> Figures:
+def measure(operations: Mapping[str, Operation]) -> Figures:
     """Run everything."""
-    tables = (*TABLES, CROWDED_TABLE)
+    steps, tables = Steps.counted(operations), (*TABLES, CROWDED_TABLE)
+    due = [(name, *how, one) for name, how in DUE_WITHIN.items() for one in TABLES]
     return Figures(
         jobs={one.name: job_projection.run(MILLION, one.takes, one.workers) for one in tables},
         by_the_second={
@@ -109,9 +116,16 @@ def measure() -> Figures:
         alone={one.name: job_projection.run(0, one.takes) for one in TABLES},
         raised=job_projection.run(LONG, RAISED_QUOTA, RAISED_WORKERS),
         sizes={one.name: [job_projection.run(size, one.takes, one.workers) for size in SIZES] for one in TABLES},
-        hour=task_projection.run(DUE, HOUR),
-        minute=task_projection.run(DUE, 60),
-        unheard=task_projection.run(DUE, HOUR, rings=False),
+        tasks={
+            (name, one.name): task_projection.run(steps, DUE, within, one.takes, rings=rings)
+            for name, within, rings, one in due
+        },
+        tasks_by_the_second={
+            (name, one.name): task_projection.run(steps, DUE, within, one.takes, rings=rings, by_the_second=True)
+            for name, within, rings, one in due
+            if rings and one is not RAISED_TABLE
+        },
+        starting={one.name: task_projection.run(steps, 0, 0, one.takes) for one in TABLES},
     )
 
 
@@ -210,7 +224,7 @@ def _of_orders(figures: Figures) -> list[str]:
     ]
 
 
-def _order_row(name: str, one: Run) -> str:
+def _order_row(name: str, one: Run | task_projection.Run) -> str:
     half, most, last = one.waits
     cells = [f"{one.orders:,}", f"{half * 1e3:,.0f}", f"{most * 1e3:,.0f}", f"{last:.1f}"]
     return f"| {name} | {' | '.join(cells)} | {one.orders_sent_back / one.orders:.1%} | {one.orders_lost} |"
@@ -244,57 +258,95 @@ def _of_limits(figures: Figures) -> list[str]:
 
 def of_counted_tasks(operations: Mapping[str, Operation]) -> list[str]:
     """Return the lines on what a task is, which follow from counts."""
-    rows = {budget.operation: budget for budget in BUDGETS}
-    written = sum(cost_of(rows[name], operations).writes for name in ("task created", "task executed with a credit"))
+    shares = task_projection.shares(operations)
+    writes, cpu = (sum(getattr(share, name) for share in shares) for name in ("writes", "cpu"))
+    each = " + ".join(f"{share.cpu * 1e3:.1f}" for share in shares)
     return paragraph(
         f"A million tasks of one scenario that come due in one hour, {DUE / HOUR:.0f} a second, each with a "
-        f"guard, a watch and a credit: {written:g} write units, as counted above. Simulated in the same way. An "
-        "alarm rings within a minute of the next whole one."
+        f"guard, a watch and a credit: {writes:g} write units, as counted above. Its own CPU, counted where each came "
+        f"alone, is {each} = {cpu * 1e3:.1f} ms, to create, run and credit it: a core's own is enough for "
+        f"{1 / cpu:.0f} tasks a second. Simulated in the same way, on the same tables; what a cold one takes more "
+        "after half an hour is left out. An alarm rings within a minute of the next whole one."
     )
 
 
 def _of_tasks(figures: Figures, operations: Mapping[str, Operation]) -> list[str]:
-    a_second = DUE / HOUR
-    created, ran = task_projection.created_a_second(), task_projection.run_a_second()
-    swept = task_projection.swept_a_second()
+    steps, a_second = Steps.counted(operations), DUE / HOUR
+    created, swept = task_projection.created_a_second(steps), task_projection.swept_a_second()
+    written = [(one.name, task_projection.written_a_second(steps, one.takes)) for one in TABLES]
+    minute, cold = (figures.tasks[IN_A_MINUTE, table.name] for table in (WARM_TABLE, COLD_TABLE))
+    unheard = figures.tasks[UNHEARD, COLD_TABLE.name]
     return [
         "## Tasks of scenarios projected",
         "",
         *of_counted_tasks(operations),
-        "| due within | run late by, p50 | p99 | credited late by, p99 | the last | messages that wait at most |",
-        "|---|---:|---:|---:|---:|---:|",
-        _task_row("the hour", figures.hour),
-        _task_row("the hour, and every alarm is lost", figures.unheard),
-        _task_row("one minute of it", figures.minute),
+        "| due within | tables | run late, p50 | p99 | credited, p99 | last | throttled | sent back | queue | lost |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        *(_task_row(due, name, one) for (due, name), one in figures.tasks.items()),
         "",
+        *_of_orders_beside_tasks(figures),
         "| | tasks/s |",
         "|---|---:|",
         f"| created as orders come, by the workers of the template | {created:,.0f} |",
         f"| schedules created: the quota of large Regions | {CREATED_A_SECOND:,} |",
         f"| schedules created: the quota of the others | {CREATED_ELSEWHERE:,} |",
         f"| schedules started: the quota | {STARTED_A_SECOND:,} |",
-        f"| run, by the workers of the template | {ran:,.0f} |",
+        f"| run, by the workers of the template | {task_projection.run_a_second(steps):,.0f} |",
+        f"| credited, by the workers of the template | {task_projection.credited_a_second(steps):,.0f} |",
+        *(f"| run and credited: what a table of the state takes, {name} | {rate:,.0f} |" for name, rate in written),
+        f"| run: the partition of index `listing` with a scenario's open tasks | {PARTITION_WRITES - ORDERS:,.0f} |",
         f"| found by the sweeper alone, were every alarm lost | {swept:,.0f} |",
         "",
         *paragraph(
-            f"A million schedules are {DUE / SCHEDULES:.0%} of what a Region holds. What binds is our own workers: "
-            f"a million orders that start a task each take {told(DUE / created)}. An hour of index `due` has "
-            f"{SHARDS} partitions, each used at {hot_due(a_second):.0%}. All tasks of a scenario that wait are one "
-            f"partition of index `listing`, used at {hot_list(a_second):.0%} if as many enter as leave."
+            f"A million schedules are {DUE / SCHEDULES:.0%} of what a Region holds. On tables that are warm what binds "
+            f"is our own workers: a million orders that start a task each take {told(DUE / created)}, and those of one "
+            f"minute are credited at {DUE / minute.ended_at:,.0f} a second. On a cold one it is the state. What it and "
+            f"the partition of `listing` take is told beside {ORDERS:.0f} orders a second. An hour of index `due` has "
+            f"{SHARDS} partitions, each used at {hot_due(a_second):.0%}. The partition of `listing` is used at "
+            f"{hot_list(a_second):.0%} if as many tasks enter as leave."
+        ),
+        *paragraph(
+            "`WarmWriteUnits` is to be set where so many may come due at once. On cold tables "
+            f"{cold.throttled:.0%} of the writes of a million of one minute are throttled: they are credited after "
+            f"{told(cold.ended_at)} instead of {told(minute.ended_at)}, and half of the orders beside them wait for "
+            f"{told(cold.waits[0])} at least. Where every alarm is lost, so that five minutes' worth come at once, the "
+            f"last of the hour is credited {told(unheard.credited[2])} late, and not within the 20 minutes of P9."
         ),
         *paragraph(
             f"Were every alarm lost, the sweeper would find {swept * HOUR:,.0f} tasks an hour, though it sweeps "
-            f"{LONGEST_SWEEP - ENOUGH_TIME / 1_000:.0f} seconds of {EVERY} at most: more than the workers run. It "
-            "leaves an alarm two minutes, and cannot tell what is lost from what waits in a long queue: of the "
-            f"million of one minute it would send {figures.minute.reminded:,} messages for nothing, which are within "
-            "the figures above."
+            f"{LONGEST_SWEEP - ENOUGH_TIME / 1_000:.0f} seconds of {EVERY} at most. It leaves an alarm two minutes, "
+            "and cannot tell what is lost from what waits in a long queue: of the million of one minute it would send "
+            f"{minute.reminded:,} messages for nothing, which are within the figures above."
         ),
     ]
 
 
-def _task_row(name: str, one: Lateness) -> str:
-    times = " | ".join(map(told, (one.run[0], one.run[1], one.credited[1], one.credited[2])))
-    return f"| {name} | {times} | {one.deepest:,} |"
+def _task_row(due: str, name: str, one: task_projection.Run) -> str:
+    times = " | ".join(map(told, (one.ran[0], one.ran[1], one.credited[1], one.credited[2])))
+    counted = f"{one.throttled:.0%} | {one.sent_back:,} | {one.deepest:,} | {one.lost}"
+    return f"| {due} | {name} | {times} | {counted} |"
+
+
+def _of_orders_beside_tasks(figures: Figures) -> list[str]:
+    rows = []
+    for table in TABLES:
+        rows.append(_order_row(f"alone, {table.name}", figures.starting[table.name]))
+        for (due, name), one in figures.tasks.items():
+            if name == table.name:
+                rows.append(_order_row(f"beside those of {due}, {name}", one))
+                if (by_the_second := figures.tasks_by_the_second.get((due, name))) is not None:
+                    rows.append(_order_row(f"the same by the second, {name}", by_the_second))
+    return [
+        *paragraph(
+            f"Webhooks meanwhile: {ORDERS:.0f} paid orders a second, each of which starts a task that is due another "
+            "day; from acceptance to posting. Who finds no capacity for the task's creation is sent back too, and one "
+            "order may be so more than once."
+        ),
+        "| orders | posted | p50, ms | p99, ms | the last, s | sent back | lost |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+        *rows,
+        "",
+    ]
 
 
 def told(seconds: float) -> str:

@@ -1,0 +1,139 @@
+"""The workers of a queue in virtual time, and the paid orders that come while something large is done."""
+
+from collections.abc import Callable, Generator, Sequence
+from typing import ClassVar, Final
+
+from msgspec import Struct, field
+
+from cashback.adapters import faults
+from cashback.adapters.dynamo import ledger
+from cashback.edge.batch import LAST_RECEIVE
+from tests.benchmarks.capacity import Line, Message, Process, Queue, Tables
+from tests.benchmarks.pace import PACE, Mapping, pause_after
+
+MEMBER: Final = (3, 2)
+"""Write units of a member's posting, in the ledger and in the state: the entry with its place in the history, and the
+account. Transactional items count twice. What a job writes besides is a hundredth of that."""
+
+ORDER: Final = (MEMBER, (0, 2))
+"""Those of a paid order: the same, and the order. Its places in indexes have capacity of their own."""
+
+ORDERS: Final = 100.0
+"""Paid orders a second beside what is projected, at random times."""
+
+type Items = tuple[int, Sequence[int]]
+"""So many items of a transaction, and the units of each in every table."""
+
+type Doing = Generator[float, None, bool]
+"""A process that tells at its end whether it did what it was for."""
+
+
+class Workers(Struct):
+    """The workers of a queue: each receives a batch, and hides what failed for as long as ``MessageBatch`` does, up to
+    the last receive. ``asked`` and ``throttled`` count what they wrote, or would have."""
+
+    line: Line
+    tables: Tables
+    mapping: Mapping
+    queue: Queue
+    asked: int = 0
+    throttled: int = 0
+    sent_back: int = 0
+    dead: int = 0
+
+    idle: ClassVar[float] = PACE.hop
+    """Seconds after which a worker that found nothing looks again."""
+
+    def start(self) -> None:
+        """Let them begin."""
+        for number in range(self.mapping.workers):
+            self.line.start(self.work(number))
+
+    def work(self, _number: int) -> Process:
+        """Do what one of them does."""
+        while not self.is_over:
+            taken = self.queue.receive(self.mapping.batch)
+            yield PACE.invoke if taken else self.idle
+            for message in taken:
+                if (yield from self.handle(message)):
+                    continue
+                if message.receives >= LAST_RECEIVE:
+                    self.dead += 1
+                    self.give_up(message)
+                else:
+                    self.sent_back += 1
+                    self.queue.hide(message, pause_after(message.receives))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing more to wait for."""
+        raise NotImplementedError
+
+    def handle(self, message: Message) -> Doing:
+        """Do what a message says."""
+        raise NotImplementedError
+
+    def give_up(self, message: Message) -> None:
+        """Note that a message went to the dead letters."""
+
+    def commit(self, *items: Items) -> bool:
+        """Write, if the tables have so much left, and count it."""
+        self.asked += 1
+        done = self.tables.commit(*items)
+        self.throttled += not done
+        return done
+
+    def post(self, seconds: float, *items: Items) -> Doing:
+        """Post, with the tries and pauses of ``post``, of which each takes so many seconds."""
+        for pause in faults.backoff(ledger._TRIES, self.line.random.random, self.line.clock):
+            yield pause + seconds
+            if self.commit(*items):
+                return True
+        return False
+
+
+class Orders(Workers, kw_only=True):
+    """Paid orders that come until ``until`` says so, and the workers that post them. With ``starts`` each starts a task
+    besides, which takes ``seconds`` more and these units; an order whose task was not created comes once more."""
+
+    until: Callable[[], bool]
+    starts: Sequence[Items] = ()
+    seconds: float = 0.0
+    waits: list[float] = field(default_factory=list)
+    posted: set[int] = field(default_factory=set)
+    sent: int = 0
+    closed: bool = False
+
+    def start(self) -> None:
+        """Let them come."""
+        self.line.start(self._shops())
+        super().start()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether none comes any more, and none waits."""
+        return self.closed and not len(self.queue)
+
+    def wait(self, share: float) -> float:
+        """Return within how many seconds such a share of them was posted, from its acceptance on."""
+        return sorted(self.waits)[int(share * (len(self.waits) - 1))]
+
+    def handle(self, message: Message) -> Doing:
+        """Post an order, unless it is posted, and start its task."""
+        yield 2 * PACE.read + PACE.order
+        if message.body not in self.posted:
+            if not (yield from self.post(PACE.together(3), *((1, units) for units in ORDER))):
+                return False
+            self.posted.add(message.body)
+            self.waits.append(self.line.now - message.sent_at)
+        if not self.starts:
+            return True
+        yield self.seconds
+        return self.commit(*self.starts)
+
+    def _shops(self) -> Process:
+        while not self.until():
+            self.queue.send(self.sent)
+            self.sent += 1
+            yield self.line.random.expovariate(ORDERS)
+        self.closed = True
