@@ -11,6 +11,7 @@ from msgspec import Struct
 from cashback.adapters.dynamo import group_jobs as job_items
 from cashback.domain.group_jobs import CHUNK, PAGE, Outcome, Result
 from cashback.domain.shards import SHARDS
+from cashback.edge.patient_batch import PATIENCE
 from cashback.edge.sweeper import ENOUGH_TIME
 from cashback.services import plan_group_job, project
 from dev.project import ROOT
@@ -306,11 +307,12 @@ def _of_tasks(figures: Figures, operations: Mapping[str, Operation]) -> list[str
             f"{hot_list(a_second):.0%} if as many tasks enter as leave."
         ),
         *paragraph(
-            "`WarmWriteUnits` is to be set where so many may come due at once. On cold tables "
-            f"{cold.throttled:.0%} of the writes of a million of one minute are throttled: they are credited after "
-            f"{told(cold.ended_at)} instead of {told(minute.ended_at)}, and half of the orders beside them wait for "
-            f"{told(cold.waits[0])} at least. Where every alarm is lost, so that five minutes' worth come at once, the "
-            f"last of the hour is credited {told(unheard.credited[2])} late, and not within the 20 minutes of P9."
+            f"On cold tables {cold.throttled:.0%} of the writes of a million of one minute are throttled: they are "
+            f"credited after {told(cold.ended_at)} instead of {told(minute.ended_at)}, which `WarmWriteUnits` mends. "
+            f"The orders beside them are posted as if they were alone, because a task or a credit that finds no "
+            f"capacity rests up to four seconds each time, {PATIENCE:.0f} a batch in all, before its message goes back "
+            "(docs/adr/0061). Where every alarm is lost, so that five minutes' worth come at once, the last of the "
+            f"hour is credited {told(unheard.credited[2])} late, within the 20 minutes of P9."
         ),
         *paragraph(
             f"Were every alarm lost, the sweeper would find {swept * HOUR:,.0f} tasks an hour, though it sweeps "
@@ -339,8 +341,8 @@ def _of_orders_beside_tasks(figures: Figures) -> list[str]:
     return [
         *paragraph(
             f"Webhooks meanwhile: {ORDERS:.0f} paid orders a second, each of which starts a task that is due another "
-            "day; from acceptance to posting. Who finds no capacity for the task's creation is sent back too, and one "
-            "order may be so more than once."
+            "day; from acceptance to posting. Who is posted and finds no capacity for the task's creation is sent back "
+            "too, and one order may be so more than once."
         ),
         "| orders | posted | p50, ms | p99, ms | the last, s | sent back | lost |",
         "|---|---:|---:|---:|---:|---:|---:|",

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from cashback.adapters.queues import SENT_AT_ONCE
 from cashback.domain.shards import SHARDS
+from cashback.edge.patient_batch import PATIENCE
 from cashback.edge.sweeper import AT_ONCE, ENOUGH_TIME
 from cashback.services.sweep import ALARM_RINGS_FOR
 from tests.benchmarks.capacity import DEFAULT_QUOTA, PARTITION_WRITES, Line, Message, Process, Queue, Table, Tables
@@ -134,6 +135,7 @@ class TaskWorkers(Workers, kw_only=True):
     steps: Steps
 
     idle: ClassVar[float] = 0.25
+    patience: ClassVar[float] = PATIENCE
 
     @property
     def is_over(self) -> bool:

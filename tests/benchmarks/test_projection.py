@@ -11,6 +11,7 @@ from cashback.adapters.dynamo import group_keys
 from cashback.domain.group_jobs import CHUNK, PAGE
 from cashback.edge import clients
 from cashback.edge.batch import LAST_RECEIVE
+from cashback.edge.patient_batch import PATIENCE
 from cashback.edge.sweeper import ENOUGH_TIME
 from dev.template import as_written
 from tests.benchmarks import job_projection, projection, task_projection, units
@@ -257,6 +258,20 @@ def test_a_task_whose_end_finds_no_capacity_is_tried_three_times_and_goes_on_the
     assert handled(workers, 0)[1] == pytest.approx(task_projection.UNCHANGED)
 
 
+def test_a_batch_of_tasks_rests_in_all_as_long_as_the_product_lets_it_and_then_goes_back() -> None:
+    workers, _ = workers_of(0.0, 0.0, 0.0)
+    workers.tables.tables[1]._share = workers.tables.tables[1]._left[0] = 0.0
+    for task in range(3):
+        workers.queue.send(task)
+    workers.line.now, spent = 1.0, 0.0
+    batch = workers.work(0)
+    while workers.sent_back < 3:
+        spent += next(batch)
+    assert PATIENCE / 2 <= spent <= PATIENCE + workers.asked * STEPS.fire.seconds + PACE.invoke
+    assert workers.asked > 3
+    assert Orders.patience == 0
+
+
 def test_a_credit_that_was_posted_meanwhile_is_not_sent_again() -> None:
     workers, sent = workers_of(0.0)
     workers.tasks.begun.add(0)
@@ -298,18 +313,30 @@ def test_tasks_that_come_due_evenly_are_credited_within_two_minutes_even_on_cold
 def test_every_task_is_credited_and_no_order_lost_whatever_the_tables(writes: int, by_the_second: bool) -> None:
     minute = tasks(writes, by_the_second=by_the_second)
     assert (minute.lost, minute.orders_lost) == (0, 0)
-    assert (minute.throttled > 0.1) is (writes == COLD)
+    assert (minute.throttled > 0.01) is (writes == COLD)
 
 
 def test_the_same_run_of_tasks_has_the_same_end() -> None:
     assert len({str(task_projection.run(STEPS, 2_000, 1, COLD)) for _ in range(2)}) == 1
 
 
-@pytest.mark.parametrize("writes", [DEFAULT_QUOTA, RAISED_QUOTA])
+@pytest.mark.parametrize("writes", [COLD, DEFAULT_QUOTA, RAISED_QUOTA])
 def test_orders_are_posted_beside_tasks_of_one_minute_as_if_they_were_alone(writes: int) -> None:
     alone, beside = task_projection.run(STEPS, 0, 0, writes), tasks(writes)
-    assert beside.orders_sent_back == 0
     assert beside.waits[1] <= alone.waits[1] + 0.1
+    assert beside.waits[2] <= 1.0
+
+
+@pytest.mark.parametrize(("writes", "share"), [(COLD, 0.04), (DEFAULT_QUOTA, 0.0), (RAISED_QUOTA, 0.0)])
+def test_of_the_orders_beside_tasks_few_come_once_more_for_the_task_they_start(writes: int, share: float) -> None:
+    beside = tasks(writes)
+    assert beside.orders_sent_back <= share * beside.orders
+
+
+def test_beside_tasks_on_the_worst_tables_99_of_100_orders_are_posted_in_half_a_second_and_none_is_lost() -> None:
+    beside = tasks(COLD, by_the_second=True)
+    assert beside.waits[1] <= 0.5
+    assert beside.orders_sent_back <= 0.04 * beside.orders
 
 
 def test_a_million_tasks_an_hour_are_within_every_quota_and_our_own_workers() -> None:
@@ -328,11 +355,13 @@ def test_orders_that_start_a_task_each_are_taken_at_200_a_second_and_within_the_
 
 
 @pytest.mark.row("P9")
-def test_a_million_tasks_an_hour_are_credited_within_20_minutes_though_every_alarm_is_lost() -> None:
-    """A quarter of the million, in a quarter of its hour, on warm tables."""
-    unheard = task_projection.run(STEPS, task_projection.DUE // 4, task_projection.HOUR / 4, rings=False)
+@pytest.mark.parametrize("writes", [COLD, DEFAULT_QUOTA])
+def test_a_million_tasks_an_hour_are_credited_within_20_minutes_though_every_alarm_is_lost(writes: int) -> None:
+    """A quarter of the million, in a quarter of its hour; orders keep their share of the tables meanwhile."""
+    unheard = task_projection.run(STEPS, task_projection.DUE // 4, task_projection.HOUR / 4, writes, rings=False)
     assert unheard.credited[2] <= 20 * 60
-    assert unheard.lost == 0
+    assert (unheard.lost, unheard.orders_lost) == (0, 0)
+    assert unheard.waits[1] <= 0.5
 
 
 def test_the_sweeper_finds_by_a_half_more_tasks_than_a_million_an_hour() -> None:

@@ -1,6 +1,6 @@
 """The workers of a queue in virtual time, and the paid orders that come while something large is done."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import ClassVar, Final
 
 from msgspec import Struct, field
@@ -43,6 +43,8 @@ class Workers(Struct):
 
     idle: ClassVar[float] = PACE.hop
     """Seconds after which a worker that found nothing looks again."""
+    patience: ClassVar[float] = 0.0
+    """Seconds that the messages of a batch rest in all where there is no capacity, before they go back."""
 
     def start(self) -> None:
         """Let them begin."""
@@ -54,8 +56,9 @@ class Workers(Struct):
         while not self.is_over:
             taken = self.queue.receive(self.mapping.batch)
             yield PACE.invoke if taken else self.idle
+            pauses = faults.rests(self.patience, self.line.random.random)
             for message in taken:
-                if (yield from self.handle(message)):
+                if (yield from self._handled(message, pauses)):
                     continue
                 if message.receives >= LAST_RECEIVE:
                     self.dead += 1
@@ -63,6 +66,15 @@ class Workers(Struct):
                 else:
                     self.sent_back += 1
                     self.queue.hide(message, pause_after(message.receives))
+
+    def _handled(self, message: Message, pauses: Iterator[float]) -> Doing:
+        """Do what a message says, once more after each rest of a batch that is patient."""
+        while not (yield from self.handle(message)):
+            pause = next(pauses, None) if self.patience else None
+            if pause is None:
+                return False
+            yield pause
+        return True
 
     @property
     def is_over(self) -> bool:

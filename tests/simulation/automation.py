@@ -88,6 +88,7 @@ class Automation:
         self.diary = Diary(world)
         self.at_work: list[str] = [""]
         clock, faults = world.clock, world.faults
+        self.rests: dict[str, Any] = {"sleep": clock.sleep, "jitter": Random(f"{seed}/automation/rests").random}
         self.actions, self.credits = (
             Queue(name, clock, seed=seed, visibility=180, max_receive_count=20, dead_letters=world.dead)
             for name in ("actions", "credits")
@@ -160,7 +161,7 @@ class Automation:
         if not (records := self.actions.receive(self.random.randint(1, 4))):
             return
         books, now, before = self.world.books, self.world.clock.now, len(self.at_work)
-        batch = WatchedActions(self.action_queue, books, self.outlets, clock=now, at_work=self.at_work)
+        batch = WatchedActions(self.action_queue, books, self.outlets, clock=now, at_work=self.at_work, **self.rests)
         try:
             _settle(self.actions, records, batch.run({"Records": records}))
         finally:
@@ -169,7 +170,7 @@ class Automation:
     def credit(self) -> None:
         """One invocation of the credit worker."""
         if records := self.credits.receive(self.random.randint(1, 4)):
-            batch = CreditBatch(self.credit_queue, self.world.books, clock=self.world.clock.now)
+            batch = CreditBatch(self.credit_queue, self.world.books, clock=self.world.clock.now, **self.rests)
             _settle(self.credits, records, batch.run({"Records": records}))
 
     def greet(self) -> None:

@@ -18,6 +18,7 @@ from tests.unit.stage import Stage, scenario, success
 from tests.unit.test_scenarios import mark, told_of
 
 MOST_CALLS = 80
+OF_TABLES = {"BatchGetItem", "GetItem", "PutItem", "Query", "TransactWriteItems"}
 ALL = Actions(
     promo_code=PromoOffer(Discount(amount=100)),
     credit=500,
@@ -100,6 +101,32 @@ def test_a_run_struck_at_any_call_ends_alike(fault: Fault, story: Callable[[Stag
         stage = struck(story, n, fault)
         assert sum(stage.faults.fired.values()) == 1, f"call {n}: the fault never struck"
         check_run(stage, result, f"call {n}")
+
+
+@pytest.mark.row("P8")
+def test_want_of_capacity_at_any_call_of_the_tables_is_waited_out_before_the_message_goes_back() -> None:
+    calls: list[str] = []
+    first, rested = waited_out(0, calls), 0
+    for n, name in enumerate(calls, start=1):
+        if name in OF_TABLES:
+            stage = waited_out(n, [])
+            assert stage.states == first.states, f"call {n}"
+            assert list(stage.credited.values()) == [500], f"call {n}"
+            rested += len(stage.naps)
+    # But where a posting is tried again by itself.
+    assert rested == sum(name in OF_TABLES for name in calls) - 1 >= 8
+
+
+def waited_out(n: int, calls: list[str]) -> Stage:
+    """The stage after its task was run and credited at one moment, with the nth call throttled."""
+    stage = new_stage()
+    stage.paid()
+    stage.clock.advance(3_600)
+    stage.faults.calls, stage.faults.script = 0, {n: Fault.THROTTLE}
+    stage.faults.before_call = lambda _, operation: calls.append(operation)
+    stage.act()
+    stage.faults.before_call = None
+    return stage
 
 
 @pytest.mark.parametrize("fault", list(Fault))

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from cashback.adapters.dynamo.totals import GUARDED_FOR
-from cashback.adapters.faults import LAST_TRY_AFTER
+from cashback.adapters.faults import LAST_TRY_AFTER, backoff
 from cashback.adapters.webhook_sender import DEADLINE
 from cashback.domain.domain_events import KINDS, SOURCE
+from cashback.edge import patient_batch
 from cashback.edge.sweeper import ENOUGH_TIME
 from cashback.services.post_shares import PATIENCE
 from dev.project import ROOT
@@ -153,6 +154,14 @@ def test_batches_fail_by_message_and_are_not_waited_for(mapping: str) -> None:
 def test_a_batch_of_chunks_ends_in_time_where_each_waits_for_capacity_as_long_as_it_may() -> None:
     batch = properties("AWS::Lambda::EventSourceMapping")["GroupJobWorkerSource"]["BatchSize"]
     assert batch * (PATIENCE + LAST_TRY_AFTER) <= functions()["GroupJobWorker"]["Timeout"]
+
+
+@pytest.mark.parametrize("worker", ["ActionWorker", "CreditWorker"])
+def test_a_batch_of_tasks_ends_in_time_where_it_waits_for_capacity_as_long_as_it_may(worker: str) -> None:
+    batch = properties("AWS::Lambda::EventSourceMapping")[f"{worker}Source"]["BatchSize"]
+    # As long as a posting may pause by itself, for each message.
+    pauses = batch * sum(backoff(20, lambda: 1.0))
+    assert patient_batch.PATIENCE + pauses <= functions()[worker]["Timeout"]
 
 
 @pytest.mark.parametrize("table", properties("AWS::DynamoDB::Table"))

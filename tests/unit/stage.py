@@ -140,6 +140,9 @@ class Stage:
         )
         messages = Messages(lambda: self.sender, lambda: self.sender, "shop@example.com")
         self.outlets = Outlets(alarms, self.credit_queue, messages)
+        self.naps: list[float] = []
+        self.rests: dict[str, Any] = {"sleep": self.naps.append, "jitter": lambda: 1.0}
+        """Naps of patient workers are counted and not slept."""
         self.save(*scenarios)
         self.faults.calls = 0
 
@@ -184,11 +187,17 @@ class Stage:
             if event is None and credit is None:
                 return
             if event is not None:
-                batch = ActionBatch(self.action_queue, self.books, self.outlets, clock=self.clock.now)
-                self.actions.settle(event, batch.run(event))
+                self.actions.settle(event, self.acting().run(event))
             if credit is not None:
-                posting = CreditBatch(self.credit_queue, self.books, clock=self.clock.now)
-                self.credits.settle(credit, posting.run(credit))
+                self.credits.settle(credit, self.crediting().run(credit))
+
+    def acting(self) -> ActionBatch:
+        """An invocation of the worker of actions."""
+        return ActionBatch(self.action_queue, self.books, self.outlets, clock=self.clock.now, **self.rests)
+
+    def crediting(self) -> CreditBatch:
+        """An invocation of the worker of credits."""
+        return CreditBatch(self.credit_queue, self.books, clock=self.clock.now, **self.rests)
 
     def daily(self, milliseconds_left: int = ENOUGH_TIME) -> Daily:
         """An invocation of the hourly function that always has so much time left."""

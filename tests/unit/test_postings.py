@@ -7,7 +7,7 @@ import pytest
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import from_item
-from cashback.domain.errors import Busy
+from cashback.domain.errors import Busy, NoCapacity
 from cashback.domain.ledger import (
     MOST_HOPS,
     Account,
@@ -44,6 +44,23 @@ def test_books_that_cannot_be_reached_are_busy(fault: Fault) -> None:
         bank.strike(fault)
         with pytest.raises(Busy, match=r"^a service that is needed cannot be reached$"):
             read()
+
+
+@pytest.mark.parametrize(("fault", "told"), [(Fault.THROTTLE, NoCapacity), (Fault.CONFLICT, Busy)])
+def test_want_of_capacity_is_told_apart_from_whoever_is_in_the_way(fault: Fault, told: type[Busy]) -> None:
+    bank = Bank()
+    bank.customer()
+    one, other = (bank.state.put({"pk": "p", "sk": sk}) for sk in ("one", "other"))
+    lost = [Fault.LOST_BEFORE] * 4
+    for act, others in (
+        (lambda: bank.post(entry("a", 1)), lost),  # the last try tells
+        (lambda: bank.state.commit(one), []),
+        (lambda: bank.state.commit(one, other), []),
+    ):
+        bank.strike(*others, fault)
+        with pytest.raises(Busy) as raised:
+            act()
+        assert type(raised.value) is told
 
 
 def test_of_many_accounts_those_that_exist_are_returned_by_customer() -> None:

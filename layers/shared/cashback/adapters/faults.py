@@ -7,7 +7,7 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004  # its name
 
-from cashback.domain.errors import Busy
+from cashback.domain.errors import Busy, NoCapacity
 
 _NO_CAPACITY: Final = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
 RETRYABLE: Final = _NO_CAPACITY | {"TransactionConflict"}
@@ -105,8 +105,13 @@ def rests(seconds: float, jitter: Callable[[], float]) -> Iterator[float]:
         yield pause
 
 
+def busy_of(error: ClientError | BotoCoreError, detail: str) -> Busy:
+    """Return what is raised of a failure that time may heal: ``NoCapacity`` where it was for want of that."""
+    return NoCapacity(detail) if is_throttled(error) else Busy(detail)
+
+
 def unreachable_is_busy() -> AbstractContextManager[None]:
-    """Turn throttling, conflicts and an unreachable service into ``Busy``; bugs pass through."""
+    """Turn throttling into ``NoCapacity``, conflicts and an unreachable service into ``Busy``; bugs pass through."""
     return _UNREACHABLE_IS_BUSY
 
 
@@ -118,7 +123,7 @@ class _UnreachableIsBusy:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, FAILURES) and is_transient(error):
-            raise Busy("a service that is needed cannot be reached") from error
+            raise busy_of(error, "a service that is needed cannot be reached") from error
 
 
 _UNREACHABLE_IS_BUSY: Final = _UnreachableIsBusy()

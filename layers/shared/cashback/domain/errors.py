@@ -231,6 +231,10 @@ class Busy(DomainError):
     retryable = True
 
 
+class NoCapacity(Busy):
+    """A service had no capacity left for a call, and nothing of that call is done."""
+
+
 class ErasureWaits(Busy):
     """A person whom a shop wants forgotten, or merged into one who is, has to wait until a payout has ended."""
 

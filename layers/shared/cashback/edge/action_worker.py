@@ -10,9 +10,10 @@ from cashback.adapters.task_queue import ActionStep, decode_action
 from cashback.domain.errors import DomainError, reason_of
 from cashback.domain.tasks import CustomerStep, OrderStep, Step, TaskStep
 from cashback.domain.times import Instant, instant
-from cashback.edge.batch import MessageBatch, is_last, of_one_batch
+from cashback.edge.batch import is_last, of_one_batch
 from cashback.edge.clock import utc
 from cashback.edge.log import log
+from cashback.edge.patient_batch import PatientBatch
 from cashback.services.books import Books, Outlets
 from cashback.services.close_window import close_window
 from cashback.services.follow_tasks import follow_order, follow_registration
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from cashback.adapters.alarm_clock import AlarmClock
 
 
-class ActionBatch(MessageBatch):
+class ActionBatch(PatientBatch):
     """One invocation. The settings of each store in it are read once, and never kept for the next."""
 
     books: Books
@@ -32,6 +33,7 @@ class ActionBatch(MessageBatch):
     noun: ClassVar[str] = "action"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.books = of_one_batch(self.books)
 
     def handle(self, record: Mapping[str, Any], receives: int) -> None:
@@ -39,7 +41,7 @@ class ActionBatch(MessageBatch):
         step = decode_action(record["body"])
         ids = to_builtins(step)
         try:
-            outcome = self._do(step)
+            outcome = self.patiently(lambda: self._do(step))
         except Exception as error:  # raised again below: the task must show the failure, whatever it was
             if isinstance(step, TaskStep) and step.step is Step.RUN and is_last(error, receives):
                 self._give_up(step, error, ids)

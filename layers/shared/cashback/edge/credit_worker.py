@@ -8,14 +8,15 @@ from cashback.adapters.task_queue import decode_credit
 from cashback.domain.errors import DomainError, reason_of
 from cashback.domain.tasks import CreditStep
 from cashback.domain.times import instant
-from cashback.edge.batch import MessageBatch, is_last, of_one_batch
+from cashback.edge.batch import is_last, of_one_batch
 from cashback.edge.clock import utc
 from cashback.edge.log import log
+from cashback.edge.patient_batch import PatientBatch
 from cashback.services.books import Books
 from cashback.services.post_credit import give_up_credit, post_credit
 
 
-class CreditBatch(MessageBatch):
+class CreditBatch(PatientBatch):
     """One invocation. The settings of each store in it are read once, and never kept for the next."""
 
     books: Books
@@ -24,6 +25,7 @@ class CreditBatch(MessageBatch):
     noun: ClassVar[str] = "credit"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.books = of_one_batch(self.books)
 
     def handle(self, record: Mapping[str, Any], receives: int) -> None:
@@ -31,12 +33,15 @@ class CreditBatch(MessageBatch):
         step = decode_credit(record["body"])
         ids = {"store": step.store_id, "task": step.task_id}
         try:
-            outcome = post_credit(self.books, step.store_id, step.task_id, instant(self.clock()))
+            outcome = self.patiently(lambda: self._post(step))
         except Exception as error:  # raised again below: the task must show the failure, whatever it was
             if is_last(error, receives):
                 self._give_up(step, error, ids)
             raise
         log("credit_done", **ids, outcome=outcome, counted="ScenarioCredits", by="outcome")
+
+    def _post(self, step: CreditStep) -> str:
+        return post_credit(self.books, step.store_id, step.task_id, instant(self.clock()))
 
     def _give_up(self, step: CreditStep, error: Exception, ids: dict[str, str]) -> None:
         """Let the task show that its message goes to the dead letters, if it can be told."""

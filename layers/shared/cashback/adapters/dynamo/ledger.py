@@ -7,7 +7,7 @@ from copy import replace
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
@@ -17,13 +17,14 @@ from cashback.adapters.dynamo.tables import StateTable, image_of
 from cashback.adapters.faults import (
     FAILURES,
     RETRYABLE,
+    busy_of,
     is_throttled,
     is_transient,
     rests,
     tries,
     unreachable_is_busy,
 )
-from cashback.domain.errors import Busy, CustomerNotFound, StateConflict
+from cashback.domain.errors import Busy, CustomerNotFound, NoCapacity, StateConflict
 from cashback.domain.ledger import (
     MOST_HOPS,
     Account,
@@ -56,6 +57,8 @@ _RESENDS = MOST_HOPS + 4
 
 class _Retry(Struct, frozen=True):
     """Nothing is known to be committed: the same call again."""
+
+    error: ClientError | BotoCoreError
 
 
 class _Resend(Struct, frozen=True):
@@ -127,7 +130,7 @@ class Ledger(Struct, frozen=True):
 
         :raises CustomerNotFound: no such account, or an erased one where the posting asks for an active one.
         :raises Busy: still contended or unreachable after 5 tries, 2 s of pauses or ``LAST_TRY_AFTER``; the outcome is
-            unknown and the same call is safe to repeat.
+            unknown and the same call is safe to repeat. ``NoCapacity`` where the last try found none.
         """
         shape, resends = posting, 0
         for _ in tries(_TRIES, self.jitter, self.sleep, self.clock):
@@ -141,7 +144,8 @@ class Ledger(Struct, frozen=True):
                 shape = verdict.posting
             if not isinstance(verdict, _Retry):
                 return verdict
-        raise Busy("the ledger is contended or out of reach")
+            failure = verdict.error
+        raise busy_of(failure, "the ledger is contended or out of reach") from failure
 
     def post_batch(self, postings: Sequence[Posting], *, patience: float = 0.0) -> list[Outcome | CustomerNotFound]:
         """Commit postings of different customers, ``BATCH`` to a transaction; outcomes in the order given.
@@ -162,7 +166,7 @@ class Ledger(Struct, frozen=True):
                 if throttled and patience:
                     pause = next(pauses, None)
                     if pause is None:
-                        raise Busy("the tables have no capacity left for a batch")
+                        raise NoCapacity("the tables have no capacity left for a batch")
                     self.sleep(pause)
                     continue
                 if not failed:
@@ -301,7 +305,7 @@ class Ledger(Struct, frozen=True):
         except FAILURES as error:
             if not is_transient(error):
                 raise
-            return _Retry()
+            return _Retry(error)
         return Posted(shape.stamped, shape.customer_id)
 
     def _explain(self, asked: Posting, shape: Posting, cancelled: ClientError) -> Outcome | _Retry | _Resend:
@@ -317,7 +321,7 @@ class Ledger(Struct, frozen=True):
             return _replay(asked, shape.customer_id, tuple(entry_of(item) for item in taken if item is not None))
         codes = {reason["Code"] for reason in reasons}
         if codes & RETRYABLE:
-            return _Retry()
+            return _Retry(cancelled)
         if codes - {"None", "ConditionalCheckFailed"}:
             raise cancelled
         if reasons[count]["Code"] == "ConditionalCheckFailed":
@@ -367,7 +371,7 @@ class Ledger(Struct, frozen=True):
             if put["Code"] == "ConditionalCheckFailed":
                 return _replay(asked, shape.customer_id, (entry_of(image_of(put)),))
             if RETRYABLE & {put["Code"], update["Code"]}:
-                return _Retry()
+                return _Retry(cancelled)
             merged_into = (image_of(update) or {}).get("merged_into")
             if merged_into is None:
                 raise

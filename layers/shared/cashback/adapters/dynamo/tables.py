@@ -9,8 +9,7 @@ from msgspec import Struct
 
 from cashback.adapters.dynamo.codec import Attributes, Item, encode, from_item, key_attributes, to_item
 from cashback.adapters.dynamo.keys import AFTER_ALL, Key
-from cashback.adapters.faults import RETRYABLE, unreachable_is_busy
-from cashback.domain.errors import Busy
+from cashback.adapters.faults import RETRYABLE, busy_of, unreachable_is_busy
 from cashback.domain.ledger import Write
 
 if TYPE_CHECKING:
@@ -134,6 +133,7 @@ class StateTable(Struct, frozen=True):
         """Commit writes, all or nothing. One put or update is a plain call, at half the price of a transaction.
 
         :raises Lost: when a condition failed.
+        :raises NoCapacity: the tables have none left; nothing is committed.
         :raises Busy: contended or unreachable; the outcome is unknown.
         """
         try:
@@ -144,7 +144,7 @@ class StateTable(Struct, frozen=True):
         except self.client.exceptions.TransactionCanceledException as cancelled:
             reasons: list[Any] = list(cancelled.response["CancellationReasons"])
             if RETRYABLE & {reason["Code"] for reason in reasons}:
-                raise Busy("the tables are contended") from cancelled
+                raise busy_of(cancelled, "the tables are contended") from cancelled
             failed = {i: image_of(r) for i, r in enumerate(reasons) if r["Code"] == "ConditionalCheckFailed"}
             if not failed:
                 raise
