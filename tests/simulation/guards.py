@@ -155,9 +155,9 @@ MUTANTS: Final = (
         "a refusal is read before a conflict",
         "with a conflict the fate of the entries is unknown",
         _LEDGER,
-        "if codes & RETRYABLE:\n            return _Retry()\n        if codes - ",
+        "if codes & RETRYABLE:\n            return _Retry(cancelled)\n        if codes - ",
         'if codes & RETRYABLE and reasons[count]["Code"] != "ConditionalCheckFailed":\n'
-        "            return _Retry()\n        if codes - RETRYABLE - ",
+        "            return _Retry(cancelled)\n        if codes - RETRYABLE - ",
         held_by="tests/simulation/test_posting_faults.py::test_a_conflict_beside_a_failed_condition_is_sent_again",
         why="what follows from a refusal looks for the entry first, or is decided from the document as it stands",
     ),
