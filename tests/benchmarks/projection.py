@@ -2,8 +2,10 @@
 against the quotas of AWS. The models are in job_projection and task_projection, and take no wall clock."""
 
 from collections.abc import Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
 from math import ceil
-from typing import Final
+from multiprocessing import get_context
+from typing import Any, Final
 
 import matplotlib as mpl
 from msgspec import Struct
@@ -106,28 +108,43 @@ class Figures(Struct, frozen=True):
 
 
 def measure(operations: Mapping[str, Operation]) -> Figures:
-    """Run everything."""
+    """Run everything, on as many cores as there are."""
     steps, tables = Steps.counted(operations), (*TABLES, CROWDED_TABLE)
-    due = [(name, *how, one) for name, how in DUE_WITHIN.items() for one in TABLES]
-    return Figures(
-        jobs={one.name: job_projection.run(MILLION, one.takes, one.workers) for one in tables},
-        by_the_second={
-            one.name: job_projection.run(MILLION, one.takes, one.workers, by_the_second=True) for one in tables
-        },
-        alone={one.name: job_projection.run(0, one.takes) for one in TABLES},
-        raised=job_projection.run(LONG, RAISED_QUOTA, RAISED_WORKERS),
-        sizes={one.name: [job_projection.run(size, one.takes, one.workers) for size in SIZES] for one in TABLES},
-        tasks={
-            (name, one.name): task_projection.run(steps, DUE, within, one.takes, rings=rings)
-            for name, within, rings, one in due
-        },
-        tasks_by_the_second={
-            (name, one.name): task_projection.run(steps, DUE, within, one.takes, rings=rings, by_the_second=True)
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+
+        def job(*told: Any, **asked: Any) -> Future[Run]:
+            return pool.submit(job_projection.run, *told, **asked)
+
+        def task(*told: Any, **asked: Any) -> Future[task_projection.Run]:
+            return pool.submit(task_projection.run, steps, *told, **asked)
+
+        due = [(name, *how, one) for name, how in DUE_WITHIN.items() for one in TABLES]
+        tasks = {(name, one.name): task(DUE, within, one.takes, rings=rings) for name, within, rings, one in due}
+        tasks_by_the_second = {
+            (name, one.name): task(DUE, within, one.takes, rings=rings, by_the_second=True)
             for name, within, rings, one in due
             if rings and one is not RAISED_TABLE
-        },
-        starting={one.name: task_projection.run(steps, 0, 0, one.takes) for one in TABLES},
-    )
+        }
+        starting = {one.name: task(0, 0, one.takes) for one in TABLES}
+        raised = job(LONG, RAISED_QUOTA, RAISED_WORKERS)
+        jobs = {one.name: job(MILLION, one.takes, one.workers) for one in tables}
+        by_the_second = {one.name: job(MILLION, one.takes, one.workers, by_the_second=True) for one in tables}
+        alone = {one.name: job(0, one.takes) for one in TABLES}
+        sizes = {one.name: [job(size, one.takes, one.workers) for size in SIZES] for one in TABLES}
+        return Figures(
+            jobs=_ended(jobs),
+            by_the_second=_ended(by_the_second),
+            alone=_ended(alone),
+            raised=raised.result(),
+            sizes={name: [one.result() for one in some] for name, some in sizes.items()},
+            tasks=_ended(tasks),
+            tasks_by_the_second=_ended(tasks_by_the_second),
+            starting=_ended(starting),
+        )
+
+
+def _ended[Name, Of](runs: Mapping[Name, Future[Of]]) -> dict[Name, Of]:
+    return {name: run.result() for name, run in runs.items()}
 
 
 def limits() -> dict[str, float]:

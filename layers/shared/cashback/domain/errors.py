@@ -232,7 +232,7 @@ class Busy(DomainError):
 
 
 class NoCapacity(Busy):
-    """A service had no capacity left for a call, and nothing of that call is done."""
+    """A service had no capacity left for the last try of a call."""
 
 
 class ErasureWaits(Busy):

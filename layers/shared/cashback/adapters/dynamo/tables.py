@@ -133,8 +133,7 @@ class StateTable(Struct, frozen=True):
         """Commit writes, all or nothing. One put or update is a plain call, at half the price of a transaction.
 
         :raises Lost: when a condition failed.
-        :raises NoCapacity: the tables have none left; nothing is committed.
-        :raises Busy: contended or unreachable; the outcome is unknown.
+        :raises Busy: contended or unreachable; the outcome is unknown. ``NoCapacity`` where the last try found none.
         """
         try:
             with unreachable_is_busy():
