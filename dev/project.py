@@ -85,3 +85,8 @@ def only_one(name: str) -> Iterator[None]:
     with (LOCAL / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def logical_id(function: str) -> str:
+    """Return what the template calls a function, by its folder's name."""
+    return function.title().replace("_", "")

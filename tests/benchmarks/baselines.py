@@ -30,13 +30,13 @@ _EVENT: Final = {"events": 1}
 _TOTALS: Final = {"invocations": 1, "writes": 1}
 _SHARED_TOTALS: Final = {"invocations": 1 / BUSY, "writes": 1 / BUSY}
 _LOOK: Final = {"reads": 0.5}
-"""Whom to tell."""
+"""One item: whom to tell, or a balance."""
 
 _ADMIN: Final = {"admin API": 1, "invocations": 1}
-_CALLS: Final = 5
+PAYOUT_CALLS: Final = 5
 """Of the API, from the request of a payout to its payment."""
 
-_PAYOUT: Final = {"admin API": _CALLS, "invocations": _CALLS, "writes": _CALLS}
+_PAYOUT: Final = {"admin API": PAYOUT_CALLS, "invocations": PAYOUT_CALLS, "writes": PAYOUT_CALLS}
 """An item for each step."""
 
 LEAST: Final[Mapping[str, Amounts]] = {
@@ -57,7 +57,7 @@ LEAST: Final[Mapping[str, Amounts]] = {
     "balance read": together(_ADMIN, _LOOK),
     "manual adjustment": together(_ADMIN, {"writes": 1}),
     "payout, from request to payment: five calls": _PAYOUT,
-    "with events, totals and search": together(_PAYOUT, {"events": _CALLS}, _TOTALS, {"writes": 1}),
+    "with events, totals and search": together(_PAYOUT, {"events": PAYOUT_CALLS}, _TOTALS, {"writes": 1}),
 }
 """By line."""
 
@@ -71,9 +71,9 @@ NAIVELY_LOOKED: Final = {"invocations": 1, "reads": 2}
 NAIVE_BALANCE: Final = {**_ADMIN, "reads": 1}
 """A read of one item, as it takes no history where a balance is kept."""
 
-NAIVE_PAYOUT: Final = {**_PAYOUT, "writes": _CALLS * (2 + 2) + 2 * (2 + 2)}
+NAIVE_PAYOUT: Final = {**_PAYOUT, "writes": PAYOUT_CALLS * (2 + 2) + 2 * (2 + 2)}
 """Each call is marked as begun and as ended, and writes its document with an index; two of them move money, an entry
 and a balance with an index each."""
 
-NAIVE_PAYOUT_TOLD: Final = {"invocations": _CALLS, "events": _CALLS, "writes": 1 + 1}
+NAIVE_PAYOUT_TOLD: Final = {"invocations": PAYOUT_CALLS, "events": PAYOUT_CALLS, "writes": 1 + 1}
 """An event for each step; the totals, and an item to search by, once."""

@@ -68,7 +68,7 @@ def _main() -> int:
     for which in (signal.SIGINT, signal.SIGTERM):  # from here on all is written
         signal.signal(which, signal.SIG_IGN)
     units.COUNTED.write_text(kept)
-    naive_units.KEPT.write_text(kept_naive)
+    naive_units.COUNTED.write_text(kept_naive)
     group_jobs.write_plot(jobs.jobs)
     projection.write_plot(projected, operations)
     PAGE.write_text("\n".join(lines))

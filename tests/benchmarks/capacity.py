@@ -1,7 +1,7 @@
 """What AWS lets through, in virtual time: the write units of a table's partitions, a queue, and who works at both.
 
 No wall clock and no threads: a process is a generator that yields how many seconds it takes until it goes on, and
-``Line`` runs all of them in the order of their times. The same seed gives the same run.
+``Timeline`` runs all of them in the order of their times. A run is the same each time.
 """
 
 from collections.abc import Generator, Sequence
@@ -26,14 +26,16 @@ RAISED_QUOTA: Final = 200_000
 """What is asked for in a case with AWS; adjustable, so a figure to compare with and no limit."""
 
 type Process = Generator[float]
+type Items = tuple[int, Sequence[int]]
+"""So many items of a transaction, and the units of each in every table."""
 
 
-class Line:
+class Timeline:
     """Virtual time, in seconds."""
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self) -> None:
         self.now = 0.0
-        self.random = Random(seed)
+        self.random = Random(1)
         self._order = count()
         self._waiting: list[tuple[float, int, Process]] = []
 
@@ -65,7 +67,7 @@ class Table:
     Keys are spread by hash, so every item of another customer is at a partition drawn by lot.
     """
 
-    def __init__(self, line: Line, writes_a_second: int, *, by_the_second: bool = False) -> None:
+    def __init__(self, line: Timeline, writes_a_second: int, *, by_the_second: bool = False) -> None:
         self._line, self._by_the_second = line, by_the_second
         self._share = float(min(writes_a_second, PARTITION_WRITES))
         self._left = [self._share] * max(1, writes_a_second // PARTITION_WRITES)
@@ -88,10 +90,9 @@ class Tables:
     def __init__(self, *tables: Table) -> None:
         self.tables = tables
 
-    def commit(self, *items: tuple[int, Sequence[int]]) -> bool:
-        """Write ``times`` the items of these units, one for each table or for the first ones: all, or nothing where
-        one partition has too little left. What the others wrote of it is used up all the same, which is the worse of
-        what may be."""
+    def commit(self, *items: Items) -> bool:
+        """Write items, with units for each table or for the first ones: all, or nothing where one partition has too
+        little left. What the others wrote of it is used up all the same, which is the worse of what may be."""
         done = True
         for times, units in items:
             for table, each in zip(self.tables, units, strict=False):
@@ -111,7 +112,7 @@ class Message(Struct):
 class Queue:
     """A standard queue: what is visible comes in the order in which it became so."""
 
-    def __init__(self, line: Line, hop: float) -> None:
+    def __init__(self, line: Timeline, hop: float) -> None:
         self._line, self._hop = line, hop
         self._order = count()
         self._held: list[tuple[float, int, Message]] = []

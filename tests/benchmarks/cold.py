@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from cashback.edge.clients import Environment
-from dev.project import LOCAL
+from dev.project import LOCAL, logical_id
 from tests.benchmarks import instructions, runtime, stock
 
 BUDGETS: Final[dict[str, dict[str, Any]]] = tomllib.loads((Path(__file__).parent / "budgets.toml").read_text())
 FIGURES: Final = LOCAL / "benchmarks" / "imports.txt"
 UNIT: Final = "stock boto3"
-NAIVE, NAIVE_PACKED = runtime.NAIVE_WEBHOOK, runtime.PACKED
 _NAMES: Final = {name.upper(): "name" for name in Environment.__struct_fields__}
 
 
@@ -30,9 +29,8 @@ def measure(build: Path) -> dict[str, float]:
 def _cold_start(function: str, build: Path) -> int:
     """The instructions of a function's cold start, up to what its first call works on."""
     created = "; ".join(f"deps.{name}()" for name in BUDGETS[function]["creates"])
-    folder = build / "".join(word.title() for word in function.split("_"))
     code = f"import app; from cashback.edge import deps; {created}"
-    return instructions.count(code, [build / "SharedLayer" / "python", folder], _NAMES)
+    return instructions.count(code, [build / "SharedLayer" / "python", build / logical_id(function)], _NAMES)
 
 
 def measure_naive() -> dict[str, float]:
@@ -40,7 +38,7 @@ def measure_naive() -> dict[str, float]:
     first call works on while it is imported."""
     with instructions.side_by_side() as pool:
         unit = pool.submit(stock.instructions)
-        packages = zip((NAIVE, NAIVE_PACKED), runtime.naive_packages(), strict=True)
+        packages = zip((runtime.NAIVE_WEBHOOK, runtime.NAIVE_PACKED), runtime.naive_packages(), strict=True)
         counted = {name: pool.submit(_naive_cold_start, folder) for name, folder in packages}
         return {name: future.result() / unit.result() for name, future in counted.items()}
 

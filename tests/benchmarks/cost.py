@@ -18,6 +18,7 @@ from tests.benchmarks.baselines import (
     NAIVE_PAYOUT_TOLD,
     NAIVELY_LOOKED,
     NAIVELY_TOLD,
+    PAYOUT_CALLS,
     Amounts,
 )
 from tests.benchmarks.pace import MEMORY, PACE, SHARE
@@ -75,7 +76,7 @@ WAITS: Final = {
 }
 """Seconds that a function is assumed to wait for an answer, as in the projections where those have it too."""
 
-ADR: Final = "adr/0060-the-limit-of-a-task-is-of-what-is-counted.md"
+TASK_ADR: Final = "adr/0060-the-limit-of-a-task-is-of-what-is-counted.md"
 TASK_WITH_TIME: Final = 19.5
 """Dollars of a million delayed tasks with their assumed time, and where it is said why they are more than 18."""
 
@@ -90,11 +91,10 @@ QUEUED: Final = frozenset(
 SHOPS_CALL: Final = frozenset({"webhook_ingest", "naive_webhook"})
 """Functions behind the HTTP API, whose requests are traced."""
 
-
 PROJECTOR: Final = frozenset({"projector"})
 
 
-class Bill(Struct):
+class Bill(Struct, frozen=True):
     """Dollars of a million, by what they are for."""
 
     parts: dict[str, float]
@@ -145,10 +145,10 @@ def _of_function(name: str, share: Share, batch: int) -> Bill:
         "traces": TRACED * share.invocations if name in ENTRANCES | SHOPS_CALL or name.endswith("_api") else 0,
         "keys": share.calls["Decrypt"],
     }
-    return Bill({part: amount * PRICES[part].dollars for part, amount in amounts.items()})
+    return priced(amounts)
 
 
-class Line(Struct):
+class Line(Struct, frozen=True):
     """A line of the page: ours, what it comes to naively, and what at least. ``is_listed``: what it comes to naively is
     listed, not counted of a naive function, at least in part.
 
@@ -171,8 +171,8 @@ class Line(Struct):
         return self.bill.counted + self.bill.time
 
 
-def listed(amounts: Amounts) -> Bill:
-    """Price what is listed."""
+def priced(amounts: Amounts) -> Bill:
+    """Price what is asked for, counted or listed."""
     return Bill({part: amount * PRICES[part].dollars for part, amount in amounts.items()})
 
 
@@ -196,10 +196,10 @@ def _naively(naive: Mapping[str, Operation]) -> dict[str, Bill]:
     """Price every line naively: what the naive functions were counted to ask for, and on top what is listed."""
     counted = naive_bills(naive)
     order, member, task = counted["order"], counted["member"], counted["task"]
-    told, looked = listed(NAIVELY_TOLD), listed(NAIVELY_LOOKED)
+    told, looked = priced(NAIVELY_TOLD), priced(NAIVELY_LOOKED)
     alone = 1 - 1 / naive_units.BATCH
-    traced = listed({"traces": TRACED})
-    balance, payout = listed(NAIVE_BALANCE) + traced, listed(NAIVE_PAYOUT) + listed({"traces": 5 * TRACED})
+    traced = priced({"traces": TRACED})
+    balance, payout = priced(NAIVE_BALANCE) + traced, priced(NAIVE_PAYOUT) + priced({"traces": PAYOUT_CALLS * TRACED})
     posted = Bill({part: member.parts[part] for part in ("writes", "reads", "logs")})
     return {
         "paid order to the posting, in batches": order,
@@ -214,12 +214,12 @@ def _naively(naive: Mapping[str, Operation]) -> dict[str, Bill]:
         "delayed task: guard, watch and credit, in batches": task,
         "delayed task with events and totals": task + told,
         "delayed task with the notifier too": task + told + looked,
-        "delayed task, alone": task + listed({"queues": 2 * alone, "invocations": alone}),
+        "delayed task, alone": task + priced({"queues": 2 * alone, "invocations": alone}),
         "Scheduler and its message alone": Bill({part: task.parts[part] for part in ("schedules", "queues")}),
         "balance read": balance,
-        "manual adjustment": posted + listed({"admin API": 1, "invocations": 1}) + traced,
+        "manual adjustment": posted + priced({"admin API": 1, "invocations": 1}) + traced,
         "payout, from request to payment: five calls": payout,
-        "with events, totals and search": payout + listed(NAIVE_PAYOUT_TOLD),
+        "with events, totals and search": payout + priced(NAIVE_PAYOUT_TOLD),
     }
 
 
@@ -235,7 +235,7 @@ def lines(found: Mapping[str, Operation], naive: Mapping[str, Operation] | None 
             line,
             naively=naively.get(line.name),
             is_listed=not line.name.startswith(_COUNTED_NAIVELY),
-            least=listed(LEAST[line.name]),
+            least=priced(LEAST[line.name]),
         )
         for line in _ours(found)
     ]
@@ -337,11 +337,13 @@ def _of(operation: Operation, functions: frozenset[str]) -> dict[str, Share]:
 
 def check(found: Mapping[str, Operation]) -> list[str]:
     """Return what costs more than it may: by what is counted, or with the assumed time."""
-    return [fault for line in lines(found) if line.most is not None for fault in over(line, line.most)]
+    return [fault for line in lines(found) for fault in over(line)]
 
 
-def over(line: Line, most: float) -> list[str]:
+def over(line: Line) -> list[str]:
     """Return how a line is above what it may cost by what is counted, and above what it may with the time."""
-    with_time = most if line.with_time is None else line.with_time
-    found = (("", line.bill.counted, most), (" with the assumed time", line.both, with_time))
+    if line.most is None:
+        return []
+    with_time = line.most if line.with_time is None else line.with_time
+    found = (("", line.bill.counted, line.most), (" with the assumed time", line.both, with_time))
     return [f"{line.name}: ${cost:.2f} a million{how}, more than {limit}" for how, cost, limit in found if cost > limit]

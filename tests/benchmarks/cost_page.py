@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tests.benchmarks import naive_units
-from tests.benchmarks.cost import ADR, PRICES, STANDS, TASK_WITH_TIME, TRACED, WAITS, Bill, Line, lines
+from tests.benchmarks.cost import PRICES, STANDS, TASK_ADR, TASK_WITH_TIME, TRACED, WAITS, Bill, Line, lines
 from tests.benchmarks.units import BATCH, BUSY, Operation, paragraph
 
 
@@ -28,8 +28,7 @@ def section(found: Mapping[str, Operation], naive: Mapping[str, Operation]) -> l
             f"{_ms(WAITS['PutEvents'])}, a schedule {_ms(WAITS['CreateSchedule'])}) and for CPU: where a line has a "
             "limit, that which `tests/benchmarks/pace.py` assumes, some 1.25 times what was measured, elsewhere what "
             "this machine took. The limit, *most*, is held against what is counted, and against *both*; but a delayed "
-            "task may come "
-            f"to ${TASK_WITH_TIME:.2f} with its time ([ADR 60]({ADR}))."
+            f"task may come to ${TASK_WITH_TIME:.2f} with its time ([ADR 60]({TASK_ADR}))."
         ),
         *paragraph(
             "*Naive* is what the functions of `tests/benchmarks/naive` come to, counted here, at the same prices and "

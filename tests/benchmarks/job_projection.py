@@ -5,23 +5,20 @@ batches. The model repeats what plan_group_job, run_group_job and ``post_batch``
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 from msgspec import Struct, field
 
 from cashback.adapters import faults
 from cashback.adapters.dynamo import group_jobs as job_items
 from cashback.adapters.dynamo import ledger
+from cashback.adapters.queues import SENT_AT_ONCE
 from cashback.domain.group_jobs import CHUNK, PAGE
 from cashback.domain.shards import SHARDS
 from cashback.services import plan_group_job
 from cashback.services.post_shares import PATIENCE
-from tests.benchmarks.capacity import Line, Message, Process, Queue, Table, Tables
-from tests.benchmarks.pace import FIRST_WORKERS, PACE, WORKERS_A_SECOND, Mapping
-from tests.benchmarks.workers import MEMBER, Doing, Orders, Workers
-
-SENT_AT_ONCE: Final = 10
-"""Messages of one SendMessageBatch. Source: the quotas of SQS."""
+from tests.benchmarks.capacity import Message, Process, Queue, Table, Tables, Timeline
+from tests.benchmarks.pace import FIRST_WORKERS, PACE, WORKERS_A_SECOND, EventSourceMapping
+from tests.benchmarks.workers import MEMBER, Doing, Orders, Workers, quantiles
 
 
 class Job(Workers, kw_only=True):
@@ -156,20 +153,18 @@ class Run(Struct, frozen=True):
         return self.members / self.posted_in if self.posted_in else 0.0
 
 
-def run(
-    members: int, writes_a_second: int, workers: int | None = None, *, by_the_second: bool = False, seed: int = 1
-) -> Run:
+def run(members: int, writes_a_second: int, workers: int | None = None, *, by_the_second: bool = False) -> Run:
     """Run a job on tables that take so many write units a second each, with orders beside it. Without members there
     are only orders, for a minute."""
-    line = Line(seed)
+    line = Timeline()
     tables = Tables(*(Table(line, writes_a_second, by_the_second=by_the_second) for _ in MEMBER))
-    mapping = Mapping.of("GroupJobWorkerSource")
-    job_mapping = Mapping(workers or mapping.workers, mapping.batch)
+    mapping = EventSourceMapping.of("GroupJobWorkerSource")
+    job_mapping = EventSourceMapping(workers or mapping.workers, mapping.batch)
     job = Job(line, tables, job_mapping, Queue(line, PACE.hop), members=members)
     if members:
         job.start()
     until = (lambda: job.is_over) if members else (lambda: line.now > 60)
-    orders = Orders(line, tables, Mapping.of("EventWorkerSource"), Queue(line, PACE.hop), until=until)
+    orders = Orders(line, tables, EventSourceMapping.of("EventWorkerSource"), Queue(line, PACE.hop), until=until)
     orders.start()
     line.run()
     return Run(
@@ -180,7 +175,7 @@ def run(
         sent_back=job.sent_back,
         conflicts=job.conflicts,
         orders=orders.sent,
-        waits=[orders.wait(share) for share in (0.5, 0.99, 1.0)],
+        waits=quantiles(orders.waits),
         orders_sent_back=orders.sent_back,
-        orders_lost=orders.sent - len(orders.waits),
+        orders_lost=orders.dead,
     )

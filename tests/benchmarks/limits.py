@@ -15,8 +15,7 @@ from tests.benchmarks.capacity import DEFAULT_QUOTA
 from tests.benchmarks.job_projection import Run
 from tests.benchmarks.projection import COLD_TABLE, WARM_TABLE
 from tests.benchmarks.runtime import MOST_MEMORY, OURS
-from tests.benchmarks.units import BUDGETS as OPERATIONS
-from tests.benchmarks.units import MANY, MEMBER_CALLS, MEMBERS, ORDER_CALLS, Operation, cost_of
+from tests.benchmarks.units import BUDGETS, MANY, MEMBER_CALLS, MEMBERS, ORDER_CALLS, Operation, cost_of
 
 HOT_LIMIT, ADMIN_LIMIT = 0.75, 1.2
 """B of a cold start: of what shops and queues wait for, and of the admin API."""
@@ -33,17 +32,6 @@ TESTS: Final = {
     "warm": "tests/benchmarks/test_warm_budgets.py::test_a_warm_call_is_within_its_budget",
     "warm limit": "tests/benchmarks/test_warm_budgets.py::test_the_budgets_of_a_webhook_are_within_its_limit",
     "memory": "tests/benchmarks/test_warm_budgets.py::test_a_hot_function_holds_little_memory",
-    "paid order": (
-        "tests/integration/test_budgets.py"
-        "::test_a_paid_order_seen_for_the_first_time_costs_9_write_units_in_one_transaction"
-    ),
-    "known order": (
-        "tests/integration/test_budgets.py::test_a_known_order_that_is_paid_costs_10_write_units_in_one_transaction"
-    ),
-    "member": (
-        "tests/integration/test_budgets.py"
-        "::test_a_member_of_a_group_job_costs_at_most_5_and_a_half_write_units_all_included"
-    ),
     "million, warm": (
         "tests/benchmarks/test_projection.py"
         "::test_a_million_members_take_150_seconds_on_warm_tables_at_the_default_quota"
@@ -52,9 +40,8 @@ TESTS: Final = {
     "million, cold": "tests/benchmarks/test_projection.py::test_a_million_members_take_20_minutes_on_cold_tables",
     "counted": "tests/benchmarks/test_cost.py::test_every_operation_is_within_its_budget",
     "dollars": "tests/benchmarks/test_cost.py::test_what_is_counted_costs_no_more_than_the_design_says",
-    "balance": "tests/integration/test_budgets.py::test_reading_a_balance_costs_1_read_unit_however_long_the_history",
 }
-"""The tests of ``make test`` that the table names."""
+"""The tests of ``make test`` that the table names, but for those of ``BUDGETS``."""
 
 
 class Counted(Struct, frozen=True):
@@ -187,7 +174,7 @@ def _of_instructions(counted: Counted, starts: Sequence[runtime.Measured]) -> li
 
 
 def _naive_start(naive: Mapping[str, float]) -> str:
-    return f"{naive[cold.NAIVE]:.2f} B here, and {naive[cold.NAIVE_PACKED]:.2f} B as `sam build` packs it"
+    return f"{naive[runtime.NAIVE_WEBHOOK]:.2f} B here, and {naive[runtime.NAIVE_PACKED]:.2f} B as `sam build` packs it"
 
 
 def _most(starts: Mapping[str, float], limit: float) -> str:
@@ -197,9 +184,10 @@ def _most(starts: Mapping[str, float], limit: float) -> str:
 
 def of_operations(operations: Mapping[str, Operation], naive: Mapping[str, Operation]) -> list[str]:
     """Return the rows of what operations ask of DynamoDB, which follow from counts."""
-    shares = {budget.operation: (cost_of(budget, operations), budget.each) for budget in OPERATIONS}
+    shares = {budget.operation: (cost_of(budget, operations), budget.each) for budget in BUDGETS}
     calls = {name: share.table_calls / each for name, (share, each) in shares.items()}
     units = {name: share.writes / each for name, (share, each) in shares.items()}
+    held_by = {budget.operation: budget.held_by for budget in BUDGETS}
     alone, batch, known = "paid order, first seen", "paid orders in batches of ten", "paid order, already recorded"
     few, many = "group job", "group job of 1,000"
     order, members = naive_units.of_one(naive, naive_units.ORDER), naive_units.of_one(naive, naive_units.MEMBERS)
@@ -212,7 +200,7 @@ def of_operations(operations: Mapping[str, Operation], naive: Mapping[str, Opera
             f"{calls[batch]:.1f} / {units[batch]:g} in batches",
             f"{order.table_calls} / {order.writes:g} here; 5 / 13",
             "1 / 1",
-            f"{_test('counted')}, {_test('paid order')}, {_test('known order')}",
+            f"{_test('counted')}, {held_by[alone]}, {held_by[known]}",
         ),
         _row(
             "group member: calls / write units",
@@ -221,7 +209,7 @@ def of_operations(operations: Mapping[str, Operation], naive: Mapping[str, Opera
             f"{calls[few]:.2f} / {units[few]:.2f}",
             f"{members.table_calls / naive_units.BATCH:g} / {members.writes / naive_units.BATCH:g} here; 4 / 10",
             "1 write unit",
-            f"{_test('counted')}, {_test('member')}",
+            f"{_test('counted')}, {held_by[many]}",
         ),
         _row(
             "balance read",
@@ -229,7 +217,7 @@ def of_operations(operations: Mapping[str, Operation], naive: Mapping[str, Opera
             f"{balance.read_units - balance.settings_units:g}, and {balance.settings_units:g} for the settings",
             "grows with the history",
             "0.5",
-            _test("balance"),
+            held_by["balance read"],
         ),
     ]
 
@@ -272,7 +260,7 @@ def of_dollars(operations: Mapping[str, Operation], naive: Mapping[str, Operatio
             f"$ a million: {line.name}",
             f"{line.most:.2f}"
             if line.with_time is None
-            else f"{line.most:.2f}; with the assumed time {line.with_time:.2f} ([ADR 60]({cost.ADR}))",
+            else f"{line.most:.2f}; with the assumed time {line.with_time:.2f} ([ADR 60]({cost.TASK_ADR}))",
             _dollars(line, line.most),
             "; ".join(_naively(line)),
             "; ".join(_at_least(line)),

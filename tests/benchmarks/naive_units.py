@@ -11,7 +11,7 @@ from typing import Final
 from tests.benchmarks import units
 from tests.benchmarks.units import Operation, Share
 
-KEPT: Final = Path(__file__).parent / "naive" / "units.toml"
+COUNTED: Final = Path(__file__).parent / "naive" / "units.toml"
 """What was counted last, for each call: of one order, of a batch of members, of one task, and of a batch of tasks."""
 
 BATCH: Final = 10
@@ -25,7 +25,7 @@ EXECUTED: Final = "naive tasks executed, a batch"
 
 def read() -> dict[str, Operation]:
     """What was counted last, by name."""
-    return units.parsed(KEPT.read_text())
+    return units.parsed(COUNTED.read_text())
 
 
 def written(operations: Sequence[Operation]) -> str:

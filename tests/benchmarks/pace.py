@@ -62,21 +62,21 @@ class Pace(Struct, frozen=True):
 PACE: Final = Pace()
 
 
-class Mapping(Struct, frozen=True):
-    """How a queue feeds its function: so many batches at once, of so many messages."""
+class EventSourceMapping(Struct, frozen=True):
+    """An event source mapping: how a queue feeds its function, so many batches at once, of so many messages."""
 
     workers: int
     batch: int
 
     @staticmethod
-    def of(name: str) -> "Mapping":
+    def of(name: str) -> "EventSourceMapping":
         """Read one of the template."""
         template = as_written()
         properties = template["Resources"][name]["Properties"]
         workers = properties["ScalingConfig"]["MaximumConcurrency"]
         if isinstance(workers, dict):
             workers = template["Parameters"][workers["Ref"]]["Default"]
-        return Mapping(workers, properties["BatchSize"])
+        return EventSourceMapping(workers, properties["BatchSize"])
 
 
 def pause_after(receives: int) -> float:

@@ -35,7 +35,7 @@ def function(tape: str, times: int) -> None:
 
     :raises RuntimeError: it did not do what it was asked.
     """
-    event = _played(tape)
+    event = _play(tape)
     app = import_module("app")
     for _ in range(times):
         said = app.handler(event, None)
@@ -45,13 +45,13 @@ def function(tape: str, times: int) -> None:
 
 def raw(tape: str, times: int) -> None:
     """Send a transaction by boto3 so often, and nothing else."""
-    event = _played(tape)
+    event = _play(tape)
     handler = import_module("raw").handler
     for _ in range(times):
         handler(event, None)
 
 
-def _played(tape: str) -> Any:
+def _play(tape: str) -> Any:
     """The event. From now on who connects is answered: to each operation in turn, over and over. The answers are made
     beforehand, so that hardly anything of the tape is counted."""
     read = json.loads(Path(tape).read_text())

@@ -1,5 +1,6 @@
 """What cannot be run here: jobs of a million members and of a hundred million, and a million tasks due in one hour,
-against the quotas of AWS. The models are in job_projection and task_projection, and take no wall clock."""
+against the quotas of AWS. The models are in job_projection and task_projection, made of ``workers`` and ``capacity``,
+and take no wall clock."""
 
 from collections.abc import Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -11,6 +12,7 @@ import matplotlib as mpl
 from msgspec import Struct
 
 from cashback.adapters.dynamo import group_jobs as job_items
+from cashback.adapters.queues import SENT_AT_ONCE
 from cashback.domain.group_jobs import CHUNK, PAGE, Outcome, Result
 from cashback.domain.shards import SHARDS
 from cashback.edge.patient_batch import PATIENCE
@@ -27,7 +29,7 @@ from tests.benchmarks.capacity import (
     grown,
 )
 from tests.benchmarks.cost import PRICES
-from tests.benchmarks.job_projection import SENT_AT_ONCE, Run
+from tests.benchmarks.job_projection import Run
 from tests.benchmarks.pace import PACE
 from tests.benchmarks.task_projection import (
     CREATED_A_SECOND,
@@ -59,7 +61,7 @@ PLOT: Final = ROOT / "docs" / "projection.svg"
 SIZES: Final = (10, 100, 1_000, 10_000, 100_000, MILLION)
 GIVEN_UP_AFTER: Final = 43_200
 """Seconds after which the projector gives a record up. Source: the template, asserted in test_projection.py."""
-COUNTED: Final = "totals and events: one partition of a store for what was counted"
+TOTALS: Final = "totals and events: one partition of a store for what was counted"
 
 
 class Table(Struct, frozen=True):
@@ -112,11 +114,11 @@ def measure(operations: Mapping[str, Operation]) -> Figures:
     steps, tables = Steps.counted(operations), (*TABLES, CROWDED_TABLE)
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
 
-        def job(*told: Any, **asked: Any) -> Future[Run]:
-            return pool.submit(job_projection.run, *told, **asked)
+        def job(*args: Any, **options: Any) -> Future[Run]:
+            return pool.submit(job_projection.run, *args, **options)
 
-        def task(*told: Any, **asked: Any) -> Future[task_projection.Run]:
-            return pool.submit(task_projection.run, steps, *told, **asked)
+        def task(*args: Any, **options: Any) -> Future[task_projection.Run]:
+            return pool.submit(task_projection.run, steps, *args, **options)
 
         due = [(name, *how, one) for name, how in DUE_WITHIN.items() for one in TABLES]
         tasks = {(name, one.name): task(DUE, within, one.takes, rings=rings) for name, within, rings, one in due}
@@ -132,18 +134,18 @@ def measure(operations: Mapping[str, Operation]) -> Figures:
         alone = {one.name: job(0, one.takes) for one in TABLES}
         sizes = {one.name: [job(size, one.takes, one.workers) for size in SIZES] for one in TABLES}
         return Figures(
-            jobs=_ended(jobs),
-            by_the_second=_ended(by_the_second),
-            alone=_ended(alone),
+            jobs=_results(jobs),
+            by_the_second=_results(by_the_second),
+            alone=_results(alone),
             raised=raised.result(),
             sizes={name: [one.result() for one in some] for name, some in sizes.items()},
-            tasks=_ended(tasks),
-            tasks_by_the_second=_ended(tasks_by_the_second),
-            starting=_ended(starting),
+            tasks=_results(tasks),
+            tasks_by_the_second=_results(tasks_by_the_second),
+            starting=_results(starting),
         )
 
 
-def _ended[Name, Of](runs: Mapping[Name, Future[Of]]) -> dict[Name, Of]:
+def _results[Name, Of](runs: Mapping[Name, Future[Of]]) -> dict[Name, Of]:
     return {name: run.result() for name, run in runs.items()}
 
 
@@ -163,7 +165,7 @@ def limits() -> dict[str, float]:
         "one partition for the job and its snapshot: reads": PARTITION_READS / (1 + ceil(page_bytes() / 4_096)) * CHUNK,
         "16 partitions for chunks and results: writes": SHARDS * PARTITION_WRITES / chunk_units * CHUNK,
         "16 items for the progress, one transaction at a time": SHARDS / PACE.together(2) * CHUNK,
-        COUNTED: PARTITION_WRITES / 2,  # a batch of a stream may hold one entry of each of many chunks
+        TOTALS: PARTITION_WRITES / 2,  # a batch of a stream may hold one entry of each of many chunks
         "totals and events: one item for the day, one transaction at a time": project.AT_ONCE / counting,
     }
 
@@ -249,7 +251,7 @@ def _order_row(name: str, one: Run | task_projection.Run) -> str:
 
 
 def _of_limits(figures: Figures) -> list[str]:
-    counted = limits()[COUNTED]
+    counted = limits()[TOTALS]
     return [
         "What else could bind a job:",
         "",

@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from cashback.domain.group_jobs import CHUNK
 from dev import deploy, local_aws
-from dev.project import ACCESS_KEY, LOCAL, REGION, ROOT, SECRET_KEY, only_one
+from dev.project import ACCESS_KEY, LOCAL, REGION, ROOT, SECRET_KEY, logical_id, only_one
 from tests.benchmarks import spread, stock, story, tapes
 from tests.benchmarks.instructions import ENVIRONMENT, PYTHON
 from tests.benchmarks.naive_units import BATCH
@@ -42,7 +42,7 @@ CALLS: Final = FIRST + UNCOUNTED + COUNTED
 
 NAIVE_WEBHOOK: Final = "naive webhook"
 NAIVE_WORKER: Final = f"naive worker, {BATCH} members"
-PACKED: Final = "the same, as `sam build` packs it"
+NAIVE_PACKED: Final = "the same, as `sam build` packs it"
 NAIVE_NAMES: Final = {"NAIVE_TABLE": "Naive", "NAIVE_SEEN_TABLE": "NaiveSeen"}
 MOST_MEMORY: Final = 40.0
 """MB that a hot function may hold."""
@@ -159,7 +159,7 @@ def subjects() -> list[Subject]:
         *(
             Subject(
                 name,
-                [deploy.BUILD / "".join(word.title() for word in name.split("_")), layer],
+                [deploy.BUILD / logical_id(name), layer],
                 "app.handler",
                 {},
                 list(story.events(name, total)),
@@ -167,7 +167,7 @@ def subjects() -> list[Subject]:
             for name in (*OURS, *ADMIN)
         ),
         Subject(NAIVE_WEBHOOK, [naive, compiled], "webhook.handler", NAIVE_NAMES, orders[:total]),
-        Subject(PACKED, [naive, packaged], "webhook.handler", NAIVE_NAMES, orders[total:]),
+        Subject(NAIVE_PACKED, [naive, packaged], "webhook.handler", NAIVE_NAMES, orders[total:]),
         Subject(NAIVE_WORKER, [naive, compiled], "credit.handler", NAIVE_NAMES, members),
     ]
 
@@ -359,7 +359,7 @@ def section(found: Sequence[Measured]) -> list[str]:
         "",
         f"A paid order, taken in and posted, takes {webhook:.2f} b in our two functions; {naively:.2f} b naively,",
         f"{naively / webhook:.1f} times as much. Until a cold function has answered a shop it takes",
-        f"{cold('webhook_ingest'):.2f} B; the naive one {cold(NAIVE_WEBHOOK):.2f} B, and {cold(PACKED):.2f} B as",
+        f"{cold('webhook_ingest'):.2f} B; the naive one {cold(NAIVE_WEBHOOK):.2f} B, and {cold(NAIVE_PACKED):.2f} B as",
         f"`sam build` packs it. A member of a group takes {chunked:.3f} b among {CHUNK}, {rate:,.0f} members a second",
         f"of CPU; {one_by_one:.2f} b naively, {one_by_one / chunked:.0f} times as much.",
         "",

@@ -23,7 +23,7 @@ from msgspec import Struct, field
 from cashback.adapters.dynamo.customers import Customers
 from cashback.domain.customers import Profile
 from dev.client import wait_until
-from dev.project import LOCAL, STACK_NAME
+from dev.project import LOCAL, STACK_NAME, logical_id
 from tests.benchmarks import page, units
 from tests.benchmarks.story import Gathering
 from tests.benchmarks.units import (
@@ -141,7 +141,7 @@ def _add_units(share: Share, line: Mapping[str, Any]) -> None:
 
 
 def _function(deployed: str) -> str:
-    (name,) = [name for name in FUNCTIONS if deployed.startswith(f"{STACK_NAME}-{name.title().replace('_', '')}-")]
+    (name,) = [name for name in FUNCTIONS if deployed.startswith(f"{STACK_NAME}-{logical_id(name)}-")]
     return name
 
 
@@ -428,5 +428,5 @@ def measure() -> list[Operation]:
 
 
 if __name__ == "__main__":
-    units.write(measure())
+    units.COUNTED.write_text(units.written(measure()))
     page.renew()

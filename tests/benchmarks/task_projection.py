@@ -1,7 +1,6 @@
 """A million tasks of a scenario that come due in one hour, in virtual time: from the alarm to the credit."""
 
-from collections.abc import Mapping as Operations
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import ClassVar, Final
 
@@ -12,10 +11,20 @@ from cashback.domain.shards import SHARDS
 from cashback.edge.patient_batch import PATIENCE
 from cashback.edge.sweeper import AT_ONCE, ENOUGH_TIME
 from cashback.services.sweep import ALARM_RINGS_FOR
-from tests.benchmarks.capacity import DEFAULT_QUOTA, PARTITION_WRITES, Line, Message, Process, Queue, Table, Tables
-from tests.benchmarks.pace import PACE, Mapping
+from tests.benchmarks.capacity import (
+    DEFAULT_QUOTA,
+    PARTITION_WRITES,
+    Items,
+    Message,
+    Process,
+    Queue,
+    Table,
+    Tables,
+    Timeline,
+)
+from tests.benchmarks.pace import PACE, EventSourceMapping
 from tests.benchmarks.units import BUDGETS, READS, Operation, Share, cost_of
-from tests.benchmarks.workers import MEMBER, ORDER, ORDERS, Doing, Items, Orders, Workers
+from tests.benchmarks.workers import MEMBER, ORDER, ORDERS, Doing, Orders, Workers, quantiles
 
 HOUR: Final = 3_600
 DUE: Final = 1_000_000
@@ -76,11 +85,11 @@ class Steps(Struct, frozen=True):
     """
 
     create: Step
-    fire: Step
+    run: Step
     credit: Step
 
     @staticmethod
-    def counted(operations: Operations[str, Operation]) -> "Steps":
+    def counted(operations: Mapping[str, Operation]) -> "Steps":
         """Return what was counted."""
         cpu = (PACE.start - PACE.order, PACE.task, PACE.credit)
         return Steps(*(Step.of(share, each) for share, each in zip(shares(operations), cpu, strict=True)))
@@ -93,12 +102,12 @@ class Steps(Struct, frozen=True):
     @property
     def begun(self) -> Sequence[Items]:
         """Units of one that begins to run: itself, and its watch ends."""
-        return ((self.fire.items, (0, 2)),)
+        return ((self.run.items, (0, 2)),)
 
     @property
     def ended(self) -> Sequence[Items]:
         """Units of one that has run."""
-        return ((self.fire.plain, (0, 1, 1, 1)),)
+        return ((self.run.plain, (0, 1, 1, 1)),)
 
     @property
     def credited(self) -> Sequence[Items]:
@@ -106,7 +115,7 @@ class Steps(Struct, frozen=True):
         return (1, MEMBER), (self.credit.items - 2, (0, 2))
 
 
-def shares(operations: Operations[str, Operation]) -> tuple[Share, Share, Share]:
+def shares(operations: Mapping[str, Operation]) -> tuple[Share, Share, Share]:
     """Return what was counted of a task: created on top of its order, run, and credited."""
     (created,) = [cost_of(budget, operations) for budget in BUDGETS if budget.operation == "task created"]
     ran = operations["task executed with a credit"].shares
@@ -159,7 +168,7 @@ class ActionWorkers(TaskWorkers, kw_only=True):
         if task in self.tasks.ran or task in self.tasks.given_up:
             yield UNCHANGED
             return True
-        yield self.steps.fire.seconds
+        yield self.steps.run.seconds
         if task not in self.tasks.begun:
             if not self.commit(*self.steps.begun):
                 return False
@@ -223,7 +232,6 @@ def run(
     tasks: int,
     within: float,
     writes_a_second: int = DEFAULT_QUOTA,
-    seed: int = 1,
     *,
     rings: bool = True,
     by_the_second: bool = False,
@@ -232,12 +240,12 @@ def run(
     take so many write units a second each, with orders beside them that start a task each; where no alarm ``rings``, by
     the sweeper's hand alone. Without tasks there are only orders, for a minute. What a table learns to take after half
     an hour is left out."""
-    line = Line(seed)
+    line = Timeline()
     rates = (writes_a_second, writes_a_second, PARTITION_WRITES, PARTITION_WRITES)
     tables = Tables(*(Table(line, rate, by_the_second=by_the_second) for rate in rates))
     alarms, credits_ = Queue(line, PACE.hop), Queue(line, PACE.hop)
     all_tasks = Tasks([line.random.uniform(0, within) for _ in range(tasks)])
-    runners, posters = Mapping.of("ActionWorkerSource"), Mapping.of("CreditWorkerSource")
+    runners, posters = EventSourceMapping.of("ActionWorkerSource"), EventSourceMapping.of("CreditWorkerSource")
     running = ActionWorkers(line, tables, runners, alarms, tasks=all_tasks, steps=steps, credits_=credits_)
     crediting = CreditWorkers(line, tables, posters, credits_, tasks=all_tasks, steps=steps)
     sent: list[int] = []
@@ -247,14 +255,21 @@ def run(
     running.start()
     crediting.start()
     until = (lambda: all_tasks.is_over) if tasks else (lambda: line.now > 60)
-    orders = Orders(line, tables, Mapping.of("EventWorkerSource"), Queue(line, PACE.hop), until=until)
-    orders.starts, orders.seconds = steps.created, steps.create.seconds + PACE.schedule
+    orders = Orders(
+        line,
+        tables,
+        EventSourceMapping.of("EventWorkerSource"),
+        Queue(line, PACE.hop),
+        until=until,
+        starts=steps.created,
+        seconds=steps.create.seconds + PACE.schedule,
+    )
     orders.start()
     line.run()
     asked = running.asked + crediting.asked
     return Run(
-        ran=_quantiles(all_tasks.ran),
-        credited=_quantiles(all_tasks.credited),
+        ran=quantiles(all_tasks.ran.values()),
+        credited=quantiles(all_tasks.credited.values()),
         ended_at=max((all_tasks.due[task] + late for task, late in all_tasks.credited.items()), default=0.0),
         throttled=(running.throttled + crediting.throttled) / asked if asked else 0.0,
         sent_back=running.sent_back + crediting.sent_back,
@@ -262,19 +277,13 @@ def run(
         reminded=len(sent),
         lost=tasks - len(all_tasks.credited),
         orders=orders.sent,
-        waits=[orders.wait(share) for share in (0.5, 0.99, 1.0)],
+        waits=quantiles(orders.waits),
         orders_sent_back=orders.sent_back,
         orders_lost=orders.dead,
     )
 
 
-def _quantiles(late: Operations[int, float]) -> list[float]:
-    """Return half of them, 99 of 100, and the last."""
-    seconds = sorted(late.values()) or [0.0]
-    return [seconds[int(share * (len(seconds) - 1))] for share in (0.5, 0.99, 1.0)]
-
-
-def _scheduler(line: Line, tasks: Tasks, alarms: Queue) -> Process:
+def _scheduler(line: Timeline, tasks: Tasks, alarms: Queue) -> Process:
     """Start schedules within a minute of the next whole one, and no more in a second than it does."""
     rings = sorted((ceil(at / 60) * 60 + line.random.uniform(0, PRECISION), task) for task, at in enumerate(tasks.due))
     for at, task in rings:
@@ -282,7 +291,7 @@ def _scheduler(line: Line, tasks: Tasks, alarms: Queue) -> Process:
         alarms.send(task)
 
 
-def _sweeper(line: Line, tasks: Tasks, alarms: Queue, sent: list[int]) -> Process:
+def _sweeper(line: Timeline, tasks: Tasks, alarms: Queue, sent: list[int]) -> Process:
     """Sweep after sweep, send what was due two minutes before and has not ended, a partition of the index after
     another, until the time is up. The index is read as the sweep comes to it."""
     by_place = sorted(range(len(tasks.due)), key=lambda task: (task % SHARDS, tasks.due[task]))
@@ -301,21 +310,21 @@ def _sweeper(line: Line, tasks: Tasks, alarms: Queue, sent: list[int]) -> Proces
 
 def created_a_second(steps: Steps) -> float:
     """Return how many orders a second can start a task each."""
-    mapping = Mapping.of("EventWorkerSource")
+    mapping = EventSourceMapping.of("EventWorkerSource")
     order = 2 * PACE.read + PACE.order + PACE.together(3)
     return mapping.workers / (order + steps.create.seconds + PACE.schedule + PACE.invoke / mapping.batch)
 
 
 def run_a_second(steps: Steps) -> float:
     """Return how many tasks a second are run."""
-    mapping = Mapping.of("ActionWorkerSource")
-    each = steps.fire.seconds + PACE.send + steps.fire.plain * PACE.write
+    mapping = EventSourceMapping.of("ActionWorkerSource")
+    each = steps.run.seconds + PACE.send + steps.run.plain * PACE.write
     return mapping.workers / (each + PACE.invoke / mapping.batch)
 
 
 def credited_a_second(steps: Steps) -> float:
     """Return how many credits a second are posted."""
-    mapping = Mapping.of("CreditWorkerSource")
+    mapping = EventSourceMapping.of("CreditWorkerSource")
     return mapping.workers / (steps.credit.seconds + PACE.invoke / mapping.batch)
 
 

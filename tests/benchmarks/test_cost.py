@@ -80,7 +80,7 @@ def test_a_job_s_own_part_and_that_of_its_members_are_the_whole_of_both_jobs(fou
 def test_a_limit_is_held_against_what_is_counted_and_against_both_with_the_assumed_time() -> None:
     def over(counted: float, time: float, with_time: float | None = None) -> list[str]:
         line = cost.Line("an order", cost.Bill({"writes": counted, "time": time}), most=8.5, with_time=with_time)
-        return cost.over(line, 8.5)
+        return cost.over(line)
 
     assert over(8.0, 0.5) == []
     assert over(8.1, 0.5) == ["an order: $8.60 a million with the assumed time, more than 8.5"]

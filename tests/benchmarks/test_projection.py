@@ -20,15 +20,15 @@ from tests.benchmarks.capacity import (
     DEFAULT_QUOTA,
     DOUBLES_AFTER,
     RAISED_QUOTA,
-    Line,
     Message,
     Queue,
     Table,
     Tables,
+    Timeline,
     grown,
 )
 from tests.benchmarks.job_projection import Run
-from tests.benchmarks.pace import PACE, SHARE, Mapping
+from tests.benchmarks.pace import PACE, SHARE, EventSourceMapping
 from tests.benchmarks.projection import (
     COLD_TABLE,
     LARGEST,
@@ -60,7 +60,7 @@ def orders_alone(writes: int) -> Run:
 
 def test_a_partition_takes_no_more_in_a_second_than_it_has_and_has_it_again_in_the_next() -> None:
     for by_the_second in (False, True):
-        line = Line()
+        line = Timeline()
         table = Table(line, 1_000, by_the_second=by_the_second)
         assert [table.take(400) for _ in range(3)] == [True, True, False]
         line.now = 0.9
@@ -70,7 +70,7 @@ def test_a_partition_takes_no_more_in_a_second_than_it_has_and_has_it_again_in_t
 
 
 def test_a_transaction_that_is_refused_has_used_up_what_could_be_written_of_it() -> None:
-    line = Line()
+    line = Timeline()
     ledger, state = Table(line, 1_000), Table(line, 1_000)
     tables = Tables(ledger, state)
     assert ledger.take(999)
@@ -79,7 +79,7 @@ def test_a_transaction_that_is_refused_has_used_up_what_could_be_written_of_it()
 
 
 def test_a_queue_shows_a_message_when_its_time_has_come_and_again_after_it_was_hidden() -> None:
-    line = Line()
+    line = Timeline()
     queue = Queue(line, 0.02)
     queue.send("a")
     assert queue.receive(10) == []
@@ -216,10 +216,10 @@ def test_what_a_task_writes_is_what_is_counted() -> None:
 
 def workers_of(*due: float, capacity: int = 1_000) -> tuple[task_projection.ActionWorkers, Queue]:
     """One worker of tasks on tables of one partition, and the queue of credits."""
-    line = Line()
+    line = Timeline()
     tables = Tables(*(Table(line, capacity) for _ in range(4)))
     sent = Queue(line, PACE.hop)
-    mapping, found = Mapping(1, 10), task_projection.Tasks(due)
+    mapping, found = EventSourceMapping(1, 10), task_projection.Tasks(due)
     return task_projection.ActionWorkers(
         line, tables, mapping, Queue(line, PACE.hop), tasks=found, steps=STEPS, credits_=sent
     ), sent
@@ -267,7 +267,7 @@ def test_a_batch_of_tasks_rests_in_all_as_long_as_the_product_lets_it_and_then_g
     batch = workers.work(0)
     while workers.sent_back < 3:
         spent += next(batch)
-    assert PATIENCE / 2 <= spent <= PATIENCE + workers.asked * STEPS.fire.seconds + PACE.invoke
+    assert PATIENCE / 2 <= spent <= PATIENCE + workers.asked * STEPS.run.seconds + PACE.invoke
     assert workers.asked > 3
     assert Orders.patience == 0
 
@@ -291,9 +291,11 @@ def test_a_message_goes_to_the_dead_letters_at_its_last_receive_and_its_task_is_
 
 
 def test_an_order_that_is_posted_comes_again_for_its_task_alone() -> None:
-    line = Line()
+    line = Timeline()
     tables = Tables(*(Table(line, 1_000) for _ in range(4)))
-    orders = Orders(line, tables, Mapping(1, 1), Queue(line, PACE.hop), until=lambda: True, starts=STEPS.created)
+    orders = Orders(
+        line, tables, EventSourceMapping(1, 1), Queue(line, PACE.hop), until=lambda: True, starts=STEPS.created
+    )
     tables.tables[2]._left[0] = tables.tables[2]._share = 0.0
     assert [handled(orders, 7)[0] for _ in range(2)] == [False, False]
     assert (len(orders.waits), orders.asked, orders.throttled) == (1, 3, 2)
@@ -382,7 +384,9 @@ def test_the_figures_of_the_template_that_are_repeated_here_are_its_own() -> Non
     assert resources["Sweeper"]["Timeout"] == task_projection.LONGEST_SWEEP > ENOUGH_TIME / 1_000
     assert resources["SweeperSchedule"]["ScheduleExpression"] == f"rate({task_projection.EVERY // 60} minutes)"
     assert resources["LedgerSource"]["MaximumRecordAgeInSeconds"] == projection.GIVEN_UP_AFTER
-    assert Mapping.of("GroupJobWorkerSource") == Mapping(as_written()["Parameters"]["GroupJobWorkers"]["Default"], 2)
+    assert EventSourceMapping.of("GroupJobWorkerSource") == EventSourceMapping(
+        as_written()["Parameters"]["GroupJobWorkers"]["Default"], 2
+    )
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,11 @@ class Budget(Struct, frozen=True):
     of_accounts: bool = False
     charged: float = 0
 
+    @property
+    def held_by(self) -> str:
+        """The name of its test, as the page tells it."""
+        return f"`{self.test.partition('::')[2]}`"
+
 
 _BUDGETS: Final = "tests/integration/test_budgets.py"
 _TASKS: Final = "tests/integration/test_task_budgets.py"
@@ -248,11 +253,6 @@ and counted apart. Tasks have one guard and one watch, where their names do not 
 customer too, and have on top what the table has for a newest order and for a store with conditions. What a first order
 costs on top stands with the order itself: who may be unknown is read with it, of the reads that a paid order may take.
 """
-
-
-def write(operations: Sequence[Operation]) -> None:
-    """Keep what was counted."""
-    COUNTED.write_text(written(operations))
 
 
 def written(operations: Sequence[Operation], module: str = "scene") -> str:
@@ -463,7 +463,7 @@ def _budget_row(budget: Budget, operations: Mapping[str, Operation]) -> str:
         f"{(share.read_units - share.settings_units) / budget.each:g}",
         f"{budget.reads:g} of accounts" if budget.of_accounts else f"{budget.reads:g}",
         f"{share.settings_units / budget.each:g}",
-        f"`{budget.test.partition('::')[2]}`",
+        budget.held_by,
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from dev.project import logical_id
 from tests.benchmarks import instructions, stock, story, tapes
 from tests.benchmarks.cold import BUDGETS, FIGURES
 from tests.benchmarks.runtime import OURS
@@ -23,7 +24,7 @@ WARM, MORE = 3, 13
 _WIRE: Final = {"AWS_ENDPOINT_URL": "http://localhost"}
 """What needs no TLS."""
 
-_USE: Final = (
+_PEAK_MEMORY: Final = (
     "import re, pathlib; print(re.search(r'VmHWM:\\s+(\\d+)', pathlib.Path('/proc/self/status').read_text())[1])"
 )
 
@@ -62,7 +63,7 @@ def _calls(name: str, times: int, build: Path, tape: Path) -> int:
 def memory(function: str, build: Path, tape: Path) -> float:
     """The most MB that a function held after two calls."""
     paths = [str(path) for path in _built(function, build)]
-    program = f"import sys; sys.path[:0] = {paths}; import played; played.function('{tape}', 2); {_USE}"
+    program = f"import sys; sys.path[:0] = {paths}; import played; played.function('{tape}', 2); {_PEAK_MEMORY}"
     finished = subprocess.run(
         [str(instructions.PYTHON), "-S", "-B", "-P", "-c", program],
         env={**instructions.ENVIRONMENT, **story.NAMES, **_WIRE},
@@ -75,4 +76,4 @@ def memory(function: str, build: Path, tape: Path) -> float:
 
 def _built(name: str, build: Path) -> list[Path]:
     """Where a built function imports from, and what plays to it."""
-    return [build / "SharedLayer" / "python", build / "".join(word.title() for word in name.split("_")), HERE]
+    return [build / "SharedLayer" / "python", build / logical_id(name), HERE]

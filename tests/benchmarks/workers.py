@@ -1,6 +1,6 @@
 """The workers of a queue in virtual time, and the paid orders that come while something large is done."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import ClassVar, Final
 
 from msgspec import Struct, field
@@ -8,8 +8,8 @@ from msgspec import Struct, field
 from cashback.adapters import faults
 from cashback.adapters.dynamo import ledger
 from cashback.edge.batch import LAST_RECEIVE
-from tests.benchmarks.capacity import Line, Message, Process, Queue, Tables
-from tests.benchmarks.pace import PACE, Mapping, pause_after
+from tests.benchmarks.capacity import Items, Message, Process, Queue, Tables, Timeline
+from tests.benchmarks.pace import PACE, EventSourceMapping, pause_after
 
 MEMBER: Final = (3, 2)
 """Write units of a member's posting, in the ledger and in the state: the entry with its place in the history, and the
@@ -21,9 +21,6 @@ ORDER: Final = (MEMBER, (0, 2))
 ORDERS: Final = 100.0
 """Paid orders a second beside what is projected, at random times."""
 
-type Items = tuple[int, Sequence[int]]
-"""So many items of a transaction, and the units of each in every table."""
-
 type Doing = Generator[float, None, bool]
 """A process that tells at its end whether it did what it was for."""
 
@@ -32,9 +29,9 @@ class Workers(Struct):
     """The workers of a queue: each receives a batch, and hides what failed for as long as ``MessageBatch`` does, up to
     the last receive. ``asked`` and ``throttled`` count what they wrote, or would have."""
 
-    line: Line
+    line: Timeline
     tables: Tables
-    mapping: Mapping
+    mapping: EventSourceMapping
     queue: Queue
     asked: int = 0
     throttled: int = 0
@@ -106,7 +103,8 @@ class Workers(Struct):
 
 class Orders(Workers, kw_only=True):
     """Paid orders that come until ``until`` says so, and the workers that post them. With ``starts`` each starts a task
-    besides, which takes ``seconds`` more and these units; an order whose task was not created comes once more."""
+    besides, which takes ``seconds`` more and these units; an order whose task was not created comes once more.
+    ``waits`` are from the acceptance of each to its posting."""
 
     until: Callable[[], bool]
     starts: Sequence[Items] = ()
@@ -125,10 +123,6 @@ class Orders(Workers, kw_only=True):
     def is_over(self) -> bool:
         """Whether none comes any more, and none waits."""
         return self.closed and not len(self.queue)
-
-    def wait(self, share: float) -> float:
-        """Return within how many seconds such a share of them was posted, from its acceptance on."""
-        return sorted(self.waits)[int(share * (len(self.waits) - 1))]
 
     def handle(self, message: Message) -> Doing:
         """Post an order, unless it is posted, and start its task."""
@@ -149,3 +143,9 @@ class Orders(Workers, kw_only=True):
             self.sent += 1
             yield self.line.random.expovariate(ORDERS)
         self.closed = True
+
+
+def quantiles(seconds: Iterable[float]) -> list[float]:
+    """Return what half of them took, 99 of 100, and the last."""
+    ordered = sorted(seconds) or [0.0]
+    return [ordered[int(share * (len(ordered) - 1))] for share in (0.5, 0.99, 1.0)]

@@ -12,7 +12,7 @@ from typing import Any
 from cashback.adapters.dynamo.ledger import Ledger
 from dev import deploy, local_aws
 from dev.client import Platform, Store, Urls
-from dev.project import ROOT, STACK_NAME
+from dev.project import ROOT, STACK_NAME, logical_id
 
 FUNCTIONS = tuple(sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py")))
 COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
@@ -58,7 +58,7 @@ class DeployedStack:
     def function_name(self, function: str) -> str:
         """What a function is called where it is deployed, by its folder's name."""
         names = [found["FunctionName"] for found in self.client("lambda").list_functions(MaxItems=100)["Functions"]]
-        (name,) = [name for name in names if name.startswith(f"{STACK_NAME}-{function.title().replace('_', '')}-")]
+        (name,) = [name for name in names if name.startswith(f"{STACK_NAME}-{logical_id(function)}-")]
         return str(name)
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:

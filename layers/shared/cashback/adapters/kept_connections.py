@@ -17,9 +17,9 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError, SSLErro
 from msgspec import Struct, field
 from urllib3 import HTTPHeaderDict
 
-AT_ONCE: Final = 65_536
+_AT_ONCE: Final = 65_536
 """Bytes that are read at once, and the most that the head of a plain answer has."""
-MOST_HEADERS: Final = 100
+_MOST_HEADERS: Final = 100
 """The most that http.client takes."""
 
 _END: Final = b"\r\n\r\n"
@@ -39,7 +39,8 @@ class KeptConnections(Struct):
     """Urllib3's, by URL. Where botocore goes through a proxy nothing is ever kept in them."""
 
     def send(self, request: AWSPreparedRequest, host: str) -> Any:
-        """POST bytes to ``/`` once; return the answer, an AWSResponse. None: no connection is alive, nothing was sent.
+        """POST bytes to ``/`` once; return the answer, an AWSResponse. None: no connection is alive, or a header would
+        not be one line of ASCII, and nothing was sent.
 
         :raises BotoCoreError: there was no whole answer in time. The connection is closed, so that what comes over it
             later is never taken for the answer to another request.
@@ -97,8 +98,9 @@ def _exchange(sock: Any, head: bytes, request: Any, timeout: Any) -> tuple[Any, 
 
 
 def _read(sock: Any, url: str) -> tuple[Any, bool]:
-    read = sock.recv(AT_ONCE)
-    while not (_END in read or _ODD_END.search(read)) and len(read) < AT_ONCE and (more := sock.recv(AT_ONCE)):
+    """Read an answer; tell whether another may follow, as it may only after a plain one that ended where it said."""
+    read = sock.recv(_AT_ONCE)
+    while not (_END in read or _ODD_END.search(read)) and len(read) < _AT_ONCE and (more := sock.recv(_AT_ONCE)):
         read += more
     head, end, body = read.partition(_END)
     told = _plain(head) if end else None
@@ -113,13 +115,13 @@ def _read(sock: Any, url: str) -> tuple[Any, bool]:
 
 def _plain(head: bytes) -> tuple[int, dict[str, str], int] | None:
     """The status, the headers by their lower-case names and the length of a plain answer; None of any other."""
-    if len(head) > AT_ONCE:
+    if len(head) > _AT_ONCE:
         return None
     first, *lines = head.decode("latin-1").split("\r\n")
     status = _STATUS.fullmatch(first)
     matches = [_HEADER.fullmatch(line) for line in lines]
     headers = {match[1].lower(): match[2] for match in matches if match is not None}
-    if status is None or not len(headers) == len(lines) <= MOST_HEADERS or "transfer-encoding" in headers:
+    if status is None or not len(headers) == len(lines) <= _MOST_HEADERS or "transfer-encoding" in headers:
         return None
     length = headers.get("content-length", "")
     if not _LENGTH.fullmatch(length) or int(status[1]) in _WITHOUT_BODY:

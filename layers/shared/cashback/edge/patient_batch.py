@@ -1,4 +1,4 @@
-"""The loop over a batch of messages that can wait: their customers do not as they do for an order."""
+"""The loop over a batch of messages that can wait, as those about orders cannot. See ADR 61."""
 
 import random
 import time

@@ -154,7 +154,8 @@ def look_up(
     numbered: bool = False,
     image: "AccountImage | None" = None,
 ) -> Known:
-    """Return what the decision about an order with these further facts must see; ``account`` is to be decided from.
+    """Return what the decision about an order with these further facts must see. ``account`` is the one to decide
+    from, where a lost race has told it.
 
     ``numbered``: the store asks which order of its customer each is. ``image`` was read with the order, and may be
     older: so it does only while the order is not counted, which a later account would know of.
@@ -224,8 +225,8 @@ def _account(
 ) -> Account | None:
     if customer_id is None:
         return None
-    if image is not None and image.customer_id == customer_id and image.account.is_live:
-        return image.account
+    if image is not None and image.customer_id == customer_id and (account := image.account).is_live:
+        return account
     try:
         return books.ledger.live_account(store_id, customer_id)
     except CustomerNotFound:

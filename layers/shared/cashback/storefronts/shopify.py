@@ -203,9 +203,8 @@ def _is_of_regular(order: dict[str, Any]) -> bool:
     """Tell whether the customer is of an earlier day than the order, by the shop's clock. Only a hint, so that neither
     need be a time."""
     person = order.get("customer")
-    days = person.get("created_at") if isinstance(person, dict) else None, order.get("created_at")
-    since, at = (day[:10] if isinstance(day, str) else "" for day in days)
-    return "" < since < at
+    since, at = person.get("created_at") if isinstance(person, dict) else None, order.get("created_at")
+    return isinstance(since, str) and isinstance(at, str) and "" < since[:10] < at[:10]
 
 
 def _guest(order: dict[str, Any]) -> frozenset[str]:

@@ -34,7 +34,7 @@ def account_of(customer_id: str, item: Item) -> Account:
 
 
 class AccountImage(Struct, frozen=True):
-    """An account as it was read, made out once somebody asks for more than whether it is there."""
+    """An account as it was read. It is decoded each time somebody asks for more than whether it is there."""
 
     customer_id: str
     attributes: Attributes

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.accounts import AccountImage
-from cashback.adapters.dynamo.codec import Item, from_item
+from cashback.adapters.dynamo.codec import Item, decode, from_item
 from cashback.adapters.dynamo.documents import order_item, order_of
 from cashback.adapters.dynamo.tables import Lost, StateTable
 from cashback.domain.errors import Busy
@@ -27,12 +27,13 @@ class Orders(Struct, frozen=True):
     ) -> tuple[Order | None, AccountImage | None]:
         """Return an order and the account of a customer in one call (consistent, one read unit each). They are not of
         one moment: either may be the older."""
-        place = keys.order(store_id, order_id)
-        found = self.table.read_together((place, keys.account(store_id, customer_id)))
-        items = {attributes["sk"]["S"]: attributes for attributes in found}
-        order = items.pop(place.sk, None)
-        images = [AccountImage(customer_id, account) for account in items.values()]
-        return order_of(from_item(order)) if order else None, images[0] if images else None
+        places = keys.order(store_id, order_id), keys.account(store_id, customer_id)
+        found = {decode(attributes["sk"]): attributes for attributes in self.table.read_together(places)}
+        order, account = (found.get(place.sk) for place in places)
+        return (
+            None if order is None else order_of(from_item(order)),
+            None if account is None else AccountImage(customer_id, account),
+        )
 
     def get_many(self, store_id: str, order_ids: list[str]) -> list[Order]:
         """Return those of any number of orders that exist, in the order asked for."""

@@ -21,8 +21,8 @@ class Packing[Document]:
     """How documents of one type become bytes and come back. Exact rates are texts in between.
 
     ``dictionaries`` are what documents have in common, so that zlib need not store it in each: the newest first, by
-    which documents are written. Those before it are part of the format, never to be changed; zlib puts the checksum of
-    its own in front of each document.
+    which documents are written. All are part of the format, never to be changed: zlib puts the checksum of its own in
+    front of each document.
     """
 
     def __init__(self, kind: Any, *dictionaries: bytes) -> None:

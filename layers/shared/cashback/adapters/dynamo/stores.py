@@ -201,8 +201,8 @@ class Stores(Struct, frozen=True):
 
 
 class StoresOfBatch(Stores, frozen=True):
-    """The stores that one batch of messages is about: the settings of each are read once, for all its messages. Made
-    for the batch and gone with it, so that nothing is kept for the next."""
+    """The stores that one batch of messages is about: the ``document`` of each is read once, for all its messages. Made
+    for the batch and gone with it, so that nothing is kept for the next. ``settings`` reads anew each time."""
 
     read: dict[tuple[str, int | None], StoreDocument] = field(default_factory=dict)
 
