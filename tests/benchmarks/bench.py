@@ -23,6 +23,7 @@ from tests.benchmarks import (
     scene,
     stock,
     units,
+    units_page,
     webhook_load,
 )
 from tests.benchmarks.page import PAGE
@@ -58,7 +59,7 @@ def _main() -> int:
     lines = [
         *head(),
         *limits.section(instructed, operations, jobs, projected.jobs, naive, starts),
-        *units.section(counted),
+        *units_page.section(counted),
         *cost_page.section(operations, naive),
         *webhook_load.section(loads),
         *group_jobs.section(jobs, starts),

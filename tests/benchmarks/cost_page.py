@@ -5,7 +5,8 @@ from typing import Final
 
 from tests.benchmarks import naive_units
 from tests.benchmarks.cost import PRICES, STANDS, TASK_ADR, TASK_WITH_TIME, TRACED, WAITS, Bill, Line, lines
-from tests.benchmarks.units import BATCH, BUSY, Operation, paragraph
+from tests.benchmarks.units import BATCH, BUSY, Operation
+from tests.benchmarks.units_page import paragraph
 
 
 def section(found: Mapping[str, Operation], naive: Mapping[str, Operation]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from dev.project import ROOT
-from tests.benchmarks import cost_page, limits, naive_units, projection, units
+from tests.benchmarks import cost_page, limits, naive_units, projection, units, units_page
 from tests.benchmarks.units import Operation
 
 PAGE: Final = ROOT / "docs" / "performance.md"
@@ -19,7 +19,7 @@ def renewed(text: str, operations: Mapping[str, Operation], naive: Mapping[str, 
     :raises ValueError: the page has no such part.
     """
     parts = {
-        r"^## Calls and units of each operation\n.*?(?=^## )": units.section(list(operations.values())),
+        r"^## Calls and units of each operation\n.*?(?=^## )": units_page.section(list(operations.values())),
         r"^## Dollars a million\n.*?(?=^## )": cost_page.section(operations, naive),
         r"^\| paid order: DynamoDB calls .*?^\| balance read \|[^\n]*\n": limits.of_operations(operations, naive),
         r"(?:^\| \$ a million: [^\n]*\n)+": limits.of_dollars(operations, naive),

@@ -44,7 +44,8 @@ from tests.benchmarks.task_projection import (
     hot_due,
     hot_list,
 )
-from tests.benchmarks.units import Operation, paragraph
+from tests.benchmarks.units import Operation
+from tests.benchmarks.units_page import paragraph
 from tests.benchmarks.workers import MEMBER, ORDERS
 
 mpl.use("svg")
