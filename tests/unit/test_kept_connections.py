@@ -1,7 +1,6 @@
 """Requests over kept connections beside botocore's own, over real sockets: the same is sent, and the same is made of
 whatever comes back."""
 
-import http.client
 import io
 import os
 import select
@@ -227,7 +226,6 @@ CHUNKED: Final = (
         [b"HTTP/1.1 100 Continue\r\n\r\n", OK],
         [b"HTTP/1.1 204 No Content\r\n\r\n"],
         [b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"],
-        [OK.replace(b"\r\n", b"\n")],
         [OK.replace(b"Server: Server\r\n", b"Server: Server\n")],
         [answer(BODY, "200 OK", "Vary: a", "Vary: b")],
         [answer(BODY, "200 OK", "Server : odd")],
@@ -299,7 +297,7 @@ def test_a_late_answer_is_never_taken_for_that_to_another_request() -> None:
         assert sender.directly == 1
 
 
-@pytest.mark.parametrize("cut", [OK[:-1], OK[: -len(BODY)], OK[: -len(BODY) - 4], CHUNKED[:-20], OK[:9]])
+@pytest.mark.parametrize("cut", [*(OK[:length] for length in range(1, len(OK), 7)), OK[:-1], CHUNKED[:-20]])
 def test_an_answer_that_ends_too_early_is_none(cut: bytes) -> None:
     # Botocore takes most of these for whole ones.
     with server([OK], [cut, CLOSE]) as running:
@@ -358,6 +356,33 @@ def test_a_connection_with_tls_is_used_again(authority: trustme.CA, tls: ssl.SSL
         assert [len(connection) for connection in running.asked] == [4, 2]
 
 
+def test_what_tls_holds_back_is_never_taken_for_the_answer_to_another_request(
+    authority: trustme.CA, tls: ssl.SSLContext
+) -> None:
+    two = answer(b"x" * 5_000) + answer(b"foreign")
+    with (
+        authority.cert_pem.tempfile() as trusted,
+        server([OK], [two[:300], two[300:]], [answer(b"after")], tls=tls) as running,
+    ):
+        sender = Sender(running, is_ours=True, verify=trusted)
+        assert [sender.send()[2] for _ in range(3)][2] == b"after"
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        CHUNKED.replace(b"5\r\n", b"-5\r\n"),
+        CHUNKED.replace(b"5\r\n", b"FFFFFFFFFFFFFFFF\r\n"),
+        OK.replace(b"Length: 25", b"Length: 1000000000000000000000000000000"),
+    ],
+)
+def test_a_length_that_is_none_is_no_answer(wire: bytes) -> None:
+    with server([OK], [wire, CLOSE], [OK]) as running:
+        sender = Sender(running, is_ours=True)
+        sender.send()
+        assert (sender.send(), sender.send()[2]) == (ConnectionClosedError, BODY)
+
+
 def test_with_tls_too_an_answer_that_never_comes_is_waited_for_no_longer(
     authority: trustme.CA, tls: ssl.SSLContext
 ) -> None:
@@ -386,6 +411,7 @@ PARTS: Final = st.sampled_from(
         *[b"{}", b"abc", b"0\r\n\r\n", b"2\r\n{}\r\n", b"A: b\r\n", b" c\r\n"],
         *[b"Content-Length: 2\r\n", b"content-length:3\r\n", b"Content-Length: -1\r\n", b"Content-Length: +2\r\n"],
         *[b"Content-Length: 2, 2\r\n", b"Content-Length: \xb2\r\n", b"Content-Length : 2\r\n"],
+        *[b"-5\r\n", b"FFFFFFFFFFFFFFFF\r\n", b"Content-Length: 1000000000000000000\r\n"],
         *[b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: identity\r\n", b"Connection: close\r\n"],
     ]
 )
@@ -400,7 +426,8 @@ WIRES: Final = st.builds(
 @given(wire=WIRES, at=st.integers(min_value=1, max_value=30))
 def test_whatever_is_read_here_http_client_reads_alike(wire: bytes, at: int) -> None:
     here, by_http_client = [read_from(wire, at, read) for read in (kept_connections._read, by_the_book)]
-    assert here == by_http_client
+    # Http.client takes the end of a connection for the end of a head.
+    assert here == (by_http_client if b"\r\n\r\n" in wire else None)
 
 
 def by_the_book(sock: socket.socket, url: str) -> Any:
@@ -418,7 +445,7 @@ def read_from(wire: bytes, at: int, read: Any) -> Any:
         far.shutdown(socket.SHUT_WR)
         try:
             told, _ = read(near, "u")
-        except (OSError, http.client.HTTPException):
+        except kept_connections._NO_ANSWER:
             return None
     return told.status_code, sorted((name.lower(), value) for name, value in told.headers.items()), told.content
 

@@ -160,7 +160,7 @@ def test_what_is_sent_and_read_is_what_botocore_sends_and_reads(
 ) -> None:
     said = SUCCESSES[service, operation]
     success = (200, said if isinstance(said, bytes) else json.dumps(said).encode())
-    odd: list[Answers] = [[(200, b"")], [(200, b"<html>")], [(200, b'{"Item":null,"New":1}')]]
+    odd: list[Answers] = [[(200, b'{"Item":null,"New":1}')]]
     failure = FAILURES["InternalServerError"]
     assert_alike(
         monkeypatch,
@@ -203,6 +203,19 @@ def test_an_answer_that_was_altered_on_its_way_is_asked_for_again(monkeypatch: p
     sent, _ = exchanged(monkeypatch, ours("dynamodb"), "GetItem", CALLS["dynamodb", "GetItem"], [(200, b"{}")])
     assert len(sent) == 2
     assert_alike(monkeypatch, "dynamodb", "GetItem", [(200, b"{}")])
+
+
+@pytest.mark.parametrize(("service", "operation"), [("dynamodb", "GetItem"), ("dynamodb", "TransactWriteItems")])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"Item":{"pk":{"S":"a"}'])
+def test_a_success_that_is_cut_off_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, service: str, operation: str, body: bytes
+) -> None:
+    # Botocore takes it for one that says nothing.
+    mine, request = ours(service), CALLS[service, operation]
+    sent, result = exchanged(monkeypatch, mine, operation, request, [(200, body), (200, b"{}")])
+    assert (len(sent), result["ResponseMetadata"]["RetryAttempts"]) == (2, 1)
+    sent, result = exchanged(monkeypatch, mine, operation, request, [(200, body)])
+    assert (len(sent), result[0]) == (TRIES, "ConnectionClosedError")
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"1"])

@@ -23,11 +23,12 @@ _MOST_HEADERS: Final = 100
 """The most that http.client takes."""
 
 _END: Final = b"\r\n\r\n"
-_ODD_END: Final = re.compile(rb"\n\r?\n")
 _STATUS: Final = re.compile(r"HTTP/1\.1 ([2-5]\d\d)(?: .*)?", re.ASCII)
 _HEADER: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*)")
 _LENGTH: Final = re.compile(r"\d{1,9}", re.ASCII)
 _WITHOUT_BODY: Final = frozenset({204, 304})
+_NO_ANSWER: Final = (OSError, HTTPException, ValueError, OverflowError, MemoryError)
+"""What comes of a connection that fails, and of lengths in an answer that are none."""
 
 
 class KeptConnections(Struct):
@@ -93,14 +94,17 @@ def _exchange(sock: Any, head: bytes, request: Any, timeout: Any) -> tuple[Any, 
         raise ReadTimeoutError(endpoint_url=request.url, error=error) from error
     except ssl.SSLError as error:
         raise SSLError(endpoint_url=request.url, error=error) from error
-    except (OSError, HTTPException) as error:
+    except _NO_ANSWER as error:
         raise ConnectionClosedError(endpoint_url=request.url, request=request, error=error) from error
 
 
 def _read(sock: Any, url: str) -> tuple[Any, bool]:
     """Read an answer; tell whether another may follow, as it may only after a plain one that ended where it said."""
     read = sock.recv(_AT_ONCE)
-    while not (_END in read or _ODD_END.search(read)) and len(read) < _AT_ONCE and (more := sock.recv(_AT_ONCE)):
+    while _END not in read and len(read) < _AT_ONCE:
+        more = sock.recv(_AT_ONCE)
+        if not more:
+            raise ConnectionAbortedError("the answer ends in its head")
         read += more
     head, end, body = read.partition(_END)
     told = _plain(head) if end else None
@@ -109,8 +113,14 @@ def _read(sock: Any, url: str) -> tuple[Any, bool]:
     status, headers, length = told
     if len(body) < length:
         body = _whole(sock, body, length)
-    is_kept = len(body) == length and "close" not in headers.get("connection", "").lower()
+    is_over = len(body) == length and not _is_pending(sock)
+    is_kept = is_over and "close" not in headers.get("connection", "").lower()
     return _answer(url, status, headers, body[:length]), is_kept
+
+
+def _is_pending(sock: Any) -> bool:
+    """Tell whether TLS has more at hand, which nobody sees who asks the socket."""
+    return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
 
 def _plain(head: bytes) -> tuple[int, dict[str, str], int] | None:

@@ -21,7 +21,7 @@ from zlib import crc32
 import msgspec.json
 from botocore import auth, endpoint
 from botocore.awsrequest import AWSPreparedRequest
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ConnectionClosedError
 from msgspec import Struct, field
 
 from cashback.adapters.kept_connections import KeptConnections
@@ -84,7 +84,7 @@ class PlainCalls(Struct):
         """Call an operation.
 
         :raises ClientError: it was refused.
-        :raises BotoCoreError: there was no answer.
+        :raises BotoCoreError: there was no answer, or no whole one.
         """
         if name not in self.operations:
             self.operations[name] = self._operation(name)
@@ -132,11 +132,13 @@ class PlainCalls(Struct):
             request = self._request(operation, body, context["retries"])
             try:
                 http = self._send(operation, request)
+                said = _read(http, operation.members)
+                if said is None and http.status_code < 300 and not _is_object(http.content):
+                    raise ConnectionClosedError(endpoint_url=request.url, request=request)
             except BotoCoreError as error:
                 if not self._is_tried_again(operation, context, None, error):
                     raise
             else:
-                said = _read(http, operation.members)
                 if said is not None:
                     return http, said
                 answered = http, self._read_by_model(http, operation.model)
@@ -235,6 +237,15 @@ def _read(http: Any, members: tuple[str, ...]) -> dict[str, Any] | None:
     about = {"HTTPStatusCode": 200, "RequestId": http.headers.get("x-amzn-requestid")}
     said = {name: read[name] for name in members if read.get(name) is not None}
     return {**said, "ResponseMetadata": about}
+
+
+def _is_object(body: bytes) -> bool:
+    """Tell whether a body is whole. Botocore takes one that was cut off for a success that says nothing: an item that
+    is not there, a transaction that is."""
+    try:
+        return isinstance(json.loads(body), dict)
+    except ValueError:
+        return False
 
 
 def _with_bytes(read: dict[str, Any]) -> dict[str, Any]:
