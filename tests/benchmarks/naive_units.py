@@ -17,6 +17,9 @@ COUNTED: Final = Path(__file__).parent / "naive" / "units.toml"
 BATCH: Final = 10
 """Messages that a naive worker is given at once: the most that SQS hands out without waiting."""
 
+REMEMBERED: Final = 2
+"""Write units of a message in the table that Powertools remembers in: it is begun, and it is ended."""
+
 ORDER: Final = "naive paid order"
 MEMBERS: Final = "naive group members, a batch"
 CREATED: Final = "naive task created"

@@ -42,8 +42,8 @@ class Pace(Struct, frozen=True):
     taken_in: float = 0.00056 / SHARE
     """Of CPU, for a webhook at the entrance."""
     order: float = 0.00118 / SHARE
-    """Of CPU, for a paid order in a batch. This and the next three are some 1.25 times what units.toml has, so that the
-    projection promises no more than a slower machine keeps: a test compares them."""
+    """Of CPU, for a paid order in a batch. This and the next three are within 30 % of what units.toml has: a test
+    compares them."""
     start: float = 0.0044 / SHARE
     """The same for an order that starts a task."""
     task: float = 0.00225 / SHARE

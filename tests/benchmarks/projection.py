@@ -329,10 +329,10 @@ def _of_tasks(figures: Figures, operations: Mapping[str, Operation]) -> list[str
         *paragraph(
             f"On cold tables {cold.throttled:.0%} of the writes of a million of one minute are throttled: they are "
             f"credited after {told(cold.ended_at)} instead of {told(minute.ended_at)}, which `WarmWriteUnits` mends. "
-            f"The orders beside them are posted as if they were alone, because a task or a credit that finds no "
-            f"capacity rests up to four seconds each time, {PATIENCE:.0f} a batch in all, before its message goes back "
-            "(docs/adr/0061). Where every alarm is lost, so that five minutes' worth come at once, the last of the "
-            f"hour is credited {told(unheard.credited[2])} late, within the 20 minutes of P9."
+            "Of the orders beside them 99 of 100 are posted as if they were alone, because a task or a credit that "
+            f"finds no capacity rests up to four seconds each time, {PATIENCE:.0f} a batch in all, before its message "
+            "goes back (docs/adr/0061). Where every alarm is lost, so that five minutes' worth come at once, the last "
+            f"of the hour is credited {told(unheard.credited[2])} late, within the 20 minutes of P9."
         ),
         *paragraph(
             f"Were every alarm lost, the sweeper would find {swept * HOUR:,.0f} tasks an hour, though it sweeps "
