@@ -1,5 +1,6 @@
 """The workers of a queue in virtual time, and the paid orders that come while something large is done."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import ClassVar, Final
 
@@ -7,7 +8,7 @@ from msgspec import Struct, field
 
 from cashback.adapters import faults
 from cashback.adapters.dynamo import ledger
-from cashback.edge.batch import LAST_RECEIVE
+from cashback.edge.batch import LAST_RECEIVE, AbstractStruct
 from tests.benchmarks.capacity import Items, Message, Process, Queue, Tables, Timeline
 from tests.benchmarks.pace import PACE, EventSourceMapping, pause_after
 
@@ -25,7 +26,7 @@ type Doing = Generator[float, None, bool]
 """A process that tells at its end whether it did what it was for."""
 
 
-class Workers(Struct):
+class Workers(Struct, metaclass=AbstractStruct):
     """The workers of a queue: each receives a batch, and hides what failed for as long as ``MessageBatch`` does, up to
     the last receive. ``asked`` and ``throttled`` count what they wrote, or would have."""
 
@@ -74,13 +75,13 @@ class Workers(Struct):
         return True
 
     @property
+    @abstractmethod
     def is_over(self) -> bool:
         """Whether there is nothing more to wait for."""
-        raise NotImplementedError
 
+    @abstractmethod
     def handle(self, message: Message) -> Doing:
         """Do what a message says."""
-        raise NotImplementedError
 
     def give_up(self, message: Message) -> None:
         """Note that a message went to the dead letters."""

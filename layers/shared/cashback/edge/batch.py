@@ -4,18 +4,15 @@ letters."""
 import traceback
 from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
-from copy import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from msgspec import Struct, StructMeta
 
-from cashback.adapters.dynamo.stores import StoresOfBatch
 from cashback.domain.errors import DomainError, reason_of
 from cashback.edge.log import log
 
 if TYPE_CHECKING:
     from cashback.adapters.queues import WorkQueue
-    from cashback.services.books import Books
 
 FIRST_PAUSE: Final = 30
 LONGEST_PAUSE: Final = 900
@@ -28,11 +25,11 @@ LAST_RECEIVE: Final = 20
 """The queues' maxReceiveCount: after this one the queue itself moves the message to the dead letters."""
 
 
-class _AbstractStruct(StructMeta, ABCMeta):
+class AbstractStruct(StructMeta, ABCMeta):
     """Structs that cannot be made while a method of theirs is abstract."""
 
 
-class MessageBatch(Struct, metaclass=_AbstractStruct):
+class MessageBatch(Struct, metaclass=AbstractStruct):
     """One invocation. A worker says in ``handle`` what it makes of one message, and in ``noun`` what it calls one."""
 
     queue: "WorkQueue"
@@ -76,11 +73,6 @@ class MessageBatch(Struct, metaclass=_AbstractStruct):
             return False
         log(f"{self.noun}_dead_lettered", **ids)
         return True
-
-
-def of_one_batch(books: "Books") -> "Books":
-    """Return the books for one batch of messages, which reads the settings of each store in it once."""
-    return replace(books, stores=StoresOfBatch(books.stores.table))
 
 
 def is_last(error: Exception, receives: int) -> bool:
