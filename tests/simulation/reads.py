@@ -259,7 +259,7 @@ def _page(engine: Engine, evaluated: list[Item], limit: int | None) -> list[Item
     page = evaluated if limit is None else evaluated[:limit]
     if len(page) < 2:
         return page
-    if limit is None and engine.faults.chance("short_page"):
+    if engine.faults.chance("short_page"):
         return page[: engine.faults.random.randrange(1, len(page))]
     weight = 0
     for count, item in enumerate(page if len(page) > 2 else ()):

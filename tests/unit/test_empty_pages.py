@@ -109,3 +109,22 @@ def test_a_group_job_finds_every_member_behind_pages_with_nothing_in_them(monkey
     shop = JobShop((0,) * 5)
     shop.run("1.00")
     assert list(shop.balances.values()) == [100] * 5
+
+
+def test_a_page_of_a_query_is_no_longer_than_a_function_has_memory_for(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, pages = cast("Any", deployment.dynamo), list[int]()
+    read = SimulatedDynamo.query
+
+    def counted(self: SimulatedDynamo, **request: Any) -> Any:
+        answer = read(self, **request)
+        pages.append(len(answer["Items"]))
+        return answer
+
+    monkeypatch.setattr(SimulatedDynamo, "query", counted)
+    for number in range(1_100):
+        client.put_item(TableName="State", Item={"pk": {"S": "p"}, "sk": {"S": f"{number:04}"}})
+    found = query(client, "State", "pk = :pk", {":pk": "p"}, ConsistentRead=True)
+    assert [item["sk"] for item in found] == [f"{number:04}" for number in range(1_100)]
+    assert pages == [500, 500, 100]

@@ -32,7 +32,6 @@ from cashback.services.time_zones import zone_of
 if TYPE_CHECKING:
     from cashback.adapters.dynamo.due import DueIndex
     from cashback.adapters.dynamo.reconciliations import Reconciliations
-    from cashback.domain.orders import Order
 
 NIGHT: Final = 2
 """The local hour from which a day's comparison begins: after the changes of clocks of most zones, before the shop
@@ -123,10 +122,9 @@ def _compare(books: Books, store_id: str, account: Account, since: Instant) -> t
     """Return how many orders were compared beside the account, and all that differs."""
     entries = list(books.history.entries(store_id, account.customer_id))
     moved = orders_moved(account, entries, since)
-    orders: list[Order] = []
-    for some in batched(moved, MOST_AT_ONCE, strict=False):
-        orders += books.orders.get_many(store_id, list(some))
-    differences = [*of_account(account, entries), *of_orders(orders, moved)]
+    differences = list(of_account(account, entries))
+    for some in map(dict, batched(moved.items(), MOST_AT_ONCE, strict=False)):
+        differences += of_orders(books.orders.get_many(store_id, list(some)), some)
     if has_reserves(account, entries):
         differences += _compare_payouts(books, store_id, account, entries)
     return len(moved), differences

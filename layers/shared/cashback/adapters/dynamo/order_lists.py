@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import batched, chain, islice
 from operator import itemgetter
 from typing import Final
 
@@ -18,6 +18,9 @@ from cashback.domain.queries import OrdersWanted
 from cashback.domain.times import Instant, microseconds
 
 _WAITING: Final = (Status.PENDING, Status.HELD, Status.AWAITING_CUSTOMER)
+
+_READ_AT_ONCE: Final = 100
+"""Orders that are held at once where many are read. Source: a BatchGetItem reads so many."""
 
 _LOOKS: Final = 3
 """How often a stretch of the lists is read at most for orders that move meanwhile."""
@@ -48,9 +51,9 @@ class OrderLists(Struct, frozen=True):
 
     def moved_since(
         self, store_id: str, since: Instant, limit: int, after: str | None
-    ) -> tuple[list[Order], str | None]:
+    ) -> tuple[Iterator[Order], str | None]:
         """Return, of the next ``limit`` orders that are listed after a place, those that changed their state since a
-        time, each once, and the place where to go on, None at the end.
+        time, each once and a few at a time, and the place where to go on, None at the end.
 
         Where an order is listed does not depend on its status, so each is in one such stretch. The statuses are read
         again until nothing is found that was not found before, because an order may move out of one that is still to
@@ -69,7 +72,11 @@ class OrderLists(Struct, frozen=True):
             if look and moved <= seen:
                 break
             seen |= moved
-        return self.orders.get_many(store_id, sorted(seen)), end
+        return self._few_at_a_time(store_id, sorted(seen)), end
+
+    def _few_at_a_time(self, store_id: str, order_ids: list[str]) -> Iterator[Order]:
+        for some in batched(order_ids, _READ_AT_ONCE, strict=False):
+            yield from self.orders.get_many(store_id, list(some))
 
     def levels(self, store_id: str) -> Levels:
         """Return how many orders wait for what now, and nothing of the rest, read off the index alone, which may lag a

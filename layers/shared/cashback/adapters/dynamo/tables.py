@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _READ_AT_ONCE: Final = 100
 """Items of one BatchGetItem. Source: the quotas of DynamoDB."""
 
+_QUERIED_AT_ONCE: Final = 500
+"""Items of a page of a query that names no limit: the megabyte of a page without one takes ten of memory."""
 
 LISTING: Final = ("listing", "listing_pk")
 BY_CUSTOMER: Final = ("by_customer", "customer_pk")
@@ -177,6 +179,7 @@ def query(
         "TableName": table,
         "KeyConditionExpression": condition,
         "ExpressionAttributeValues": to_item(values),
+        "Limit": _QUERIED_AT_ONCE,
         **how,
     }
     while True:
