@@ -30,6 +30,7 @@ from cashback.services.start_group_job import Instruction, JobRequest, start_gro
 from dev.client import base64_hmac
 from dev.project import ROOT
 from dev.template import table_definition
+from tests.benchmarks.played import CONTEXT
 from tests.unit.deployment import clear_caches, function
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 STORE: Final = "harbour-coffee"
 NOW: Final = "2026-02-03T09:14:10.000000Z"
+LATER: Final = "2026-02-04T19:14:10.000000Z"
+"""The evening of the next day: ``NOW`` is yesterday, and its recount is due, wherever the store is."""
 NAMES: Final = {
     name.upper(): {"ledger_table": "Ledger", "state_table": "State"}.get(name, name)
     for name in clients.Environment.__struct_fields__
@@ -86,7 +89,8 @@ def sample(name: str) -> dict[str, Any]:
     """An event of ``events/``; its messages have just been sent."""
     event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
     for record in event.get("Records", ()):
-        record["attributes"]["SentTimestamp"] = _NEVER_LATE
+        if "attributes" in record:
+            record["attributes"]["SentTimestamp"] = _NEVER_LATE
     return event
 
 
@@ -102,7 +106,7 @@ def serve(name: str, event: Mapping[str, Any]) -> None:
 
     :raises AssertionError: it did not do what it was asked.
     """
-    answer = function(name).handler(event, None)
+    answer = function(name).handler(event, CONTEXT)
     assert answer.get("statusCode", 200) in {200, 201}, answer
     assert not answer.get("batchItemFailures"), answer
 
@@ -124,16 +128,19 @@ def events(name: str, most: int) -> Iterator[dict[str, Any]]:
 
 def _webhooks(most: int) -> Iterator[dict[str, Any]]:
     """Paid orders as the shop sends them, none sent before."""
-    secret = json.loads(sample("platform_api")["body"])["webhook_secrets"]["shopify"]
     event = sample("webhook_ingest")
     number = json.loads(event["body"])["id"]
     for other in range(number + 1, number + 1 + most):
         body = event["body"].replace(str(number), str(other))
-        signed = {
-            "x-shopify-hmac-sha256": base64_hmac(secret.encode(), body.encode()),
-            "x-shopify-webhook-id": f"5b8f6f0e-4f4c-4a52-9e0f-{other % 10**12:012d}",
-        }
-        yield {**event, "headers": {**event["headers"], **signed}, "body": body}
+        headers = {**event["headers"], "x-shopify-webhook-id": f"5b8f6f0e-4f4c-4a52-9e0f-{other % 10**12:012d}"}
+        yield signed({**event, "headers": headers}, body)
+
+
+def signed(event: dict[str, Any], body: str) -> dict[str, Any]:
+    """A webhook with another body."""
+    secret = json.loads(sample("platform_api")["body"])["webhook_secrets"]["shopify"]
+    signature = base64_hmac(secret.encode(), body.encode())
+    return {**event, "headers": {**event["headers"], "x-shopify-hmac-sha256": signature}, "body": body}
 
 
 def _orders(most: int) -> Iterator[dict[str, Any]]:
@@ -173,18 +180,25 @@ def _balances(most: int) -> Iterator[dict[str, Any]]:
     """Balances of customers, none asked for before."""
     text = json.dumps(sample("customers_api"))
     customers = [f"7412{number:09d}" for number in range(most)]
-    _enrol(customers)
+    enrol(customers)
     for customer_id in customers:
         yield json.loads(text.replace("9007199254740993", customer_id))
 
 
-def _enrol(customers: Iterable[str]) -> None:
+def enrol(customers: Iterable[str], **known: Any) -> None:
     """Write customers with empty accounts, many at once."""
-    for some in batched(customers, 40, strict=False):
-        table = Gathering(clients.dynamodb(), clients.environment().state_table, gathered=[])
-        for customer_id in some:
-            Customers(table).create(STORE, Profile(customer_id, NOW, NOW), NOW)
-        puts: list[Any] = table.gathered
+    with gathered() as table:
+        for customer_id in customers:
+            Customers(table).create(STORE, Profile(customer_id, NOW, NOW, **known), NOW)
+
+
+@contextmanager
+def gathered() -> Iterator[StateTable]:
+    """A table whose commits are gathered, and sent many at once."""
+    table = Gathering(clients.dynamodb(), clients.environment().state_table, gathered=[])
+    yield table
+    for some in batched(table.gathered, 100, strict=False):
+        puts: list[Any] = list(some)
         table.client.transact_write_items(TransactItems=puts)
 
 
@@ -192,7 +206,7 @@ def _chunks(most: int) -> Iterator[dict[str, Any]]:
     """The chunks of a group job, one a message."""
     books, group_id = deps.books(), "grp_regulars"
     members = [f"7311{number:09d}" for number in range(most * CHUNK)]
-    _enrol(members)
+    enrol(members)
     groups = deps.group_books().groups
     groups.create(STORE, Group(group_id, "Regulars", NOW, "key:ann", group_id, group_id))
     for place in range(0, len(members), 90):

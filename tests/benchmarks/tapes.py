@@ -3,13 +3,16 @@
 import base64
 import json
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, redirect_stdout
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from msgspec import Struct
 
-from tests.benchmarks import story
+from cashback.edge import clock
+from tests.benchmarks import played, story
 from tests.simulation.dynamo import SimulatedDynamo
 from tests.simulation.project_tables import table_specs
 from tests.unit.deployment import Deployment
@@ -23,10 +26,14 @@ class Tape(Struct, frozen=True):
 
     def write(self, place: Path) -> None:
         """Write the event and the answers, by operation, where ``played`` finds them."""
+        place.write_text(json.dumps({"event": self.event, "answers": self.answers()}))
+
+    def answers(self) -> dict[str, list[str]]:
+        """The answers by operation, in order."""
         answers: dict[str, list[str]] = {}
         for operation, _, answer in self.calls:
             answers.setdefault(operation, []).append(json.dumps(answer, default=as_base64))
-        place.write_text(json.dumps({"event": self.event, "answers": answers}))
+        return answers
 
 
 class Recorder(Struct):
@@ -66,6 +73,26 @@ def record(*names: str) -> Mapping[str, Tape]:
         with story.at_work(story.NAMES, lambda *which, to=recorded: Recorder(stand_ins.client(*which), to)):
             story.serve(name, tape.event)
     return tapes
+
+
+def record_alone(name: str, make: Callable[[], dict[str, Any]]) -> Tape:
+    """The call of a function with an event that is made in a deployment of its own, and handled ``LATER``; there may be
+    many others before it, so nothing is logged."""
+    stand_ins = Deployment(SimulatedDynamo(table_specs()))
+    with story.at_work(story.NAMES, stand_ins.client), _at(story.NOW), redirect_stdout(None):
+        story.open_store()
+        tape = Tape(make(), [])
+    with (
+        story.at_work(story.NAMES, lambda *which: Recorder(stand_ins.client(*which), tape.calls)),
+        _at(story.LATER),
+        redirect_stdout(None),
+    ):
+        story.serve(name, tape.event)
+    return tape
+
+
+def _at(now: str) -> AbstractContextManager[object]:
+    return patch.object(clock, "datetime", played.stopped_at(now))
 
 
 def raw(tape: Tape) -> Tape:

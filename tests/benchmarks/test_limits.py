@@ -83,7 +83,7 @@ def test_the_naive_figures_of_this_run_stand_before_those_of_the_design() -> Non
     for start in ("cold start: webhook_ingest", "cold start: admin"):
         assert "| 2.50 B here, and 7.00 B as `sam build` packs it; 1.8 B, and 5.8 B |" in row(start)
     assert "| 5.00 b here, under the runtime, where ours are 2.50; 5.7 b |" in row("warm call")
-    assert "| 75 MB here, under the runtime, where webhook_ingest has 31; 68 MB |" in row("memory")
+    assert "| 75 MB here, under the runtime, where of ours webhook_ingest has most, 31; 68 MB |" in row("memory")
 
 
 def test_a_task_s_limit_with_time_stands_beside_the_design_s_and_says_where_it_is_from() -> None:

@@ -4,15 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import warm
+from dev.project import ROOT
+from tests.benchmarks import warm, weights
 from tests.benchmarks.cold import BUDGETS
 from tests.benchmarks.limits import WARM_LIMIT
-from tests.benchmarks.runtime import MOST_MEMORY, OURS
+from tests.benchmarks.loads import LOADS, Load
+from tests.benchmarks.runtime import MOST_MEMORY
 
 
 @pytest.fixture(scope="module")
 def taped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Where the tape of each hot function is, and that of the raw transaction."""
+    """Where the tape of each counted function is, and that of the raw transaction."""
     return warm.record(tmp_path_factory.mktemp("tapes"))
 
 
@@ -31,6 +33,11 @@ def test_the_budgets_of_a_webhook_are_within_its_limit() -> None:
     assert sum(BUDGETS[function]["warm"] for function in warm.COUNTED) <= WARM_LIMIT
 
 
-@pytest.mark.parametrize("function", OURS)
-def test_a_hot_function_holds_little_memory(build: Path, taped: dict[str, Path], function: str) -> None:
-    assert warm.memory(function, build, taped[function]) <= MOST_MEMORY
+@pytest.mark.parametrize("load", LOADS.values(), ids=LOADS)
+def test_a_hot_function_holds_little_memory(build: Path, load: Load) -> None:
+    assert weights.weigh(load, build) <= MOST_MEMORY
+
+
+def test_every_hot_function_is_weighed() -> None:
+    functions = {folder.name for folder in (ROOT / "functions").iterdir()}
+    assert {load.function for load in LOADS.values()} == {name for name in functions if not name.endswith("_api")}

@@ -1,10 +1,9 @@
-"""What a call takes once a function is warm, in units of one raw transaction, and how much memory it holds by then.
+"""What a call takes once a function is warm, in units of one raw transaction.
 
 AWS's answers come from a tape, over sockets of the process's own: what is counted has the HTTP client in it, in ours
 and in the unit, but nothing that the system does, and no TLS.
 """
 
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -12,7 +11,6 @@ from typing import Final
 from dev.project import logical_id
 from tests.benchmarks import instructions, stock, story, tapes
 from tests.benchmarks.cold import BUDGETS, FIGURES
-from tests.benchmarks.runtime import OURS
 
 HERE: Final = Path(__file__).parent
 COUNTED: Final = tuple(name for name in BUDGETS if "warm" in BUDGETS[name])
@@ -24,14 +22,10 @@ WARM, MORE = 3, 13
 _WIRE: Final = {"AWS_ENDPOINT_URL": "http://localhost"}
 """What needs no TLS."""
 
-_PEAK_MEMORY: Final = (
-    "import re, pathlib; print(re.search(r'VmHWM:\\s+(\\d+)', pathlib.Path('/proc/self/status').read_text())[1])"
-)
-
 
 def record(home: Path) -> dict[str, Path]:
-    """Write the tape of each hot function, and that of the raw transaction; return where each is."""
-    recorded = dict(tapes.record(*OURS))
+    """Write the tape of each counted function, and that of the raw transaction; return where each is."""
+    recorded = dict(tapes.record(*COUNTED))
     recorded["raw"] = tapes.raw(recorded["event_worker"])
     for name, tape in recorded.items():
         tape.write(home / name)
@@ -58,20 +52,6 @@ def _calls(name: str, times: int, build: Path, tape: Path) -> int:
     else:
         paths, code = _built(name, build), f"import played; played.function('{tape}', {times})"
     return instructions.count(code, paths, {**story.NAMES, **_WIRE})
-
-
-def memory(function: str, build: Path, tape: Path) -> float:
-    """The most MB that a function held after two calls."""
-    paths = [str(path) for path in _built(function, build)]
-    program = f"import sys; sys.path[:0] = {paths}; import played; played.function('{tape}', 2); {_PEAK_MEMORY}"
-    finished = subprocess.run(
-        [str(instructions.PYTHON), "-S", "-B", "-P", "-c", program],
-        env={**instructions.ENVIRONMENT, **story.NAMES, **_WIRE},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return int(finished.stdout.splitlines()[-1]) / 1024
 
 
 def _built(name: str, build: Path) -> list[Path]:

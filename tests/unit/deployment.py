@@ -104,6 +104,15 @@ class FakeMail:
         self.sent.append(mail)
 
 
+class FakeScheduler:
+    """Takes every schedule."""
+
+    exceptions = client_exceptions("scheduler")
+
+    def create_schedule(self, **schedule: Any) -> dict[str, Any]:
+        return {"ScheduleArn": schedule["Name"]}
+
+
 @dataclass(frozen=True)
 class Reply:
     """What a function answered."""
@@ -169,6 +178,7 @@ class Deployment:
             "sqs": self.sqs,
             "events": self.events,
             "sesv2": self.mail,
+            "scheduler": FakeScheduler(),
         }
         return clients[service]
 
