@@ -7,6 +7,8 @@ from cashback.edge.authorizer import authorize
 from cashback.edge.clients import HURRIED, calls_begin_within
 from cashback.edge.clock import now
 
+deps.at_start(deps.api_keys)
+
 
 @calls_begin_within(HURRIED)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

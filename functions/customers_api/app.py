@@ -35,6 +35,7 @@ from cashback.services.close_store import open_store
 from cashback.services.export_customer import export_customer, pieces
 from cashback.services.read_store import read_settings
 
+deps.at_start(deps.books)
 api = Api()
 
 

@@ -6,6 +6,8 @@ from typing import Any
 from cashback.edge import deps
 from cashback.edge.daily import Daily
 
+deps.at_start(deps.books, deps.totals)
+
 
 def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Do what is due of the day, and end in good time."""

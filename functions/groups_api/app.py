@@ -41,6 +41,7 @@ from cashback.services import (
 from cashback.services.close_store import open_store
 from cashback.services.read_store import read_settings
 
+deps.at_start(deps.job_books)
 api = Api()
 
 # Made once: each costs a cold start as much as a route.

@@ -5,6 +5,8 @@ from typing import Any
 from cashback.edge import deps
 from cashback.edge.notifier import NotificationBatch
 
+deps.at_start(deps.notification_queue, deps.desk)
+
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Handle a batch of SQS messages; the answer names those that must come again."""

@@ -34,6 +34,7 @@ from cashback.services.import_orders import import_orders
 from cashback.services.process_order import preview_order, process_order
 from cashback.services.read_store import read_settings
 
+deps.at_start(deps.books)
 api = Api()
 
 

@@ -31,6 +31,7 @@ from cashback.services.close_store import open_store
 from cashback.services.manage_payment_accounts import Reading
 from cashback.services.read_store import read_settings
 
+deps.at_start(deps.payout_books)
 api = Api()
 
 # Made once: each costs a cold start as much as a route.

@@ -23,6 +23,7 @@ from cashback.services.manage_api_keys import create_api_key
 from cashback.services.read_store import read_settings
 from cashback.services.rotate_webhook_secret import rotate_webhook_secret
 
+deps.at_start(deps.books)
 api = Api()
 
 

@@ -8,6 +8,8 @@ from cashback.edge.projector import Projection
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+deps.at_start(deps.stores, deps.totals, deps.event_bus)
+
 
 def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
     """Project a batch of stream records."""

@@ -29,6 +29,7 @@ from cashback.services.read_scenario_stats import read_scenario_stats
 from cashback.services.read_store import read_settings
 from cashback.services.redeem_promo_code import list_promo_codes, redeem_promo_code
 
+deps.at_start(deps.books)
 api = Api()
 
 # Made once: each costs a cold start as much as a route.

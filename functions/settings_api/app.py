@@ -41,6 +41,7 @@ from cashback.services.read_audit import read_audit
 from cashback.services.read_metrics import read_metrics
 from cashback.services.read_store import read_settings, read_status
 
+deps.at_start(deps.books)
 api = Api()
 
 GivenId = Annotated[Id, Path()]

@@ -5,6 +5,8 @@ from typing import Any
 from cashback.edge import deps
 from cashback.edge.sweeper import Sweep
 
+deps.at_start(deps.books, deps.due, deps.api_keys)
+
 
 def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Sweep once, and end in good time."""

@@ -7,6 +7,8 @@ from cashback.edge.clients import HURRIED, calls_begin_within
 from cashback.edge.clock import now
 from cashback.edge.webhook import handle
 
+deps.at_start(deps.secrets, deps.event_queue)
+
 
 @calls_begin_within(HURRIED)
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

@@ -3,13 +3,16 @@
 botocore carries the descriptions of every AWS service: 18 MB of JSON, and an endpoint table that costs 28 ms to parse
 at each cold start. What is left here is the services and operations below with the shapes they reach, so that
 a client behaves as before, and a service that is not listed fails at once with an error naming the valid ones.
-tests/template/test_layer.py proves that requests and parsed answers are those of the stock library. rewrite_modules.py
-does the rest.
+tests/template/test_layer.py proves that requests and parsed answers are those of the stock library. Beside botocore's
+certificates there is a file with those alone that AWS's own endpoints need. rewrite_modules.py does the rest.
 """
 
 import gzip
+import hashlib
 import json
+import re
 import shutil
+import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +42,15 @@ PROSE = frozenset({"documentation", "documentationUrl", "examples"})
 SHARED_FILES = ("sdk-default-configuration.json", "_retry.json")
 UNUSED_DIRECTORIES = ("boto3/data", "boto3/examples", "bin")
 
+AMAZON_ROOTS = {
+    "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e": "Amazon Root CA 1",
+    "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4": "Amazon Root CA 2",
+    "18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4": "Amazon Root CA 3",
+    "e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092": "Amazon Root CA 4",
+    "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5": "Starfield Services Root CA - G2",
+}
+"""By SHA-256, what the certificates of partition aws are signed by. Source: the repository of Amazon Trust Services."""
+
 
 def main(site: Path) -> None:
     """Replace botocore's data by the cut, then drop what no function imports."""
@@ -50,6 +62,7 @@ def main(site: Path) -> None:
         write_json(cut / name, without_prose(read_json(stock / name)))
     shutil.rmtree(stock)
     cut.rename(stock)
+    write_amazon_roots(site)
     for directory in UNUSED_DIRECTORIES:
         shutil.rmtree(site / directory, ignore_errors=True)
     rewrite_modules.rewrite_all(site)
@@ -87,6 +100,17 @@ def cut_endpoints(stock: Path, cut: Path) -> None:
     partitions = read_json(stock / "partitions.json")
     partitions["partitions"] = [partition for partition in partitions["partitions"] if partition["id"] == PARTITION]
     write_json(cut / "partitions.json", partitions)
+
+
+def write_amazon_roots(site: Path) -> None:
+    """Take Amazon's certificates out of botocore's. To read all 126 costs some 25 ms of CPU for each connection.
+
+    :raises KeyError: one of them is not there.
+    """
+    bundle = (site / "botocore" / "cacert.pem").read_text()
+    blocks = re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n", bundle, re.DOTALL)
+    found = {hashlib.sha256(ssl.PEM_cert_to_DER_cert(block)).hexdigest(): block for block in blocks}
+    (site / "amazon-roots.pem").write_text("".join([found[fingerprint] for fingerprint in AMAZON_ROOTS]))
 
 
 def reachable_shapes(model: dict[str, Any]) -> dict[str, Any]:

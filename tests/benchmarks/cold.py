@@ -13,6 +13,8 @@ from tests.benchmarks import instructions, runtime, stock
 BUDGETS: Final[dict[str, dict[str, Any]]] = tomllib.loads((Path(__file__).parent / "budgets.toml").read_text())
 FIGURES: Final = LOCAL / "benchmarks" / "imports.txt"
 UNIT: Final = "stock boto3"
+ROOTS: Final = {"amazon": "amazon-roots.pem", "all": "botocore/cacert.pem"}
+"""What parameter ``TrustedRoots`` chooses between."""
 _NAMES: Final = {name.upper(): "name" for name in Environment.__struct_fields__}
 
 
@@ -27,10 +29,10 @@ def measure(build: Path) -> dict[str, float]:
 
 
 def _cold_start(function: str, build: Path) -> int:
-    """The instructions of a function's cold start, up to what its first call works on."""
-    created = "; ".join(f"deps.{name}()" for name in BUDGETS[function]["creates"])
-    code = f"import app; from cashback.edge import deps; {created}"
-    return instructions.count(code, [build / "SharedLayer" / "python", build / logical_id(function)], _NAMES)
+    """The instructions that a function takes to start: to be imported, to make what its first call works on, and to
+    connect."""
+    paths = [build / "SharedLayer" / "python", build / logical_id(function), runtime.HERE]
+    return instructions.count("import played; played.start()", paths, {**_NAMES, **instructions.ON_LAMBDA})
 
 
 def measure_naive() -> dict[str, float]:
@@ -45,6 +47,17 @@ def measure_naive() -> dict[str, float]:
 
 def _naive_cold_start(packages: Path) -> int:
     return instructions.count("import webhook", [runtime.HERE / "naive", packages], runtime.NAIVE_NAMES)
+
+
+def measure_certificates(build: Path) -> dict[str, float]:
+    """Count what it takes to read the certificates that a connection is checked against, in B, by ``TrustedRoots``."""
+    layer = build / "SharedLayer" / "python"
+    context = "import ssl; context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)"
+    with instructions.side_by_side() as pool:
+        unit, without = pool.submit(stock.instructions), pool.submit(instructions.count, context, [], {})
+        code = {roots: f"{context}; context.load_verify_locations('{layer / file}')" for roots, file in ROOTS.items()}
+        counted = {roots: pool.submit(instructions.count, code[roots], [], {}) for roots in ROOTS}
+        return {roots: (counted[roots].result() - without.result()) / unit.result() for roots in ROOTS}
 
 
 def _write(counts: Mapping[str, int]) -> None:

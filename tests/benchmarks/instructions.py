@@ -24,6 +24,8 @@ ENVIRONMENT = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "PYTHONHASHSEED": "0",
 }
+# What a function starts with; connections that ``played`` serves need no TLS.
+ON_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "measured", "AWS_ENDPOINT_URL": "http://localhost"}
 
 AT_ONCE = 2
 

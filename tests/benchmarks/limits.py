@@ -28,6 +28,9 @@ JOB_SECONDS: Final = 150
 TESTS: Final = {
     "cold starts": "tests/benchmarks/test_import_budgets.py::test_a_cold_start_is_within_its_budget",
     "cold limits": "tests/benchmarks/test_import_budgets.py::test_no_budget_is_above_the_limit_of_its_kind",
+    "certificates": (
+        "tests/benchmarks/test_import_budgets.py::test_amazon_s_certificates_are_read_in_a_twentieth_of_what_all_take"
+    ),
     "bytecode": "tests/template/test_layer.py::test_every_module_has_bytecode_that_is_never_checked_again",
     "warm": "tests/benchmarks/test_warm_budgets.py::test_a_warm_call_is_within_its_budget",
     "warm limit": "tests/benchmarks/test_warm_budgets.py::test_the_budgets_of_a_webhook_are_within_its_limit",
@@ -45,11 +48,13 @@ TESTS: Final = {
 
 
 class Counted(Struct, frozen=True):
-    """What is the same on any machine: cold starts in B, of ours and of the naive webhook, warm calls in b, MB held by
-    the names of loads, and the share of the layer's modules with valid bytecode."""
+    """What is the same on any machine: cold starts in B, of ours and of the naive webhook, and certificates by
+    ``TrustedRoots``, warm calls in b, MB held by the names of loads, and the share of the layer's modules with valid
+    bytecode."""
 
     cold: Mapping[str, float]
     naive_cold: Mapping[str, float]
+    certificates: Mapping[str, float]
     warm: Mapping[str, float]
     memory: Mapping[str, float]
     compiled: float
@@ -73,6 +78,7 @@ def measure() -> Counted:
         return Counted(
             cold.measure(deploy.BUILD),
             cold.measure_naive(),
+            cold.measure_certificates(deploy.BUILD),
             warm.measure(deploy.BUILD, taped),
             weights.measure(deploy.BUILD),
             _compiled(deploy.BUILD / "SharedLayer" / "python"),
@@ -131,6 +137,7 @@ def _of_instructions(counted: Counted, starts: Sequence[runtime.Measured]) -> li
     webhook, heaviest = sum(counted.warm.values()), max(counted.memory, key=counted.memory.__getitem__)
     parts = " + ".join(f"{figure:.2f} {name}" for name, figure in counted.warm.items())
     ours = _against(f"{webhook:.2f} b", webhook, WARM_LIMIT)
+    told = f"1/{counted.certificates['all'] / counted.certificates['amazon']:.0f}"
     return [
         _row(
             "cold start: webhook_ingest, authorizer, workers",
@@ -147,6 +154,14 @@ def _of_instructions(counted: Counted, starts: Sequence[runtime.Measured]) -> li
             started,
             "0.12 B",
             held,
+        ),
+        _row(
+            "certificates read for a connection",
+            "1/20 of what all take",
+            f"{counted.certificates['amazon']:.3f} B, {told} of all",
+            f"{counted.certificates['all']:.2f} B here, and with `TrustedRoots=all`",
+            "",
+            _test("certificates"),
         ),
         _row(
             "modules of the layer with valid bytecode",

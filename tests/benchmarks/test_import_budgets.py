@@ -42,3 +42,8 @@ def test_a_budget_is_a_third_of_the_naive_start_and_half_of_it_for_the_admin_api
 ) -> None:
     assert BUDGETS[function]["budget"] <= naive[runtime.NAIVE_WEBHOOK] / (2 if function.endswith("_api") else 3)
     assert naive[runtime.NAIVE_PACKED] >= 2 * naive[runtime.NAIVE_WEBHOOK]
+
+
+def test_amazon_s_certificates_are_read_in_a_twentieth_of_what_all_take(counter: None, build: Path) -> None:
+    counted = cold.measure_certificates(build)
+    assert counted["amazon"] <= counted["all"] / 20

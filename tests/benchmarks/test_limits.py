@@ -27,6 +27,7 @@ def row(figure: str, webhook: float = 1.0, warm_seconds: float = 139.0, cpu: flo
     counted = Counted(
         {"webhook_ingest": 0.55, "settings_api": 1.1},
         {runtime.NAIVE_WEBHOOK: 2.5, runtime.NAIVE_PACKED: 7.0},
+        {"amazon": 0.009, "all": 0.2},
         {"webhook_ingest": 0.25, "event_worker": webhook - 0.25},
         {"webhook_ingest": 31.0},
         1.0,

@@ -19,9 +19,6 @@ COUNTED: Final = tuple(name for name in BUDGETS if "warm" in BUDGETS[name])
 WARM, MORE = 3, 13
 """Calls up to which nothing is counted, and up to which everything is."""
 
-_WIRE: Final = {"AWS_ENDPOINT_URL": "http://localhost"}
-"""What needs no TLS."""
-
 
 def record(home: Path) -> dict[str, Path]:
     """Write the tape of each counted function, and that of the raw transaction; return where each is."""
@@ -51,7 +48,7 @@ def _calls(name: str, times: int, build: Path, tape: Path) -> int:
         paths, code = [stock.site_packages(), HERE / "handlers", HERE], f"import played; played.raw('{tape}', {times})"
     else:
         paths, code = _built(name, build), f"import played; played.function('{tape}', {times})"
-    return instructions.count(code, paths, {**story.NAMES, **_WIRE})
+    return instructions.count(code, paths, {**story.NAMES, **instructions.ON_LAMBDA})
 
 
 def _built(name: str, build: Path) -> list[Path]:

@@ -43,7 +43,12 @@ def weigh(load: Load, build: Path) -> float:
         threading.Thread(target=aws.serve_forever, args=(0.02,), daemon=True).start()
         finished = subprocess.run(
             [str(instructions.PYTHON), "-S", "-B", "-P", "-c", program],
-            env={**instructions.ENVIRONMENT, **story.NAMES, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws.server_port}"},
+            env={
+                **instructions.ENVIRONMENT,
+                **instructions.ON_LAMBDA,
+                **story.NAMES,
+                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws.server_port}",
+            },
             input=json.dumps({"event": tape.event, "now": story.LATER}),
             capture_output=True,
             text=True,

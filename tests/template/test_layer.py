@@ -2,10 +2,12 @@
 
 import importlib.metadata
 import json
+import ssl
 import uuid
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
+from itertools import chain
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import botocore.session
@@ -15,6 +17,7 @@ from botocore.exceptions import UnknownServiceError
 from botocore.loaders import Loader
 
 from dev.project import ROOT
+from dev.template import as_written
 from tests import bytecode
 from tests.aws_calls import CALLS, FAILURES, SUCCESSES, Sent, exchange
 from trim_layer import OPERATIONS
@@ -33,6 +36,28 @@ def test_the_layer_holds_the_package_and_no_ballast(layer: Path) -> None:
     assert [path for path in layer.rglob("tests") if path.is_dir()] == []
     services = {path.name for path in (layer / "botocore" / "data").iterdir() if path.is_dir()}
     assert services == set(OPERATIONS)
+
+
+def test_the_layer_has_the_certificates_of_aws_apart(layer: Path) -> None:
+    trusted = ssl.create_default_context(cafile=layer / "amazon-roots.pem").get_ca_certs()
+    subjects: list[Any] = [chain.from_iterable(one["subject"]) for one in trusted]
+    assert sorted(dict(subject)["commonName"] for subject in subjects) == [
+        *[f"Amazon Root CA {number}" for number in range(1, 5)],
+        "Starfield Services Root Certificate Authority - G2",
+    ]
+    everyone = ssl.create_default_context(cafile=layer / "botocore" / "cacert.pem").get_ca_certs()
+    assert len(everyone) > 100
+    assert all(one in everyone for one in trusted)
+
+
+@pytest.mark.parametrize("roots", ["amazon", "all"])
+def test_calls_of_aws_trust_a_file_of_the_layer(layer: Path, roots: str) -> None:
+    chosen = as_written()
+    assert chosen["Conditions"]["TrustsAmazonAlone"] == {"Fn::Equals": [{"Ref": "TrustedRoots"}, "amazon"]}
+    variables = chosen["Globals"]["Function"]["Environment"]["Variables"]
+    _, *paths = variables["AWS_CA_BUNDLE"]["Fn::If"]
+    place = dict(zip(chosen["Parameters"]["TrustedRoots"]["AllowedValues"], paths, strict=True))[roots]
+    assert (layer / PurePosixPath(place).relative_to("/opt/python")).is_file()
 
 
 def test_the_layer_is_a_fraction_of_what_lambda_takes(layer: Path) -> None:

@@ -356,6 +356,60 @@ def test_a_connection_with_tls_is_used_again(authority: trustme.CA, tls: ssl.SSL
         assert [len(connection) for connection in running.asked] == [4, 2]
 
 
+def test_a_connection_that_was_opened_beforehand_takes_the_first_request(
+    authority: trustme.CA, tls: ssl.SSLContext
+) -> None:
+    with authority.cert_pem.tempfile() as trusted, server([OK], [OK], tls=tls) as running:
+        sender = Sender(running, is_ours=True, verify=trusted)
+        sender.kept.connect(running.url)
+        sender.wait_until_something_comes()  # tickets of TLS
+        assert [sender.send()[2] for _ in range(2)] == [BODY, BODY]
+        assert (sender.directly, [len(connection) for connection in running.asked]) == (2, [2])
+
+
+def test_a_connection_whose_certificate_is_not_trusted_is_not_kept(tls: ssl.SSLContext) -> None:
+    with trustme.CA().cert_pem.tempfile() as of_another, server(tls=tls) as running:
+        sender = Sender(running, is_ours=True, verify=of_another)
+        sender.kept.connect(running.url)
+        assert sender.send() is SSLError
+        assert (sender.directly, [len(connection) for connection in running.asked]) == (0, [0, 0])
+
+
+def test_a_connection_to_another_host_than_its_certificate_s_is_not_kept(authority: trustme.CA) -> None:
+    elsewhere = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("elsewhere.example").configure_cert(elsewhere)
+    with authority.cert_pem.tempfile() as trusted, server(tls=elsewhere) as running:
+        sender = Sender(running, is_ours=True, verify=trusted)
+        sender.kept.connect(running.url)
+        assert sender.send() is SSLError
+        assert sender.directly == 0
+
+
+def test_no_connection_is_opened_through_a_proxy_or_where_nobody_answers() -> None:
+    with server() as running, socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        nowhere = f"http://localhost:{deaf.getsockname()[1]}/"
+        behind_a_proxy = URLLib3Session(proxies={"http": nowhere})
+        for session, url in [(URLLib3Session(), nowhere), (behind_a_proxy, running.url)]:
+            headers: Any = {**HEADERS, "Content-Length": "2"}
+            request = AWSPreparedRequest("POST", url, headers, b"{}", stream_output=False)
+            kept = KeptConnections(session)
+            kept.connect(url)
+            assert kept.send(request, "localhost") is None
+
+
+def test_what_comes_over_a_resting_connection_with_tls_is_no_answer(authority: trustme.CA, tls: ssl.SSLContext) -> None:
+    foreign = answer(b"x" * 5_000) + answer(b"foreign")
+    with (
+        authority.cert_pem.tempfile() as trusted,
+        server([OK, PAUSE, foreign], [answer(b"after")], tls=tls) as running,
+    ):
+        sender = Sender(running, is_ours=True, verify=trusted)
+        sender.send()
+        sender.wait_until_something_comes()
+        assert (sender.send()[2], sender.directly) == (b"after", 0)
+
+
 def test_what_tls_holds_back_is_never_taken_for_the_answer_to_another_request(
     authority: trustme.CA, tls: ssl.SSLContext
 ) -> None:
@@ -453,22 +507,52 @@ def read_from(wire: bytes, at: int, read: Any) -> Any:
 # ---- a client
 
 
-def test_the_functions_clients_use_their_connections_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def surroundings(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Of a process that has credentials."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    clients._session.cache_clear()
+    return monkeypatch
+
+
+@pytest.mark.parametrize("is_on_lambda", [True, False])
+def test_the_functions_clients_use_their_connections_again_and_on_lambda_open_one_beforehand(
+    surroundings: pytest.MonkeyPatch, is_on_lambda: bool
+) -> None:
+    if is_on_lambda:
+        surroundings.setenv("AWS_LAMBDA_FUNCTION_NAME", "event_worker")
     refused = answer(b'{"__type":"x#ResourceNotFoundException","message":"gone"}', "400 Bad Request")
     with server(*[[one.replace(b"x-amz-crc32: 1\r\n", b"")] for one in (OK, OK, refused, OK)]) as running:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", running.url)
+        surroundings.setenv("AWS_ENDPOINT_URL", running.url)
         client = clients.client.__wrapped__("dynamodb")
         exchanged: list[Any] = []
-        monkeypatch.setattr(kept_connections, "_exchange", spied(exchanged))
+        surroundings.setattr(kept_connections, "_exchange", spied(exchanged))
         ask = {"TableName": "T", "Key": {"pk": {"S": "a"}}}
         assert [client.get_item(**ask)["Item"] for _ in range(2)] == [{"pk": {"S": "a"}}] * 2
         with pytest.raises(client.exceptions.ResourceNotFoundException):
             client.get_item(**ask)
         assert client.get_item(**ask)["ResponseMetadata"]["RequestId"] == "R1"
-        assert (len(exchanged), [len(connection) for connection in running.asked]) == (3, [4])
+        assert (len(exchanged), [len(connection) for connection in running.asked]) == (3 + is_on_lambda, [4])
+
+
+def test_calls_of_aws_trust_whom_the_environment_names(
+    surroundings: pytest.MonkeyPatch, authority: trustme.CA, tls: ssl.SSLContext
+) -> None:
+    ask = {"TableName": "T", "Key": {"pk": {"S": "a"}}}
+    with (
+        authority.cert_pem.tempfile() as named,
+        trustme.CA().cert_pem.tempfile() as of_another,
+        server([OK.replace(b"x-amz-crc32: 1\r\n", b"")], tls=tls) as running,
+    ):
+        surroundings.setenv("AWS_ENDPOINT_URL", running.url)
+        surroundings.setenv("AWS_CA_BUNDLE", of_another)
+        with pytest.raises(SSLError):
+            clients.client.__wrapped__("dynamodb", 1).get_item(**ask)
+        surroundings.setenv("AWS_CA_BUNDLE", named)
+        clients._session.cache_clear()
+        assert clients.client.__wrapped__("dynamodb").get_item(**ask)["Item"]
 
 
 def spied(exchanged: list[Any]) -> Any:

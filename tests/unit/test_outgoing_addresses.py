@@ -219,3 +219,10 @@ def test_in_production_the_policy_is_not_a_matter_of_the_environment(monkeypatch
 
 def test_the_resolver_answers_with_every_address() -> None:
     assert "127.0.0.1" in webhook_sender.addresses_of("127.0.0.1", 443)
+
+
+def test_an_endpoint_may_have_its_certificate_of_any_authority_whatever_calls_of_aws_trust(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/opt/python/amazon-roots.pem")
+    assert len(webhook_sender.trusted().get_ca_certs()) > 100

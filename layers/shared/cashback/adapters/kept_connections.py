@@ -1,7 +1,7 @@
 """A plain request over a connection that urllib3 keeps alive, for a sixth of the instructions that it takes itself.
 
-Connecting, TLS, proxies and whether a connection lives stay urllib3's: where it keeps none that does, nothing is sent
-here. What is read is HTTP/1.1 with a length; any other answer is read by http.client, from its first byte.
+Connecting, TLS and proxies stay urllib3's: where it keeps no connection that lives, nothing is sent here. What is read
+is HTTP/1.1 with a length; any other answer is read by http.client, from its first byte.
 tests/unit/test_kept_connections.py compares what is sent and read with botocore's own client, over real sockets.
 """
 
@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError, SSLError
 from msgspec import Struct, field
 from urllib3 import HTTPHeaderDict
+from urllib3.exceptions import HTTPError
 
 _AT_ONCE: Final = 65_536
 """Bytes that are read at once, and the most that the head of a plain answer has."""
@@ -38,6 +39,23 @@ class KeptConnections(Struct):
     """Botocore's ``URLLib3Session``."""
     pools: dict[str, Any] = field(default_factory=dict)
     """Urllib3's, by URL. Where botocore goes through a proxy nothing is ever kept in them."""
+
+    def connect(self, url: str) -> None:
+        """Open a connection as botocore's session does, and keep it for the first request. Where that fails there is
+        none, and the first request, which connects again, says why; through a proxy none is opened."""
+        session = self.session
+        if session._proxy_config.proxy_url_for(url):
+            return
+        pool = session._manager.connection_from_url(url)
+        session._setup_ssl_cert(pool, url, session._verify)
+        connection = pool._get_conn()
+        connection.timeout = pool.timeout.connect_timeout
+        try:
+            connection.connect()
+        except (HTTPError, OSError, ValueError):  # the last is a certificate of another host
+            connection.close()
+        finally:
+            pool._put_conn(connection)
 
     def send(self, request: AWSPreparedRequest, host: str) -> Any:
         """POST bytes to ``/`` once; return the answer, an AWSResponse. None: no connection is alive, or a header would
@@ -67,10 +85,26 @@ def _alive(pool: Any) -> Any:
         connection = pool.pool.get_nowait()
     except (AttributeError, Empty):  # the pool is closed, or others have all of them
         return None
-    if connection is not None and connection.is_connected:
-        return connection
+    if connection is not None:
+        if connection.is_connected or _came_of_tls_alone(connection.sock):
+            return connection
+        connection.close()
     pool._put_conn(connection)
     return None
+
+
+def _came_of_tls_alone(sock: Any) -> bool:
+    """Tell whether all that came over a resting connection is TLS's own, and read it: after the handshake a server
+    sends tickets, to connect again with."""
+    if isinstance(sock, ssl.SSLSocket):
+        sock.settimeout(0)
+        try:
+            sock.recv(1)
+        except ssl.SSLWantReadError:
+            return True
+        except OSError:
+            return False
+    return False
 
 
 def _head(request: Any, host: str) -> bytes | None:

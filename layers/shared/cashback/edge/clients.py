@@ -54,6 +54,11 @@ def environment() -> Environment:
     return Environment(**{name: os.environ[name.upper()] for name in Environment.__struct_fields__})
 
 
+def is_on_lambda() -> bool:
+    """Tell whether Lambda runs this process, or what stands in for it."""
+    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+
+
 HURRIED: Final = 7.0
 """Seconds within which a webhook's calls begin, and the authorizer's."""
 PATIENT: Final = 17.0
@@ -90,7 +95,8 @@ def client(service: str, attempts: int = 3) -> Any:
 
     The timeouts leave a function time to answer (2 s for a slow table is a failure, not a wait), and the SDK's own
     retries are few because ``post`` and the queues retry with what they know. A name of our own saves botocore what it
-    would put together twice for each call: system, language, features.
+    would put together twice for each call: system, language, features. On Lambda those of plain calls connect at once:
+    while a function starts it has more CPU than it has later.
     """
     from botocore.config import Config
 
@@ -107,7 +113,10 @@ def client(service: str, attempts: int = 3) -> Any:
     )
     made = _session().create_client(service, config=config)
     if service in _PLAIN:
-        made._make_api_call = PlainCalls(made, made._make_api_call, KeptConnections(made._endpoint.http_session))
+        kept = KeptConnections(made._endpoint.http_session)
+        made._make_api_call = PlainCalls(made, made._make_api_call, kept)
+        if is_on_lambda():
+            kept.connect(made.meta.endpoint_url)
     # Before each attempt, those of the SDK's own retries too.
     made.meta.events.register("before-send", _begins_in_time)
     return made

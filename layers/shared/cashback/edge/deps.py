@@ -38,6 +38,13 @@ if TYPE_CHECKING:
     from cashback.services.books import Books, Desk, EndpointBooks, GroupBooks, JobBooks, Outlets, PayoutBooks, Registry
 
 
+def at_start(*makers: "Callable[[], object]") -> None:
+    """Make, while Lambda starts a function, what its first call works on. Anywhere else importing one makes nothing."""
+    if clients.is_on_lambda():
+        for make in makers:
+            make()
+
+
 @cache
 def state_table() -> "StateTable":
     """The State table."""
