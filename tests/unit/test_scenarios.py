@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cashback.adapters.dynamo.tasks import Tasks
 from cashback.domain.delays import AT_ONCE, Delay, Unit
 from cashback.domain.due import DueKind, DueThing
 from cashback.domain.facts import Facts
@@ -191,6 +192,20 @@ def test_an_order_that_a_contact_claims_is_looked_at_also_if_the_claim_is_cut_of
 
 
 # ---- what cancels
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_a_task_that_was_written_after_its_watches_were_looked_for_is_cancelled_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, is_seen: bool
+) -> None:
+    """Two deliveries of an order at once: whoever starts the task knows nothing of the other yet."""
+    stage = Stage(scenario(cancel_on=(Condition.ORDER_CANCELLED,)))
+    stage.paid()
+    monkeypatch.setattr(Tasks, "watching_order", lambda *_: {})
+    if not is_seen:
+        monkeypatch.setattr(Tasks, "started", lambda *_: {})
+    stage.hear(mark(cancelled=True))
+    assert stage.states == ["order.cancelled"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from cashback.domain.scenarios import Condition
 from cashback.domain.tasks import Result, Step, Task, judged
 from cashback.domain.times import Instant
 from cashback.services.books import Books
-from cashback.services.follow_tasks import outcome_of
+from cashback.services.tell_task import outcome_of
 
 if TYPE_CHECKING:
     from cashback.adapters.alarm_clock import AlarmClock

@@ -5,7 +5,6 @@ task looks at the facts itself when it is created, when it is run and when its w
 other, whichever came first.
 """
 
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -17,20 +16,21 @@ from cashback.domain.scenarios import (
     Condition,
     LiveScenarios,
     Trigger,
-    created_cause,
     occasions_of,
     registration_of,
-    review_cause,
     watched,
 )
 from cashback.domain.settings import Settings
-from cashback.domain.tasks import Result, Surroundings, Task, TaskStatus, cancelled, cancelled_by, fulfils, judged
+from cashback.domain.tasks import Task, TaskStatus
 from cashback.domain.times import Instant
 from cashback.services.books import Books
 from cashback.services.record_order import create_buyer
 from cashback.services.start_tasks import start_tasks
+from cashback.services.tell_task import tell_task
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cashback.adapters.alarm_clock import AlarmClock
 
 _TRIES: Final = 5
@@ -72,7 +72,7 @@ def note_order(
     if conditions - {Condition.ORDER_CREATED}:
         concerned += books.tasks.watching_order(store_id, order.order_id)
     tasks = books.tasks.get_many(store_id, list(dict.fromkeys(concerned))) if concerned else []
-    return [moved for task in tasks if (moved := _told(books, store_id, task, order, now)) is not None]
+    return [moved for task in tasks if (moved := tell_task(books, store_id, task, order, now)) is not None]
 
 
 def follow_order(
@@ -114,20 +114,6 @@ def follow_registration(
     return len(start_tasks(books, alarms, settings, live, [occasion], now))
 
 
-def outcome_of(task: Task, order: Order) -> str | None:
-    """Return the cause by which what is known of an order makes an executed task a success; None where nothing does."""
-    return next(_fulfilling(task, order), None)
-
-
-def _fulfilling(task: Task, order: Order) -> Iterator[str]:
-    created_at = order.facts.created_at
-    if created_at is not None and fulfils(task, Condition.ORDER_CREATED, created_at, order.order_id):
-        yield created_cause(order)
-    for review_id, left_at in order.facts.reviews.items():
-        if fulfils(task, Condition.REVIEW_CREATED, left_at, order.order_id):
-            yield review_cause(review_id)
-
-
 def _noted(
     books: Books, settings: Settings, customer_id: str, order: Order, now: Instant, told: CustomerNews | None
 ) -> str:
@@ -141,26 +127,3 @@ def _noted(
         except CustomerNotFound:
             create_buyer(books, settings, customer_id, now, told)
     raise Busy("the customers keep being merged")
-
-
-def _told(books: Books, store_id: str, task: Task, order: Order, now: Instant) -> Task | None:
-    """Move one task as the order says; None where that changes nothing."""
-    for _ in range(_TRIES):
-        after = _moved(task, order, now)
-        if after is None or books.tasks.save(store_id, task, after):
-            return after
-        standing = books.tasks.get(store_id, task.task_id)
-        if standing is None:
-            return None
-        task = standing
-    raise Busy("the task keeps changing")
-
-
-def _moved(task: Task, order: Order, now: Instant) -> Task | None:
-    if task.status is TaskStatus.WAITING:
-        own = order if order.order_id == task.order_id else None
-        newest_at = order.facts.created_at if order.customer_id is not None else None
-        condition = cancelled_by(task, Surroundings(order.order_id, newest_at, own))
-        return cancelled(task, condition, now) if condition else None
-    fulfilled_by = outcome_of(task, order)
-    return judged(task, Result.SUCCESSFUL, fulfilled_by) if fulfilled_by else None

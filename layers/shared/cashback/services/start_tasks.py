@@ -13,6 +13,7 @@ from cashback.domain.settings import Settings
 from cashback.domain.tasks import Step, Surroundings, Task, TaskStatus, cancelled, cancelled_by, task_of
 from cashback.domain.times import Instant
 from cashback.services.books import Books
+from cashback.services.tell_task import tell_task
 from cashback.services.time_zones import zone_of
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ def start_tasks(
 ) -> list[Task]:
     """Start every scenario that any of these occasions starts, and return the tasks that did not exist before.
 
-    The item is written first, its alarm is set second. A task that is there already and still waits has its alarm set
-    again, because whoever wrote it may have been cut off between the two. One that is cancelled from the beginning, by
+    The item is written first, its alarm is set second. A task that is there already is told of the order, of which
+    whoever wrote it may have known less, and if it still waits its alarm is set again, because they may have been cut
+    off between the two. One that is cancelled from the beginning, by
     something that overtook what starts it, is kept as cancelled: it counts for what is to happen once.
 
     :param alarms: asked for once there is an alarm to set.
@@ -58,7 +60,7 @@ def _start(
     there = books.tasks.started(store_id, [(task, scenario) for task, scenario, _ in candidates])
     for task, scenario, occasion in candidates:
         if task.task_id in there:
-            _wake(alarms, store_id, there[task.task_id], now)
+            _resume(books, alarms, store_id, there[task.task_id], occasion, now)
             continue
         account = _account(books, store_id, task, scenario)
         # Guards and watches stand where the customer is now: an order may name one who was merged.
@@ -70,7 +72,21 @@ def _start(
             yield checked
         else:
             # By somebody else, or by this very call: the SDK repeats a write whose answer was lost.
-            _wake(alarms, store_id, books.tasks.get(store_id, task.task_id), now)
+            _resume(books, alarms, store_id, books.tasks.get(store_id, task.task_id), occasion, now)
+
+
+def _resume(
+    books: Books,
+    alarms: "Callable[[], AlarmClock]",
+    store_id: str,
+    task: Task | None,
+    occasion: Occasion,
+    now: Instant,
+) -> None:
+    """Do what whoever created a task may have left undone. They may have written it when its watches had been looked
+    for already, and known nothing yet of what was to cancel it."""
+    moved = tell_task(books, store_id, task, occasion.order, now) if task and occasion.order else None
+    _wake(alarms, store_id, moved or task, now)
 
 
 def _wake(alarms: "Callable[[], AlarmClock]", store_id: str, task: Task | None, now: Instant) -> None:
