@@ -86,6 +86,7 @@ class Model:
             found = [
                 *self._made(moves[0]),
                 *self._alarm(moves),
+                *self._told(moves),
                 *self._moves(moves),
                 *self._end(moves),
                 *self._window(moves),
@@ -164,6 +165,19 @@ class Model:
             made_it = began == first.by.began + 1 and began not in self.diary.cut_off
             if (came_upon or made_it) and ended < min(waited, set_at):
                 yield "9: it waits, and its alarm was not set"
+
+    def _told(self, moves: list[Moved]) -> Iterator[str]:
+        """Whoever recorded what cancels a task has told it before they were done, where it was made by then. Where its
+        scenario was changed meanwhile, nobody looks for it any more, and its run looks at the order itself."""
+        first = moves[0]
+        if first.task.order_id is None or len(self.diary.scenarios[first.task.scenario_id]) > 1:
+            return
+        waited = next((move.at for move in moves if move.task.status is not TaskStatus.WAITING), self.world.ticks)
+        for recorded in self.diary.orders[first.task.order_id]:
+            for began, ended in self.handled.get(first.task.order_id, ()):
+                is_theirs = began == recorded.by.began + 1 and began not in self.diary.cut_off
+                if is_theirs and first.at < ended < waited and any(self._befell(first.task, recorded.order)):
+                    yield "8: it waits, and whoever knew what cancels it was done"
 
     # ---- how it went on
 
