@@ -306,7 +306,9 @@ def _task_created(found: Mapping[str, Operation], batch: int = 1) -> Bill:
     """What a delayed task adds to the order that starts it, and the message of its alarm, which shares its receipt and
     the worker's invocation with so many."""
     order, created = (found[name].shares["event_worker"] for name in ("paid order, first seen", "task created"))
-    more = replace(created - order, cpu=(PACE.start - PACE.order) * SHARE)
+    ordered, began = (one.shares["event_worker"] for one in (found["paid orders in batches of ten"], _run(found)))
+    logged = round((began.logged - ordered.logged) / BUSY)
+    more = replace(created - order, cpu=(PACE.start - PACE.order) * SHARE, logged=logged)
     return bill({"event_worker": more}, batch=batch, delivered=1)
 
 

@@ -20,7 +20,8 @@ SHARE: Final = MEMORY * 1_024 / 1_769
 
 class Pace(Struct, frozen=True):
     """Seconds. Those of the SDK's calls are what AWS calls single-digit milliseconds, and more for transactions; those
-    of our own CPU were measured on the local stack, and a function has ``SHARE`` of one."""
+    of our own CPU are of a function that has ``SHARE`` of one, each at least what was counted on the local stack and at
+    most twice that: a test compares them with units.toml."""
 
     read: float = 0.005
     write: float = 0.008
@@ -32,26 +33,27 @@ class Pace(Struct, frozen=True):
     invoke: float = 0.015
     schedule: float = 0.03
     member: float = 200e-6 / SHARE
-    """Of CPU, for a member of a job; ``docs/performance.md`` has the figure."""
-    listed: float = 10e-6 / SHARE + 8e-6
-    """For a member that is read: CPU, and the table's time for a page of 1 MB."""
-    figured: float = 35e-6 / SHARE
+    """Of CPU, for a member of a job of a hundred, with all that the job takes."""
+    listed: float = 6e-6 / SHARE
+    """Of CPU, for a member that is read."""
+    paged: float = 8e-6
+    """The same of the table's time, for a page of 1 MB."""
+    figured: float = 20e-6 / SHARE
     """Of CPU, for a customer whose account is read to see whether a rule takes them."""
     hundred: float = 0.015
     """For a BatchGetItem of so many."""
     taken_in: float = 0.00056 / SHARE
     """Of CPU, for a webhook at the entrance."""
     order: float = 0.00118 / SHARE
-    """Of CPU, for a paid order in a batch. This and the next three are within 30 % of what units.toml has: a test
-    compares them."""
-    start: float = 0.0044 / SHARE
+    """Of CPU, for a paid order in a batch."""
+    start: float = 0.0048 / SHARE
     """The same for an order that starts a task."""
-    task: float = 0.00225 / SHARE
-    """For a task that is run alone; in a batch it is less."""
-    credit: float = 0.00138 / SHARE
-    unchanged: float = 0.001 / SHARE
-    """For a message of a task that has nothing left to do."""
-    swept: float = 100e-6 / SHARE
+    task: float = 0.0024 / SHARE
+    """For a task that is run alone; in a batch it is less, and so is the next."""
+    credit: float = 0.0021 / SHARE
+    unchanged: float = 0.0008 / SHARE
+    """For a message of a task that has nothing left to do, in a batch."""
+    swept: float = 220e-6 / SHARE
     """For a task that is found due: of the index, of the table, its message and the lines of its log."""
 
     def together(self, items: int) -> float:

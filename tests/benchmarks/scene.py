@@ -11,17 +11,25 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
+from copy import deepcopy, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import batched
+from itertools import batched, islice
 from pathlib import Path
 from typing import Any, Final
 
 from msgspec import Struct, field
 
 from cashback.adapters.dynamo.customers import Customers
+from cashback.adapters.dynamo.keys import shard_by_hash
+from cashback.adapters.task_queue import TaskQueue
 from cashback.domain.customers import Profile
+from cashback.domain.scenarios import Actions, Trigger
+from cashback.domain.tasks import Step, Task, TaskStep
+from cashback.domain.times import instant
+from cashback.edge.sweeper import AT_ONCE
+from cashback.services.plan_group_job import READ_AT_ONCE, READ_BY_HAND
+from cashback.services.sweep import ALARM_RINGS_FOR
 from dev.client import wait_until
 from dev.project import LOCAL, STACK_NAME, logical_id
 from tests.benchmarks import page, units
@@ -39,7 +47,7 @@ from tests.benchmarks.units import (
 from tests.e2e import payouts
 from tests.e2e.deployed import FUNCTIONS, DeployedStack, start
 from tests.e2e.groups import gather
-from tests.e2e.scenarios import make
+from tests.e2e.scenarios import make, task_store
 from tests.e2e.shop import Shop, fresh_id, sample
 
 REST: Final = 0.5
@@ -64,14 +72,18 @@ class Register(Struct):
 
     def count(self, name: str, act: Callable[[], object]) -> Operation:
         """Do something at rest, and count all that it brings about."""
+        found = counted(name, [line for line in self.watch(act) if _function(line["function"]) not in BY_THE_CLOCK])
+        assert found.shares, f"nothing was called for: {name}"
+        return found
+
+    def watch(self, act: Callable[[], object]) -> list[dict[str, Any]]:
+        """Do something at rest; return what was called until all is at rest again."""
         self._rest()
         self.lines()
         act()
         self.since = time.monotonic()
         self._rest()
-        found = counted(name, self.lines())
-        assert found.shares, f"nothing was called for: {name}"
-        return found
+        return self.lines()
 
     def _rest(self) -> None:
         """Wait until nothing is called any more, and has not been for a while."""
@@ -98,8 +110,6 @@ def counted(name: str, lines: Sequence[Mapping[str, Any]], called: Callable[[str
     read: Counter[str] = Counter()
     for line in lines:
         function = (called or _function)(line["function"])
-        if function in BY_THE_CLOCK:
-            continue
         share = shares[function]
         if line["service"] == "lambda":
             share.invocations += 1
@@ -175,6 +185,12 @@ class Scene(Struct):
         self.found[name] = self.register.count(name, act)
         return self.found[name]
 
+    def count_alone(self, name: str, function: str, act: Callable[[], object], *, first: bool = False) -> None:
+        """Count what one function does of an operation, in all of its invocations or in the first."""
+        lines = [line for line in self.register.watch(act) if _function(line["function"]) == function]
+        ends = [place for place, line in enumerate(lines, 1) if line["service"] == "lambda"]
+        self.found[name] = replace(counted(name, lines[: ends[0] if first else None]), items={}, read={})
+
     def shop(self, **settings: Any) -> Shop:
         """A new shop; its id is as long as that of shops is."""
         self.shops += 1
@@ -182,7 +198,7 @@ class Scene(Struct):
 
     def all(self) -> list[Operation]:
         """Let everything happen, after a round that only warms the functions up."""
-        for part in PARTS:
+        for part in (*PARTS, Scene.steps):
             part(self)
             part(self)
         return list(self.found.values())
@@ -306,6 +322,30 @@ class Scene(Struct):
         ):
             self.count(name, partial(start_job, shop, group_id, body))
 
+    def steps(self) -> None:
+        """Steps whose CPU the projections assume (``pace``), and that no operation above has by themselves."""
+        stack, shop = self.stack, self.shop()
+        enrol_many(shop, READ_AT_ONCE)
+        rule = {"name": "Nobody", "rule": {"min_spent": "100"}}
+        nobody = shop.store.post("/v1/groups", rule).expect(201)["group_id"]
+        gather(shop, "grp_strangers", [str(fresh_id()) for _ in range(READ_BY_HAND)])
+        amount = {"apply_type": "absolute", "amount": "50.00"}
+        for name, group_id in (("members read by hand", "grp_strangers"), ("customers read by a rule", nobody)):
+            act = partial(start_job, shop, group_id, amount)
+            self.count_alone(name, "group_job_worker", act, first=True)
+        task_ids = overdue(shop, AT_ONCE)
+        self.count_alone("tasks swept", "sweeper", lambda: stack.invoke("sweeper", {}))
+        self.count_alone("tasks told again", "action_worker", lambda: self._tell_again(shop, task_ids[:BUSY]))
+
+    def _tell_again(self, shop: Shop, task_ids: Sequence[str]) -> None:
+        """Let the worker get messages of tasks that have run, in full batches."""
+        url = self.stack.scenario_actions_queue_url
+        queue = TaskQueue(self.stack.client("sqs"), url, url)
+        self.stack.pause("action_worker")
+        for task_id in task_ids:
+            queue.send(TaskStep(shop.store.store_id, task_id, Step.RUN))
+        self.stack.resume("action_worker")
+
     def payout(self) -> None:
         """A payout from the request to the payment."""
         shop = self.shop()
@@ -358,6 +398,30 @@ def enrol_many(shop: Shop, count: int) -> list[str]:
 def start_job(shop: Shop, group_id: str, body: Mapping[str, str]) -> None:
     """Set a job of a group going."""
     shop.store.post(f"/v1/groups/{group_id}/cashback", body).expect(202)
+
+
+def overdue(shop: Shop, count: int) -> list[str]:
+    """So many tasks of one partition, of orders that nobody knows, whose alarms were lost; their ids."""
+    at, made = instant(datetime.now(UTC) - 2 * ALARM_RINGS_FOR), iter(lambda: f"tsk_{fresh_id()}", "")
+    ids = list(islice((task_id for task_id in made if shard_by_hash(task_id) == 0), count))
+    for task_id in ids:
+        task = Task(
+            task_id=task_id,
+            scenario_id="scn_01KGH2Q7WZ8V3N5T6R4Y9XABCD",
+            trigger=Trigger.ORDER_PAID,
+            cause=f"ord:{task_id}:paid",
+            occurred_at=at,
+            created_at=at,
+            due_at=at,
+            actions=Actions(credit=500),
+            customer_id=str(fresh_id()),
+            order_id=str(fresh_id()),
+        )
+        created = task_store(shop.stack).create(
+            shop.store.store_id, task, once_per_order=False, once_per_customer=False
+        )
+        assert created
+    return ids
 
 
 def order(customer_id: int, *, contacts: bool = True, **fields: Any) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import pytest
 
 from dev.project import ROOT
 from tests.benchmarks import baselines, cost, naive_units, page, scene, units
-from tests.benchmarks.pace import PACE, SHARE
 from tests.benchmarks.units import BUDGETS, BUSY, MANY, MEMBERS, Budget, Operation, Share
 
 
@@ -65,6 +64,33 @@ def test_an_operation_that_is_counted_otherwise_is_named(found: dict[str, Operat
     assert units.recounted(kept, replace(kept, shares={"orders_api": new_to_it})) == []
 
 
+def test_what_is_counted_again_is_priced_with_its_logs_and_with_what_the_projector_does(
+    found: dict[str, Operation],
+) -> None:
+    name = "paid orders in batches of ten"
+    kept = found[name]
+
+    def dear(function: str, more: Share) -> list[str]:
+        now = replace(kept, shares={function: kept.shares[function] + more})
+        return [line.split(":")[0] for line in cost.check(found | {name: units.counted_again(kept, now)})]
+
+    assert dear("event_worker", Share()) == []
+    assert dear("event_worker", Share(logged=BUSY * 1_000))[0] == "paid order to the posting, in batches"
+    assert dear("webhook_ingest", Share(logged=BUSY * 1_000))[0] == "paid order to the posting, in batches"
+    assert dear("projector", Share(events=BUSY)) == 2 * ["with event and totals, in batches"]
+
+
+def test_what_is_by_chance_where_it_is_counted_again_is_priced_as_it_was_before(found: dict[str, Operation]) -> None:
+    kept = found["paid orders in batches of ten"]
+    busy = Share(cpu=10.0, calls=Counter(Decrypt=3, GetParameter=1))
+    to_know = Share(read_units=1, calls=Counter(GetItem=1))
+    now = {
+        name: share + busy + (to_know if name == "webhook_ingest" else Share()) for name, share in kept.shares.items()
+    }
+    del now["notifier"]
+    assert cost.bill(units.counted_again(kept, replace(kept, shares=now)).shares) == cost.bill(kept.shares)
+
+
 def test_a_webhook_is_counted_again_at_the_entrance(found: dict[str, Operation]) -> None:
     kept = found["webhook accepted"]
     read = kept.shares["webhook_ingest"] + Share(read_units=1)
@@ -100,11 +126,6 @@ def test_limits_do_not_move_with_the_machine_that_counted(found: dict[str, Opera
 
 def _slower(share: Share, is_slower: bool) -> Share:
     return replace(share, cpu=2 * share.cpu) if is_slower else share
-
-
-def test_the_cpu_of_a_webhook_at_the_entrance_is_assumed_as_it_was_measured(found: dict[str, Operation]) -> None:
-    measured = found["paid orders in batches of ten"].shares["webhook_ingest"].cpu / BUSY
-    assert PACE.taken_in * SHARE == pytest.approx(measured, rel=0.3)
 
 
 def test_every_line_has_a_naive_figure_and_what_it_is_at_least(found: dict[str, Operation]) -> None:

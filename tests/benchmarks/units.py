@@ -1,12 +1,14 @@
 """What each operation asks of DynamoDB on the deployed stack: the budgets, and what was counted last.
 
 What a function does is put down to it, so that the share of those who follow (the projector, the notifier) stands apart
-from the share of those who decide. The sweeper and the hourly function run by the clock and are left out.
+from the share of those who decide. The sweeper and the hourly function run by the clock and are left out,
+but for a sweep that is counted alone.
 """
 
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from copy import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -340,6 +342,25 @@ def recounted(kept: Operation, again: Operation, functions: frozenset[str] = DEC
     return [
         f"{kept.name}: {name} {now}, and {before} when it was counted" for name, before, now in found if now != before
     ]
+
+
+def counted_again(kept: Operation, found: Operation) -> Operation:
+    """Return an operation as it was counted again, to be priced. What is by chance is as it was counted before: CPU,
+    what a function keeps for a while or has to look up once more, and the share of whoever was at rest."""
+    return replace(
+        kept,
+        shares={
+            **kept.shares,
+            **{name: _share_again(name, kept.shares.get(name, Share()), share) for name, share in found.shares.items()},
+        },
+    )
+
+
+def _share_again(function: str, kept: Share, found: Share) -> Share:
+    if function in ENTRANCES:
+        return replace(kept, invocations=found.invocations, logged=found.logged)
+    calls = Counter(found.steady_calls) + Counter({name: kept.calls[name] for name in KEPT})
+    return replace(found, cpu=kept.cpu, calls=calls)
 
 
 def of_a_job(operations: Mapping[str, Operation]) -> dict[str, tuple[float, float]]:

@@ -1,5 +1,6 @@
 """What those functions ask of DynamoDB that decide, counted again on the deployed stack: every operation of the budget
-costs today what ``make bench`` counted last, in calls, in units and in the items that are read. It takes 50 s.
+costs today what ``make bench`` counted last, in calls, in units and in the items that are read, and in dollars what it
+may. It takes 50 s.
 
 The notifier is at rest here: it decides nothing, and takes half a minute to look at what a thousand members were given.
 """
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.benchmarks import units
+from tests.benchmarks import cost, units
 from tests.benchmarks.scene import PARTS, Scene, opened
 
 
@@ -25,3 +26,5 @@ def test_operations_cost_what_was_counted_last(scene: Scene, part: Callable[[Sce
     kept = units.read()
     assert scene.found
     assert [line for again in scene.found.values() for line in units.recounted(kept[again.name], again)] == []
+    now = {name: units.counted_again(kept[name], found) for name, found in scene.found.items()}
+    assert cost.check(kept | now) == []
