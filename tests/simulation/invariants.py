@@ -68,7 +68,7 @@ def _violations(world: World) -> list[str]:
         *scenario_invariants.violations(world, books.orders, books.entries),
         *withdrawals.violations(world, books.accounts, books.entries, books.living),
         *jobs.violations(world, books.accounts, books.entries),
-        *projecting.violations(world, books.entries),
+        *projecting.violations(world, books.accounts, books.entries),
     ]
 
 
