@@ -438,6 +438,27 @@ def test_the_same_call_that_found_no_payout_before_the_approval_answers_alike(mo
     assert desk.money == (0, 400, 0)
 
 
+def test_the_same_call_whose_customer_was_forgotten_after_the_payout_answers_alike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk = Desk(400)
+    request_id = approved(desk, 400)
+    read = Payouts.get
+
+    def paid_meanwhile(table: Payouts, store_id: str, document_id: str) -> Payout | None:
+        """What stood before; then the request is paid, and the customer has no account any more."""
+        monkeypatch.setattr(Payouts, "get", read)
+        assert desk.pay(request_id, key="same") == document_id
+        desk.work.books.payment_accounts.forget(STORE, CUSTOMER, NOW)
+        return None
+
+    monkeypatch.setattr(Payouts, "get", paid_meanwhile)
+    assert desk.pay(request_id, key="same") == "pay_same"
+    with pytest.raises(RequestPaid):
+        desk.pay(request_id, key="another")
+    assert desk.money == (0, 400, 0)
+
+
 def test_the_same_call_whose_payout_failed_meanwhile_answers_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk(400)
     request_id = approved(desk, 400)

@@ -76,18 +76,12 @@ def create_payout(
         _check_refused(work, store_id, request, opening)
         try:
             check_payable(request)
-        except StateConflict:
-            # It was not payable when it was read. The same call may have paid it since, and been answered.
+            account, username = _payee(work, store_id, request.customer_id, payment_account_id)
+        except (StateConflict, NotFound):
+            # The same call may have paid it since, and been answered.
             if (made := _made(work, store_id, opening)) is None:
                 raise
             return made, True
-        # Who may have been merged into another since: account and name are of one and the same.
-        owner = work.books.ledger.live_account(store_id, request.customer_id)
-        if not owner.is_live:
-            raise CustomerNotFound
-        live = owner.customer_id
-        account = _account(work, store_id, live, payment_account_id)
-        username = _username(work, store_id, live) or request.customer_id
         decision = opened(request, account, username, opening)
         posting = Posting(
             store_id,
@@ -263,6 +257,18 @@ def _check_refused(work: PayoutBooks, store_id: str, request: IncentiveRequest, 
     if entry.payload_hash != hold_hash(request, opening):
         raise IdempotencyMismatch
     raise refusal_of(entry, replayed=True)
+
+
+def _payee(
+    work: PayoutBooks, store_id: str, customer_id: str, payment_account_id: str | None
+) -> tuple[AccountSnapshot, str]:
+    """Return what a payment to a customer goes to, and their name."""
+    # Who may have been merged into another since: account and name are of one and the same.
+    owner = work.books.ledger.live_account(store_id, customer_id)
+    if not owner.is_live:
+        raise CustomerNotFound
+    live = owner.customer_id
+    return _account(work, store_id, live, payment_account_id), _username(work, store_id, live) or customer_id
 
 
 def _account(work: PayoutBooks, store_id: str, customer_id: str, payment_account_id: str | None) -> AccountSnapshot:
