@@ -42,12 +42,13 @@ PROSE = frozenset({"documentation", "documentationUrl", "examples"})
 SHARED_FILES = ("sdk-default-configuration.json", "_retry.json")
 UNUSED_DIRECTORIES = ("boto3/data", "boto3/examples", "bin")
 
+_STARFIELD = "Starfield Services Root Certificate Authority - G2"
 AMAZON_ROOTS = {
     "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e": "Amazon Root CA 1",
     "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4": "Amazon Root CA 2",
     "18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4": "Amazon Root CA 3",
     "e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092": "Amazon Root CA 4",
-    "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5": "Starfield Services Root CA - G2",
+    "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5": _STARFIELD,
 }
 """By SHA-256, what the certificates of partition aws are signed by. Source: the repository of Amazon Trust Services."""
 
@@ -103,7 +104,7 @@ def cut_endpoints(stock: Path, cut: Path) -> None:
 
 
 def write_amazon_roots(site: Path) -> None:
-    """Take Amazon's certificates out of botocore's. To read all 126 costs some 25 ms of CPU for each connection.
+    """Take Amazon's certificates out of botocore's. To read all costs some 25 ms of CPU for each connection.
 
     :raises KeyError: one of them is not there.
     """

@@ -37,20 +37,9 @@ class Played(socket.socket):
 
 
 def start() -> None:
-    """Start a built function.
-
-    :raises RuntimeError: it has not connected to AWS.
-    """
-    opened: list[Played] = []
-
-    def connected(*_: Any, **__: Any) -> Played:
-        opened.append(Played({}))
-        return opened[-1]
-
-    connection.create_connection = connected
+    """Start a built function, which connects to AWS."""
+    _answer_with({})
     import_module("app")
-    if not opened:
-        raise RuntimeError("a first call would have to connect")
 
 
 def function(tape: str, times: int) -> None:
@@ -58,10 +47,23 @@ def function(tape: str, times: int) -> None:
 
     :raises RuntimeError: it did not do what it was asked.
     """
-    _called(_play(tape), times)
+    event, _ = _play(tape)
+    _call(event, times)
 
 
-def served(times: int) -> None:
+def first_call(tape: str) -> None:
+    """Start a built function and call it once; print how many connections each of both has opened.
+
+    :raises RuntimeError: it did not do what it was asked.
+    """
+    event, opened = _play(tape)
+    import_module("app")
+    at_start = len(opened)
+    _call(event, 1)
+    print(at_start, len(opened) - at_start)
+
+
+def function_over_http(times: int) -> None:
     """Call a built function so often with the event that stands on standard input. Its calls of AWS go where the
     environment says, so that the process holds no answer that it did not ask for.
 
@@ -69,15 +71,15 @@ def served(times: int) -> None:
     """
     read = json.load(sys.stdin)
     vars(import_module("cashback.edge.clock"))["datetime"] = stopped_at(read["now"])
-    _called(read["event"], times)
+    _call(read["event"], times)
 
 
 def stopped_at(now: str) -> Any:
-    """What the clock of functions asks, always at one time."""
+    """A stand-in for ``datetime`` that always tells this time."""
     return SimpleNamespace(now=lambda _: datetime.fromisoformat(now))
 
 
-def _called(event: Any, times: int) -> None:
+def _call(event: Any, times: int) -> None:
     app = import_module("app")
     for _ in range(times):
         said = app.handler(event, CONTEXT)
@@ -87,21 +89,32 @@ def _called(event: Any, times: int) -> None:
 
 def raw(tape: str, times: int) -> None:
     """Send a transaction by boto3 so often, and nothing else."""
-    event = _play(tape)
+    event, _ = _play(tape)
     handler = import_module("raw").handler
     for _ in range(times):
         handler(event, None)
 
 
-def _play(tape: str) -> Any:
-    """The event. From now on who connects is answered: to each operation in turn, over and over. The answers are made
-    beforehand, so that hardly anything of the tape is counted."""
+def _play(tape: str) -> tuple[Any, list[Played]]:
+    """The event, and the connections that will be opened. The answers are made beforehand, so that hardly anything of
+    the tape is counted."""
     read = json.loads(Path(tape).read_text())
     answers = {
         name.encode(): cycle([_answer(body.encode()) for body in bodies]) for name, bodies in read["answers"].items()
     }
-    connection.create_connection = lambda *_, **__: Played(answers)
-    return read["event"]
+    return read["event"], _answer_with(answers)
+
+
+def _answer_with(answers: Answers) -> list[Played]:
+    """Answer who connects from now on, to each operation in turn; return the connections that will be opened."""
+    opened: list[Played] = []
+
+    def connected(*_: Any, **__: Any) -> Played:
+        opened.append(Played(answers))
+        return opened[-1]
+
+    connection.create_connection = connected
+    return opened
 
 
 def _answer(body: bytes) -> bytes:

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from dev.project import ROOT
-from tests.benchmarks import warm, weights
+from tests.benchmarks import tapes, warm, weights
 from tests.benchmarks.cold import BUDGETS
 from tests.benchmarks.limits import WARM_LIMIT
 from tests.benchmarks.loads import LOADS, Load
-from tests.benchmarks.runtime import MOST_MEMORY
+from tests.benchmarks.runtime import MOST_MEMORY, OURS
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,14 @@ def test_a_warm_call_is_within_its_budget(costs: dict[str, float], function: str
 
 def test_the_budgets_of_a_webhook_are_within_its_limit() -> None:
     assert sum(BUDGETS[function]["warm"] for function in warm.COUNTED) <= WARM_LIMIT
+
+
+@pytest.mark.parametrize("function", OURS)
+def test_a_first_call_finds_its_connections_open_but_that_to_kms(build: Path, tmp_path: Path, function: str) -> None:
+    tape = tapes.record(function)[function]
+    tape.write(tmp_path / function)
+    at_start, in_call = warm.connections(function, build, tmp_path / function)
+    assert (at_start >= 1, in_call) == (True, "Decrypt" in tape.answers())
 
 
 @pytest.mark.parametrize("load", LOADS.values(), ids=LOADS)

@@ -38,7 +38,7 @@ def weigh(load: Load, build: Path) -> float:
     """The most MB that a load makes its function hold."""
     tape = tapes.record_alone(load.function, load.make)
     paths = [str(path) for path in (build / "SharedLayer" / "python", build / logical_id(load.function), _HERE)]
-    program = f"import sys; sys.path[:0] = {paths}; import played; played.served(2); {_PEAK}"
+    program = f"import sys; sys.path[:0] = {paths}; import played; played.function_over_http(2); {_PEAK}"
     with Player(tape) as aws:
         threading.Thread(target=aws.serve_forever, args=(0.02,), daemon=True).start()
         finished = subprocess.run(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cashback.domain.orders import Order
     from cashback.domain.scenarios import Scenario
     from cashback.domain.tasks import Task
-    from tests.simulation.diary import Diary, Moved
+    from tests.simulation.diary import Diary, Invocation, Moved
     from tests.simulation.world import World
 
 WITHIN = timedelta(minutes=20)
@@ -158,26 +158,32 @@ class Model:
         scenario was changed meanwhile, nobody looks for it any more but the sweeper."""
         first = moves[0]
         changed = [saved.at for saved in self.diary.scenarios[first.task.scenario_id] if saved.at > first.by.began]
-        waited = next((move.at for move in moves if move.task.status is not TaskStatus.WAITING), self.world.ticks)
         set_at = min(self.diary.alarms[first.task.task_id, Step.RUN], default=self.world.ticks)
         for began, ended in self.handled.get(first.task.order_id or "", ()):
             came_upon = began > first.at and not any(at < ended for at in changed)
-            made_it = began == first.by.began + 1 and began not in self.diary.cut_off
-            if (came_upon or made_it) and ended < min(waited, set_at):
+            if (came_upon or self._was_whole(first.by, began)) and ended < min(self._waited_until(moves), set_at):
                 yield "9: it waits, and its alarm was not set"
 
     def _told(self, moves: list[Moved]) -> Iterator[str]:
-        """Whoever recorded what cancels a task has told it before they were done, where it was made by then. Where its
-        scenario was changed meanwhile, nobody looks for it any more, and its run looks at the order itself."""
+        """Whoever recorded what of its own order cancels a task has told it before they were done, where it was made by
+        then. Where its scenario was changed meanwhile, nobody looks for it any more, and its run looks at the order
+        itself."""
         first = moves[0]
         if first.task.order_id is None or len(self.diary.scenarios[first.task.scenario_id]) > 1:
             return
-        waited = next((move.at for move in moves if move.task.status is not TaskStatus.WAITING), self.world.ticks)
+        until = self._waited_until(moves)
         for recorded in self.diary.orders[first.task.order_id]:
             for began, ended in self.handled.get(first.task.order_id, ()):
-                is_theirs = began == recorded.by.began + 1 and began not in self.diary.cut_off
-                if is_theirs and first.at < ended < waited and any(self._befell(first.task, recorded.order)):
+                is_too_late = self._was_whole(recorded.by, began) and first.at < ended < until
+                if is_too_late and any(self._befell(first.task, recorded.order)):
                     yield "8: it waits, and whoever knew what cancels it was done"
+
+    def _waited_until(self, moves: list[Moved]) -> int:
+        return next((move.at for move in moves if move.task.status is not TaskStatus.WAITING), self.world.ticks)
+
+    def _was_whole(self, by: Invocation, began: int) -> bool:
+        """Tell whether what began then was of this invocation, and was not cut off."""
+        return began == by.began + 1 and began not in self.diary.cut_off
 
     # ---- how it went on
 

@@ -20,7 +20,7 @@ from dev.project import ROOT
 from dev.template import as_written
 from tests import bytecode
 from tests.aws_calls import CALLS, FAILURES, SUCCESSES, Sent, exchange
-from trim_layer import OPERATIONS
+from trim_layer import AMAZON_ROOTS, OPERATIONS
 
 
 def test_every_module_has_bytecode_that_is_never_checked_again(layer: Path) -> None:
@@ -41,10 +41,7 @@ def test_the_layer_holds_the_package_and_no_ballast(layer: Path) -> None:
 def test_the_layer_has_the_certificates_of_aws_apart(layer: Path) -> None:
     trusted = ssl.create_default_context(cafile=layer / "amazon-roots.pem").get_ca_certs()
     subjects: list[Any] = [chain.from_iterable(one["subject"]) for one in trusted]
-    assert sorted(dict(subject)["commonName"] for subject in subjects) == [
-        *[f"Amazon Root CA {number}" for number in range(1, 5)],
-        "Starfield Services Root Certificate Authority - G2",
-    ]
+    assert {dict(subject)["commonName"] for subject in subjects} == set(AMAZON_ROOTS.values())
     everyone = ssl.create_default_context(cafile=layer / "botocore" / "cacert.pem").get_ca_certs()
     assert len(everyone) > 100
     assert all(one in everyone for one in trusted)

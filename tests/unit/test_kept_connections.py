@@ -161,7 +161,7 @@ class Sender:
     def wait_until_something_comes(self) -> None:
         """Wait until the server has sent or closed something that nobody asked for."""
         (connection,) = [one for one in self.session._manager.connection_from_url(self.server.url).pool.queue if one]
-        select.select([connection.sock], [], [])
+        assert select.select([connection.sock], [], [], PATIENCE)[0]
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from cashback.domain.scenarios import Actions, Condition, Limits, ScenarioStatus
 from cashback.domain.tasks import Result, TaskStatus
 from cashback.services.close_store import close_store
 from cashback.services.close_window import close_window
-from cashback.services.follow_tasks import follow_order
+from cashback.services.follow_tasks import Followed, follow_order
 from cashback.services.import_orders import import_orders
 from cashback.services.record_order import hear_news, settle_claims
 from cashback.services.run_task import run_task
@@ -204,8 +204,12 @@ def test_a_task_that_was_written_after_its_watches_were_looked_for_is_cancelled_
     monkeypatch.setattr(Tasks, "watching_order", lambda *_: {})
     if not is_seen:
         monkeypatch.setattr(Tasks, "started", lambda *_: {})
-    stage.hear(mark(cancelled=True))
-    assert stage.states == ["order.cancelled"]
+    settings, live = stage.books.scenarios.live(STORE)
+    assert settings is not None
+    order, _ = hear_news(stage.books, settings, mark(cancelled=True), stage.now)
+    assert order is not None
+    followed = follow_order(stage.books, lambda: stage.outlets.alarms, settings, live, order, stage.now)
+    assert (stage.states, followed) == (["order.cancelled"], Followed(started=0, cancelled=1, successful=0))
 
 
 @pytest.mark.parametrize(

@@ -80,22 +80,22 @@ class KeptConnections(Struct):
 
 
 def _alive(pool: Any) -> Any:
-    """Take a connection out of a pool that nothing came over since it was used last; None where there is none."""
+    """Take a connection out of a pool over which no answer came since it was used last; None where there is none."""
     try:
         connection = pool.pool.get_nowait()
     except (AttributeError, Empty):  # the pool is closed, or others have all of them
         return None
     if connection is not None:
-        if connection.is_connected or _came_of_tls_alone(connection.sock):
+        if connection.is_connected or _is_idle(connection.sock):
             return connection
         connection.close()
     pool._put_conn(connection)
     return None
 
 
-def _came_of_tls_alone(sock: Any) -> bool:
-    """Tell whether all that came over a resting connection is TLS's own, and read it: after the handshake a server
-    sends tickets, to connect again with."""
+def _is_idle(sock: Any) -> bool:
+    """Read TLS's own records that came over a resting connection, and tell whether there was nothing else: after the
+    handshake a server sends tickets, to connect again with."""
     if isinstance(sock, ssl.SSLSocket):
         sock.settimeout(0)
         try:

@@ -142,9 +142,11 @@ def of_order(order: Order, entries: Sequence[Entry]) -> Iterator[Difference]:
 
 def of_orders(found: Iterable[Order], moved: Mapping[str, Sequence[Entry]]) -> Iterator[Difference]:
     """Yield where orders are not what their entries say; one that is not there says nothing, and should."""
-    orders = {order.order_id: order for order in found}
-    for order_id, entries in moved.items():
-        yield from of_order(orders.get(order_id) or Order(order_id, "", ""), entries)
+    missing = dict(moved)
+    for order in found:
+        yield from of_order(order, missing.pop(order.order_id))
+    for order_id, entries in missing.items():
+        yield from of_order(Order(order_id, "", ""), entries)
 
 
 def _moved(entries: Iterable[Entry], kind: Kind) -> int:

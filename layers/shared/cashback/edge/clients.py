@@ -1,5 +1,5 @@
 """The environment that the template gives, and the AWS clients. Lazy and cached, so that importing a handler needs no
-environment, and a function imports only what it uses: an import inside a function here is the point."""
+environment but on Lambda, and a function imports only what it uses: an import inside a function here is the point."""
 
 import math
 import os

@@ -1,5 +1,6 @@
 """The composition root: the only place where adapters meet use cases. Lazy and cached, so that importing a handler
-needs no environment, and a function imports only what it uses: an import inside a function here is the point."""
+needs no environment but on Lambda, and a function imports only what it uses: an import inside a function here is the
+point."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any

@@ -1,8 +1,8 @@
 """Tell tasks what became of an order: what cancels those that wait, and makes those that were executed a success.
 
 Facts decide, watches only find the tasks. Every fact is written before anybody looks for the tasks it concerns, and a
-task looks at the facts itself when it is created, when it is run and when its window is closed: so either finds the
-other, whichever came first.
+task looks at the facts itself when it is created, when it is run and when its window is closed: so none runs against
+what is known, whichever came first.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -12,14 +12,7 @@ from msgspec import Struct
 from cashback.domain.errors import Busy, CustomerNotFound
 from cashback.domain.news import CustomerNews
 from cashback.domain.orders import Order
-from cashback.domain.scenarios import (
-    Condition,
-    LiveScenarios,
-    Trigger,
-    occasions_of,
-    registration_of,
-    watched,
-)
+from cashback.domain.scenarios import Condition, LiveScenarios, Trigger, occasions_of, registration_of, watched
 from cashback.domain.settings import Settings
 from cashback.domain.tasks import Task, TaskStatus
 from cashback.domain.times import Instant
@@ -90,10 +83,11 @@ def follow_order(
 
     :raises Busy: as ``note_order``.
     """
-    moved = note_order(books, settings, live, order, now, told)
+    told_of_it = note_order(books, settings, live, order, now, told)
     started = start_tasks(books, alarms, settings, live, occasions_of(order), now)
-    cancelled_ = sum(task.status is TaskStatus.CANCELLED for task in moved)
-    return Followed(len(started), cancelled_, len(moved) - cancelled_)
+    moved = [*told_of_it, *started.moved]
+    cancelled = sum(task.status is TaskStatus.CANCELLED for task in moved)
+    return Followed(len(started.created), cancelled, len(moved) - cancelled)
 
 
 def follow_registration(
@@ -111,7 +105,7 @@ def follow_registration(
     if profile is None or profile.registered_at is None or profile.is_gone:
         return 0
     occasion = registration_of(customer_id, profile.registered_at)
-    return len(start_tasks(books, alarms, settings, live, [occasion], now))
+    return len(start_tasks(books, alarms, settings, live, [occasion], now).created)
 
 
 def _noted(

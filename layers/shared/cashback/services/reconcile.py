@@ -8,7 +8,6 @@ somebody whom a restored table does not know at all are found by ``make reconcil
 from collections.abc import Iterator, Sequence
 from copy import replace
 from datetime import timedelta
-from itertools import batched
 from typing import TYPE_CHECKING, Final
 
 from cashback.domain.delays import local_time
@@ -39,9 +38,6 @@ opens."""
 
 PAGE: Final = 50
 """Customers of a page."""
-
-MOST_AT_ONCE: Final = 100
-"""Orders read in one call."""
 
 OVERLAP: Final = timedelta(days=2)
 """How much longer than since the last comparison an order's entries are new: a customer may have been moving then."""
@@ -122,9 +118,7 @@ def _compare(books: Books, store_id: str, account: Account, since: Instant) -> t
     """Return how many orders were compared beside the account, and all that differs."""
     entries = list(books.history.entries(store_id, account.customer_id))
     moved = orders_moved(account, entries, since)
-    differences = list(of_account(account, entries))
-    for some in map(dict, batched(moved.items(), MOST_AT_ONCE, strict=False)):
-        differences += of_orders(books.orders.get_many(store_id, list(some)), some)
+    differences = [*of_account(account, entries), *of_orders(books.orders.each(store_id, moved), moved)]
     if has_reserves(account, entries):
         differences += _compare_payouts(books, store_id, account, entries)
     return len(moved), differences

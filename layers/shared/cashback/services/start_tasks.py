@@ -6,6 +6,8 @@ from copy import replace
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from cashback.domain.errors import CustomerNotFound
 from cashback.domain.ledger import Account
 from cashback.domain.scenarios import Condition, LiveScenarios, Occasion, Scenario, starts
@@ -23,6 +25,13 @@ AT_ONCE: Final = 50
 """Tasks that are looked up together: each may have a guard, and one read finds a hundred items."""
 
 
+class Started(Struct, frozen=True):
+    """The tasks that did not exist before, and those that did and were told what they had not known."""
+
+    created: list[Task]
+    moved: list[Task]
+
+
 def start_tasks(
     books: Books,
     alarms: "Callable[[], AlarmClock]",
@@ -30,22 +39,22 @@ def start_tasks(
     live: LiveScenarios,
     occasions: Iterable[Occasion],
     now: Instant,
-) -> list[Task]:
-    """Start every scenario that any of these occasions starts, and return the tasks that did not exist before.
+) -> Started:
+    """Start every scenario that any of these occasions starts.
 
-    The item is written first, its alarm is set second. A task that is there already is told of the order, of which
-    whoever wrote it may have known less, and if it still waits its alarm is set again, because they may have been cut
-    off between the two. One that is cancelled from the beginning, by
-    something that overtook what starts it, is kept as cancelled: it counts for what is to happen once.
+    The item is written first, its alarm is set second. A task that is there already is told of its order, and has its
+    alarm set again if it still waits: whoever wrote it may have known less of the order, and may have been cut off. One
+    that is cancelled from the beginning, by something that overtook what starts it, is kept as cancelled: it counts for
+    what is to happen once. Of a later order of its customer, heard of while it is written, it learns when it runs.
 
     :param alarms: asked for once there is an alarm to set.
-    :raises Busy: out of reach; called again it starts what is left.
+    :raises Busy: out of reach, or a task keeps changing; called again it starts what is left.
     """
     wanted = ((scenario, one) for one in occasions for scenario in live.scenarios if starts(scenario, one, settings))
-    created: list[Task] = []
+    started = Started([], [])
     for some in batched(wanted, AT_ONCE, strict=False):
-        created += _start(books, alarms, settings, some, now)
-    return created
+        _start(books, alarms, settings, some, now, started)
+    return started
 
 
 def _start(
@@ -54,13 +63,14 @@ def _start(
     settings: Settings,
     wanted: Iterable[tuple[Scenario, Occasion]],
     now: Instant,
-) -> Iterator[Task]:
+    started: Started,
+) -> None:
     store_id, zone = settings.store_id, zone_of(settings)
     candidates = [(task_of(store_id, scenario, one, now, zone), scenario, one) for scenario, one in wanted]
     there = books.tasks.started(store_id, [(task, scenario) for task, scenario, _ in candidates])
     for task, scenario, occasion in candidates:
         if task.task_id in there:
-            _resume(books, alarms, store_id, there[task.task_id], occasion, now)
+            started.moved.extend(_resumed(books, alarms, store_id, there[task.task_id], occasion, now))
             continue
         account = _account(books, store_id, task, scenario)
         # Guards and watches stand where the customer is now: an order may name one who was merged.
@@ -69,24 +79,27 @@ def _start(
         once = {"once_per_order": scenario.once_per_order, "once_per_customer": scenario.once_per_customer}
         if books.tasks.create(store_id, checked, **once):
             _wake(alarms, store_id, checked, now)
-            yield checked
+            started.created.append(checked)
         else:
             # By somebody else, or by this very call: the SDK repeats a write whose answer was lost.
-            _resume(books, alarms, store_id, books.tasks.get(store_id, task.task_id), occasion, now)
+            standing = books.tasks.get(store_id, task.task_id)
+            started.moved.extend(_resumed(books, alarms, store_id, standing, occasion, now))
 
 
-def _resume(
+def _resumed(
     books: Books,
     alarms: "Callable[[], AlarmClock]",
     store_id: str,
     task: Task | None,
     occasion: Occasion,
     now: Instant,
-) -> None:
-    """Do what whoever created a task may have left undone. They may have written it when its watches had been looked
-    for already, and known nothing yet of what was to cancel it."""
+) -> Iterator[Task]:
+    """Do what whoever created a task may have left undone; yield it if it was moved. They may have written it when its
+    watches had been looked for already, and known nothing yet of what was to cancel it."""
     moved = tell_task(books, store_id, task, occasion.order, now) if task and occasion.order else None
     _wake(alarms, store_id, moved or task, now)
+    if moved:
+        yield moved
 
 
 def _wake(alarms: "Callable[[], AlarmClock]", store_id: str, task: Task | None, now: Instant) -> None:

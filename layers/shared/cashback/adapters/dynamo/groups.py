@@ -99,7 +99,7 @@ class Groups(Struct, frozen=True):
                 f"{condition} AND sk > :after",
                 {**values, ":after": f"{group_keys.MEMBER}{keys.escape(after)}"},
             )
-        # Of a few thousand items all that is not asked for is megabytes.
+        # Whole items of a few thousand members are megabytes.
         how = {"ConsistentRead": True, "ProjectionExpression": "sk", "Limit": limit + 1}
         found = self.table.query(condition, values, **how)
         ids = [group_keys.member_id(item["sk"]) for item in islice(found, limit + 1)]

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterator
-from itertools import batched, chain, islice
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Final
 
@@ -18,9 +18,6 @@ from cashback.domain.queries import OrdersWanted
 from cashback.domain.times import Instant, microseconds
 
 _WAITING: Final = (Status.PENDING, Status.HELD, Status.AWAITING_CUSTOMER)
-
-_READ_AT_ONCE: Final = 100
-"""Orders that are held at once where many are read. Source: a BatchGetItem reads so many."""
 
 _LOOKS: Final = 3
 """How often a stretch of the lists is read at most for orders that move meanwhile."""
@@ -72,11 +69,7 @@ class OrderLists(Struct, frozen=True):
             if look and moved <= seen:
                 break
             seen |= moved
-        return self._few_at_a_time(store_id, sorted(seen)), end
-
-    def _few_at_a_time(self, store_id: str, order_ids: list[str]) -> Iterator[Order]:
-        for some in batched(order_ids, _READ_AT_ONCE, strict=False):
-            yield from self.orders.get_many(store_id, list(some))
+        return self.orders.each(store_id, sorted(seen)), end
 
     def levels(self, store_id: str) -> Levels:
         """Return how many orders wait for what now, and nothing of the rest, read off the index alone, which may lag a

@@ -1,12 +1,15 @@
 """Orders in the State table."""
 
+from collections.abc import Iterable, Iterator
+from itertools import batched
+
 from msgspec import Struct
 
 from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.accounts import AccountImage
 from cashback.adapters.dynamo.codec import Item, decode, from_item
 from cashback.adapters.dynamo.documents import order_item, order_of
-from cashback.adapters.dynamo.tables import Lost, StateTable
+from cashback.adapters.dynamo.tables import READ_AT_ONCE, Lost, StateTable
 from cashback.domain.errors import Busy
 from cashback.domain.ledger import Write
 from cashback.domain.orders import Order
@@ -40,6 +43,11 @@ class Orders(Struct, frozen=True):
         wanted = [keys.order(store_id, order_id) for order_id in order_ids]
         found = self.table.get_many(wanted)
         return [order_of(found[key]) for key in wanted if key in found]
+
+    def each(self, store_id: str, order_ids: Iterable[str]) -> Iterator[Order]:
+        """Yield the same, where they may be more than there is room for: they are read a few at a time."""
+        for some in batched(order_ids, READ_AT_ONCE, strict=False):
+            yield from self.get_many(store_id, list(some))
 
     def write(self, store_id: str, order: Order) -> Write:
         """Build the conditional write of an order's next revision."""

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 
-_READ_AT_ONCE: Final = 100
+READ_AT_ONCE: Final = 100
 """Items of one BatchGetItem. Source: the quotas of DynamoDB."""
 
 _QUERIED_AT_ONCE: Final = 500
-"""Items of a page of a query that names no limit: the megabyte of a page without one takes ten of memory."""
+"""Items of a page of a query that names no limit. A page of 1 MB, which DynamoDB gives without one, takes 10 MB once it
+is decoded."""
 
 LISTING: Final = ("listing", "listing_pk")
 BY_CUSTOMER: Final = ("by_customer", "customer_pk")
@@ -50,7 +51,7 @@ class StateTable(Struct, frozen=True):
 
     def get_many(self, wanted: Iterable[Key]) -> dict[Key, Item]:
         """Return those of any number of items that exist (each consistent)."""
-        keys = batched(dict.fromkeys(wanted), _READ_AT_ONCE, strict=False)
+        keys = batched(dict.fromkeys(wanted), READ_AT_ONCE, strict=False)
         items = [from_item(attributes) for some in keys for attributes in self.read_together(some)]
         return {Key(item["pk"], item["sk"]): item for item in items}
 
