@@ -106,6 +106,17 @@ def test_a_plain_body_is_read_quickly_and_one_that_names_a_key_twice_is_not() ->
     assert read_quickly(plain.replace(b'"note"', b'"id"'), deepest=MAX_DEPTH) is None
 
 
+def test_a_long_body_is_read_quickly_unless_it_names_a_key_twice_wherever_that_is() -> None:
+    members = [f'"{number}":":"' for number in range(30_000)]
+    long = f"{{{','.join(members)}}}".encode()
+    found = read_quickly(long, deepest=MAX_DEPTH)
+    assert found is not None
+    assert len(found) == len(members)
+    for place in (1, len(members) // 2, -1):
+        again = long.replace(members[place].encode(), members[0].encode())
+        assert read_quickly(again, deepest=MAX_DEPTH) is None
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
