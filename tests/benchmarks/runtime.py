@@ -41,8 +41,8 @@ FIRST, UNCOUNTED, COUNTED = 1, 4, 15
 """The calls of a run: the first, those after which it counts as warm, and those that are counted."""
 CALLS: Final = FIRST + UNCOUNTED + COUNTED
 
-ORDERS: Final = "event_worker, ten orders"
-"""A batch of a busy store."""
+BUSY_WORKER: Final = "event_worker, ten orders"
+"""The worker of a busy store, as the page names it."""
 
 NAIVE_WEBHOOK: Final = "naive webhook"
 NAIVE_WORKER: Final = f"naive worker, {BATCH} members"
@@ -158,7 +158,8 @@ def subjects() -> list[Subject]:
     compiled, packaged = naive_packages()
     total = RUNS * CALLS
     posted = story.events("event_worker", (1 + units.BATCH) * total)
-    events = {"event_worker": list(itertools.islice(posted, total)), ORDERS: list(in_batches(posted))}
+    events = {"event_worker": list(itertools.islice(posted, total)), BUSY_WORKER: list(in_batches(posted))}
+    measured = [*zip(OURS, OURS, strict=True), (BUSY_WORKER, "event_worker"), *zip(ADMIN, ADMIN, strict=True)]
     orders, members = list(naive_orders(2 * total)), list(naive_members(total))
     return [
         Subject("the runtime alone", [handlers], "nothing.handler", {}, [{}] * total),
@@ -166,12 +167,12 @@ def subjects() -> list[Subject]:
         *(
             Subject(
                 name,
-                [deploy.BUILD / logical_id(name.partition(",")[0]), layer],
+                [deploy.BUILD / logical_id(function), layer],
                 "app.handler",
                 {},
-                events.get(name) or list(story.events(name, total)),
+                events.get(name) or list(story.events(function, total)),
             )
-            for name in (*OURS, ORDERS, *ADMIN)
+            for name, function in measured
         ),
         Subject(NAIVE_WEBHOOK, [naive, compiled], "webhook.handler", NAIVE_NAMES, orders[:total]),
         Subject(NAIVE_PACKED, [naive, packaged], "webhook.handler", NAIVE_NAMES, orders[total:]),
@@ -181,8 +182,7 @@ def subjects() -> list[Subject]:
 
 def in_batches(events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """The messages of so many events as the batches of a busy store."""
-    for batch in itertools.batched(events, units.BATCH, strict=True):
-        yield {"Records": [{**event["Records"][0], "messageId": str(number)} for number, event in enumerate(batch)]}
+    return map(story.batch_of, itertools.batched(events, units.BATCH, strict=True))
 
 
 def raw_events(most: int) -> Iterator[dict[str, Any]]:
@@ -328,7 +328,7 @@ def webhook_in_b(found: Sequence[Measured]) -> tuple[float, float, float]:
     where it gets it in a batch, and in the naive one."""
     warm = warm_in_b(found)
     taken_in = warm["webhook_ingest"]
-    return taken_in + warm["event_worker"], taken_in + warm[ORDERS] / units.BATCH, warm[NAIVE_WEBHOOK]
+    return taken_in + warm["event_worker"], taken_in + warm[BUSY_WORKER] / units.BATCH, warm[NAIVE_WEBHOOK]
 
 
 def section(found: Sequence[Measured]) -> list[str]:

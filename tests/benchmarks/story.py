@@ -24,6 +24,7 @@ from cashback.domain.groups import Group
 from cashback.domain.ledger import Write
 from cashback.domain.scenarios import Actions, Trigger
 from cashback.domain.tasks import Action, ActionOutcome, ActionStatus, CreditStep, Task, acted, finished, fired
+from cashback.domain.times import Instant
 from cashback.edge import clients, deps, ids
 from cashback.services.run_group_job import run_job_step
 from cashback.services.start_group_job import Instruction, JobRequest, start_group_job
@@ -54,7 +55,7 @@ _NEVER_LATE: Final = "4102444800000"
 
 
 class Gathering(StateTable, frozen=True):
-    """A table whose commits are gathered, so that many customers can be written at once."""
+    """A table whose commits are gathered, so that many customers or tasks can be written at once."""
 
     gathered: list[Write]
 
@@ -99,6 +100,27 @@ def message(name: str, body: str) -> dict[str, Any]:
     event = sample(name)
     event["Records"] = [{**event["Records"][0], "body": body}]
     return event
+
+
+def batch_of(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """One batch of the messages of several events."""
+    records = [record for event in events for record in event["Records"]]
+    return {"Records": [{**record, "messageId": str(number)} for number, record in enumerate(records)]}
+
+
+def task(task_id: str, due_at: Instant, **more: Any) -> Task:
+    """A task that credits, due as soon as it was started by an order."""
+    credit = Task(
+        task_id=task_id,
+        scenario_id="scn_01KGH2Q7WZ8V3N5T6R4Y9XABCD",
+        trigger=Trigger.ORDER_PAID,
+        cause=f"ord:{task_id}:paid",
+        occurred_at=due_at,
+        created_at=due_at,
+        due_at=due_at,
+        actions=Actions(credit=500),
+    )
+    return replace(credit, **more)
 
 
 def serve(name: str, event: Mapping[str, Any]) -> None:
@@ -156,24 +178,13 @@ def _credits(most: int) -> Iterator[dict[str, Any]]:
     """Credits of tasks that have begun to run, one a message."""
     tasks = deps.books().tasks
     for number in range(most):
-        task = Task(
-            task_id=f"tsk_{fingerprint(str(number))[:26]}",
-            scenario_id="scn_01KGH2Q7WZ8V3N5T6R4Y9XABCD",
-            trigger=Trigger.ORDER_PAID,
-            cause=f"ord:{number}:paid",
-            occurred_at=NOW,
-            created_at=NOW,
-            due_at=NOW,
-            actions=Actions(credit=500),
-            customer_id="9007199254740993",
-            order_id=str(number),
-        )
-        begun = fired(task, NOW)
+        task_id = f"tsk_{fingerprint(str(number))[:26]}"
+        begun = fired(task(task_id, NOW, customer_id="9007199254740993", order_id=str(number)), NOW)
         assert begun is not None
         queued = acted(begun, Action.CREDIT, ActionOutcome(ActionStatus.QUEUED))
         done = finished(queued, NOW, ZoneInfo("Europe/Berlin"))
         assert tasks.create(STORE, done, once_per_order=False, once_per_customer=False)
-        yield message("credit_worker", step_messages.encode(CreditStep(STORE, task.task_id)))
+        yield message("credit_worker", step_messages.encode(CreditStep(STORE, task_id)))
 
 
 def _balances(most: int) -> Iterator[dict[str, Any]]:

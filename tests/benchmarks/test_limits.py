@@ -5,7 +5,7 @@ import re
 import pytest
 
 from dev.project import ROOT
-from tests.benchmarks import bench, instructions, limits, naive_units, runtime, units
+from tests.benchmarks import bench, instructions, limits, loads, naive_units, runtime, units
 from tests.benchmarks.group_jobs import Figures, Measured, Rounds
 from tests.benchmarks.job_projection import Run
 from tests.benchmarks.limits import Counted
@@ -15,7 +15,7 @@ WARM = {
     "one raw transaction": 0.003,
     "webhook_ingest": 0.002,
     "event_worker": 0.005,
-    runtime.ORDERS: 0.021,
+    runtime.BUSY_WORKER: 0.021,
     "group_job_worker": 0.02,
     runtime.NAIVE_WEBHOOK: 0.011,
     runtime.NAIVE_WORKER: 0.05,
@@ -30,7 +30,7 @@ def row(figure: str, webhook: float = 1.0, warm_seconds: float = 139.0, cpu: flo
         {runtime.NAIVE_WEBHOOK: 2.5, runtime.NAIVE_PACKED: 7.0},
         {"amazon": 0.009, "all": 0.2},
         {"webhook_ingest": 0.25, "event_worker": webhook - 0.25},
-        {"webhook_ingest": 31.0},
+        {"webhook_ingest": 31.0, **loads.LIMITS},
         1.0,
     )
     small = Rounds([Measured(1_000, 2.0, 0.2, 5_070, 60, 138)])
@@ -61,6 +61,10 @@ def test_a_figure_above_its_limit_is_said_to_be() -> None:
     assert "| 1.05 b: " in row("warm call", webhook=1.05)
     assert "**300 s, 2.0 times the limit** warm" in row("1,000,000 members", warm_seconds=300)
     assert "| 139 s warm, 17 min cold" in row("1,000,000 members")
+
+
+def test_a_load_with_a_limit_of_its_own_stands_beside_the_one_that_takes_most() -> None:
+    assert "| 40 MB | 31 MB (webhook_ingest); 42 MB of 42 (event_worker, ten orders of 1 MiB) |" in row("memory")
 
 
 @pytest.mark.skipif(instructions.valgrind() is None, reason=instructions.MISSING)

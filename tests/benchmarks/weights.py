@@ -1,19 +1,23 @@
 """How much memory a built function holds at most, called with a load twice.
 
 AWS's answers come from a tape here too, but from this process and over HTTP: the function holds no answer but the one
-that it asked for, however long the others are.
+that it asked for, however long the others are. A shop's endpoint is another port of this process.
 """
 
 import itertools
 import json
 import subprocess
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import TYPE_CHECKING, Final
+from unittest.mock import patch
 
+from cashback.edge import deps
 from dev.project import logical_id
-from tests.benchmarks import instructions, story, tapes
+from tests.benchmarks import instructions, local_endpoint, story, tapes
 from tests.benchmarks.loads import LOADS, Load
 from tests.benchmarks.tapes import Tape
 
@@ -23,6 +27,12 @@ if TYPE_CHECKING:
 _HERE: Final = Path(__file__).parent
 _PATHS: Final = {"schedules": "CreateSchedule", "v2": "SendEmail"}
 """Operations of services that are asked by path, by where that begins."""
+
+_CALLS: Final = 2
+"""Calls of a function."""
+
+_HANDSHAKE: Final = b"\x16"
+"""How a client of TLS begins."""
 
 _PEAK: Final = (
     "import re, pathlib; print(re.search(r'VmHWM:\\s+(\\d+)', pathlib.Path('/proc/self/status').read_text())[1])"
@@ -35,10 +45,29 @@ def measure(build: Path) -> dict[str, float]:
 
 
 def weigh(load: Load, build: Path) -> float:
-    """The most MB that a load makes its function hold."""
-    tape = tapes.record_alone(load.function, load.make)
+    """The most MB that a load makes its function hold.
+
+    :raises RuntimeError: it did not do what it was asked.
+    """
+    with Endpoint() as endpoint:
+        threading.Thread(target=endpoint.serve_forever, args=(0.02,), daemon=True).start()
+        port = endpoint.server_address[1]
+        with patch.object(deps, "webhook_sender", local_endpoint.sender_to(port)):
+            tape = tapes.record_alone(load.function, load.make)
+        first = f"import local_endpoint; local_endpoint.call({port})" if load.attempts else ""
+        peak = _played(load, tape, build, first)
+        endpoint.shutdown()
+    if endpoint.greeted != load.attempts * (1 + _CALLS):
+        raise RuntimeError(f"{load.name}: {endpoint.greeted} calls of an endpoint")
+    return peak
+
+
+def _played(load: Load, tape: Tape, build: Path, first: str) -> float:
+    """The most MB of a process that does something ``first``, and serves the event of a tape."""
     paths = [str(path) for path in (build / "SharedLayer" / "python", build / logical_id(load.function), _HERE)]
-    program = f"import sys; sys.path[:0] = {paths}; import played; played.function_over_http(2); {_PEAK}"
+    program = (
+        f"import sys; sys.path[:0] = {paths}; import played\n{first}\nplayed.function_over_http({_CALLS}); {_PEAK}"
+    )
     with Player(tape) as aws:
         threading.Thread(target=aws.serve_forever, args=(0.02,), daemon=True).start()
         finished = subprocess.run(
@@ -71,6 +100,27 @@ class Player(ThreadingHTTPServer):
             operation: itertools.cycle([body.encode() for body in bodies])
             for operation, bodies in tape.answers().items()
         }
+
+
+class Endpoint(ThreadingTCPServer):
+    """What a shop names as its endpoint, where nobody speaks TLS. ``greeted`` counts who wanted to."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Greetings)
+        self.greeted = 0
+
+
+class _Greetings(BaseRequestHandler):
+    server: Endpoint
+
+    def handle(self) -> None:
+        self.server.greeted += self.request.recv(1) == _HANDSHAKE
+        self.request.sendall(b"no TLS")
+        with suppress(ConnectionError):
+            while self.request.recv(4_096):
+                """What is not read would reset the connection before it has read the answer."""
 
 
 class _Requests(BaseHTTPRequestHandler):
