@@ -304,9 +304,10 @@ def _at_pace(shares: Mapping[str, Share], seconds: Mapping[str, float], each: in
 
 def _task_created(found: Mapping[str, Operation], batch: int = 1) -> Bill:
     """What a delayed task adds to the order that starts it, and the message of its alarm, which shares its receipt and
-    the worker's invocation with so many."""
+    the worker's invocation with so many. Its log is that of a busy store, whatever ``batch`` is."""
     order, created = (found[name].shares["event_worker"] for name in ("paid order, first seen", "task created"))
     ordered, began = (one.shares["event_worker"] for one in (found["paid orders in batches of ten"], _run(found)))
+    # Of one order alone the log is no measure: it comes late at times, and is counted with the next operation.
     logged = round((began.logged - ordered.logged) / BUSY)
     more = replace(created - order, cpu=(PACE.start - PACE.order) * SHARE, logged=logged)
     return bill({"event_worker": more}, batch=batch, delivered=1)

@@ -66,7 +66,7 @@ class Job(Workers, kw_only=True):
     def _read(self, first: int) -> Process:
         """Take a step of the snapshot."""
         some = min(plan_group_job.READ_BY_HAND, self.members - first)
-        yield 2 * PACE.read + some * (PACE.listed + PACE.paged) + PACE.together(2 + some // PAGE) + PACE.send
+        yield 2 * PACE.read + PACE.read_members(some) + PACE.together(2 + some // PAGE) + PACE.send
         if first + some < self.members:
             self.queue.send(("read", first + some))
         else:

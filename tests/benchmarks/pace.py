@@ -37,7 +37,7 @@ class Pace(Struct, frozen=True):
     listed: float = 6e-6 / SHARE
     """Of CPU, for a member that is read."""
     paged: float = 8e-6
-    """The same of the table's time, for a page of 1 MB."""
+    """Of the table's time, for each member of a page."""
     figured: float = 20e-6 / SHARE
     """Of CPU, for a customer whose account is read to see whether a rule takes them."""
     hundred: float = 0.015
@@ -55,6 +55,10 @@ class Pace(Struct, frozen=True):
     """For a message of a task that has nothing left to do, in a batch."""
     swept: float = 220e-6 / SHARE
     """For a task that is found due: of the index, of the table, its message and the lines of its log."""
+
+    def read_members(self, members: int) -> float:
+        """What reading so many members of a page takes."""
+        return members * (self.listed + self.paged)
 
     def together(self, items: int) -> float:
         """What a transaction of so many items takes."""

@@ -155,12 +155,12 @@ def limits() -> dict[str, float]:
     results = len(job_items._RESULTS.pack([Result(one, Outcome.CREDITED, 500, True) for one in _ids()[:CHUNK]]))
     step = 2 * PACE.read + PACE.together(10) + PACE.send + PACE.hop + PACE.invoke
     by_hand, by_rule = plan_group_job.READ_BY_HAND, plan_group_job.READ_AT_ONCE
-    figured = by_rule * (PACE.listed + PACE.paged + PACE.figured) + by_rule / 100 * PACE.hundred
+    figured = PACE.read_members(by_rule) + by_rule * PACE.figured + by_rule / 100 * PACE.hundred
     sending = PACE.read + plan_group_job.SENT_AT_ONCE / SENT_AT_ONCE * PACE.send + PACE.write + PACE.send + PACE.hop
     chunk_units = 1 + 2 * ceil((results + 100) / 1_024) + 2
     counting = PACE.read + PACE.together(project.AT_ONCE + 1)
     return {
-        "reading members by hand, a step after another": by_hand / (step + by_hand * (PACE.listed + PACE.paged)),
+        "reading members by hand, a step after another": by_hand / (step + PACE.read_members(by_hand)),
         "reading customers by a rule, a step after another; twice where it asks for scores": by_rule / (step + figured),
         "sending chunks, a step after another": plan_group_job.SENT_AT_ONCE * CHUNK / sending,
         "one partition for the job and its snapshot: reads": PARTITION_READS / (1 + ceil(page_bytes() / 4_096)) * CHUNK,

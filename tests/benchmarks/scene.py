@@ -24,8 +24,7 @@ from cashback.adapters.dynamo.customers import Customers
 from cashback.adapters.dynamo.keys import shard_by_hash
 from cashback.adapters.task_queue import TaskQueue
 from cashback.domain.customers import Profile
-from cashback.domain.scenarios import Actions, Trigger
-from cashback.domain.tasks import Step, Task, TaskStep
+from cashback.domain.tasks import Step, TaskStep
 from cashback.domain.times import instant
 from cashback.edge.sweeper import AT_ONCE
 from cashback.services.plan_group_job import READ_AT_ONCE, READ_BY_HAND
@@ -33,7 +32,7 @@ from cashback.services.sweep import ALARM_RINGS_FOR
 from dev.client import wait_until
 from dev.project import LOCAL, STACK_NAME, logical_id
 from tests.benchmarks import page, units
-from tests.benchmarks.story import Gathering
+from tests.benchmarks.story import Gathering, task
 from tests.benchmarks.units import (
     BUSY,
     BY_THE_CLOCK,
@@ -335,9 +334,9 @@ class Scene(Struct):
             self.count_alone(name, "group_job_worker", act, first=True)
         task_ids = overdue(shop, AT_ONCE)
         self.count_alone("tasks swept", "sweeper", lambda: stack.invoke("sweeper", {}))
-        self.count_alone("tasks told again", "action_worker", lambda: self._tell_again(shop, task_ids[:BUSY]))
+        self.count_alone("duplicate task messages", "action_worker", lambda: self._send_again(shop, task_ids[:BUSY]))
 
-    def _tell_again(self, shop: Shop, task_ids: Sequence[str]) -> None:
+    def _send_again(self, shop: Shop, task_ids: Sequence[str]) -> None:
         """Let the worker get messages of tasks that have run, in full batches."""
         url = self.stack.scenario_actions_queue_url
         queue = TaskQueue(self.stack.client("sqs"), url, url)
@@ -405,22 +404,9 @@ def overdue(shop: Shop, count: int) -> list[str]:
     at, made = instant(datetime.now(UTC) - 2 * ALARM_RINGS_FOR), iter(lambda: f"tsk_{fresh_id()}", "")
     ids = list(islice((task_id for task_id in made if shard_by_hash(task_id) == 0), count))
     for task_id in ids:
-        task = Task(
-            task_id=task_id,
-            scenario_id="scn_01KGH2Q7WZ8V3N5T6R4Y9XABCD",
-            trigger=Trigger.ORDER_PAID,
-            cause=f"ord:{task_id}:paid",
-            occurred_at=at,
-            created_at=at,
-            due_at=at,
-            actions=Actions(credit=500),
-            customer_id=str(fresh_id()),
-            order_id=str(fresh_id()),
-        )
-        created = task_store(shop.stack).create(
-            shop.store.store_id, task, once_per_order=False, once_per_customer=False
-        )
-        assert created
+        late = task(task_id, at, customer_id=str(fresh_id()), order_id=str(fresh_id()))
+        store_id = shop.store.store_id
+        assert task_store(shop.stack).create(store_id, late, once_per_order=False, once_per_customer=False)
     return ids
 
 

@@ -67,12 +67,7 @@ def record(*names: str) -> Mapping[str, Tape]:
     with story.at_work(story.NAMES, stand_ins.client):
         story.open_store()
         waiting = {name: next(story.events(name, 1)) for name in names}
-    tapes = {name: Tape(event, []) for name, event in waiting.items()}
-    for name, tape in tapes.items():
-        recorded = tape.calls
-        with story.at_work(story.NAMES, lambda *which, to=recorded: Recorder(stand_ins.client(*which), to)):
-            story.serve(name, tape.event)
-    return tapes
+    return {name: _recorded(stand_ins, name, event) for name, event in waiting.items()}
 
 
 def record_alone(name: str, make: Callable[[], dict[str, Any]]) -> Tape:
@@ -81,13 +76,15 @@ def record_alone(name: str, make: Callable[[], dict[str, Any]]) -> Tape:
     stand_ins = Deployment(SimulatedDynamo(table_specs()))
     with story.at_work(story.NAMES, stand_ins.client), _at(story.NOW), redirect_stdout(None):
         story.open_store()
-        tape = Tape(make(), [])
-    with (
-        story.at_work(story.NAMES, lambda *which: Recorder(stand_ins.client(*which), tape.calls)),
-        _at(story.LATER),
-        redirect_stdout(None),
-    ):
-        story.serve(name, tape.event)
+        event = make()
+    with _at(story.LATER), redirect_stdout(None):
+        return _recorded(stand_ins, name, event)
+
+
+def _recorded(stand_ins: Deployment, name: str, event: dict[str, Any]) -> Tape:
+    tape = Tape(event, [])
+    with story.at_work(story.NAMES, lambda *which: Recorder(stand_ins.client(*which), tape.calls)):
+        story.serve(name, event)
     return tape
 
 

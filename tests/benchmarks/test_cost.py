@@ -56,12 +56,12 @@ def test_an_account_that_a_relative_job_reads_is_named_and_those_of_other_jobs_a
 
 def test_an_operation_that_is_counted_otherwise_is_named(found: dict[str, Operation]) -> None:
     kept = found["approve"]
-    assert units.recounted(kept, kept) == []
+    assert units.differences(kept, kept) == []
     once_more = kept.shares["orders_api"] + Share(calls=Counter(GetItem=1), read_units=1)
     again = replace(kept, shares={**kept.shares, "orders_api": once_more}, read={**kept.read, "PROFILE": 1})
-    assert [line.split(" ")[1] for line in units.recounted(kept, again)] == ["read_units", "steady_calls", "items"]
+    assert [line.split(" ")[1] for line in units.differences(kept, again)] == ["read_units", "steady_calls", "items"]
     new_to_it = kept.shares["orders_api"] + Share(calls=Counter(GetParameter=1))
-    assert units.recounted(kept, replace(kept, shares={"orders_api": new_to_it})) == []
+    assert units.differences(kept, replace(kept, shares={"orders_api": new_to_it})) == []
 
 
 def test_what_is_counted_again_is_priced_with_its_logs_and_with_what_the_projector_does(
@@ -72,7 +72,7 @@ def test_what_is_counted_again_is_priced_with_its_logs_and_with_what_the_project
 
     def dear(function: str, more: Share) -> list[str]:
         now = replace(kept, shares={function: kept.shares[function] + more})
-        return [line.split(":")[0] for line in cost.check(found | {name: units.counted_again(kept, now)})]
+        return [line.split(":")[0] for line in cost.check(found | {name: units.to_price(kept, now)})]
 
     assert dear("event_worker", Share()) == []
     assert dear("event_worker", Share(logged=BUSY * 1_000))[0] == "paid order to the posting, in batches"
@@ -88,13 +88,13 @@ def test_what_is_by_chance_where_it_is_counted_again_is_priced_as_it_was_before(
         name: share + busy + (to_know if name == "webhook_ingest" else Share()) for name, share in kept.shares.items()
     }
     del now["notifier"]
-    assert cost.bill(units.counted_again(kept, replace(kept, shares=now)).shares) == cost.bill(kept.shares)
+    assert cost.bill(units.to_price(kept, replace(kept, shares=now)).shares) == cost.bill(kept.shares)
 
 
 def test_a_webhook_is_counted_again_at_the_entrance(found: dict[str, Operation]) -> None:
     kept = found["webhook accepted"]
     read = kept.shares["webhook_ingest"] + Share(read_units=1)
-    assert units.recounted(kept, replace(kept, shares={"webhook_ingest": read})) != []
+    assert units.differences(kept, replace(kept, shares={"webhook_ingest": read})) != []
 
 
 def test_a_job_s_own_part_and_that_of_its_members_are_the_whole_of_both_jobs(found: dict[str, Operation]) -> None:

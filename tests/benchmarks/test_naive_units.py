@@ -24,7 +24,7 @@ def test_the_naive_functions_ask_for_what_was_counted_last(naive: dict[str, Oper
     again = naive_scene.measure()
     assert {one.name for one in again} == set(naive)
     assert [
-        fault for one in again for fault in units.recounted(naive[one.name], one, frozenset(naive[one.name].shares))
+        fault for one in again for fault in units.differences(naive[one.name], one, frozenset(naive[one.name].shares))
     ] == []
 
 

@@ -399,7 +399,7 @@ def test_the_figures_of_the_template_that_are_repeated_here_are_its_own() -> Non
         (("start",), "task created", "event_worker", 1),
         (("task",), "task executed with a credit", "action_worker", 1),
         (("credit",), "task executed with a credit", "credit_worker", 1),
-        (("unchanged",), "tasks told again", "action_worker", units.BUSY),
+        (("unchanged",), "duplicate task messages", "action_worker", units.BUSY),
         (("swept",), "tasks swept", "sweeper", AT_ONCE),
         (("member",), "group job", "group_job_worker", units.MEMBERS),
         (("listed",), "members read by hand", "group_job_worker", READ_BY_HAND),

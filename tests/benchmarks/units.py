@@ -329,7 +329,7 @@ def accounts_read(operation: Operation) -> int:
     return sum(operation.read.get(kind, 0) for kind in ("ACCOUNT", "C"))
 
 
-def recounted(kept: Operation, again: Operation, functions: frozenset[str] = DECIDING) -> list[str]:
+def differences(kept: Operation, again: Operation, functions: frozenset[str] = DECIDING) -> list[str]:
     """Return what these functions, or whom the budget names, did otherwise than it was counted before; of what is by
     chance, what is over its budget."""
     if kept.name in BY_CHANCE:
@@ -344,14 +344,14 @@ def recounted(kept: Operation, again: Operation, functions: frozenset[str] = DEC
     ]
 
 
-def counted_again(kept: Operation, found: Operation) -> Operation:
+def to_price(kept: Operation, again: Operation) -> Operation:
     """Return an operation as it was counted again, to be priced. What is by chance is as it was counted before: CPU,
     what a function keeps for a while or has to look up once more, and the share of whoever was at rest."""
     return replace(
         kept,
         shares={
             **kept.shares,
-            **{name: _share_again(name, kept.shares.get(name, Share()), share) for name, share in found.shares.items()},
+            **{name: _share_again(name, kept.shares.get(name, Share()), share) for name, share in again.shares.items()},
         },
     )
 

@@ -25,6 +25,6 @@ def test_operations_cost_what_was_counted_last(scene: Scene, part: Callable[[Sce
     part(scene)
     kept = units.read()
     assert scene.found
-    assert [line for again in scene.found.values() for line in units.recounted(kept[again.name], again)] == []
-    now = {name: units.counted_again(kept[name], found) for name, found in scene.found.items()}
+    assert [line for again in scene.found.values() for line in units.differences(kept[again.name], again)] == []
+    now = {name: units.to_price(kept[name], found) for name, found in scene.found.items()}
     assert cost.check(kept | now) == []
