@@ -8,13 +8,12 @@ certificates there is a file with those alone that AWS's own endpoints need. rew
 """
 
 import gzip
-import hashlib
 import json
-import re
 import shutil
 import ssl
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +41,11 @@ PROSE = frozenset({"documentation", "documentationUrl", "examples"})
 SHARED_FILES = ("sdk-default-configuration.json", "_retry.json")
 UNUSED_DIRECTORIES = ("boto3/data", "boto3/examples", "bin")
 
-_STARFIELD = "Starfield Services Root Certificate Authority - G2"
-AMAZON_ROOTS = {
-    "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e": "Amazon Root CA 1",
-    "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4": "Amazon Root CA 2",
-    "18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4": "Amazon Root CA 3",
-    "e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092": "Amazon Root CA 4",
-    "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5": _STARFIELD,
-}
-"""By SHA-256, what the certificates of partition aws are signed by. Source: the repository of Amazon Trust Services."""
+AMAZON_ROOTS = (
+    *[f"Amazon Root CA {number}" for number in range(1, 5)],
+    "Starfield Services Root Certificate Authority - G2",
+)
+"""Who signs for the endpoints of partition aws. Source: the repository of Amazon Trust Services."""
 
 
 def main(site: Path) -> None:
@@ -108,10 +103,17 @@ def write_amazon_roots(site: Path) -> None:
 
     :raises KeyError: one of them is not there.
     """
-    bundle = (site / "botocore" / "cacert.pem").read_text()
-    blocks = re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n", bundle, re.DOTALL)
-    found = {hashlib.sha256(ssl.PEM_cert_to_DER_cert(block)).hexdigest(): block for block in blocks}
-    (site / "amazon-roots.pem").write_text("".join([found[fingerprint] for fingerprint in AMAZON_ROOTS]))
+    every = ssl.create_default_context(cafile=site / "botocore" / "cacert.pem")
+    found = {
+        common_name(told): ssl.DER_cert_to_PEM_cert(certificate)
+        for told, certificate in zip(every.get_ca_certs(), every.get_ca_certs(binary_form=True), strict=True)
+    }
+    (site / "amazon-roots.pem").write_text("".join([found[name] for name in AMAZON_ROOTS]))
+
+
+def common_name(told: Any) -> str | None:
+    """The name that a certificate gives its owner."""
+    return dict(chain.from_iterable(told["subject"])).get("commonName")
 
 
 def reachable_shapes(model: dict[str, Any]) -> dict[str, Any]:

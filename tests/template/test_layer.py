@@ -6,7 +6,6 @@ import ssl
 import uuid
 from datetime import UTC, datetime
 from functools import cache
-from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,7 +19,7 @@ from dev.project import ROOT
 from dev.template import as_written
 from tests import bytecode
 from tests.aws_calls import CALLS, FAILURES, SUCCESSES, Sent, exchange
-from trim_layer import AMAZON_ROOTS, OPERATIONS
+from trim_layer import AMAZON_ROOTS, OPERATIONS, common_name
 
 
 def test_every_module_has_bytecode_that_is_never_checked_again(layer: Path) -> None:
@@ -40,8 +39,7 @@ def test_the_layer_holds_the_package_and_no_ballast(layer: Path) -> None:
 
 def test_the_layer_has_the_certificates_of_aws_apart(layer: Path) -> None:
     trusted = ssl.create_default_context(cafile=layer / "amazon-roots.pem").get_ca_certs()
-    subjects: list[Any] = [chain.from_iterable(one["subject"]) for one in trusted]
-    assert {dict(subject)["commonName"] for subject in subjects} == set(AMAZON_ROOTS.values())
+    assert {common_name(one) for one in trusted} == set(AMAZON_ROOTS)
     everyone = ssl.create_default_context(cafile=layer / "botocore" / "cacert.pem").get_ca_certs()
     assert len(everyone) > 100
     assert all(one in everyone for one in trusted)

@@ -59,16 +59,18 @@ OK: Final = answer()
 
 
 class Deed(Enum):
-    """What a server does beside sending: closes the connection, resets it, says nothing more, forgets TLS, or rests."""
+    """What a server does beside sending: closes the connection, resets it, says nothing more, forgets TLS, sends a part
+    of a record of TLS, or rests."""
 
     CLOSE = auto()
     RESET = auto()
     SILENCE = auto()
     PLAINTEXT = auto()
+    PART = auto()
     PAUSE = auto()
 
 
-CLOSE, RESET, SILENCE, PLAINTEXT, PAUSE = Deed
+CLOSE, RESET, SILENCE, PLAINTEXT, PART, PAUSE = Deed
 
 type Act = bytes | Deed
 """What a server does: sends bytes, or one of these."""
@@ -127,6 +129,8 @@ class Server:
             self.ended.wait(IMPATIENCE * 3)
         elif act is PLAINTEXT:
             os.write(sock.fileno(), OK)
+        elif act is PART:
+            os.write(sock.fileno(), b"\x17\x03\x03\x00\x50" + b"x" * 20)
         else:
             if act is RESET:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -398,8 +402,10 @@ def test_no_connection_is_opened_through_a_proxy_or_where_nobody_answers() -> No
             assert kept.send(request, "localhost") is None
 
 
-def test_what_comes_over_a_resting_connection_with_tls_is_no_answer(authority: trustme.CA, tls: ssl.SSLContext) -> None:
-    foreign = answer(b"x" * 5_000) + answer(b"foreign")
+@pytest.mark.parametrize("foreign", [answer(b"x" * 5_000) + answer(b"foreign"), PART, CLOSE])
+def test_what_comes_over_a_resting_connection_with_tls_is_no_answer(
+    authority: trustme.CA, tls: ssl.SSLContext, foreign: Act
+) -> None:
     with (
         authority.cert_pem.tempfile() as trusted,
         server([OK, PAUSE, foreign], [answer(b"after")], tls=tls) as running,

@@ -212,6 +212,14 @@ def test_a_task_that_was_written_after_its_watches_were_looked_for_is_cancelled_
     assert (stage.states, followed) == (["order.cancelled"], Followed(started=0, cancelled=1, successful=0))
 
 
+def test_an_order_whose_review_has_the_id_of_another_s_tells_that_one_s_task_nothing() -> None:
+    stage = Stage(scenario(Trigger.REVIEW_CREATED, cancel_on=(Condition.ORDER_CREATED,)))
+    for order_id, customer_id, second in ((A, CUSTOMER, 0), ("B-2", "9999", 20)):
+        stage.paid(order_id, second, customer_id=customer_id)
+        stage.hear(review(order_id, second + 5))
+    assert [(task.order_id, task.status) for task in stage.tasks] == [(A, TaskStatus.WAITING)]
+
+
 @pytest.mark.parametrize(
     ("condition", "told"),
     [

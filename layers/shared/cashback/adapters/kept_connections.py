@@ -7,7 +7,9 @@ tests/unit/test_kept_connections.py compares what is sent and read with botocore
 
 import io
 import re
+import socket
 import ssl
+from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
 from queue import Empty
 from typing import Any, Final
@@ -23,10 +25,16 @@ _AT_ONCE: Final = 65_536
 _MOST_HEADERS: Final = 100
 """The most that http.client takes."""
 
+_SOON: Final = 0.3
+"""Seconds for each step of opening a connection beforehand. All of a function's must fit in the ten that Lambda lets it
+start in, though a host may have several addresses that are deaf."""
+
 _END: Final = b"\r\n\r\n"
 _STATUS: Final = re.compile(r"HTTP/1\.1 ([2-5]\d\d)(?: .*)?", re.ASCII)
 _HEADER: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*)")
 _LENGTH: Final = re.compile(r"\d{1,9}", re.ASCII)
+_RECORD_HEAD: Final = 5
+"""Bytes before a record of TLS: its kind, the version, and in the last two its length."""
 _WITHOUT_BODY: Final = frozenset({204, 304})
 _NO_ANSWER: Final = (OSError, HTTPException, ValueError, OverflowError, MemoryError)
 """What comes of a connection that fails, and of lengths in an answer that are none."""
@@ -41,20 +49,22 @@ class KeptConnections(Struct):
     """Urllib3's, by URL. Where botocore goes through a proxy nothing is ever kept in them."""
 
     def connect(self, url: str) -> None:
-        """Open a connection as botocore's session does, and keep it for the first request. Where that fails there is
-        none, and the first request, which connects again, says why; through a proxy none is opened."""
+        """Open a connection as botocore's session does, and keep it for the first request. Where that fails or takes
+        long there is none, and the first request, which connects again, says why; through a proxy none is opened."""
         session = self.session
         if session._proxy_config.proxy_url_for(url):
             return
         pool = session._manager.connection_from_url(url)
         session._setup_ssl_cert(pool, url, session._verify)
-        connection = pool._get_conn()
-        connection.timeout = pool.timeout.connect_timeout
+        connection, is_open = pool._get_conn(), False
+        connection.timeout = _SOON
         try:
-            connection.connect()
-        except (HTTPError, OSError, ValueError):  # the last is a certificate of another host
-            connection.close()
+            with suppress(HTTPError, OSError, ValueError):  # the last is a certificate of another host
+                connection.connect()
+                is_open = True
         finally:
+            if not is_open:
+                connection.close()
             pool._put_conn(connection)
 
     def send(self, request: AWSPreparedRequest, host: str) -> Any:
@@ -95,16 +105,26 @@ def _alive(pool: Any) -> Any:
 
 def _is_idle(sock: Any) -> bool:
     """Read TLS's own records that came over a resting connection, and tell whether there was nothing else: after the
-    handshake a server sends tickets, to connect again with."""
-    if isinstance(sock, ssl.SSLSocket):
-        sock.settimeout(0)
-        try:
+    handshake a server sends tickets, to connect again with. Of a record that is not whole nobody can tell."""
+    if not isinstance(sock, ssl.SSLSocket):
+        return False
+    sock.settimeout(0)
+    try:
+        if _is_whole(socket.socket.recv(sock, _AT_ONCE, socket.MSG_PEEK)):
             sock.recv(1)
-        except ssl.SSLWantReadError:
-            return True
-        except OSError:
-            return False
+    except ssl.SSLWantReadError:
+        return True
+    except OSError:
+        return False
     return False
+
+
+def _is_whole(records: bytes) -> bool:
+    """Tell whether records of TLS end where they say. Source: RFC 8446, section 5.1."""
+    at = 0
+    while at + _RECORD_HEAD <= len(records):
+        at += _RECORD_HEAD + int.from_bytes(records[at + 3 : at + _RECORD_HEAD])
+    return at == len(records)
 
 
 def _head(request: Any, host: str) -> bytes | None:

@@ -45,7 +45,8 @@ def start_tasks(
     The item is written first, its alarm is set second. A task that is there already is told of its order, and has its
     alarm set again if it still waits: whoever wrote it may have known less of the order, and may have been cut off. One
     that is cancelled from the beginning, by something that overtook what starts it, is kept as cancelled: it counts for
-    what is to happen once. Of a later order of its customer, heard of while it is written, it learns when it runs.
+    what is to happen once. What it could not learn while it was written, of a later order of its customer above all, it
+    learns when it runs.
 
     :param alarms: asked for once there is an alarm to set.
     :raises Busy: out of reach, or a task keeps changing; called again it starts what is left.
@@ -96,7 +97,12 @@ def _resumed(
 ) -> Iterator[Task]:
     """Do what whoever created a task may have left undone; yield it if it was moved. They may have written it when its
     watches had been looked for already, and known nothing yet of what was to cancel it."""
-    moved = tell_task(books, store_id, task, occasion.order, now) if task and occasion.order else None
+    order = occasion.order
+    if task is None or task.status is not TaskStatus.WAITING:
+        return
+    # A cause may be that of a task of another order: ids of reviews are the shop's.
+    is_of_it = order is not None and order.order_id == task.order_id
+    moved = tell_task(books, store_id, task, order, now) if order is not None and is_of_it else None
     _wake(alarms, store_id, moved or task, now)
     if moved:
         yield moved

@@ -13,7 +13,7 @@ from cashback.adapters.dynamo import keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.keys import Key
 from cashback.adapters.dynamo.packing import Packing
-from cashback.adapters.dynamo.tables import StateTable
+from cashback.adapters.dynamo.tables import COUNTED_AT_ONCE, StateTable
 from cashback.domain.ledger import Write
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ class ListedDocuments[Document: (IncentiveRequest, Payout)](Struct, frozen=True)
     def count(self, store_id: str, statuses: Iterable[str]) -> int:
         """Return how many documents have one of some statuses, read off the index alone, which may lag a second."""
         partitions = [self.partition(store_id, status) for status in statuses]
-        listed = (self.table.query("listing_pk = :pk", {":pk": pk}, IndexName="listing") for pk in partitions)
+        how = {"IndexName": "listing", "Limit": COUNTED_AT_ONCE}
+        listed = (self.table.query("listing_pk = :pk", {":pk": pk}, **how) for pk in partitions)
         return sum(1 for items in listed for _ in items)
 
     def _places_of(self, store_id: str, customer_id: str, before: str | None) -> Iterator[str]:

@@ -23,6 +23,9 @@ _QUERIED_AT_ONCE: Final = 500
 """Items of a page of a query that names no limit. A page of 1 MB, which DynamoDB gives without one, takes 10 MB once it
 is decoded."""
 
+COUNTED_AT_ONCE: Final = 4_000
+"""The same of entries of an index that are only counted, all of them, while a caller of the admin API waits."""
+
 LISTING: Final = ("listing", "listing_pk")
 BY_CUSTOMER: Final = ("by_customer", "customer_pk")
 """Indexes of places: the name of each, and its partition key. The sort key of both is ``listing_sk``."""

@@ -10,7 +10,7 @@ from cashback.adapters.dynamo import keys, scenario_keys
 from cashback.adapters.dynamo.codec import Item
 from cashback.adapters.dynamo.due import DueIndex
 from cashback.adapters.dynamo.packing import Packing
-from cashback.adapters.dynamo.tables import StateTable
+from cashback.adapters.dynamo.tables import COUNTED_AT_ONCE, StateTable
 from cashback.domain.due import DueKind
 from cashback.domain.ledger import Write
 from cashback.domain.scenarios import Condition, Scenario
@@ -133,7 +133,7 @@ class Tasks(Struct, frozen=True):
         """Yield what is counted of each task of a scenario, read off the index, which may lag a second."""
         for part in Part:
             values = {":pk": scenario_keys.tasks_listed(store_id, scenario_id, part)}
-            for item in self.table.query("listing_pk = :pk", values, IndexName="listing"):
+            for item in self.table.query("listing_pk = :pk", values, IndexName="listing", Limit=COUNTED_AT_ONCE):
                 yield TaskFigure(part, item.get("outcome"), item.get("credit", 0))
 
     def _begins(self, pk: str, prefix: str) -> Iterator[Item]:
