@@ -95,8 +95,8 @@ def client(service: str, attempts: int = 3) -> Any:
 
     The timeouts leave a function time to answer (2 s for a slow table is a failure, not a wait), and the SDK's own
     retries are few because ``post`` and the queues retry with what they know. A name of our own saves botocore what it
-    would put together twice for each call: system, language, features. On Lambda those of plain calls connect at once:
-    while a function starts it has more CPU than it has later.
+    would put together twice for each call: system, language, features. On Lambda a client of plain calls connects at
+    once: while a function starts it has more CPU than it has later.
     """
     from botocore.config import Config
 
