@@ -37,9 +37,14 @@ class Played(socket.socket):
 
 
 def start() -> None:
-    """Start a built function, which connects to AWS."""
-    _answer_with({})
+    """Start a built function.
+
+    :raises RuntimeError: it has not connected to AWS.
+    """
+    opened = _answer_with({})
     import_module("app")
+    if not opened:
+        raise RuntimeError("its first call would have to connect")
 
 
 def function(tape: str, times: int) -> None:

@@ -29,7 +29,7 @@ def row(figure: str, webhook: float = 1.0, warm_seconds: float = 139.0, cpu: flo
         {"webhook_ingest": 0.55, "settings_api": 1.1},
         {runtime.NAIVE_WEBHOOK: 2.5, runtime.NAIVE_PACKED: 7.0},
         {"amazon": 0.009, "all": 0.2},
-        {"webhook_ingest": 0.25, "event_worker": webhook - 0.25},
+        {"webhook_ingest": 0.25, "event_worker": webhook - 0.25, "group_job_worker": 4.9},
         {"webhook_ingest": 31.0, **loads.LIMITS},
         1.0,
     )
@@ -76,8 +76,8 @@ def test_the_versions_are_those_that_are_pinned() -> None:
 
 
 def test_a_rate_below_the_limit_is_said_to_be() -> None:
-    assert "| 2,500 (**below the limit**), on this machine |" in row("group job", cpu=40.0)
-    assert "| 5,000, on this machine |" in row("group job")
+    assert "| 2,500 (**below the limit**), on this machine; 0.049 b each, of 100 |" in row("group job", cpu=40.0)
+    assert "| 5,000, on this machine; 0.049 b each, of 100 |" in row("group job")
 
 
 def test_the_naive_figures_of_this_run_stand_before_those_of_the_design() -> None:

@@ -15,6 +15,7 @@ from tests.benchmarks.cold import BUDGETS, FIGURES
 
 HERE: Final = Path(__file__).parent
 COUNTED: Final = tuple(name for name in BUDGETS if "warm" in BUDGETS[name])
+WEBHOOK: Final = ("event_worker", "webhook_ingest")
 """A webhook's whole way: taken in, and posted."""
 
 WARM, MORE = 3, 13
