@@ -16,7 +16,7 @@ def sender_to(port: int) -> Callable[[], object]:
     """What makes the sender, once, which trusts whom it always trusts."""
 
     def webhook_sender() -> object:
-        from cashback.adapters.webhook_sender import WebhookSender, trusted  # noqa: PLC0415 - as the root does
+        from cashback.adapters.webhook_sender import WebhookSender, trusted  # noqa: PLC0415 - weighed as it is loaded: with the first attempt
 
         return WebhookSender(lambda *_: ["127.0.0.1"], lambda _: True, cache(trusted), port)
 

@@ -4,7 +4,6 @@ AWS's answers come from a tape, over sockets of the process's own: what is count
 and in the unit, but nothing that the system does, and no TLS.
 """
 
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -55,16 +54,9 @@ def _calls(name: str, times: int, build: Path, tape: Path) -> int:
 
 def connections(name: str, build: Path, tape: Path) -> tuple[int, int]:
     """How many connections a function opens while it starts, and in its first call."""
-    paths = [str(path) for path in _built(name, build)]
-    program = f"import sys; sys.path[:0] = {paths}; import played; played.first_call('{tape}')"
-    finished = subprocess.run(
-        [str(instructions.PYTHON), "-S", "-B", "-P", "-c", program],
-        env={**instructions.ENVIRONMENT, **story.NAMES, **instructions.ON_LAMBDA},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    at_start, in_call = map(int, finished.stdout.splitlines()[-1].split())
+    code = f"import played; played.first_call('{tape}')"
+    printed = instructions.run(code, _built(name, build), {**story.NAMES, **instructions.ON_LAMBDA})
+    at_start, in_call = map(int, printed.split())
     return at_start, in_call
 
 

@@ -6,7 +6,6 @@ that it asked for, however long the others are. A shop's endpoint is another por
 
 import itertools
 import json
-import subprocess
 import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -64,29 +63,15 @@ def weigh(load: Load, build: Path) -> float:
 
 def _played(load: Load, tape: Tape, build: Path, first: str) -> float:
     """The most MB of a process that does something ``first``, and serves the event of a tape."""
-    paths = [str(path) for path in (build / "SharedLayer" / "python", build / logical_id(load.function), _HERE)]
-    program = (
-        f"import sys; sys.path[:0] = {paths}; import played\n{first}\nplayed.function_over_http({_CALLS}); {_PEAK}"
-    )
+    paths = [build / "SharedLayer" / "python", build / logical_id(load.function), _HERE]
+    code = f"import played\n{first}\nplayed.function_over_http({_CALLS}); {_PEAK}"
+    given = json.dumps({"event": tape.event, "now": story.LATER})
     with Player(tape) as aws:
         threading.Thread(target=aws.serve_forever, args=(0.02,), daemon=True).start()
-        finished = subprocess.run(
-            [str(instructions.PYTHON), "-S", "-B", "-P", "-c", program],
-            env={
-                **instructions.ENVIRONMENT,
-                **instructions.ON_LAMBDA,
-                **story.NAMES,
-                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws.server_port}",
-            },
-            input=json.dumps({"event": tape.event, "now": story.LATER}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        endpoint = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{aws.server_port}"}
+        printed = instructions.run(code, paths, {**instructions.ON_LAMBDA, **story.NAMES, **endpoint}, given)
         aws.shutdown()
-    if finished.returncode:
-        raise RuntimeError(f"{load.name}: {finished.stderr}")
-    return int(finished.stdout.splitlines()[-1]) / 1024
+    return int(printed) / 1024
 
 
 class Player(ThreadingHTTPServer):
