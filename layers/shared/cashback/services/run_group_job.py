@@ -168,19 +168,23 @@ def _close(work: JobBooks, step: ChunkStep, job: Job, now: Instant) -> None:
     """End the job if this was the last of its chunks: all partitions are looked at once this chunk's own is full, as
     it is where this chunk is alone in it.
 
-    Whoever ends the last one sees all others ended, because it looks after it has ended its own.
+    Whoever ends the last one sees all others ended, because it looks after it has ended its own. The job is the one
+    that was read before: had it moved since, as it does when a chunk is begun again, it would not be written.
     """
     shard = step.number % SHARDS
     here = chunks_in(shard, job.chunks)
     if here > 1 and work.jobs.progress_in(step.store_id, step.job_id, shard).chunks < here:
         return
-    for _ in range(_TRIES):
+    if job.finished_at is not None:
         job = existing_job(work, step.store_id, step.job_id)
+    for _ in range(_TRIES):
         if job.finished_at is not None:
             return
         progress = work.jobs.progress(step.store_id, step.job_id)
         if progress.chunks < job.chunks:
             return
-        if work.jobs.save(step.store_id, replace(job.closed(progress, now), rev=job.rev + 1)) is None:
+        moved = work.jobs.save(step.store_id, replace(job.closed(progress, now), rev=job.rev + 1))
+        if moved is None:
             return
+        job = moved
     raise Busy("the job keeps changing")
