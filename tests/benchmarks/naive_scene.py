@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from dev import local_aws
 from dev.project import LOCAL, REGION
-from tests.benchmarks import naive_units, runtime, story
+from tests.benchmarks import naive_units, runtime, story, yardstick
 from tests.benchmarks.naive_units import BATCH, CREATED, EXECUTED, MEMBERS, ORDER
 from tests.benchmarks.runtime import FIRST, HERE, NAIVE_NAMES, Subject
 from tests.benchmarks.scene import Register, counted
@@ -82,9 +82,10 @@ def measure() -> list[Operation]:
         journal = Path(home) / "journal"
         engine = local_aws.start(Path(home), local_aws.free_port(), with_this_process=True, journal=journal)
         try:
-            return _measured(engine, journal)
+            found = _measured(engine, journal)
         finally:
             engine.stop()
+    return yardstick.on_the_assumed_core(found)
 
 
 def _measured(engine: local_aws.LocalAws, journal: Path) -> list[Operation]:

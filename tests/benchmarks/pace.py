@@ -18,10 +18,15 @@ SHARE: Final = MEMORY * 1_024 / 1_769
 """Of a CPU, what a function of so much memory has. Source: Lambda, memory."""
 
 
+RAW: Final = 0.0011
+"""Seconds of a core's CPU for one raw transaction (``b``), net of the runtime: how fast a core is taken to be. CPU that
+is counted is told as of such a core, whatever counted it."""
+
+
 class Pace(Struct, frozen=True):
     """Seconds. Those of the SDK's calls are what AWS calls single-digit milliseconds, and more for transactions; those
-    of our own CPU are of a function that has ``SHARE`` of one, each at least what was counted on the local stack and at
-    most twice that: a test compares them with units.toml."""
+    of our own CPU are of a function that has ``SHARE`` of a core, each at least what was counted on the local stack and
+    at most twice that: a test compares them with units.toml."""
 
     read: float = 0.005
     write: float = 0.008

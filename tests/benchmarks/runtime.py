@@ -154,7 +154,7 @@ def install() -> None:
 def subjects() -> list[Subject]:
     """Every function with its events: ours, event_worker with a batch too, the two units, and the naive ones; to be
     called ``at_work``."""
-    layer, handlers, naive = deploy.BUILD / "SharedLayer" / "python", HERE / "handlers", HERE / "naive"
+    layer, naive = deploy.BUILD / "SharedLayer" / "python", HERE / "naive"
     compiled, packaged = naive_packages()
     total = RUNS * CALLS
     posted = story.events("event_worker", (1 + units.BATCH) * total)
@@ -162,8 +162,7 @@ def subjects() -> list[Subject]:
     measured = [*zip(OURS, OURS, strict=True), (BUSY_WORKER, "event_worker"), *zip(ADMIN, ADMIN, strict=True)]
     orders, members = list(naive_orders(2 * total)), list(naive_members(total))
     return [
-        Subject("the runtime alone", [handlers], "nothing.handler", {}, [{}] * total),
-        Subject("one raw transaction", [handlers, stock.site_packages()], "raw.handler", {}, list(raw_events(total))),
+        *unit_subjects(),
         *(
             Subject(
                 name,
@@ -177,6 +176,15 @@ def subjects() -> list[Subject]:
         Subject(NAIVE_WEBHOOK, [naive, compiled], "webhook.handler", NAIVE_NAMES, orders[:total]),
         Subject(NAIVE_PACKED, [naive, packaged], "webhook.handler", NAIVE_NAMES, orders[total:]),
         Subject(NAIVE_WORKER, [naive, compiled], "credit.handler", NAIVE_NAMES, members),
+    ]
+
+
+def unit_subjects() -> list[Subject]:
+    """The runtime that does nothing, and the raw transaction."""
+    total, handlers = RUNS * CALLS, HERE / "handlers"
+    return [
+        Subject("the runtime alone", [handlers], "nothing.handler", {}, [{}] * total),
+        Subject("one raw transaction", [handlers, stock.site_packages()], "raw.handler", {}, list(raw_events(total))),
     ]
 
 
@@ -273,20 +281,32 @@ def measure() -> list[Measured]:
 
 def measured(engine: local_aws.LocalAws) -> list[Measured]:
     """Open the store and make the runs."""
-    names = story.make_resources(engine.client)
     dynamodb = engine.client("dynamodb")
     make_naive_tables(dynamodb)
+    with opened(engine) as names:
+        every = subjects()
+    with surroundings(engine) as around:
+        found = in_turn(every, {**around, **names})
+    check_naive(dynamodb, RUNS * CALLS * (2 + BATCH))
+    return found
+
+
+@contextmanager
+def opened(engine: local_aws.LocalAws) -> Iterator[dict[str, str]]:
+    """A store on an engine, whose events are to be made in here; the names that the template would give."""
+    names = story.make_resources(engine.client)
     with story.at_work(names, cache(lambda service, _attempts=3: engine.client(service))):
         story.open_store()
-        every = subjects()
+        yield names
+
+
+def in_turn(every: Sequence[Subject], environment: Mapping[str, str]) -> list[Measured]:
+    """Run each of these functions a few times, in turn."""
     found: dict[str, list[Run]] = {subject.name: [] for subject in every}
-    with surroundings(engine) as around:
-        environment = {**around, **names}
-        for number in range(RUNS):
-            for subject in every:
-                events = subject.events[number * CALLS : (number + 1) * CALLS]
-                found[subject.name].append(run(subject, events, environment))
-    check_naive(dynamodb, RUNS * CALLS * (2 + BATCH))
+    for number in range(RUNS):
+        for subject in every:
+            events = subject.events[number * CALLS : (number + 1) * CALLS]
+            found[subject.name].append(run(subject, events, environment))
     return [Measured(name, runs) for name, runs in found.items()]
 
 

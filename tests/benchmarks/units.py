@@ -5,6 +5,7 @@ from the share of those who decide. The sweeper and the hourly function run by t
 but for a sweep that is counted alone.
 """
 
+import statistics
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -54,10 +55,10 @@ DECIDING: Final = frozenset(FUNCTIONS) - ENTRANCES - FOLLOWING - BY_THE_CLOCK
 
 
 class Share(Struct):
-    """What functions did for an operation. ``cpu`` is in seconds. ``settings_units`` are those of the read units that
-    read the settings, where an API looks them up by their key. ``refused_units`` is what AWS charges for writes whose
-    condition failed, by its rules: of those the engine says nothing. ``events`` went to the bus, ``logged`` is bytes.
-    """
+    """What functions did for an operation. ``cpu`` is in seconds of the core that ``pace`` assumes. ``settings_units``
+    are those of the read units that read the settings, where an API looks them up by their key. ``refused_units`` is
+    what AWS charges for writes whose condition failed, by its rules: of those the engine says nothing. ``events`` went
+    to the bus, ``logged`` is bytes."""
 
     invocations: int = 0
     cpu: float = 0.0
@@ -97,12 +98,14 @@ class Share(Struct):
 
 class Operation(Struct):
     """One operation: what each function did for it, the largest of each kind of item that was written, and how many of
-    each kind those looked for who decide (a query is one)."""
+    each kind those looked for who decide (a query is one). ``rounds`` are the CPU seconds of each function every time
+    it was counted, where that was more than once: its share has their median."""
 
     name: str
     shares: dict[str, Share]
     items: dict[str, int]
     read: dict[str, int] = field(default_factory=dict)
+    rounds: dict[str, list[float]] = field(default_factory=dict)
 
     def of(self, functions: frozenset[str]) -> Share:
         """What these functions did together."""
@@ -263,7 +266,7 @@ def written(operations: Sequence[Operation], module: str = "scene") -> str:
     ]
     for operation in operations:
         lines += ["", "[[operation]]", f'name = "{operation.name}"', f"items = {_inline(operation.items)}"]
-        lines.append(f"read = {_inline(operation.read)}")
+        lines += [f"read = {_inline(operation.read)}", f"rounds = {_inline(operation.rounds)}"]
         for name, share in sorted(operation.shares.items()):
             lines += ["", f"[operation.shares.{name}]"]
             for figure in share.__struct_fields__:
@@ -272,8 +275,20 @@ def written(operations: Sequence[Operation], module: str = "scene") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _inline(values: Mapping[str, int]) -> str:
-    return "{" + ", ".join(f"{name} = {value}" for name, value in sorted(values.items())) + "}"
+def _inline(values: Mapping[str, int | list[float]]) -> str:
+    return "{" + ", ".join(f"{name} = {_told(value)}" for name, value in sorted(values.items())) + "}"
+
+
+def _told(value: int | list[float]) -> str:
+    return f"{[round(one, 4) for one in value] if isinstance(value, list) else value}"
+
+
+def of_rounds(rounds: Sequence[Operation]) -> Operation:
+    """Return an operation that was counted several times as it was the last time, with the median of its CPU."""
+    last = rounds[-1]
+    cpu = {name: [one.shares[name].cpu for one in rounds if name in one.shares] for name in last.shares}
+    shares = {name: replace(share, cpu=statistics.median(cpu[name])) for name, share in last.shares.items()}
+    return replace(last, shares=shares, rounds=cpu)
 
 
 def read() -> dict[str, Operation]:

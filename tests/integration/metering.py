@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 from types_boto3_dynamodb import DynamoDBClient
 
@@ -20,17 +21,18 @@ class Meter:
     @contextmanager
     def on(self) -> Iterator["Meter"]:
         self.writes, self.reads, self.calls = 0, 0, []
-        events: Any = self.client.meta.events
-        events.register("provide-client-params.dynamodb.*", self._ask)
-        events.register("after-call.dynamodb.*", self._count)
-        try:
-            yield self
-        finally:
-            events.unregister("provide-client-params.dynamodb.*", self._ask)
-            events.unregister("after-call.dynamodb.*", self._count)
+        client: Any = self.client
+        call = client._make_api_call
 
-    def _ask(self, params: dict[str, Any], **_: Any) -> dict[str, Any]:
-        return {**params, "ReturnConsumedCapacity": "TOTAL"}
+        def ask(name: str, parameters: dict[str, Any]) -> Any:
+            return call(name, {**parameters, "ReturnConsumedCapacity": "TOTAL"})
+
+        client.meta.events.register("after-call.dynamodb.*", self._count)
+        try:
+            with patch.object(client, "_make_api_call", ask):  # which calls without botocore's hooks go through too
+                yield self
+        finally:
+            client.meta.events.unregister("after-call.dynamodb.*", self._count)
 
     def _count(self, model: Any, parsed: dict[str, Any], **_: Any) -> None:
         self.calls.append(model.name)
