@@ -177,7 +177,8 @@ def priced(amounts: Amounts) -> Bill:
 
 
 def naive_bills(naive: Mapping[str, Operation]) -> dict[str, Bill]:
-    """Price one order, one group member and one delayed task of the naive functions, by the same prices.
+    """Price one order, one group member and one delayed task of the naive functions, whose creation stands apart too,
+    by the same prices.
 
     A message for each member was sent by a call of its own, one for each task by the Scheduler; a batch shares its
     receipt and its invocation. A task is created in the invocation that takes its order in, which is not charged again.
@@ -188,6 +189,7 @@ def naive_bills(naive: Mapping[str, Operation]) -> dict[str, Bill]:
     return {
         "order": bill(shares[naive_units.ORDER]),
         "member": bill(shares[naive_units.MEMBERS], delivered=naive_units.BATCH) / naive_units.BATCH,
+        "task created": bill(created),
         "task": bill(created) + executed,
     }
 
@@ -242,14 +244,13 @@ def lines(found: Mapping[str, Operation], naive: Mapping[str, Operation] | None 
 
 
 def _ours(found: Mapping[str, Operation]) -> list[Line]:
-    busy, first = found["paid orders in batches of ten"], found["paid order, first seen"]
+    busy = found["paid orders in batches of ten"]
     few, many = found["group job"], found["group job of 1,000"]
     order = {"webhook_ingest": PACE.taken_in, "event_worker": PACE.order}
     posting = bill(_at_pace(_of(busy, ENTRANCES | DECIDING), order, BUSY)) / BUSY
     projected = bill(_of(busy, PROJECTOR)) / BUSY
     told = _told(busy) / BUSY
-    entrance = {"webhook_ingest": found["webhook accepted"].shares["webhook_ingest"]}
-    alone = bill({**entrance, "event_worker": first.shares["event_worker"]})
+    quiet_order = alone(found, "paid order, first seen")
     of_few, of_many = (
         bill(_at_pace(_of(job, ENTRANCES | DECIDING), {"group_job_worker": PACE.member}, members)) / members
         for job, members in ((few, MEMBERS), (many, MANY))
@@ -267,8 +268,8 @@ def _ours(found: Mapping[str, Operation]) -> list[Line]:
         Line("paid order to the posting, in batches", posting, most=8.5, named=36.6, named_floor=2.7),
         Line("with event and totals, in batches", posting + projected, most=10),
         Line("and with the notifier looking whom to tell", posting + projected + told),
-        Line("paid order to the posting, alone", alone),
-        Line("with event and totals, alone", alone + bill(_of(first, PROJECTOR))),
+        Line("paid order to the posting, alone", quiet_order),
+        Line("with event and totals, alone", quiet_order + projected_alone(found, "paid order, first seen")),
         Line("group member, of a job of 1,000", of_many, most=3.6, named=82, named_floor=0.6),
         Line("with event and totals, of a job of 1,000", of_many + member_projected),
         Line("and with the notifier, of a job of 1,000", of_many + member_projected + _told(many) / MANY),
@@ -285,11 +286,25 @@ def _ours(found: Mapping[str, Operation]) -> list[Line]:
         Line("delayed task with the notifier too", task + task_projected + task_told),
         Line("delayed task, alone", quiet),
         Line("Scheduler and its message alone", alarm, most=2.7),
-        Line("balance read", bill(_of(found["balance read"], DECIDING))),
-        Line("manual adjustment", bill(_of(found["manual credit"], DECIDING))),
+        Line("balance read", alone(found, "balance read")),
+        Line("manual adjustment", alone(found, "manual credit")),
         Line("payout, from request to payment: five calls", payout),
         Line("with events, totals and search", payout + following),
     ]
+
+
+def alone(found: Mapping[str, Operation], name: str) -> Bill:
+    """Price what an operation takes to its decision where nothing is shared. A webhook's entrance is that of any that
+    is accepted, and the key of an admin has been looked up."""
+    shares = _of(found[name], DECIDING)
+    if "webhook_ingest" in found[name].shares:
+        shares["webhook_ingest"] = found["webhook accepted"].shares["webhook_ingest"]
+    return bill(shares)
+
+
+def projected_alone(found: Mapping[str, Operation], name: str) -> Bill:
+    """Price what the projector does of an operation where nothing is shared: nothing at all, where it is not asked."""
+    return bill(_of(found[name], PROJECTOR))
 
 
 _TASK_PACE: Final = {"action_worker": PACE.task, "credit_worker": PACE.credit}
