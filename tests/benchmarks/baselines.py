@@ -1,5 +1,5 @@
 """What a line of ``cost`` comes to at least, and what it would naively where no naive function does it: lists of what
-is asked for, in units of ``PRICES``, to be read and disputed.
+is asked for, in units of ``PRICES``, to be read and disputed. ``EVENTS`` has the same of every event alone.
 
 *At least* is what any design on these services asks for: the request that the event arrives by; an invocation, shared
 where events may wait for one another; a write unit for each item that has to outlive it, and an event where others are
@@ -9,8 +9,11 @@ told; half a read unit where something has to be looked up. No transaction, no i
 from collections.abc import Mapping
 from typing import Final
 
-from tests.benchmarks.naive_units import BATCH
-from tests.benchmarks.units import BUSY
+from msgspec import Struct
+
+from cashback.services.plan_group_job import READ_AT_ONCE
+from tests.benchmarks.naive_units import BATCH, REMEMBERED
+from tests.benchmarks.units import BUSY, MEMBERS
 
 type Amounts = Mapping[str, float]
 
@@ -77,3 +80,208 @@ and a balance with an index each."""
 
 NAIVE_PAYOUT_TOLD: Final = {"invocations": PAYOUT_CALLS, "events": PAYOUT_CALLS, "writes": 1 + 1}
 """An event for each step; the totals, and an item to search by, once."""
+
+
+class Following(Struct, frozen=True):
+    """What follows a decision: at least, and naively."""
+
+    least: Amounts
+    naive: Amounts
+
+
+_POSTED: Final = Following(together(_EVENT, _TOTALS), NAIVELY_TOLD)
+_TOLD: Final = Following(_EVENT, {"invocations": 1, "events": 1})
+"""Others are told, and no total moves."""
+
+_SEEN: Final = Following({}, {"invocations": 1})
+"""Nobody is told, but a naive stream tells of every write too."""
+
+
+class Event(Struct, frozen=True):
+    """An operation to be priced alone: the request that it arrives by, if it does, and what it asks for beside that.
+
+    ``least`` is what it asks for at least. ``like`` are the naive bills (``cost.naive_bills``) of what a naive design
+    does for it, and ``naive`` what is listed instead of a part of them, where none of the naive functions does just
+    that. Nothing follows without ``following``. It is each of so many where those were counted together.
+    """
+
+    operation: str
+    request: Amounts
+    least: Amounts
+    like: tuple[str, ...] = ("order",)
+    naive: Amounts = {}
+    following: Following | None = None
+    title: str = ""
+    each: int = 1
+
+    @property
+    def name(self) -> str:
+        """What the page calls it."""
+        name = self.title or self.operation
+        return f"{name}, each of {self.each:,}" if self.each > 1 else name
+
+
+_WEBHOOK: Final = {"webhooks": 1, "invocations": 1}
+_WRITE: Final = {"writes": 1}
+
+_ITEM: Final = 1 + 1
+"""Write units of an item of a kilobyte at most in a naive design, which has an index of whole items."""
+
+_SOLD: Final = 2 + 2
+"""Those of an order of six lines, which is larger. It stays where it is in the index when it changes."""
+
+_POSTING: Final = REMEMBERED + _SOLD + _ITEM + _ITEM
+"""Those of an order with its entry and the balance, whose key is marked as begun and as ended: of any change of what an
+order earned too, which writes the order anew."""
+
+_SETTINGS: Final = 0.5
+_READ: Final = 0.5
+"""Read units of a naive read, which may be a moment late."""
+
+EVENTS: Final = (
+    Event("paid order, first seen", _WEBHOOK, _WRITE, following=_POSTED),
+    # The mark is refused, which is charged; what little is logged is left out.
+    Event("duplicate delivery", _WEBHOOK, _LOOK, naive={"writes": 1, "reads": 0, "logs": 0}),
+    Event(
+        "unpaid order recorded",
+        _WEBHOOK,
+        _WRITE,
+        naive={"writes": REMEMBERED + _SOLD, "reads": _SETTINGS},
+        following=_SEEN,
+    ),
+    Event(
+        "unpaid order changed",
+        _WEBHOOK,
+        _WRITE,
+        naive={"writes": REMEMBERED + _SOLD, "reads": _SETTINGS},
+        following=_SEEN,
+    ),
+    Event(
+        "paid order, already recorded",
+        _WEBHOOK,
+        _WRITE,
+        naive={"writes": _POSTING, "reads": _SETTINGS},
+        following=_POSTED,
+    ),
+    # A naive design looks whether it knows the customer, and writes a profile.
+    Event(
+        "first order of an unknown customer",
+        _WEBHOOK,
+        _WRITE,
+        naive={"writes": _POSTING + _ITEM, "reads": _SETTINGS + _READ},
+        following=_POSTED,
+    ),
+    # Which has an item for each of the two to be found by, and looks there first.
+    Event(
+        "the same with phone and e-mail",
+        _WEBHOOK,
+        together(_WRITE, _LOOK),
+        naive={"writes": _POSTING + _ITEM + 2, "reads": _SETTINGS + _READ + 2 * _READ},
+        following=_POSTED,
+        title="first order of an unknown customer, with phone and e-mail",
+    ),
+    Event(
+        "first order of an unknown regular",
+        _WEBHOOK,
+        _WRITE,
+        naive={"writes": _POSTING + _ITEM, "reads": _SETTINGS + _READ},
+        following=_POSTED,
+    ),
+    # What an order has earned has to be looked up before it is taken back.
+    Event(
+        "refund clawed back",
+        _WEBHOOK,
+        together(_WRITE, _LOOK),
+        naive={"writes": _POSTING, "reads": _SETTINGS + _READ},
+        following=_POSTED,
+    ),
+    Event(
+        "order cancelled",
+        _WEBHOOK,
+        together(_WRITE, _LOOK),
+        naive={"writes": _POSTING, "reads": _SETTINGS + _READ},
+        following=_POSTED,
+    ),
+    Event(
+        "order to be reviewed",
+        _WEBHOOK,
+        _WRITE,
+        naive={"writes": REMEMBERED + _SOLD, "reads": _SETTINGS},
+        following=_TOLD,
+    ),
+    Event(
+        "approve",
+        _ADMIN,
+        together(_WRITE, _LOOK),
+        naive={"writes": _POSTING, "reads": _SETTINGS + _READ},
+        following=_POSTED,
+        title="order approved, by a call of the API",
+    ),
+    # Scenarios are read with the settings, and tasks that an event may concern have to be looked for.
+    Event(
+        "scenarios with conditions",
+        _WEBHOOK,
+        together(_WRITE, _LOOK),
+        naive={"writes": _POSTING, "reads": _SETTINGS + _READ},
+        following=_POSTED,
+        title="paid order of a store whose scenarios have conditions",
+    ),
+    # Which order is the newest of a customer may stand with the balance.
+    Event(
+        "a newest order to keep",
+        _WEBHOOK,
+        _WRITE,
+        naive={"writes": _POSTING, "reads": _SETTINGS},
+        following=_POSTED,
+        title="paid order of a store that has to know the newest",
+    ),
+    Event(
+        "task created",
+        _WEBHOOK,
+        together(_WRITE, _WRITE),
+        like=("order", "task created"),
+        following=_POSTED,
+        title="paid order that starts a delayed task",
+    ),
+    # The task is looked for by its watch; it is turned, and the watch goes.
+    Event(
+        "task cancelled",
+        _WEBHOOK,
+        together(_WRITE, _LOOK, _WRITE, _LOOK),
+        naive={"writes": _POSTING + _ITEM + 1, "reads": _SETTINGS + _READ + _READ},
+        following=_POSTED,
+        title="order cancelled, and its delayed task with it",
+    ),
+    Event("manual credit", _ADMIN, _WRITE, like=("member",), naive={"queues": 0}, following=_POSTED),
+    Event("manual debit", _ADMIN, _WRITE, like=("member",), naive={"queues": 0}, following=_TOLD),
+    # An amount that depends on the balance has to know it.
+    Event(
+        "group job, absolute",
+        {},
+        together(_WRITE, _LOOK),
+        like=("member",),
+        naive={"reads": _READ},
+        following=Following(_EVENT, NAIVELY_TOLD),
+        each=MEMBERS,
+    ),
+    Event(
+        "group job, clamp",
+        {},
+        together(_WRITE, _LOOK),
+        like=("member",),
+        naive={"reads": _READ},
+        following=_TOLD,
+        title="group job, clamped debits",
+        each=MEMBERS,
+    ),
+    Event(
+        "customers read by a rule",
+        {},
+        _LOOK,
+        like=(),
+        naive={"reads": _READ},
+        title="customers that a group's rule is asked about",
+        each=READ_AT_ONCE,
+    ),
+)
+"""Operations of a quiet store, in the order of the page."""

@@ -1,10 +1,11 @@
 """What operations cost, as a section of the page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from tests.benchmarks import naive_units
 from tests.benchmarks.cost import PRICES, STANDS, TASK_ADR, TASK_WITH_TIME, TRACED, WAITS, Bill, Line, lines
+from tests.benchmarks.cost_alone import UNPRICED, Costs, Row, rows
 from tests.benchmarks.units import BATCH, BUSY, Operation
 from tests.benchmarks.units_page import paragraph
 
@@ -44,7 +45,7 @@ def section(found: Mapping[str, Operation], naive: Mapping[str, Operation]) -> l
             "as begun and ended. Time is not listed. *At least* is what any design on these services asks for: the "
             "request by which the event arrives, an invocation, shared where events may wait for one another, a write "
             "unit for each item that has to outlive it, an event where others are told, and half a read unit where "
-            "something has to be looked up. `tests/benchmarks/baselines.py` has both lists. *Named* is what the design "
+            "something has to be looked up. `tests/benchmarks/baselines.py` has all lists. *Named* is what the design "
             "names for a naive design, and *floor* for the least; that of a task is less than a write unit for it and "
             "one for its credit."
         ),
@@ -69,7 +70,66 @@ def section(found: Mapping[str, Operation], naive: Mapping[str, Operation]) -> l
         f"X-Ray records {TRACED:.0%} of the requests. Not in it: storage, metrics and alarms, polls of empty queues,",
         "and what is free.",
         "",
+        *_of_events(rows(found, naive)),
     ]
+
+
+def _of_events(events: Sequence[Row]) -> list[str]:
+    """What every event costs where nothing is shared."""
+    shared = (2 * PRICES["queues"].dollars + PRICES["invocations"].dollars) * (1 - 1 / BATCH)
+    decided, whole = [row.decided for row in events], [row.whole for row in events if row.whole]
+    return [
+        "### Every event, alone",
+        "",
+        *paragraph(
+            "What one event of a shop, or one call of an admin, comes to in a store so quiet that nothing is shared: "
+            "counted of each alone, and priced as *paid order to the posting, alone* is above. *To the decision* is "
+            "the entrance and the worker, or the function of the API. *With what follows* adds the projector: event "
+            "and totals where an entry is posted, or a look that finds nothing to do; where it is empty nothing "
+            "follows. The notifier's look whom to tell is left out. Only what is counted stands here: the assumed "
+            f"time adds at most ${_most_time(decided):.2f} to the decision, and ${_most_time(whole):.2f} with what "
+            f"follows. Where the worker gets {BATCH} at once, each event of a shop takes ${shared:.2f} less. Rows that "
+            "are *each of* so many are one customer's share of a job of a group."
+        ),
+        *paragraph(
+            "*Naive* and *at least* stand beside both. Where no naive function does what the event asks for, its "
+            "request and its log are those of the one that does the like (of a duplicate, no log), and what it writes "
+            "and reads is *listed*: an order that is changed is written anew with its index, an entry and a balance "
+            "are written with theirs, whatever changes an order is marked as begun and as ended, and what an order "
+            "earned is read before it is taken back. What follows is always listed, as above."
+        ),
+        "| operation | to the decision | naive | at least | with what follows | naive | at least |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+        *map(_event_row, events),
+        "",
+        "Counted above, and without a price of their own:",
+        "",
+        *(f"- *{name}*: {why}." for name, why in UNPRICED.items()),
+        "",
+    ]
+
+
+def _most_time(costs: Sequence[Costs]) -> float:
+    return max(one.ours.time for one in costs)
+
+
+def _event_row(row: Row) -> str:
+    decided = row.decided
+    cells = [
+        _dollars(decided.ours.counted),
+        _naive_dollars(decided.naively, row.is_listed),
+        _dollars(decided.least.counted),
+        *(_dollars(one.counted) if one else "" for one in _three(row.whole)),
+    ]
+    return f"| {row.name} | {' | '.join(cells)} |"
+
+
+def _three(costs: Costs | None) -> tuple[Bill | None, ...]:
+    return (costs.ours, costs.naively, costs.least) if costs else (None, None, None)
+
+
+def _naive_dollars(bill: Bill, is_listed: bool) -> str:
+    return f"{bill.counted:.2f}, listed" if is_listed else f"{bill.counted:.2f}"
 
 
 def _ms(seconds: float) -> str:
@@ -101,7 +161,7 @@ def _row(line: Line) -> str:
     naively, least = line.naively or Bill({}), line.least or Bill({})
     cells = [
         *map(_dollars, (line.bill.counted, line.bill.time, line.both, line.most)),
-        f"{naively.counted:.2f}, listed" if line.is_listed else f"{naively.counted:.2f}",
+        _naive_dollars(naively, line.is_listed),
         _dollars(None if line.is_listed else naively.time),
         *map(_dollars, (least.counted, line.named, line.named_floor)),
     ]
