@@ -6,6 +6,7 @@ from typing import Final
 from tests.benchmarks import naive_units
 from tests.benchmarks.cost import PRICES, STANDS, TASK_ADR, TASK_WITH_TIME, TRACED, WAITS, Bill, Line, lines
 from tests.benchmarks.cost_alone import UNPRICED, Costs, Row, rows
+from tests.benchmarks.pace import RAW
 from tests.benchmarks.units import BATCH, BUSY, Operation
 from tests.benchmarks.units_page import paragraph
 
@@ -34,7 +35,8 @@ def section(found: Mapping[str, Operation], naive: Mapping[str, Operation]) -> l
             f"a transaction {_ms(WAITS['TransactWriteItems'])}, a message {_ms(WAITS['SendMessage'])}, an event "
             f"{_ms(WAITS['PutEvents'])}, a schedule {_ms(WAITS['CreateSchedule'])}) and for CPU: where a line has a "
             "limit, that which `tests/benchmarks/pace.py` assumes, at least what was counted and at most twice that, "
-            "elsewhere what this machine took. The limit, *most*, is held against what is counted, and against "
+            f"elsewhere what was counted; as of a core on which a raw transaction takes {_ms(RAW)}, whatever core "
+            "counted it. The limit, *most*, is held against what is counted, and against "
             f"*both*; but a delayed task may come to ${TASK_WITH_TIME:.2f} with its time ([ADR 60]({TASK_ADR}))."
         ),
         *paragraph(

@@ -278,7 +278,7 @@ def _of_jobs(
             f"{told(rates)}{slow}, on this machine; {counted.warm['group_job_worker'] / CHUNK:.3f} b each, of {CHUNK}",
             f"{naively:,.0f} here, under the runtime, where ours is {under_runtime:,.0f}; 610",
             "115,000",
-            f"the rate is printed, b by {_test('warm')}",
+            f"the rate by `make bench`, b by {_test('warm')}",
         ),
         _row(
             "1,000,000 members at the default 40,000 units/s",
