@@ -64,6 +64,28 @@ def test_an_operation_that_is_counted_otherwise_is_named(found: dict[str, Operat
     assert units.differences(kept, replace(kept, shares={"orders_api": new_to_it})) == []
 
 
+def test_an_operation_that_is_not_counted_again_is_named(found: dict[str, Operation]) -> None:
+    again = {name: operation for name, operation in found.items() if name not in units.STEPS}
+    assert units.recounted(found, again) == []
+    assert found.keys() - again.keys() == units.STEPS
+    for name in ("approve", "payout: paid", "webhook accepted"):
+        less = {kept: operation for kept, operation in again.items() if kept != name}
+        assert units.recounted(found, less) == [f"{name}: not counted again"]
+
+
+@pytest.mark.parametrize("name", ["approve", "group job of 1,000"])
+def test_an_item_that_has_grown_by_a_unit_is_named_and_one_by_some_bytes_is_not(
+    found: dict[str, Operation], name: str
+) -> None:
+    kept = found[name]
+    kind = max(kept.items, key=kept.items.__getitem__)
+    full = 1_024 * units.units_of(kept.items[kind])
+    again = [replace(kept, items={**kept.items, kind: size}) for size in (full, full + 1)]
+    assert units.differences(kept, again[0]) == []
+    (line,) = units.differences(kept, again[1])
+    assert line.startswith(f"{name}: units of {kind} ")
+
+
 def test_what_is_counted_again_is_priced_with_its_logs_and_with_what_the_projector_does(
     found: dict[str, Operation],
 ) -> None:

@@ -16,6 +16,7 @@ from tests.benchmarks.units import (
     Operation,
     cost_of,
     of_a_job,
+    units_of,
 )
 
 
@@ -55,10 +56,12 @@ def section(operations: Sequence[Operation]) -> list[str]:
         "row that comes on top of another is the difference. *Calls* are those of DynamoDB. *Charged* are units of",
         "writes whose condition failed: they move nothing, and AWS charges for them; each has its limit beside it.",
         "*Held by* is the test of `make test` that fails above the budget in one process. `tests/e2e/test_units.py`",
-        "counts every row again on the deployed stack, and fails where calls, units or the items that are read are",
-        "not those that stand here: so a row without a limit for calls has what was counted for its limit. Tasks with",
-        "two guards and watches watch the customer too: their budgets have what the design adds for a newest order and",
-        "for a store with conditions.",
+        "counts every row again on the deployed stack, and fails where one is missing, and where calls, units, the",
+        "items that are read or the units of those that are written are not those that stand here: so a row without a",
+        "limit for calls has what was counted for its limit. Tasks with two guards and watches watch the customer too:",
+        "their budgets have what the design adds for a newest order and for a store with conditions. A newest order is",
+        "kept by 2 write units and no read, where a scenario has the condition of a later order: the reads of that",
+        "row, and their budget, are those of the row above it.",
         "",
         f"| {' | '.join(_COLUMNS)} |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|",
@@ -147,5 +150,4 @@ def _size_rows(operations: Sequence[Operation]) -> Iterator[str]:
         for kind, size in operation.items.items():
             found[kind] = max(found.get(kind, (0, "")), (size, operation.name))
     for kind, (size, name) in sorted(found.items(), key=lambda item: -item[1][0]):
-        units = -(-size // 1024)
-        yield f"| {kind} | {size:,} | {units} | {name} |"
+        yield f"| {kind} | {size:,} | {units_of(size)} | {name} |"

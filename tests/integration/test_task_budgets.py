@@ -186,14 +186,6 @@ def test_the_result_of_a_task_costs_3_write_units(shop: Shop) -> None:
     assert cost.writes <= 3
 
 
-def test_an_event_that_concerns_no_task_costs_2_read_units_to_tell(shop: Shop) -> None:
-    store_id = shop.settings.store_id
-    with shop.meter.on() as cost:
-        assert shop.books.tasks.watching_customer(store_id, shop.customer_id) == []
-        assert shop.books.tasks.watching_order(store_id, "6311900471021") == {}
-    assert cost.reads <= 2
-
-
 def test_the_settings_and_a_dozen_scenarios_cost_one_read_unit(shop: Shop) -> None:
     store_id, books = shop.settings.store_id, shop.books
     open_store(shop)
