@@ -19,6 +19,7 @@ from tests.benchmarks import (
     naive_scene,
     naive_units,
     projection,
+    projection_page,
     runtime,
     scene,
     stock,
@@ -55,7 +56,8 @@ def _main() -> int:
     loads = webhook_load.measure()
     jobs = group_jobs.measure()
     starts = runtime.measure()
-    projected = projection.measure(operations)
+    kept_projected, sizes = projection.written(projection.measure(operations)), projection.measure_sizes()
+    projected = projection.parsed(kept_projected)
     lines = [
         *head(),
         *limits.section(instructed, operations, jobs, projected.jobs, naive, starts),
@@ -63,15 +65,16 @@ def _main() -> int:
         *cost_page.section(operations, naive),
         *webhook_load.section(loads),
         *group_jobs.section(jobs, starts),
-        *projection.section(projected, operations),
+        *projection_page.section(projected, operations),
         *runtime.section(starts),
     ]
     for which in (signal.SIGINT, signal.SIGTERM):  # from here on all is written
         signal.signal(which, signal.SIG_IGN)
     units.COUNTED.write_text(kept)
     naive_units.COUNTED.write_text(kept_naive)
+    projection.PROJECTED.write_text(kept_projected)
     group_jobs.write_plot(jobs.jobs)
-    projection.write_plot(projected, operations)
+    projection_page.write_plot(projected, sizes, operations)
     PAGE.write_text("\n".join(lines))
     faults = [*units.check(counted), *cost.check(operations), *group_jobs.check(jobs), *runtime.check(starts)]
     print("\n".join(faults) or f"written: {PAGE.relative_to(ROOT)}")

@@ -1,20 +1,25 @@
-"""The parts of docs/performance.md that follow from committed counts alone: compared with them by a test, and written
-anew without measuring anything by ``python -m tests.benchmarks.page``."""
+"""The parts of docs/performance.md that follow from what is committed alone, counts and projections: compared with them
+by a test, and written anew without measuring anything by ``python -m tests.benchmarks.page``."""
 
 import re
+import sys
 from collections.abc import Mapping
 from typing import Final
 
 from dev.project import ROOT
-from tests.benchmarks import cost_page, limits, naive_units, projection, units, units_page
+from tests.benchmarks import cost_page, limits, naive_units, projection, projection_page, units, units_page
+from tests.benchmarks.projection import Figures
 from tests.benchmarks.units import Operation
 
 PAGE: Final = ROOT / "docs" / "performance.md"
 
+ANEW: Final = "--project"
+"""The option by which the projections are computed anew first, from the counts: six minutes of two cores."""
 
-def renewed(text: str, operations: Mapping[str, Operation], naive: Mapping[str, Operation]) -> str:
-    """Return a page with those parts as these counts have them: two sections, the rows of the table of limits that are
-    counted, and what the projection says of a task.
+
+def renewed(text: str, operations: Mapping[str, Operation], naive: Mapping[str, Operation], projected: Figures) -> str:
+    """Return a page with those parts as these counts and projections have them: four sections, and the rows of the
+    table of limits that follow from them.
 
     :raises ValueError: the page has no such part.
     """
@@ -22,8 +27,11 @@ def renewed(text: str, operations: Mapping[str, Operation], naive: Mapping[str, 
         r"^## Calls and units of each operation\n.*?(?=^## )": units_page.section(list(operations.values())),
         r"^## Dollars a million\n.*?(?=^## )": cost_page.section(operations, naive),
         r"^\| paid order: DynamoDB calls .*?^\| balance read \|[^\n]*\n": limits.of_operations(operations, naive),
+        r"^\| 1,000,000 members at [^\n]*\n": limits.of_projections(projected.jobs, naive),
         r"(?:^\| \$ a million: [^\n]*\n)+": limits.of_dollars(operations, naive),
-        r"^A million tasks of one scenario .*?\n\n": projection.of_counted_tasks(operations),
+        r"^## Group jobs projected\n.*?(?=^## (?!Tasks of scenarios projected\n))": projection_page.section(
+            projected, operations
+        ),
     }
     for pattern, lines in parts.items():
         found = list(re.finditer(pattern, text, flags=re.MULTILINE | re.DOTALL))
@@ -33,10 +41,13 @@ def renewed(text: str, operations: Mapping[str, Operation], naive: Mapping[str, 
     return text
 
 
-def renew() -> None:
-    """Write those parts anew."""
-    PAGE.write_text(renewed(PAGE.read_text(), units.read(), naive_units.read()))
+def renew(*, anew: bool = False) -> None:
+    """Write those parts anew; the projections too, where they are to be computed ``anew``."""
+    operations = units.read()
+    if anew:
+        projection.PROJECTED.write_text(projection.written(projection.measure(operations)))
+    PAGE.write_text(renewed(PAGE.read_text(), operations, naive_units.read(), projection.read()))
 
 
 if __name__ == "__main__":
-    renew()
+    renew(anew=ANEW in sys.argv[1:])

@@ -1,25 +1,23 @@
 """What cannot be run here: jobs of a million members and of a hundred million, and a million tasks due in one hour,
 against the quotas of AWS. The models are in job_projection and task_projection, made of ``workers`` and ``capacity``,
-and take no wall clock."""
+and take no wall clock: computed anew, all is what it was, as long as nothing it follows from has changed."""
 
 from collections.abc import Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from math import ceil
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any, Final
 
-import matplotlib as mpl
+import msgspec
 from msgspec import Struct
 
 from cashback.adapters.dynamo import group_jobs as job_items
 from cashback.adapters.queues import SENT_AT_ONCE
 from cashback.domain.group_jobs import CHUNK, PAGE, Outcome, Result
 from cashback.domain.shards import SHARDS
-from cashback.edge.patient_batch import PATIENCE
-from cashback.edge.sweeper import ENOUGH_TIME
 from cashback.services import plan_group_job, project
-from dev.project import ROOT
-from tests.benchmarks import job_projection, task_projection, units
+from tests.benchmarks import job_projection, task_projection
 from tests.benchmarks.capacity import (
     COLD,
     DEFAULT_QUOTA,
@@ -28,28 +26,14 @@ from tests.benchmarks.capacity import (
     RAISED_QUOTA,
     grown,
 )
-from tests.benchmarks.cost import PRICES
 from tests.benchmarks.job_projection import Run
 from tests.benchmarks.pace import PACE
-from tests.benchmarks.task_projection import (
-    CREATED_A_SECOND,
-    CREATED_ELSEWHERE,
-    DUE,
-    EVERY,
-    HOUR,
-    LONGEST_SWEEP,
-    SCHEDULES,
-    STARTED_A_SECOND,
-    Steps,
-    hot_due,
-    hot_list,
-)
+from tests.benchmarks.task_projection import DUE, HOUR, Steps
 from tests.benchmarks.units import Operation
-from tests.benchmarks.units_page import paragraph
-from tests.benchmarks.workers import MEMBER, ORDERS
+from tests.benchmarks.workers import MEMBER
 
-mpl.use("svg")
-from matplotlib import pyplot as plt
+PROJECTED: Final = Path(__file__).parent / "projected.json"
+"""What was computed last. Tests compute a part of it again and compare."""
 
 MILLION: Final = 1_000_000
 LARGEST: Final = 100 * MILLION
@@ -58,10 +42,7 @@ RAISED_WORKERS: Final = RAISED_QUOTA // 1_600
 LONG: Final = 4 * MILLION
 """Members of a run in which the time that Lambda takes to add workers weighs little."""
 LEDGER_UNITS, STATE_UNITS = MEMBER
-PLOT: Final = ROOT / "docs" / "projection.svg"
 SIZES: Final = (10, 100, 1_000, 10_000, 100_000, MILLION)
-GIVEN_UP_AFTER: Final = 43_200
-"""Seconds after which the projector gives a record up. Source: the template, asserted in test_projection.py."""
 TOTALS: Final = "totals and events: one partition of a store for what was counted"
 
 
@@ -81,33 +62,41 @@ TABLES: Final = (COLD_TABLE, WARM_TABLE, RAISED_TABLE)
 CROWDED_TABLE: Final = Table(f"cold, {RAISED_WORKERS} workers", COLD, DEFAULT_QUOTA, RAISED_WORKERS)
 """What comes of raising the workers where the tables are not warm."""
 
-IN_A_MINUTE, UNHEARD = "one minute of it", "the hour, every alarm lost"
-DUE_WITHIN: Final = {"the hour": (HOUR, True), UNHEARD: (HOUR, False), IN_A_MINUTE: (60, True)}
+THE_HOUR, IN_A_MINUTE, UNHEARD = "the hour", "one minute of it", "the hour, every alarm lost"
+DUE_WITHIN: Final = {THE_HOUR: (HOUR, True), UNHEARD: (HOUR, False), IN_A_MINUTE: (60, True)}
 """Within how many seconds a million tasks come due, and whether their alarms ring."""
+SAMPLES: Final = {THE_HOUR: 10, UNHEARD: 4, IN_A_MINUTE: 20}
+"""Which part of a million, in which part of that time, tests can run: while it comes to what it came to when a million
+was run on cold tables, so does the million."""
 
 
 class Figures(Struct, frozen=True):
     """What the runs came to, by name of the table: ``jobs`` are of a million, ``alone`` are orders without one.
-    ``raised`` is of ``LONG``. ``tasks`` are of a million by when they come due and the table, ``starting`` are orders
-    that start a task each, without any that comes due."""
+    ``raised`` is of ``LONG``. ``tasks`` are of a million by when they come due, and then by the table; ``samples`` are
+    parts of those on cold tables. ``starting`` are orders that start a task each, without any that comes due."""
 
     jobs: dict[str, Run]
     by_the_second: dict[str, Run]
     alone: dict[str, Run]
     raised: Run
-    sizes: dict[str, list[Run]]
-    tasks: dict[tuple[str, str], task_projection.Run]
-    tasks_by_the_second: dict[tuple[str, str], task_projection.Run]
+    tasks: dict[str, dict[str, task_projection.Run]]
+    tasks_by_the_second: dict[str, dict[str, task_projection.Run]]
+    samples: dict[str, task_projection.Run]
     starting: dict[str, task_projection.Run]
 
-    def seconds(self, table: Table, members: int) -> tuple[float, float]:
-        """Return how long a larger job reads its members, and then posts."""
+    @property
+    def cold_share(self) -> float:
+        """The share of what a cold ledger takes that a job gets."""
+        return self.jobs[COLD_TABLE.name].rate * LEDGER_UNITS / COLD
+
+    def scaled(self, table: Table, members: int) -> tuple[float, float, float | None]:
+        """Return how long a larger job reads its members and then posts, and which share of its transactions is
+        throttled, if that is known: it is run no more, but has the rates of those that were."""
         base = self.raised if table is RAISED_TABLE else self.jobs[WARM_TABLE.name]
         reads = base.read_in / base.members * members
         if table is not COLD_TABLE:
-            return reads, members / base.rate
-        share = self.jobs[COLD_TABLE.name].rate * LEDGER_UNITS / COLD
-        return reads, grown(members * LEDGER_UNITS, COLD, base.rate * LEDGER_UNITS, share)
+            return reads, members / base.rate, base.throttled
+        return reads, grown(members * LEDGER_UNITS, COLD, base.rate * LEDGER_UNITS, self.cold_share), None
 
 
 def measure(operations: Mapping[str, Operation]) -> Figures:
@@ -121,33 +110,74 @@ def measure(operations: Mapping[str, Operation]) -> Figures:
         def task(*args: Any, **options: Any) -> Future[task_projection.Run]:
             return pool.submit(task_projection.run, steps, *args, **options)
 
-        due = [(name, *how, one) for name, how in DUE_WITHIN.items() for one in TABLES]
-        tasks = {(name, one.name): task(DUE, within, one.takes, rings=rings) for name, within, rings, one in due}
-        tasks_by_the_second = {
-            (name, one.name): task(DUE, within, one.takes, rings=rings, by_the_second=True)
-            for name, within, rings, one in due
-            if rings and one is not RAISED_TABLE
+        tasks = {
+            name: {one.name: task(DUE, within, one.takes, rings=rings) for one in TABLES}
+            for name, (within, rings) in DUE_WITHIN.items()
         }
+        tasks_by_the_second = {
+            name: {one.name: task(DUE, within, one.takes, by_the_second=True) for one in (COLD_TABLE, WARM_TABLE)}
+            for name, (within, rings) in DUE_WITHIN.items()
+            if rings
+        }
+        samples = {name: pool.submit(sample, steps, name) for name in SAMPLES}
         starting = {one.name: task(0, 0, one.takes) for one in TABLES}
         raised = job(LONG, RAISED_QUOTA, RAISED_WORKERS)
         jobs = {one.name: job(MILLION, one.takes, one.workers) for one in tables}
         by_the_second = {one.name: job(MILLION, one.takes, one.workers, by_the_second=True) for one in tables}
         alone = {one.name: job(0, one.takes) for one in TABLES}
-        sizes = {one.name: [job(size, one.takes, one.workers) for size in SIZES] for one in TABLES}
         return Figures(
             jobs=_results(jobs),
             by_the_second=_results(by_the_second),
             alone=_results(alone),
             raised=raised.result(),
-            sizes={name: [one.result() for one in some] for name, some in sizes.items()},
-            tasks=_results(tasks),
-            tasks_by_the_second=_results(tasks_by_the_second),
+            tasks={name: _results(some) for name, some in tasks.items()},
+            tasks_by_the_second={name: _results(some) for name, some in tasks_by_the_second.items()},
+            samples=_results(samples),
             starting=_results(starting),
         )
 
 
+def sample(steps: Steps, due: str) -> task_projection.Run:
+    """Run a part of a million tasks on cold tables."""
+    (within, rings), part = DUE_WITHIN[due], SAMPLES[due]
+    return task_projection.run(steps, DUE // part, within / part, COLD, rings=rings)
+
+
+def measure_sizes() -> dict[str, list[Run]]:
+    """Run jobs of ``SIZES``, for the plot, by name of the table."""
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        sizes = {
+            one.name: [pool.submit(job_projection.run, size, one.takes, one.workers) for size in SIZES]
+            for one in TABLES
+        }
+        return {name: [one.result() for one in some] for name, some in sizes.items()}
+
+
 def _results[Name, Of](runs: Mapping[Name, Future[Of]]) -> dict[Name, Of]:
     return {name: run.result() for name, run in runs.items()}
+
+
+def written(figures: Figures) -> str:
+    """Return what was computed as text, rounded."""
+    return msgspec.json.format(msgspec.json.encode(_rounded(msgspec.to_builtins(figures))), indent=1).decode() + "\n"
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def read() -> Figures:
+    """What was computed last."""
+    return parsed(PROJECTED.read_text())
+
+
+def parsed(text: str) -> Figures:
+    """What is written there."""
+    return msgspec.json.decode(text, type=Figures)
 
 
 def limits() -> dict[str, float]:
@@ -179,220 +209,3 @@ def page_bytes() -> int:
 def _ids() -> list[str]:
     """A page of customers, with ids as those of shops are."""
     return sorted(f"{7_311_900_471_021 + 7_919_777 * n % 1_000_000_007:013d}" for n in range(PAGE))
-
-
-def section(figures: Figures, operations: Mapping[str, Operation]) -> list[str]:
-    """Return the lines of the page."""
-    return [*_of_jobs(figures), *_of_orders(figures), *_of_limits(figures), *_of_tasks(figures, operations)]
-
-
-def _of_jobs(figures: Figures) -> list[str]:
-    millions = [(one, figures.jobs[one.name]) for one in (*TABLES, CROWDED_TABLE)]
-    cold, crowded = figures.jobs[COLD_TABLE.name], figures.jobs[CROWDED_TABLE.name]
-    rows = [_job_row(one, MILLION, run.read_in, run.posted_in, f"{run.throttled:.0%}") for one, run in millions]
-    rows += [_job_row(one, LARGEST, *figures.seconds(one, LARGEST), "") for one in TABLES]
-    return [
-        "## Group jobs projected",
-        "",
-        *paragraph(
-            "Not run but computed: a simulation in virtual time of the tables' partitions, the queue, Lambda's "
-            "workers and the product's own sizes, pauses and tries, with workers and batches as template.yaml has "
-            "them. How long calls take in a Region is assumed (tests/benchmarks/pace.py). Members are in a group "
-            f"made by hand. A member takes {LEDGER_UNITS} write units of the ledger, which binds, and {STATE_UNITS} "
-            f"of the state. A *cold* table is new: it takes {COLD:,} units a second, and twice what it took before "
-            "each half hour. A *warm* one takes its quota (parameter `WarmWriteUnits`). The *raised quota* is what "
-            f"AWS gives on request, with `GroupJobWorkers` at {RAISED_WORKERS}."
-        ),
-        "| members | tables | quota | read in | posted in | all | transactions throttled |",
-        "|---:|---|---:|---:|---:|---:|---:|",
-        *rows,
-        "",
-        *paragraph(
-            "`GroupJobWorkers` is to be raised with the quota, and on warm tables only: "
-            f"{RAISED_WORKERS} of them ask a cold table for many times what it takes. {crowded.throttled:.0%} of "
-            "their transactions are throttled, each of which uses up what others could have written: a million take "
-            f"{crowded.seconds / 60:.0f} min instead of {cold.seconds / 60:.0f}, and orders wait for longer."
-        ),
-        "![Time, and write units with their price, against members](projection.svg)",
-        "",
-    ]
-
-
-def _job_row(table: Table, members: int, reads: float, posts: float, throttled: str) -> str:
-    times = " | ".join(map(told, (reads, posts, reads + posts)))
-    return f"| {members:,} | {table.name} | {table.quota:,} | {times} | {throttled} |"
-
-
-def _of_orders(figures: Figures) -> list[str]:
-    rows = []
-    for name in (table.name for table in (*TABLES, CROWDED_TABLE)):
-        if name in figures.alone:
-            rows.append(_order_row(f"alone, {name}", figures.alone[name]))
-        rows.append(_order_row(f"beside a job, {name}", figures.jobs[name]))
-        rows.append(_order_row(f"the same by the second, {name}", figures.by_the_second[name]))
-    return [
-        *paragraph(
-            f"Webhooks meanwhile: {ORDERS:.0f} paid orders a second on the same tables, from acceptance to posting. "
-            "*By the second* is the worst that a table can be: all that it has for a second is there at its "
-            "beginning, and who comes later finds nothing. An order that finds no capacity five times rests for "
-            "half a minute. A chunk that finds none waits up to four seconds each time, so that orders do "
-            "(docs/adr/0056)."
-        ),
-        "| orders | posted | p50, ms | p99, ms | the last, s | sent back | lost |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-        *rows,
-        "",
-    ]
-
-
-def _order_row(name: str, one: Run | task_projection.Run) -> str:
-    half, most, last = one.waits
-    cells = [f"{one.orders:,}", f"{half * 1e3:,.0f}", f"{most * 1e3:,.0f}", f"{last:.1f}"]
-    return f"| {name} | {' | '.join(cells)} | {one.orders_sent_back / one.orders:.1%} | {one.orders_lost} |"
-
-
-def _of_limits(figures: Figures) -> list[str]:
-    counted = limits()[TOTALS]
-    return [
-        "What else could bind a job:",
-        "",
-        "| | members/s |",
-        "|---|---:|",
-        f"| the ledger's default quota | {DEFAULT_QUOTA / LEDGER_UNITS:,.0f} |",
-        f"| the workers of the template | {figures.jobs[WARM_TABLE.name].rate:,.0f} |",
-        *(f"| {name} | {rate:,.0f} |" for name, rate in limits().items()),
-        "",
-        *paragraph(
-            f"A snapshot of a hundred million members is {LARGEST // PAGE:,} pages, "
-            f"{LARGEST // PAGE * page_bytes() / 1e9:.1f} GB. Its chunks are sent {plan_group_job.SENT_AT_ONCE} at a "
-            "time, so no message waits for long, and the four days that a queue keeps one are no limit."
-        ),
-        *paragraph(
-            "Totals of days and events are what a job outruns. Balances are right at once; the projector follows "
-            f"at {counted:,.0f} entries a second of one store, until DynamoDB splits the partition. That is "
-            f"{told(MILLION / counted)} for a million, and {told(LARGEST / counted)} for a hundred million. What is "
-            f"older than half a day is given up: beyond some {counted * GIVEN_UP_AFTER / 1e6:.0f} million members "
-            "in one store, events of the last ones are missing. The nightly recount mends the totals."
-        ),
-    ]
-
-
-def of_counted_tasks(operations: Mapping[str, Operation]) -> list[str]:
-    """Return the lines on what a task is, which follow from counts."""
-    shares = task_projection.shares(operations)
-    writes, cpu = (sum(getattr(share, name) for share in shares) for name in ("writes", "cpu"))
-    each = " + ".join(f"{share.cpu * 1e3:.1f}" for share in shares)
-    return paragraph(
-        f"A million tasks of one scenario that come due in one hour, {DUE / HOUR:.0f} a second, each with a "
-        f"guard, a watch and a credit: {writes:g} write units, as counted above. Its own CPU, counted where each came "
-        f"alone, is {each} = {cpu * 1e3:.1f} ms, to create, run and credit it: a core's own is enough for "
-        f"{1 / cpu:.0f} tasks a second. Simulated in the same way, on the same tables; what a cold one takes more "
-        "after half an hour is left out. An alarm rings within a minute of the next whole one."
-    )
-
-
-def _of_tasks(figures: Figures, operations: Mapping[str, Operation]) -> list[str]:
-    steps, a_second = Steps.counted(operations), DUE / HOUR
-    created, swept = task_projection.created_a_second(steps), task_projection.swept_a_second()
-    written = [(one.name, task_projection.written_a_second(steps, one.takes)) for one in TABLES]
-    minute, cold = (figures.tasks[IN_A_MINUTE, table.name] for table in (WARM_TABLE, COLD_TABLE))
-    unheard = figures.tasks[UNHEARD, COLD_TABLE.name]
-    return [
-        "## Tasks of scenarios projected",
-        "",
-        *of_counted_tasks(operations),
-        "| due within | tables | run late, p50 | p99 | credited, p99 | last | throttled | sent back | queue | lost |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
-        *(_task_row(due, name, one) for (due, name), one in figures.tasks.items()),
-        "",
-        *_of_orders_beside_tasks(figures),
-        "| | tasks/s |",
-        "|---|---:|",
-        f"| created as orders come, by the workers of the template | {created:,.0f} |",
-        f"| schedules created: the quota of large Regions | {CREATED_A_SECOND:,} |",
-        f"| schedules created: the quota of the others | {CREATED_ELSEWHERE:,} |",
-        f"| schedules started: the quota | {STARTED_A_SECOND:,} |",
-        f"| run, by the workers of the template | {task_projection.run_a_second(steps):,.0f} |",
-        f"| credited, by the workers of the template | {task_projection.credited_a_second(steps):,.0f} |",
-        *(f"| run and credited: what a table of the state takes, {name} | {rate:,.0f} |" for name, rate in written),
-        f"| run: the partition of index `listing` with a scenario's open tasks | {PARTITION_WRITES - ORDERS:,.0f} |",
-        f"| found by the sweeper alone, were every alarm lost | {swept:,.0f} |",
-        "",
-        *paragraph(
-            f"A million schedules are {DUE / SCHEDULES:.0%} of what a Region holds. On tables that are warm what binds "
-            f"is our own workers: a million orders that start a task each take {told(DUE / created)}, and those of one "
-            f"minute are credited at {DUE / minute.ended_at:,.0f} a second. On a cold one it is the state. What it and "
-            f"the partition of `listing` take is told beside {ORDERS:.0f} orders a second. An hour of index `due` has "
-            f"{SHARDS} partitions, each used at {hot_due(a_second):.0%}. The partition of `listing` is used at "
-            f"{hot_list(a_second):.0%} if as many tasks enter as leave."
-        ),
-        *paragraph(
-            f"On cold tables {cold.throttled:.0%} of the writes of a million of one minute are throttled: they are "
-            f"credited after {told(cold.ended_at)} instead of {told(minute.ended_at)}, which `WarmWriteUnits` mends. "
-            "Of the orders beside them 99 of 100 are posted as if they were alone, because a task or a credit that "
-            f"finds no capacity rests up to four seconds each time, {PATIENCE:.0f} a batch in all, before its message "
-            "goes back (docs/adr/0061). Where every alarm is lost, so that five minutes' worth come at once, the last "
-            f"of the hour is credited {told(unheard.credited[2])} late, within the 20 minutes of P9."
-        ),
-        *paragraph(
-            f"Were every alarm lost, the sweeper would find {swept * HOUR:,.0f} tasks an hour, though it sweeps "
-            f"{LONGEST_SWEEP - ENOUGH_TIME / 1_000:.0f} seconds of {EVERY} at most. It leaves an alarm two minutes, "
-            "and cannot tell what is lost from what waits in a long queue: of the million of one minute it would send "
-            f"{minute.reminded:,} messages for nothing, which are within the figures above."
-        ),
-    ]
-
-
-def _task_row(due: str, name: str, one: task_projection.Run) -> str:
-    times = " | ".join(map(told, (one.ran[0], one.ran[1], one.credited[1], one.credited[2])))
-    counted = f"{one.throttled:.0%} | {one.sent_back:,} | {one.deepest:,} | {one.lost}"
-    return f"| {due} | {name} | {times} | {counted} |"
-
-
-def _of_orders_beside_tasks(figures: Figures) -> list[str]:
-    rows = []
-    for table in TABLES:
-        rows.append(_order_row(f"alone, {table.name}", figures.starting[table.name]))
-        for (due, name), one in figures.tasks.items():
-            if name == table.name:
-                rows.append(_order_row(f"beside those of {due}, {name}", one))
-                if (by_the_second := figures.tasks_by_the_second.get((due, name))) is not None:
-                    rows.append(_order_row(f"the same by the second, {name}", by_the_second))
-    return [
-        *paragraph(
-            f"Webhooks meanwhile: {ORDERS:.0f} paid orders a second, each of which starts a task that is due another "
-            "day; from acceptance to posting. Who is posted and finds no capacity for the task's creation is sent back "
-            "too, and one order may be so more than once."
-        ),
-        "| orders | posted | p50, ms | p99, ms | the last, s | sent back | lost |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-        *rows,
-        "",
-    ]
-
-
-def told(seconds: float) -> str:
-    """Return a time as people tell it."""
-    if seconds < 600:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"
-
-
-def write_plot(figures: Figures, operations: Mapping[str, Operation]) -> None:
-    """Draw time against members, and what is written with its price."""
-    mpl.rcParams.update({"svg.hashsalt": "cashback", "font.size": 9})
-    members = [*SIZES, 10 * MILLION, LARGEST]
-    each = units.of_a_job(operations)["write units"][1]
-    figure, (times, written) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
-    for table, style in ((COLD_TABLE, ":"), (WARM_TABLE, "-"), (RAISED_TABLE, "--")):
-        seconds = [one.seconds for one in figures.sizes[table.name]]
-        seconds += [sum(figures.seconds(table, size)) for size in members[len(SIZES) :]]
-        times.plot(members, seconds, style, label=f"{table.name}, {table.quota:,} a second")
-    times.legend(fontsize=7)
-    written.plot(members, [size * each for size in members])
-    price = PRICES["writes"].dollars / MILLION
-    written.secondary_yaxis("right", functions=(lambda some: some * price, lambda paid: paid / price)).set_ylabel("$")
-    for panel, title in ((times, "seconds"), (written, "write units")):
-        panel.set(xscale="log", yscale="log", xlabel="members", title=title)
-        panel.grid(visible=True, alpha=0.3)
-    figure.savefig(PLOT, metadata={"Date": None})

@@ -33,7 +33,10 @@ CREATED_A_SECOND: Final = 5_000
 """Schedules that can be made in a second in the larger Regions; in the others 250. Source: the quotas of Scheduler."""
 CREATED_ELSEWHERE: Final = 250
 STARTED_A_SECOND: Final = 1_000
-"""Schedules that are started in a second. Source: the same."""
+"""Schedules that are started in a second in the larger Regions. Source: the same, Invocations throttle limit."""
+STARTED_BEFORE: Final = 500
+"""The same in every Region until August 2024; what the others start now was not seen. Source: AWS's announcement of
+higher default quotas, of 21 August 2024."""
 SCHEDULES: Final = 10_000_000
 """Schedules that a Region holds. Source: the same."""
 PRECISION: Final = 60

@@ -6,7 +6,7 @@ from copy import replace
 import pytest
 
 from dev.project import ROOT
-from tests.benchmarks import baselines, cost, naive_units, page, scene, units
+from tests.benchmarks import baselines, cost, naive_units, page, projection, scene, units
 from tests.benchmarks.units import BUDGETS, BUSY, MANY, MEMBERS, Budget, Operation, Share
 
 
@@ -159,15 +159,16 @@ def test_every_line_has_a_naive_figure_and_what_it_is_at_least(found: dict[str, 
         assert line.least.counted <= min(line.bill.counted, line.naively.counted)
 
 
-def test_the_page_tells_what_was_counted(found: dict[str, Operation]) -> None:
+def test_the_page_tells_what_was_counted_and_computed(found: dict[str, Operation]) -> None:
     """What ``python -m tests.benchmarks.page`` writes stands there."""
     text = page.PAGE.read_text()
-    assert page.renewed(text, found, naive_units.read()) == text
+    assert page.renewed(text, found, naive_units.read(), projection.read()) == text
 
 
 def test_a_page_without_one_of_its_parts_is_not_renewed(found: dict[str, Operation]) -> None:
+    text = page.PAGE.read_text().replace("## Dollars a million", "## Dollars")
     with pytest.raises(ValueError, match="the page has 0 parts"):
-        page.renewed(page.PAGE.read_text().replace("## Dollars a million", "## Dollars"), found, naive_units.read())
+        page.renewed(text, found, naive_units.read(), projection.read())
 
 
 def test_an_item_above_the_size_of_the_budget_may_take_no_more_for_that(found: dict[str, Operation]) -> None:
