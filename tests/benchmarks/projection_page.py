@@ -11,10 +11,11 @@ from cashback.edge.patient_batch import PATIENCE
 from cashback.edge.sweeper import ENOUGH_TIME
 from cashback.services import plan_group_job
 from dev.project import ROOT
-from tests.benchmarks import task_projection, units
+from tests.benchmarks import spread, task_projection, units
 from tests.benchmarks.capacity import COLD, DEFAULT_QUOTA, DOUBLES_AFTER, PARTITION_WRITES
 from tests.benchmarks.cost import PRICES
 from tests.benchmarks.job_projection import Run
+from tests.benchmarks.pace import RAW
 from tests.benchmarks.projection import (
     COLD_TABLE,
     CROWDED_TABLE,
@@ -170,14 +171,16 @@ def _of_limits(figures: Figures) -> list[str]:
 
 
 def _of_counted_tasks(operations: Mapping[str, Operation]) -> list[str]:
-    shares = task_projection.shares(operations)
-    writes, cpu = (sum(getattr(share, name) for share in shares) for name in ("writes", "cpu"))
-    each = " + ".join(f"{share.cpu * 1e3:.1f}" for share in shares)
+    writes = sum(share.writes for share in task_projection.shares(operations))
+    every = task_projection.cpu(operations)
+    each = " + ".join(spread.told([seconds * 1e3 for seconds in one], ".1f") for one in every)
+    rounds = [sum(one) for one in zip(*every, strict=True)]
     return paragraph(
         f"A million tasks of one scenario that come due in one hour, {DUE / HOUR:.0f} a second, each with a "
         f"guard, a watch and a credit: {writes:g} write units, as counted above. Its own CPU, counted where each came "
-        f"alone, is {each} = {cpu * 1e3:.1f} ms, to create, run and credit it: a core's own is enough for "
-        f"{1 / cpu:.0f} tasks a second. Simulated in the same way, on the same tables; what a cold one takes more "
+        f"alone, is {each} ms, to create, run and credit it: a core's own is enough for "
+        f"{spread.told(1 / seconds for seconds in rounds)} tasks a second, where a raw transaction takes one "
+        f"{RAW * 1e3:g} ms. Simulated in the same way, on the same tables; what a cold one takes more "
         "after half an hour is left out. An alarm rings within a minute of the next whole one, and no more than "
         f"{STARTED_A_SECOND:,} ring in a second, as in large Regions."
     )

@@ -125,6 +125,13 @@ def shares(operations: Mapping[str, Operation]) -> tuple[Share, Share, Share]:
     return created, ran["action_worker"], ran["credit_worker"]
 
 
+def cpu(operations: Mapping[str, Operation]) -> tuple[list[float], list[float], list[float]]:
+    """Return the CPU seconds of the same, each time it was counted."""
+    ordered, created = (operations[name].rounds["event_worker"] for name in ("paid order, first seen", "task created"))
+    ran = operations["task executed with a credit"].rounds
+    return [a - b for a, b in zip(created, ordered, strict=True)], ran["action_worker"], ran["credit_worker"]
+
+
 class Tasks(Struct):
     """What became of tasks, by their numbers. ``due`` are the moments; who ran or was credited has how late it was."""
 
