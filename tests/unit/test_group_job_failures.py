@@ -138,8 +138,8 @@ def killed(shop: JobShop, job: Job, call: int) -> None:
     shop.dynamo.faults.script = {}
 
 
-RETRIED: Final = 13
-"""Calls that a chunk takes that is tried again, until all it did is written."""
+RETRIED: Final = 12
+"""Calls of a chunk that is tried again, but for the last, which ends the job."""
 
 
 @pytest.mark.parametrize("call", range(1, RETRIED + 1))

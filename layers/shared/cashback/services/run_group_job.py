@@ -55,6 +55,8 @@ def give_up_job_step(work: JobBooks, step: JobStep, reason: str, now: Instant) -
         return
     chunk = work.jobs.chunk(step.store_id, step.job_id, step.number)
     if chunk is not None and chunk.results is not None:
+        # Whoever kept them may have been cut off before it ended the job.
+        _close(work, step, job, now)
         return
     results = standing_results(work.books, step.store_id, job, _shares(work, step, job, now), reason)
     _finish(work, step, job, chunk, results, now)
@@ -74,9 +76,14 @@ def _run_chunk(work: JobBooks, step: ChunkStep, now: Instant) -> str:
         chunk = work.jobs.begin(step.store_id, step.job_id, step.number)
     if chunk.results is not None:
         chunk = _begun_again(work, step, chunk, chunk.results)
-    if chunk.results is not None or (chunk.retried is not None and not _reopened(work, step, chunk, chunk.retried)):
+    if chunk.results is not None:
         _close(work, step, job, now)
         return "unchanged"
+    if chunk.retried is not None:
+        job = _reopened(work, step)
+        if _is_settled(job):
+            _finish(work, step, job, chunk, _as_they_stand(work, step.store_id, job, chunk.retried), now)
+            return "unchanged"
     shares = _shares(work, step, job, now)
     if job.dry_run:
         results = preview_shares(work.books, step.store_id, job, shares)
@@ -96,28 +103,35 @@ def _begun_again(work: JobBooks, step: ChunkStep, chunk: Chunk, results: Sequenc
     return again
 
 
-def _reopened(work: JobBooks, step: ChunkStep, chunk: Chunk, results: Sequence[Result]) -> bool:
-    """Reopen the job of a chunk that is begun again, or was by a run that was cut off. False where it is too late: the
-    job is cancelled, or undone; the results then stand as before.
+def _is_settled(job: Job) -> bool:
+    """Tell whether nothing of a job is tried again any more: it is cancelled, or undone."""
+    return job.status is JobStatus.CANCELLED or job.undone_by is not None
 
-    They went first, so that the job cannot end; now the job is written, so that whoever saw it complete before cannot
-    end it either. Only then may be posted: an undo needs a job that has ended.
+
+def _reopened(work: JobBooks, step: ChunkStep) -> Job:
+    """Reopen the job of a chunk that is begun again, or was by a run that was cut off, and return it. Where it is
+    settled that is too late, and it stays as it is.
+
+    The chunk's results were set aside first, so that the job cannot end; now the job is written, so that whoever saw it
+    complete before cannot end it either. Only then may be posted: an undo needs a job that has ended.
     """
     job = existing_job(work, step.store_id, step.job_id)
     for _ in range(_TRIES):
-        if job.status is JobStatus.CANCELLED or job.undone_by is not None:
-            standing = results if job.finished_at is not None else _as_they_stand(work, step.store_id, job, results)
-            work.jobs.finish(step.store_id, step.job_id, step.number, chunk, standing, Progress.of(standing))
-            return False
-        moved = work.jobs.save(step.store_id, replace(job.reopened(), rev=job.rev + 1))
+        if _is_settled(job) and job.finished_at is not None:
+            return job
+        written = replace(job if _is_settled(job) else job.reopened(), rev=job.rev + 1)
+        moved = work.jobs.save(step.store_id, written)
         if moved is None:
-            return True
+            return written
         job = moved
     raise Busy("the job keeps changing")
 
 
-def _as_they_stand(work: JobBooks, store_id: str, job: Job, results: Sequence[Result]) -> list[Result]:
-    """Return results as they are by now: what failed may have been posted by a run that was cut off, or late."""
+def _as_they_stand(work: JobBooks, store_id: str, job: Job, results: Sequence[Result]) -> Sequence[Result]:
+    """Return results that were set aside as they are by now. What failed may have been posted by a run that was cut
+    off, or late; what is told of a job that has ended stays."""
+    if job.finished_at is not None:
+        return results
     return [
         result if result.outcome is not Outcome.ERROR else _as_it_stands(work, store_id, job, result)
         for result in results
@@ -176,6 +190,7 @@ def _close(work: JobBooks, step: ChunkStep, job: Job, now: Instant) -> None:
     if here > 1 and work.jobs.progress_in(step.store_id, step.job_id, shard).chunks < here:
         return
     if job.finished_at is not None:
+        # Reopened since, it would have to be ended again.
         job = existing_job(work, step.store_id, step.job_id)
     for _ in range(_TRIES):
         if job.finished_at is not None:
