@@ -34,7 +34,7 @@ def section(found: Mapping[str, Operation], naive: Mapping[str, Operation]) -> l
             f"*Time* is what the functions' memory costs for waits that are assumed (a read {_ms(WAITS['GetItem'])}, "
             f"a transaction {_ms(WAITS['TransactWriteItems'])}, a message {_ms(WAITS['SendMessage'])}, an event "
             f"{_ms(WAITS['PutEvents'])}, a schedule {_ms(WAITS['CreateSchedule'])}) and for CPU: where a line has a "
-            "limit, that which `tests/benchmarks/pace.py` assumes, at least what was counted and at most twice that, "
+            "limit, that which `tests/benchmarks/pace.py` assumes, at least what was counted and at most 4 times that, "
             f"elsewhere what was counted; as of a core on which a raw transaction takes {_ms(RAW)}, whatever core "
             "counted it. The limit, *most*, is held against what is counted, and against "
             f"*both*; but a delayed task may come to ${TASK_WITH_TIME:.2f} with its time ([ADR 60]({TASK_ADR}))."

@@ -38,7 +38,7 @@ def test_an_operation_above_its_budget_is_named(found: dict[str, Operation]) -> 
 
 def test_a_call_too_many_is_named(found: dict[str, Operation]) -> None:
     job = found["group job of 1,000"]
-    many = {name: share + Share(calls=Counter(GetItem=10)) for name, share in job.shares.items()}
+    many = {name: share + Share(calls=Counter(GetItem=100)) for name, share in job.shares.items()}
     (over,) = units.check([*found.values(), replace(job, shares=many)])
     assert over.startswith("group job of 1,000: ")
     assert over.endswith(" calls of 0.15")

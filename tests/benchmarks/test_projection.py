@@ -445,9 +445,8 @@ def test_the_figures_of_the_template_that_are_repeated_here_are_its_own() -> Non
         (("listed", "figured"), "customers read by a rule", "group_job_worker", READ_AT_ONCE),
     ],
 )
-def test_our_own_cpu_is_assumed_to_be_at_least_what_was_counted_and_at_most_twice_that(
+def test_our_own_cpu_is_assumed_to_be_at_least_what_was_counted_and_at_most_four_times_that(
     assumed: Sequence[str], operation: str, function: str, each: int
 ) -> None:
-    """Of one thing alone the same code took up to half more in one call than in another."""
     counted = units.read()[operation].shares[function].cpu / each
-    assert counted <= sum(getattr(PACE, name) for name in assumed) * SHARE <= 2 * counted
+    assert counted <= sum(getattr(PACE, name) for name in assumed) * SHARE <= 4 * counted
