@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from dev import local_aws
 from dev.project import LOCAL, REGION
-from tests.benchmarks import naive_units, runtime, story, yardstick
+from tests.benchmarks import naive_events, naive_units, runtime, story, yardstick
 from tests.benchmarks.naive_units import BATCH, CREATED, EXECUTED, MEMBERS, ORDER
 from tests.benchmarks.runtime import FIRST, HERE, NAIVE_NAMES, Subject
 from tests.benchmarks.scene import Register, counted
@@ -64,8 +64,8 @@ def subjects() -> dict[str, Subject]:
     """The naive functions with their events, by the operation that a call of each is."""
     naive, (compiled, _) = HERE / "naive", runtime.naive_packages()
     made = (
-        (ORDER, "naive_webhook", "webhook.handler", runtime.naive_orders(CALLS)),
-        (MEMBERS, "naive_credit", "credit.handler", runtime.naive_members(CALLS)),
+        (ORDER, "naive_webhook", "webhook.handler", naive_events.orders(CALLS)),
+        (MEMBERS, "naive_credit", "credit.handler", naive_events.members(CALLS)),
         (CREATED, "naive_task", "task.create", starts()),
         (EXECUTED, "naive_task_worker", "task.handler", dues()),
     )

@@ -6,7 +6,6 @@ the function's own, read from its clock whenever it asks for its next event: nei
 """
 
 import itertools
-import json
 import os
 import socket
 import statistics
@@ -25,7 +24,7 @@ from msgspec import Struct
 from cashback.domain.group_jobs import CHUNK
 from dev import deploy, local_aws
 from dev.project import ACCESS_KEY, LOCAL, REGION, ROOT, SECRET_KEY, logical_id, only_one
-from tests.benchmarks import spread, stock, story, tapes, units
+from tests.benchmarks import naive_events, spread, stock, story, units
 from tests.benchmarks.instructions import ENVIRONMENT, PYTHON
 from tests.benchmarks.naive_units import BATCH
 from tests.benchmarks.runtime_api import Invocations, RuntimeApi
@@ -41,8 +40,10 @@ FIRST, UNCOUNTED, COUNTED = 1, 4, 15
 """The calls of a run: the first, those after which it counts as warm, and those that are counted."""
 CALLS: Final = FIRST + UNCOUNTED + COUNTED
 
+ALONE: Final = "the runtime alone"
+RAW_TRANSACTION: Final = "one raw transaction"
 BUSY_WORKER: Final = "event_worker, ten orders"
-"""The worker of a busy store, as the page names it."""
+"""As the page names them; the last is the worker of a busy store."""
 
 NAIVE_WEBHOOK: Final = "naive webhook"
 NAIVE_WORKER: Final = f"naive worker, {BATCH} members"
@@ -160,7 +161,7 @@ def subjects() -> list[Subject]:
     posted = story.events("event_worker", (1 + units.BATCH) * total)
     events = {"event_worker": list(itertools.islice(posted, total)), BUSY_WORKER: list(in_batches(posted))}
     measured = [*zip(OURS, OURS, strict=True), (BUSY_WORKER, "event_worker"), *zip(ADMIN, ADMIN, strict=True)]
-    orders, members = list(naive_orders(2 * total)), list(naive_members(total))
+    orders, members = list(naive_events.orders(2 * total)), list(naive_events.members(total))
     return [
         *unit_subjects(),
         *(
@@ -183,45 +184,14 @@ def unit_subjects() -> list[Subject]:
     """The runtime that does nothing, and the raw transaction."""
     total, handlers = RUNS * CALLS, HERE / "handlers"
     return [
-        Subject("the runtime alone", [handlers], "nothing.handler", {}, [{}] * total),
-        Subject("one raw transaction", [handlers, stock.site_packages()], "raw.handler", {}, list(raw_events(total))),
+        Subject(ALONE, [handlers], "nothing.handler", {}, [{}] * total),
+        Subject(RAW_TRANSACTION, [handlers, stock.site_packages()], "raw.handler", {}, list(naive_events.raw(total))),
     ]
 
 
 def in_batches(events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """The messages of so many events as the batches of a busy store."""
     return map(story.batch_of, itertools.batched(events, units.BATCH, strict=True))
-
-
-def raw_events(most: int) -> Iterator[dict[str, Any]]:
-    """The transaction that posts a paid order, of ever other orders."""
-    text = json.dumps(tapes.raw(tapes.record("event_worker")["event_worker"]).event)
-    for number in range(most):
-        yield json.loads(text.replace("6104893325413", f"7{number:012d}"))
-
-
-def naive_orders(most: int) -> Iterator[dict[str, Any]]:
-    """The sample of the webhook, of ever other orders."""
-    event = story.sample("webhook_ingest")
-    for number in range(most):
-        yield {**event, "body": event["body"].replace("6104893325412", f"8{number:012d}")}
-
-
-def naive_members(most: int) -> Iterator[dict[str, Any]]:
-    """Batches of messages that credit a member each."""
-    event = story.sample("credit_worker")
-    for batch in itertools.islice(itertools.batched(itertools.count(), BATCH, strict=False), most):
-        records = [
-            {
-                **event["Records"][0],
-                "messageId": str(number),
-                "body": json.dumps(
-                    {"store_id": story.STORE, "job_id": "job_1", "customer_id": str(number), "amount": "5.00"}
-                ),
-            }
-            for number in batch
-        ]
-        yield {"Records": records}
 
 
 def make_naive_tables(dynamodb: Any) -> None:
@@ -338,9 +308,19 @@ def member_rates(found: Sequence[Measured]) -> tuple[float, float]:
 
 def warm_in_b(found: Sequence[Measured]) -> dict[str, float]:
     """What a warm call of each takes, net of the runtime, in calls of the raw transaction."""
+    warm, unit = net_of_the_runtime(found), raw_transaction(found)
+    return {name: seconds / unit for name, seconds in warm.items()}
+
+
+def raw_transaction(found: Sequence[Measured]) -> float:
+    """CPU seconds of a warm raw transaction, net of the runtime."""
+    return net_of_the_runtime(found)[RAW_TRANSACTION]
+
+
+def net_of_the_runtime(found: Sequence[Measured]) -> dict[str, float]:
+    """CPU seconds of a warm call of each, less what the runtime alone takes."""
     warm = {one.name: one.median("warm") for one in found}
-    runtime = warm["the runtime alone"]
-    return {name: (seconds - runtime) / (warm["one raw transaction"] - runtime) for name, seconds in warm.items()}
+    return {name: seconds - warm[ALONE] for name, seconds in warm.items()}
 
 
 def webhook_in_b(found: Sequence[Measured]) -> tuple[float, float, float]:
@@ -354,7 +334,7 @@ def webhook_in_b(found: Sequence[Measured]) -> tuple[float, float, float]:
 def section(found: Sequence[Measured]) -> list[str]:
     """Return the lines of the page."""
     by_name, warm = {one.name: one for one in found}, warm_in_b(found)
-    start = by_name["one raw transaction"].median("init")
+    start = by_name[RAW_TRANSACTION].median("init")
 
     def cold(name: str) -> float:
         return (by_name[name].median("init") + by_name[name].median("first")) / start

@@ -1,5 +1,6 @@
-"""What CPU that was counted here is on the core that is assumed (``pace.RAW``): assumptions and limits are to depend
-neither on the machine that counts nor on how busy it is."""
+"""Tells CPU that was counted here as of the core that is assumed (``pace.RAW``), so that assumptions about CPU, and
+dollars, depend neither on the machine that counts nor on how busy it is. What is measured stays of the machine: so does
+the rate of its core that ``make bench`` holds group jobs against."""
 
 import tempfile
 from collections.abc import Sequence
@@ -15,14 +16,14 @@ from tests.benchmarks.units import Operation
 
 def on_the_assumed_core(operations: Sequence[Operation]) -> list[Operation]:
     """Return operations that were counted a moment ago with their CPU as of the assumed core."""
-    share = RAW / raw_transaction()
-    return [of_a_share(one, share) for one in operations]
+    factor = RAW / raw_transaction()
+    return [scaled(one, factor) for one in operations]
 
 
-def of_a_share(operation: Operation, share: float) -> Operation:
-    """Return an operation with this share of its CPU."""
-    shares = {name: replace(one, cpu=one.cpu * share) for name, one in operation.shares.items()}
-    rounds = {name: [seconds * share for seconds in every] for name, every in operation.rounds.items()}
+def scaled(operation: Operation, factor: float) -> Operation:
+    """Return an operation with so many times its CPU."""
+    shares = {name: replace(one, cpu=one.cpu * factor) for name, one in operation.shares.items()}
+    rounds = {name: [seconds * factor for seconds in every] for name, every in operation.rounds.items()}
     return replace(operation, shares=shares, rounds=rounds)
 
 
@@ -35,7 +36,7 @@ def raw_transaction() -> float:
             with runtime.opened(engine):
                 subjects = runtime.unit_subjects()
             with runtime.surroundings(engine) as around:
-                alone, raw = runtime.in_turn(subjects, around)
+                found = runtime.in_turn(subjects, around)
         finally:
             engine.stop()
-    return raw.median("warm") - alone.median("warm")
+    return runtime.raw_transaction(found)
