@@ -11,6 +11,7 @@ from typing import Final
 
 from dev.project import ROOT, StepFailedError
 from tests.benchmarks import (
+    budgets,
     cost,
     cost_page,
     group_jobs,
@@ -76,7 +77,7 @@ def _main() -> int:
     group_jobs.write_plot(jobs.jobs)
     projection_page.write_plot(projected, sizes, operations)
     PAGE.write_text("\n".join(lines))
-    faults = [*units.check(counted), *cost.check(operations), *group_jobs.check(jobs), *runtime.check(starts)]
+    faults = [*budgets.check(counted), *cost.check(operations), *group_jobs.check(jobs), *runtime.check(starts)]
     print("\n".join(faults) or f"written: {PAGE.relative_to(ROOT)}")
     return 1 if faults else 0
 

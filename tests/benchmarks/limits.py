@@ -13,13 +13,14 @@ from dev import deploy
 from dev.project import StepFailedError, only_one
 from tests import bytecode
 from tests.benchmarks import cold, cost, group_jobs, instructions, naive_units, runtime, warm, weights
+from tests.benchmarks.budgets import BUDGETS, MEMBER_CALLS, ORDER_CALLS, cost_of
 from tests.benchmarks.capacity import DEFAULT_QUOTA
 from tests.benchmarks.job_projection import Run
 from tests.benchmarks.loads import LIMITS
 from tests.benchmarks.projection import COLD_TABLE, LEDGER_UNITS, WARM_TABLE
 from tests.benchmarks.runtime import MOST_MEMORY, OURS
 from tests.benchmarks.spread import told
-from tests.benchmarks.units import BATCH, BUDGETS, MANY, MEMBER_CALLS, MEMBERS, ORDER_CALLS, Operation, cost_of
+from tests.benchmarks.units import BATCH, MANY, MEMBERS, Operation
 
 HOT_LIMIT, ADMIN_LIMIT = 0.75, 1.2
 """B of a cold start: of what shops and queues wait for, and of the admin API."""
@@ -119,7 +120,7 @@ def section(
         "function holds when it is called with its longest page, batch or body twice; what is named first holds most,",
         "but for what has a limit of its own, and without Lambda's runtime",
         "([ADR 64](adr/0064-what-the-limits-of-the-design-are-of.md)). *Held by* names the test of `make test` that",
-        "fails beyond the limit.",
+        "fails beyond the limit, or `make bench` where that does.",
         "",
         "| figure | limit | now | naive | floor | held by |",
         "|---|---|---|---|---|---|",

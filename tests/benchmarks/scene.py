@@ -31,7 +31,7 @@ from cashback.services.plan_group_job import READ_AT_ONCE, READ_BY_HAND
 from cashback.services.sweep import ALARM_RINGS_FOR
 from dev.client import wait_until
 from dev.project import LOCAL, STACK_NAME, logical_id
-from tests.benchmarks import page, units, yardstick
+from tests.benchmarks import page, recount, units, yardstick
 from tests.benchmarks.story import Gathering, task
 from tests.benchmarks.units import (
     BUSY,
@@ -199,13 +199,15 @@ class Scene(Struct):
         return Shop(self.stack, self.stack.platform.create_store(f"northwind-{self.shops:02d}", settings=settings))
 
     def all(self) -> list[Operation]:
-        """Let everything happen a few times, after a round that only warms the functions up. What is counted is the
-        same each time, but for CPU, and a few calls by chance."""
+        """Let everything happen a few times, after a round that only warms the functions up.
+
+        :raises StepFailedError: what is to be the same each time is not (``recount.of_rounds``).
+        """
         every: list[Operation] = []
         for part in (*PARTS, Scene.steps):
             self._round(part)
             rounds = [self._round(part) for _ in range(ROUNDS)]
-            every += [units.of_rounds([found[name] for found in rounds]) for name in rounds[-1]]
+            every += [recount.of_rounds([found[name] for found in rounds]) for name in rounds[-1]]
         return every
 
     def _round(self, part: Callable[["Scene"], None]) -> dict[str, Operation]:

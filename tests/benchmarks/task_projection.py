@@ -11,6 +11,7 @@ from cashback.domain.shards import SHARDS
 from cashback.edge.patient_batch import PATIENCE
 from cashback.edge.sweeper import AT_ONCE, ENOUGH_TIME
 from cashback.services.sweep import ALARM_RINGS_FOR
+from tests.benchmarks.budgets import BUDGETS, cost_of
 from tests.benchmarks.capacity import (
     DEFAULT_QUOTA,
     PARTITION_WRITES,
@@ -23,7 +24,7 @@ from tests.benchmarks.capacity import (
     Timeline,
 )
 from tests.benchmarks.pace import PACE, EventSourceMapping
-from tests.benchmarks.units import BUDGETS, READS, Operation, Share, cost_of
+from tests.benchmarks.units import READS, Operation, Share
 from tests.benchmarks.workers import MEMBER, ORDER, ORDERS, Doing, Orders, Workers, quantiles
 
 HOUR: Final = 3_600
@@ -51,7 +52,7 @@ SDK_TRIES: Final = 3
 SDK_PAUSE: Final = 1.0
 """How often the SDK makes a plain call that is throttled, and how many seconds it waits at most before the second try;
 twice as long before the third. A transaction it makes once. Source: botocore's standard retries; edge/clients.py has
-the tries, asserted in test_projection.py."""
+the tries, asserted in test_task_projection.py."""
 
 LONGEST_SWEEP: Final = 240
 EVERY: Final = 300

@@ -6,8 +6,9 @@ from copy import replace
 import pytest
 
 from dev.project import ROOT
-from tests.benchmarks import baselines, cost, naive_units, page, projection, scene, units
-from tests.benchmarks.units import BUDGETS, BUSY, MANY, MEMBERS, Budget, Operation, Share
+from tests.benchmarks import baselines, budgets, cost, naive_units, page, projection, recount, scene, units
+from tests.benchmarks.budgets import BUDGETS, Budget
+from tests.benchmarks.units import BUSY, MANY, MEMBERS, Operation, Share
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,7 @@ def found() -> dict[str, Operation]:
 
 
 def test_every_operation_is_within_its_budget(found: dict[str, Operation]) -> None:
-    assert units.check(list(found.values())) == []
+    assert budgets.check(list(found.values())) == []
 
 
 @pytest.mark.parametrize("budget", BUDGETS, ids=lambda budget: budget.operation)
@@ -33,13 +34,13 @@ def test_an_operation_above_its_budget_is_named(found: dict[str, Operation]) -> 
     share = found["paid order, first seen"].shares["event_worker"]
     dear = {**found, "paid order, first seen": Operation("paid order, first seen", {"event_worker": share + share}, {})}
     over = "paid order, first seen: 18 write units of 9, 0 charged of 0, 2 read units of 2, 6 calls of 3"
-    assert over in units.check(list(dear.values()))
+    assert over in budgets.check(list(dear.values()))
 
 
 def test_a_call_too_many_is_named(found: dict[str, Operation]) -> None:
     job = found["group job of 1,000"]
-    many = {name: share + Share(calls=Counter(GetItem=100)) for name, share in job.shares.items()}
-    (over,) = units.check([*found.values(), replace(job, shares=many)])
+    many = {name: share + Share(calls=Counter(GetItem=10)) for name, share in job.shares.items()}
+    (over,) = budgets.check([*found.values(), replace(job, shares=many)])
     assert over.startswith("group job of 1,000: ")
     assert over.endswith(" calls of 0.15")
 
@@ -48,29 +49,35 @@ def test_an_account_that_a_relative_job_reads_is_named_and_those_of_other_jobs_a
     found: dict[str, Operation],
 ) -> None:
     jobs = ("group job", "group job, absolute", "group job, clamp")
-    assert [units.accounts_read(found[name]) for name in jobs] == [0, MEMBERS, MEMBERS]
+    assert [budgets.accounts_read(found[name]) for name in jobs] == [0, MEMBERS, MEMBERS]
     curious = replace(found["group job"], read={**found["group job"].read, "ACCOUNT": 1})
-    (over,) = units.check([*found.values(), curious])
+    (over,) = budgets.check([*found.values(), curious])
     assert over.endswith("0.01 accounts read of 0")
 
 
 def test_an_operation_that_is_counted_otherwise_is_named(found: dict[str, Operation]) -> None:
     kept = found["approve"]
-    assert units.differences(kept, kept) == []
+    assert recount.differences(kept, kept) == []
     once_more = kept.shares["orders_api"] + Share(calls=Counter(GetItem=1), read_units=1)
     again = replace(kept, shares={**kept.shares, "orders_api": once_more}, read={**kept.read, "PROFILE": 1})
-    assert [line.split(" ")[1] for line in units.differences(kept, again)] == ["read_units", "steady_calls", "items"]
+    assert [line.split(" ")[1] for line in recount.differences(kept, again)] == ["read_units", "steady_calls", "items"]
     new_to_it = kept.shares["orders_api"] + Share(calls=Counter(GetParameter=1))
-    assert units.differences(kept, replace(kept, shares={"orders_api": new_to_it})) == []
+    assert recount.differences(kept, replace(kept, shares={"orders_api": new_to_it})) == []
 
 
 def test_an_operation_that_is_not_counted_again_is_named(found: dict[str, Operation]) -> None:
-    again = {name: operation for name, operation in found.items() if name not in units.STEPS}
-    assert units.recounted(found, again) == []
-    assert found.keys() - again.keys() == units.STEPS
+    again = {name: operation for name, operation in found.items() if name not in recount.STEPS}
+    assert recount.recounted(found, again) == []
+    assert found.keys() - again.keys() == recount.STEPS
     for name in ("approve", "payout: paid", "webhook accepted"):
         less = {kept: operation for kept, operation in again.items() if kept != name}
-        assert units.recounted(found, less) == [f"{name}: not counted again"]
+        assert recount.recounted(found, less) == [f"{name}: not counted again"]
+
+
+def test_an_operation_that_was_not_counted_before_is_named(found: dict[str, Operation]) -> None:
+    again = {name: operation for name, operation in found.items() if name not in recount.STEPS}
+    new = {"order blessed": Operation("order blessed", {"event_worker": Share(read_units=1)}, {})}
+    assert recount.recounted(found, again | new) == ["order blessed: not counted before"]
 
 
 @pytest.mark.parametrize("name", ["approve", "group job of 1,000"])
@@ -81,8 +88,8 @@ def test_an_item_that_has_grown_by_a_unit_is_named_and_one_by_some_bytes_is_not(
     kind = max(kept.items, key=kept.items.__getitem__)
     full = 1_024 * units.units_of(kept.items[kind])
     again = [replace(kept, items={**kept.items, kind: size}) for size in (full, full + 1)]
-    assert units.differences(kept, again[0]) == []
-    (line,) = units.differences(kept, again[1])
+    assert recount.differences(kept, again[0]) == []
+    (line,) = recount.differences(kept, again[1])
     assert line.startswith(f"{name}: units of {kind} ")
 
 
@@ -94,7 +101,7 @@ def test_what_is_counted_again_is_priced_with_its_logs_and_with_what_the_project
 
     def dear(function: str, more: Share) -> list[str]:
         now = replace(kept, shares={function: kept.shares[function] + more})
-        return [line.split(":")[0] for line in cost.check(found | {name: units.to_price(kept, now)})]
+        return [line.split(":")[0] for line in cost.check(found | {name: recount.to_price(kept, now)})]
 
     assert dear("event_worker", Share()) == []
     assert dear("event_worker", Share(logged=BUSY * 1_000))[0] == "paid order to the posting, in batches"
@@ -110,13 +117,13 @@ def test_what_is_by_chance_where_it_is_counted_again_is_priced_as_it_was_before(
         name: share + busy + (to_know if name == "webhook_ingest" else Share()) for name, share in kept.shares.items()
     }
     del now["notifier"]
-    assert cost.bill(units.to_price(kept, replace(kept, shares=now)).shares) == cost.bill(kept.shares)
+    assert cost.bill(recount.to_price(kept, replace(kept, shares=now)).shares) == cost.bill(kept.shares)
 
 
 def test_a_webhook_is_counted_again_at_the_entrance(found: dict[str, Operation]) -> None:
     kept = found["webhook accepted"]
     read = kept.shares["webhook_ingest"] + Share(read_units=1)
-    assert units.differences(kept, replace(kept, shares={"webhook_ingest": read})) != []
+    assert recount.differences(kept, replace(kept, shares={"webhook_ingest": read})) != []
 
 
 def test_a_job_s_own_part_and_that_of_its_members_are_the_whole_of_both_jobs(found: dict[str, Operation]) -> None:
@@ -175,7 +182,7 @@ def test_an_item_above_the_size_of_the_budget_may_take_no_more_for_that(found: d
     kept = found["approve"]
     larger = kept.shares["orders_api"] + Share(table_units=2)
     again = replace(kept, shares={"orders_api": larger}, items={**kept.items, "ORDER": 1025})
-    (over,) = units.check([again], [budget for budget in BUDGETS if budget.operation == "approve"])
+    (over,) = budgets.check([again], [budget for budget in BUDGETS if budget.operation == "approve"])
     assert over.startswith("approve: 11 write units of 10, ")
 
 
@@ -183,7 +190,9 @@ def test_an_item_above_the_size_of_the_budget_may_take_no_more_for_that(found: d
 def test_what_refused_writes_are_charged_has_a_limit(found: dict[str, Operation], function: str) -> None:
     kept = found["paid order, first seen"]
     charged = replace(kept.shares[function], refused_units=6)
-    (over,) = units.check(list({**found, kept.name: replace(kept, shares={**kept.shares, function: charged})}.values()))
+    (over,) = budgets.check(
+        list({**found, kept.name: replace(kept, shares={**kept.shares, function: charged})}.values())
+    )
     assert "6 charged" in over
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tests.benchmarks import cost, cost_page, naive_scene, naive_units, units
+from tests.benchmarks import cost, cost_page, naive_scene, naive_units, recount, units
 from tests.benchmarks.naive_units import BATCH, CREATED, EXECUTED, ORDER, of_one
 from tests.benchmarks.naive_units import MEMBERS as NAIVE_MEMBERS
 from tests.benchmarks.units import MEMBERS, Operation, Share
@@ -24,7 +24,7 @@ def test_the_naive_functions_ask_for_what_was_counted_last(naive: dict[str, Oper
     again = naive_scene.measure()
     assert {one.name for one in again} == set(naive)
     assert [
-        fault for one in again for fault in units.differences(naive[one.name], one, frozenset(naive[one.name].shares))
+        fault for one in again for fault in recount.differences(naive[one.name], one, frozenset(naive[one.name].shares))
     ] == []
 
 

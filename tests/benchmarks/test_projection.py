@@ -17,7 +17,7 @@ from cashback.edge.patient_batch import PATIENCE
 from cashback.edge.sweeper import AT_ONCE, ENOUGH_TIME
 from cashback.services.plan_group_job import READ_AT_ONCE, READ_BY_HAND
 from dev.template import as_written
-from tests.benchmarks import job_projection, projection, projection_page, task_projection, units
+from tests.benchmarks import budgets, job_projection, projection, projection_page, task_projection, units
 from tests.benchmarks.capacity import (
     COLD,
     DEFAULT_QUOTA,
@@ -226,7 +226,7 @@ def starting(writes: int) -> task_projection.Run:
 
 def test_what_a_task_writes_is_what_is_counted() -> None:
     """Index ``due``, which it enters and leaves, has no table in the model."""
-    counted = {budget.operation: units.cost_of(budget, units.read()).writes for budget in units.BUDGETS}
+    counted = {budget.operation: budgets.cost_of(budget, units.read()).writes for budget in budgets.BUDGETS}
     written = [sum(times * sum(each) for times, each in items) for items in (STEPS.created, STEPS.begun, STEPS.ended)]
     credited = sum(times * sum(each) for times, each in STEPS.credited)
     assert written[0] + 1 == counted["task created"]

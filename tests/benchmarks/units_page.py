@@ -5,19 +5,8 @@ from textwrap import wrap
 from typing import Final
 
 from cashback.domain.group_jobs import CHUNK
-from tests.benchmarks.units import (
-    BUDGETS,
-    CHARGED_BEHIND,
-    DECIDING,
-    ENTRANCES,
-    MANY,
-    MEMBERS,
-    Budget,
-    Operation,
-    cost_of,
-    of_a_job,
-    units_of,
-)
+from tests.benchmarks.budgets import BUDGETS, CHARGED_BEHIND, Budget, cost_of
+from tests.benchmarks.units import DECIDING, ENTRANCES, MANY, MEMBERS, Operation, of_a_job, units_of
 
 
 def paragraph(text: str) -> list[str]:

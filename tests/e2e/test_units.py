@@ -5,7 +5,7 @@ that are written, and in dollars what it may. It takes a minute.
 The notifier is at rest here: it decides nothing, and takes half a minute to look at what a thousand members were given.
 """
 
-from tests.benchmarks import cost, units
+from tests.benchmarks import cost, recount, units
 from tests.benchmarks.scene import PARTS, opened
 
 
@@ -14,6 +14,6 @@ def test_every_operation_costs_what_was_counted_last() -> None:
         for part in PARTS:
             part(scene)
     kept, again = units.read(), scene.found
-    assert units.recounted(kept, again) == []
-    now = {name: units.to_price(kept[name], found) for name, found in again.items()}
+    assert recount.recounted(kept, again) == []
+    now = {name: recount.to_price(kept[name], found) for name, found in again.items()}
     assert cost.check(kept | now) == []
