@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.benchmarks import bench, group_jobs, instructions, limits, runtime, stock, story, webhook_load
-from tests.benchmarks.group_jobs import Figures, Measured, Rounds
+from tests.benchmarks import bench, instructions, limits, stock, story, webhook_load
 from tests.benchmarks.runtime import ADMIN, OURS
 from tests.benchmarks.spread import told
 from tests.benchmarks.webhook_load import CALLERS, ORDERS, Load
@@ -17,11 +16,6 @@ from tests.unit.deployment import Deployment
 
 def load(callers: int, seconds: float) -> Load:
     return Load(callers, seconds, seconds, [0.1] * ORDERS, 0, 2.0, 1.0, 1.0)
-
-
-def job(members: int, *rates: float, writes: float = 5.0) -> Rounds:
-    """Rounds of a job at these rates, each with a millisecond of CPU for a member."""
-    return Rounds([Measured(members, members / rate, members / 1_000, writes * members, 0, 1) for rate in rates], 1_024)
 
 
 def test_of_several_rounds_the_median_is_told_with_the_least_and_the_most() -> None:
@@ -46,23 +40,6 @@ def test_a_number_of_callers_has_one_row_for_all_its_rounds() -> None:
     found = [[load(callers, ORDERS / rate) for rate in (30, 10, 20)] for callers in CALLERS]
     rows = [line for line in webhook_load.section(found) if line.startswith("| 4 |")]
     assert rows == ["| 4 | 3 | 20 (10-30) | 20 (10-30) | 100 (100-100) | 100 (100-100) | 0 (0-0) |"]
-
-
-def test_a_job_is_told_beside_bare_postings_its_own_chunks_of_one_and_the_naive_handler() -> None:
-    figures = Figures(job(1_000, 50), job(1_000, 250, 200, 300), [job(1_000, 600, 400, 500), job(10_000, 900)])
-    built = [
-        runtime.Measured("group_job_worker", [runtime.Run(0, 0, 0.02, 0, 0.1)]),
-        runtime.Measured(runtime.NAIVE_WORKER, [runtime.Run(0, 0, 0.06, 0, 0.2)]),
-    ]
-    lines = group_jobs.section(figures, built)
-    assert "| 1,000 | 3 | 500 (400-600) | 1,000 (1,000-1,000) | 5.00 | 0.00 | 0.001 | 1 |" in lines
-    assert lines[-6:-1] == [
-        "| in a job of 1,000 | 500 (400-600) | 1,000 (1,000-1,000) |  |  |  |",
-        "| one by one, bare postings | 250 (200-300) | 1,000 (1,000-1,000) | the job of 1,000 | 2.0 | 1.0 |",
-        "| one by one, chunks of one | 50 | 1,000 | the job of 1,000 | 10.0 | 1.0 |",
-        "| 100 a call, by group_job_worker | 1,000 | 200 |  |  |  |",
-        "| 10 a call, by the naive handler | 50 | 6,000 | group_job_worker | 20.0 | 30.0 |",
-    ]
 
 
 @pytest.fixture
