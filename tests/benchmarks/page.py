@@ -1,9 +1,9 @@
 """The parts of docs/performance.md that follow from what is committed alone, counts and projections: compared with them
 by a test, and written anew without measuring anything by ``python -m tests.benchmarks.page``."""
 
+import argparse
 import re
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from dev.project import ROOT
@@ -12,9 +12,6 @@ from tests.benchmarks.projection import Figures
 from tests.benchmarks.units import Operation
 
 PAGE: Final = ROOT / "docs" / "performance.md"
-
-ANEW: Final = "--project"
-"""The option by which the projections are computed anew first, from the counts: six minutes of two cores."""
 
 
 def renewed(text: str, operations: Mapping[str, Operation], naive: Mapping[str, Operation], projected: Figures) -> str:
@@ -42,12 +39,22 @@ def renewed(text: str, operations: Mapping[str, Operation], naive: Mapping[str, 
 
 
 def renew(*, anew: bool = False) -> None:
-    """Write those parts anew; the projections too, where they are to be computed ``anew``."""
+    """Write those parts anew; the projections and their plot too, where they are to be computed ``anew``."""
     operations = units.read()
     if anew:
-        projection.PROJECTED.write_text(projection.written(projection.measure(operations)))
+        kept, sizes = projection.written(projection.measure(operations)), projection.measure_sizes()
+        projection.PROJECTED.write_text(kept)
+        projection_page.write_plot(projection.parsed(kept), sizes, operations)
     PAGE.write_text(renewed(PAGE.read_text(), operations, naive_units.read(), projection.read()))
 
 
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Do as the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.page", description="Write counted parts anew.")
+    anew = "compute the projections anew first, from the counts: six minutes of two cores"
+    parser.add_argument("--project", action="store_true", help=anew)
+    renew(anew=parser.parse_args(arguments).project)
+
+
 if __name__ == "__main__":
-    renew(anew=ANEW in sys.argv[1:])
+    main()

@@ -42,7 +42,8 @@ RAISED_WORKERS: Final = RAISED_QUOTA // 1_600
 LONG: Final = 4 * MILLION
 """Members of a run in which the time that Lambda takes to add workers weighs little."""
 LEDGER_UNITS, STATE_UNITS = MEMBER
-SIZES: Final = (10, 100, 1_000, 10_000, 100_000, MILLION)
+SIZES: Final = (10, 100, 1_000, 10_000, 100_000)
+"""Members of jobs that are run for the plot alone, beside those of a million."""
 TOTALS: Final = "totals and events: one partition of a store for what was counted"
 
 
@@ -66,8 +67,8 @@ THE_HOUR, IN_A_MINUTE, UNHEARD = "the hour", "one minute of it", "the hour, ever
 DUE_WITHIN: Final = {THE_HOUR: (HOUR, True), UNHEARD: (HOUR, False), IN_A_MINUTE: (60, True)}
 """Within how many seconds a million tasks come due, and whether their alarms ring."""
 SAMPLES: Final = {THE_HOUR: 10, UNHEARD: 4, IN_A_MINUTE: 20}
-"""Which part of a million, in which part of that time, tests can run: while it comes to what it came to when a million
-was run on cold tables, so does the million."""
+"""What tests can run: one in so many of the million, in as small a part of its time. While it comes to what it came to
+when a million was run on cold tables, so does the million."""
 
 
 class Figures(Struct, frozen=True):
@@ -137,10 +138,10 @@ def measure(operations: Mapping[str, Operation]) -> Figures:
         )
 
 
-def sample(steps: Steps, due: str) -> task_projection.Run:
-    """Run a part of a million tasks on cold tables."""
+def sample(steps: Steps, due: str, writes: int = COLD, *, by_the_second: bool = False) -> task_projection.Run:
+    """Run a part of a million tasks, on cold tables or on those that take so many write units a second."""
     (within, rings), part = DUE_WITHIN[due], SAMPLES[due]
-    return task_projection.run(steps, DUE // part, within / part, COLD, rings=rings)
+    return task_projection.run(steps, DUE // part, within / part, writes, rings=rings, by_the_second=by_the_second)
 
 
 def measure_sizes() -> dict[str, list[Run]]:

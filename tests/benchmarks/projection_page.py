@@ -96,7 +96,7 @@ def _of_jobs(figures: Figures) -> list[str]:
             f"job of {MILLION:,} on warm tables does; on the raised quota as fast as one of {LONG:,}, in which the "
             "time that Lambda takes to add workers weighs little. On cold tables they get the share of what a table "
             f"takes that the job of {MILLION:,} gets there, {figures.cold_share:.0%}, up to what they post on warm "
-            f"ones; that it takes more after {told(DOUBLES_AFTER)} is in this row alone, and which share of their "
+            f"ones; that it takes more after {duration(DOUBLES_AFTER)} is in this row alone, and which share of their "
             "transactions is throttled until it takes enough is not computed."
         ),
         *paragraph(
@@ -111,7 +111,7 @@ def _of_jobs(figures: Figures) -> list[str]:
 
 
 def _job_row(table: Table, members: int, reads: float, posts: float, throttled: float | None) -> str:
-    times = " | ".join(map(told, (reads, posts, reads + posts)))
+    times = " | ".join(map(duration, (reads, posts, reads + posts)))
     share = "not computed" if throttled is None else f"{throttled:.0%}"
     return f"| {members:,} | {table.name} | {table.quota:,} | {times} | {share} |"
 
@@ -145,7 +145,8 @@ def _order_row(name: str, one: Run | task_projection.Run) -> str:
 
 
 def _of_limits(figures: Figures) -> list[str]:
-    counted = limits()[TOTALS]
+    bound = limits()
+    counted = bound[TOTALS]
     return [
         "What else could bind a job:",
         "",
@@ -153,7 +154,7 @@ def _of_limits(figures: Figures) -> list[str]:
         "|---|---:|",
         f"| the ledger's default quota | {DEFAULT_QUOTA / LEDGER_UNITS:,.0f} |",
         f"| the workers of the template | {figures.jobs[WARM_TABLE.name].rate:,.0f} |",
-        *(f"| {name} | {rate:,.0f} |" for name, rate in limits().items()),
+        *(f"| {name} | {rate:,.0f} |" for name, rate in bound.items()),
         "",
         *paragraph(
             f"A snapshot of a hundred million members is {LARGEST // PAGE:,} pages, "
@@ -163,9 +164,10 @@ def _of_limits(figures: Figures) -> list[str]:
         *paragraph(
             "Totals of days and events are what a job outruns. Balances are right at once; the projector follows "
             f"at {counted:,.0f} entries a second of one store, until DynamoDB splits the partition. That is "
-            f"{told(MILLION / counted)} for a million, and {told(LARGEST / counted)} for a hundred million. What is "
-            f"older than half a day is given up: beyond some {counted * GIVEN_UP_AFTER / 1e6:.0f} million members "
-            "in one store, events of the last ones are missing. The nightly recount mends the totals."
+            f"{duration(MILLION / counted)} for a million, and {duration(LARGEST / counted)} for a hundred million. "
+            "What is older than half a day is given up: beyond some "
+            f"{counted * GIVEN_UP_AFTER / 1e6:.0f} million members in one store, events of the last ones are missing. "
+            "The nightly recount mends the totals."
         ),
     ]
 
@@ -216,19 +218,19 @@ def _of_tasks(figures: Figures, operations: Mapping[str, Operation]) -> list[str
         "",
         *paragraph(
             f"A million schedules are {DUE / SCHEDULES:.0%} of what a Region holds. On tables that are warm what binds "
-            f"is our own workers: a million orders that start a task each take {told(DUE / created)}, and those of one "
-            f"minute are credited at {DUE / minute.ended_at:,.0f} a second. On a cold one it is the state. What it and "
-            f"the partition of `listing` take is told beside {ORDERS:.0f} orders a second. An hour of index `due` has "
-            f"{SHARDS} partitions, each used at {hot_due(a_second):.0%}. The partition of `listing` is used at "
-            f"{hot_list(a_second):.0%} if as many tasks enter as leave."
+            f"is our own workers: a million orders that start a task each take {duration(DUE / created)}, and those "
+            f"of one minute are credited at {DUE / minute.ended_at:,.0f} a second. On a cold one it is the state. What "
+            f"it and the partition of `listing` take is told beside {ORDERS:.0f} orders a second. An hour of index "
+            f"`due` has {SHARDS} partitions, each used at {hot_due(a_second):.0%}. The partition of `listing` is used "
+            f"at {hot_list(a_second):.0%} if as many tasks enter as leave."
         ),
         *paragraph(
             f"On cold tables {cold.throttled:.0%} of the writes of a million of one minute are throttled: they are "
-            f"credited after {told(cold.ended_at)} instead of {told(minute.ended_at)}, which `WarmWriteUnits` mends. "
-            "Of the orders beside them 99 of 100 are posted as if they were alone, because a task or a credit that "
-            f"finds no capacity rests up to four seconds each time, {PATIENCE:.0f} a batch in all, before its message "
-            "goes back (docs/adr/0061). Where every alarm is lost, so that five minutes' worth come at once, the last "
-            f"of the hour is credited {told(unheard.credited[2])} late, within the 20 minutes of P9."
+            f"credited after {duration(cold.ended_at)} instead of {duration(minute.ended_at)}, which `WarmWriteUnits` "
+            "mends. Of the orders beside them 99 of 100 are posted as if they were alone, because a task or a credit "
+            f"that finds no capacity rests up to four seconds each time, {PATIENCE:.0f} a batch in all, before its "
+            "message goes back (docs/adr/0061). Where every alarm is lost, so that five minutes' worth come at once, "
+            f"the last of the hour is credited {duration(unheard.credited[2])} late, within the 20 minutes of P9."
         ),
         *paragraph(
             f"Were every alarm lost, the sweeper would find {swept * HOUR:,.0f} tasks an hour, though it sweeps "
@@ -240,7 +242,7 @@ def _of_tasks(figures: Figures, operations: Mapping[str, Operation]) -> list[str
 
 
 def _task_row(due: str, name: str, one: task_projection.Run) -> str:
-    times = " | ".join(map(told, (one.ran[0], one.ran[1], one.credited[1], one.credited[2])))
+    times = " | ".join(map(duration, (one.ran[0], one.ran[1], one.credited[1], one.credited[2])))
     counted = f"{one.throttled:.0%} | {one.sent_back:,} | {one.deepest:,} | {one.lost}"
     return f"| {due} | {name} | {times} | {counted} |"
 
@@ -266,7 +268,7 @@ def _of_orders_beside_tasks(figures: Figures) -> list[str]:
     ]
 
 
-def told(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Return a time as people tell it."""
     if seconds < 600:
         return f"{seconds:.0f} s"
@@ -274,14 +276,16 @@ def told(seconds: float) -> str:
 
 
 def write_plot(figures: Figures, sizes: Mapping[str, Sequence[Run]], operations: Mapping[str, Operation]) -> None:
-    """Draw time against members, and what is written with its price. ``sizes`` are jobs of ``SIZES``, by the table."""
+    """Draw time against members, and what is written with its price. ``sizes`` are jobs of ``SIZES``, by the table;
+    those of a million are in ``figures``, and larger ones scaled."""
     mpl.rcParams.update({"svg.hashsalt": "cashback", "font.size": 9})
-    members = [*SIZES, 10 * MILLION, LARGEST]
+    scaled = (10 * MILLION, LARGEST)
+    members = [*SIZES, MILLION, *scaled]
     each = units.of_a_job(operations)["write units"][1]
     figure, (times, written) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
     for table, style in ((COLD_TABLE, ":"), (WARM_TABLE, "-"), (RAISED_TABLE, "--")):
-        seconds = [one.seconds for one in sizes[table.name]]
-        seconds += [sum(figures.scaled(table, size)[:2]) for size in members[len(SIZES) :]]
+        seconds = [one.seconds for one in (*sizes[table.name], figures.jobs[table.name])]
+        seconds += [sum(figures.scaled(table, size)[:2]) for size in scaled]
         times.plot(members, seconds, style, label=f"{table.name}, {table.quota:,} a second")
     times.legend(fontsize=7)
     written.plot(members, [size * each for size in members])
