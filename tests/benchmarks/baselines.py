@@ -23,23 +23,28 @@ def together(*parts: Amounts) -> dict[str, float]:
     return {name: sum(part.get(name, 0) for part in parts) for name in {name: 0 for part in parts for name in part}}
 
 
-_ORDER: Final = {"webhooks": 1, "invocations": 1, "writes": 1}
-"""The gateway, the function behind it, and one item that is the entry and the balance."""
+_WEBHOOK: Final = {"webhooks": 1, "invocations": 1}
+_ADMIN: Final = {"admin API": 1, "invocations": 1}
+"""The gateway, and the function behind it."""
 
-_TASK: Final = {"writes": 2, "reads": 0.5}
-"""The task as it is created, which may be its own guard, and its credit; a look whether it was cancelled."""
-
-_EVENT: Final = {"events": 1}
-_TOTALS: Final = {"invocations": 1, "writes": 1}
-_SHARED_TOTALS: Final = {"invocations": 1 / BUSY, "writes": 1 / BUSY}
+_WRITE: Final = {"writes": 1}
 _LOOK: Final = {"reads": 0.5}
 """One item: whom to tell, or a balance."""
 
-_ADMIN: Final = {"admin API": 1, "invocations": 1}
+_ORDER: Final = together(_WEBHOOK, _WRITE)
+"""One item is the entry and the balance."""
+
+_TASK: Final = together(_WRITE, _WRITE, _LOOK)
+"""The task as it is created, which may be its own guard, and its credit; a look whether it was cancelled."""
+
+_EVENT: Final = {"events": 1}
+_TOTALS: Final = together({"invocations": 1}, _WRITE)
+_SHARED_TOTALS: Final = {"invocations": 1 / BUSY, "writes": 1 / BUSY}
+
 PAYOUT_CALLS: Final = 5
 """Of the API, from the request of a payout to its payment."""
 
-_PAYOUT: Final = {"admin API": PAYOUT_CALLS, "invocations": PAYOUT_CALLS, "writes": PAYOUT_CALLS}
+_PAYOUT: Final = together(*[together(_ADMIN, _WRITE)] * PAYOUT_CALLS)
 """An item for each step."""
 
 LEAST: Final[Mapping[str, Amounts]] = {
@@ -48,19 +53,19 @@ LEAST: Final[Mapping[str, Amounts]] = {
     "and with the notifier looking whom to tell": together(_ORDER, _EVENT, _SHARED_TOTALS, _LOOK),
     "paid order to the posting, alone": _ORDER,
     "with event and totals, alone": together(_ORDER, _EVENT, _TOTALS),
-    "group member, of a job of 1,000": {"writes": 1},
-    "with event and totals, of a job of 1,000": together({"writes": 1}, _EVENT),
-    "and with the notifier, of a job of 1,000": together({"writes": 1}, _EVENT, _LOOK),
-    "group member, of a job of 100": {"writes": 1},
+    "group member, of a job of 1,000": _WRITE,
+    "with event and totals, of a job of 1,000": together(_WRITE, _EVENT),
+    "and with the notifier, of a job of 1,000": together(_WRITE, _EVENT, _LOOK),
+    "group member, of a job of 100": _WRITE,
     "delayed task: guard, watch and credit, in batches": together(_TASK, {"invocations": 1 / BATCH}),
     "delayed task with events and totals": together(_TASK, {"invocations": 1 / BATCH}, _EVENT, _TOTALS),
     "delayed task with the notifier too": together(_TASK, {"invocations": 1 / BATCH}, _EVENT, _TOTALS, _LOOK),
     "delayed task, alone": together(_TASK, {"invocations": 1}),
     "Scheduler and its message alone": {"schedules": 1},
     "balance read": together(_ADMIN, _LOOK),
-    "manual adjustment": together(_ADMIN, {"writes": 1}),
+    "manual adjustment": together(_ADMIN, _WRITE),
     "payout, from request to payment: five calls": _PAYOUT,
-    "with events, totals and search": together(_PAYOUT, {"events": PAYOUT_CALLS}, _TOTALS, {"writes": 1}),
+    "with events, totals and search": together(_PAYOUT, {"events": PAYOUT_CALLS}, _TOTALS, _WRITE),
 }
 """By line."""
 
@@ -121,9 +126,6 @@ class Event(Struct, frozen=True):
         return f"{name}, each of {self.each:,}" if self.each > 1 else name
 
 
-_WEBHOOK: Final = {"webhooks": 1, "invocations": 1}
-_WRITE: Final = {"writes": 1}
-
 _ITEM: Final = 1 + 1
 """Write units of an item of a kilobyte at most in a naive design, which has an index of whole items."""
 
@@ -138,6 +140,20 @@ _SETTINGS: Final = 0.5
 _READ: Final = 0.5
 """Read units of a naive read, which may be a moment late."""
 
+_NAIVE_RECORD: Final = {"writes": REMEMBERED + _SOLD, "reads": _SETTINGS}
+"""An order that earns nothing yet is written."""
+
+_NAIVE_POSTING: Final = {"writes": _POSTING, "reads": _SETTINGS}
+_NAIVE_CHANGE: Final = {"writes": _POSTING, "reads": _SETTINGS + _READ}
+"""The same where something has to be looked up first: what an order has earned, or whom it concerns."""
+
+_NAIVE_STRANGER: Final = {"writes": _POSTING + _ITEM, "reads": _SETTINGS + _READ}
+"""A naive design looks whether it knows the customer, and writes a profile."""
+
+_NAIVE_LOOK: Final = {"reads": _READ}
+_NOT_QUEUED: Final = {"queues": 0}
+"""No message brings what is asked for by a call."""
+
 EVENTS: Final = (
     Event("paid order, first seen", _WEBHOOK, _WRITE, following=_POSTED),
     # The mark is refused, which is charged; what little is logged is left out.
@@ -146,29 +162,28 @@ EVENTS: Final = (
         "unpaid order recorded",
         _WEBHOOK,
         _WRITE,
-        naive={"writes": REMEMBERED + _SOLD, "reads": _SETTINGS},
+        naive=_NAIVE_RECORD,
         following=_SEEN,
     ),
     Event(
         "unpaid order changed",
         _WEBHOOK,
         _WRITE,
-        naive={"writes": REMEMBERED + _SOLD, "reads": _SETTINGS},
+        naive=_NAIVE_RECORD,
         following=_SEEN,
     ),
     Event(
         "paid order, already recorded",
         _WEBHOOK,
         _WRITE,
-        naive={"writes": _POSTING, "reads": _SETTINGS},
+        naive=_NAIVE_POSTING,
         following=_POSTED,
     ),
-    # A naive design looks whether it knows the customer, and writes a profile.
     Event(
         "first order of an unknown customer",
         _WEBHOOK,
         _WRITE,
-        naive={"writes": _POSTING + _ITEM, "reads": _SETTINGS + _READ},
+        naive=_NAIVE_STRANGER,
         following=_POSTED,
     ),
     # Which has an item for each of the two to be found by, and looks there first.
@@ -184,7 +199,7 @@ EVENTS: Final = (
         "first order of an unknown regular",
         _WEBHOOK,
         _WRITE,
-        naive={"writes": _POSTING + _ITEM, "reads": _SETTINGS + _READ},
+        naive=_NAIVE_STRANGER,
         following=_POSTED,
     ),
     # What an order has earned has to be looked up before it is taken back.
@@ -192,28 +207,28 @@ EVENTS: Final = (
         "refund clawed back",
         _WEBHOOK,
         together(_WRITE, _LOOK),
-        naive={"writes": _POSTING, "reads": _SETTINGS + _READ},
+        naive=_NAIVE_CHANGE,
         following=_POSTED,
     ),
     Event(
         "order cancelled",
         _WEBHOOK,
         together(_WRITE, _LOOK),
-        naive={"writes": _POSTING, "reads": _SETTINGS + _READ},
+        naive=_NAIVE_CHANGE,
         following=_POSTED,
     ),
     Event(
         "order to be reviewed",
         _WEBHOOK,
         _WRITE,
-        naive={"writes": REMEMBERED + _SOLD, "reads": _SETTINGS},
+        naive=_NAIVE_RECORD,
         following=_TOLD,
     ),
     Event(
         "approve",
         _ADMIN,
         together(_WRITE, _LOOK),
-        naive={"writes": _POSTING, "reads": _SETTINGS + _READ},
+        naive=_NAIVE_CHANGE,
         following=_POSTED,
         title="order approved, by a call of the API",
     ),
@@ -222,7 +237,7 @@ EVENTS: Final = (
         "scenarios with conditions",
         _WEBHOOK,
         together(_WRITE, _LOOK),
-        naive={"writes": _POSTING, "reads": _SETTINGS + _READ},
+        naive=_NAIVE_CHANGE,
         following=_POSTED,
         title="paid order of a store whose scenarios have conditions",
     ),
@@ -231,7 +246,7 @@ EVENTS: Final = (
         "a newest order to keep",
         _WEBHOOK,
         _WRITE,
-        naive={"writes": _POSTING, "reads": _SETTINGS},
+        naive=_NAIVE_POSTING,
         following=_POSTED,
         title="paid order of a store that has to know the newest",
     ),
@@ -252,15 +267,15 @@ EVENTS: Final = (
         following=_POSTED,
         title="order cancelled, and its delayed task with it",
     ),
-    Event("manual credit", _ADMIN, _WRITE, like=("member",), naive={"queues": 0}, following=_POSTED),
-    Event("manual debit", _ADMIN, _WRITE, like=("member",), naive={"queues": 0}, following=_TOLD),
+    Event("manual credit", _ADMIN, _WRITE, like=("member",), naive=_NOT_QUEUED, following=_POSTED),
+    Event("manual debit", _ADMIN, _WRITE, like=("member",), naive=_NOT_QUEUED, following=_TOLD),
     # An amount that depends on the balance has to know it.
     Event(
         "group job, absolute",
         {},
         together(_WRITE, _LOOK),
         like=("member",),
-        naive={"reads": _READ},
+        naive=_NAIVE_LOOK,
         following=Following(_EVENT, NAIVELY_TOLD),
         each=MEMBERS,
     ),
@@ -269,7 +284,7 @@ EVENTS: Final = (
         {},
         together(_WRITE, _LOOK),
         like=("member",),
-        naive={"reads": _READ},
+        naive=_NAIVE_LOOK,
         following=_TOLD,
         title="group job, clamped debits",
         each=MEMBERS,
@@ -279,7 +294,7 @@ EVENTS: Final = (
         {},
         _LOOK,
         like=(),
-        naive={"reads": _READ},
+        naive=_NAIVE_LOOK,
         title="customers that a group's rule is asked about",
         each=READ_AT_ONCE,
     ),

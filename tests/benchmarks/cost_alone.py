@@ -62,10 +62,9 @@ def _row(event: Event, found: Mapping[str, Operation], naive: Mapping[str, Bill]
 
 def _naively(event: Event, naive: Mapping[str, Bill]) -> Bill:
     """What the naive functions come to that do the like, with the event's own request in the place of theirs, and with
-    what is listed in the place of what they asked for. Time is not listed."""
+    what is listed in the place of what they asked for."""
     counted = sum((naive[name] for name in event.like), Bill({})).parts
     request = {**event.request, "traces": TRACED} if event.request else {}
     listed = priced({**request, **event.naive}).parts
     theirs = {"webhooks": 0.0} if "webhooks" not in event.request else {}
-    parts = {**counted, **theirs, **listed}
-    return Bill({part: dollars for part, dollars in parts.items() if part != "time" or not event.naive})
+    return Bill({**counted, **theirs, **listed})
