@@ -53,15 +53,21 @@ def test_an_order_that_concerns_no_task_costs_2_read_units_and_2_write_units_if_
     assert shop.meter.reads <= 2
 
 
-NEWEST, WATCHED, THERE = ["UpdateItem", "Query"], ["Query"], ["BatchGetItem"]
-"""The newest order is kept, and whoever waits for it looked for; whoever watches the order is; and what there is."""
+KEEP_NEWEST = ["UpdateItem", "Query"]
+"""An order is kept where it is its customer's newest, and tasks that wait for a later one are looked for."""
+
+FIND_WATCHING = ["Query"]
+"""Tasks that watch the order are looked for."""
+
+READ_TASKS = ["BatchGetItem"]
+"""Tasks are read that were found, or that may have been started before."""
 
 
 @pytest.mark.parametrize(
     ("each", "calls"),
     [
-        (1, [*WATCHED, *THERE, "TransactWriteItems"]),
-        (2, [*NEWEST, *WATCHED, *THERE, "GetItem", "TransactWriteItems"]),
+        (1, [*FIND_WATCHING, *READ_TASKS, "TransactWriteItems"]),
+        (2, [*KEEP_NEWEST, *FIND_WATCHING, *READ_TASKS, "GetItem", "TransactWriteItems"]),
     ],
 )
 def test_an_order_that_starts_a_task_costs_4_write_units_and_2_for_each_guard_and_watch_and_few_reads(
@@ -78,8 +84,8 @@ def test_an_order_that_starts_a_task_costs_4_write_units_and_2_for_each_guard_an
 @pytest.mark.parametrize(
     ("each", "calls"),
     [
-        (1, [*WATCHED, *THERE, "TransactWriteItems", *THERE]),
-        (2, [*NEWEST, *WATCHED, *THERE, "TransactWriteItems", *THERE]),
+        (1, [*FIND_WATCHING, *READ_TASKS, "TransactWriteItems", *READ_TASKS]),
+        (2, [*KEEP_NEWEST, *FIND_WATCHING, *READ_TASKS, "TransactWriteItems", *READ_TASKS]),
     ],
 )
 def test_an_order_that_cancels_its_task_costs_5_write_units_and_2_for_each_watch_and_few_reads(
