@@ -13,8 +13,8 @@ from dev import local_aws
 from dev.project import LOCAL, REGION
 from tests.benchmarks import naive_events, naive_units, runtime, story, yardstick
 from tests.benchmarks.naive_units import BATCH, CREATED, EXECUTED, MEMBERS, ORDER
+from tests.benchmarks.register import Register, counted
 from tests.benchmarks.runtime import FIRST, HERE, NAIVE_NAMES, Subject
-from tests.benchmarks.scene import Register, counted
 from tests.benchmarks.units import Operation, Share
 
 CALLS: Final = FIRST + 3

@@ -4,11 +4,8 @@ functions' calls arrive, with the sizes of the items that they write.
 Every operation is counted alone, once the stack has come to rest after the one before it.
 """
 
-import json
-import re
 import tempfile
 import time
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy, replace
@@ -30,28 +27,16 @@ from cashback.edge.sweeper import AT_ONCE
 from cashback.services.plan_group_job import READ_AT_ONCE, READ_BY_HAND
 from cashback.services.sweep import ALARM_RINGS_FOR
 from dev.client import wait_until
-from dev.project import LOCAL, STACK_NAME, logical_id
+from dev.project import LOCAL
 from tests.benchmarks import page, recount, units, yardstick
+from tests.benchmarks.register import Register, counted, function_of
 from tests.benchmarks.story import Gathering, task
-from tests.benchmarks.units import (
-    BUSY,
-    BY_THE_CLOCK,
-    DECIDING,
-    MANY,
-    MEMBERS,
-    READS,
-    Operation,
-    Share,
-)
+from tests.benchmarks.units import BUSY, MANY, MEMBERS, Operation
 from tests.e2e import payouts
-from tests.e2e.deployed import FUNCTIONS, DeployedStack, start
+from tests.e2e.deployed import DeployedStack, start
 from tests.e2e.groups import gather
 from tests.e2e.scenarios import make, task_store
 from tests.e2e.shop import Shop, fresh_id, sample
-
-REST: Final = 0.5
-"""Seconds without a call, after which an operation is over, and all that follows it: queues and streams are looked at
-far more often."""
 
 ROUNDS: Final = 3
 """How often everything is counted."""
@@ -61,113 +46,6 @@ _NOW: Final = {**_DAY, "value": 0}
 _ONE_EACH: Final = {"once_per_order": True, "cancel_on": ["order.cancelled"]}
 _TWO_EACH: Final = {**_ONE_EACH, "once_per_customer": True, "cancel_on": ["order.cancelled", "order.created"]}
 """What guards a task, and what it watches."""
-
-
-class Register(Struct):
-    """Reads the journal of a stack, an operation at a time. ``is_idle`` says that nothing waits in its queues."""
-
-    path: Path
-    is_idle: Callable[[], bool]
-    place: int = 0
-    size: int = -1
-    since: float = 0.0
-
-    def count(self, name: str, act: Callable[[], object]) -> Operation:
-        """Do something at rest, and count all that it brings about."""
-        found = counted(name, [line for line in self.watch(act) if _function(line["function"]) not in BY_THE_CLOCK])
-        assert found.shares, f"nothing was called for: {name}"
-        return found
-
-    def watch(self, act: Callable[[], object]) -> list[dict[str, Any]]:
-        """Do something at rest; return what was called until all is at rest again."""
-        self._rest()
-        self.lines()
-        act()
-        self.since = time.monotonic()
-        self._rest()
-        return self.lines()
-
-    def _rest(self) -> None:
-        """Wait until nothing is called any more, and has not been for a while."""
-        while True:
-            if (now := self.path.stat().st_size) != self.size or not self.is_idle():
-                self.size, self.since = now, time.monotonic()
-            elif time.monotonic() >= self.since + REST:
-                return
-            time.sleep(0.1)
-
-    def lines(self) -> list[dict[str, Any]]:
-        """What was called since this was last asked."""
-        with self.path.open() as journal:
-            journal.seek(self.place)
-            text = journal.read()
-            self.place = journal.tell()
-        return [json.loads(line) for line in text.splitlines()]
-
-
-def counted(name: str, lines: Sequence[Mapping[str, Any]], called: Callable[[str], str] | None = None) -> Operation:
-    """Put each line down to its function, which the lines call by its deployed name if ``called`` says nothing else."""
-    shares: dict[str, Share] = defaultdict(Share)
-    items: dict[str, int] = {}
-    read: Counter[str] = Counter()
-    for line in lines:
-        function = (called or _function)(line["function"])
-        share = shares[function]
-        if line["service"] == "lambda":
-            share.invocations += 1
-            share.cpu += line["cpu"]
-            share.logged += line["logged"]
-            continue
-        share.events += line.get("entries", 0)
-        share.calls[_NAMES.get(line["operation"], line["operation"])] += 1
-        if line["service"] == "dynamodb":
-            _add_units(share, line)
-            for action, table, pk, sk, size in line["items"]:
-                kind = _kind(table, pk, sk)
-                if action in {"Put", "Update"}:
-                    items[kind] = max(size, items.get(kind, 0))
-                elif function in DECIDING and line["operation"] in READS:
-                    read[kind] += 1
-    return Operation(name, dict(shares), items, dict(read))
-
-
-_NAMES: Final = {"POST /schedules": "CreateSchedule", "DELETE /schedules": "DeleteSchedule"}
-
-
-def _add_units(share: Share, line: Mapping[str, Any]) -> None:
-    if line["status"] != 200:
-        factor = 2 if line["operation"] == "TransactWriteItems" else 1
-        share.refused_units += sum(factor * max(1, -(-size // 1024)) for *_, size in line["items"])
-        return
-    used = line["used"] or []
-    for part in used if isinstance(used, list) else [used]:
-        kinds = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
-        indexes = sum(index["CapacityUnits"] for kind in kinds for index in part.get(kind, {}).values())
-        if line["operation"] in READS:
-            share.read_units += part["CapacityUnits"]
-        else:
-            share.index_units += indexes
-            share.table_units += part["CapacityUnits"] - indexes
-    if line["operation"] in {"GetItem", "Query"} and line["items"][0][2].endswith("#CFG"):
-        share.settings_units += line["used"]["CapacityUnits"]
-
-
-def _function(deployed: str) -> str:
-    (name,) = [name for name in FUNCTIONS if deployed.startswith(f"{STACK_NAME}-{logical_id(name)}-")]
-    return name
-
-
-def _kind(table: str, pk: str, sk: str) -> str:
-    """Name an item by the word of its sort key, or else by that of its partition, or else by its table."""
-    if table.startswith(f"{STACK_NAME}-Ledger-"):
-        return "entry"
-    word, partition = re.match(r"[A-Z]+(?=#|$)", sk), pk.split("#")
-    if word:
-        return word[0]
-    return partition[2] if len(partition) > 2 else table
-
-
-# ---- the operations
 
 
 def _ago(seconds: float = 0) -> str:
@@ -189,7 +67,7 @@ class Scene(Struct):
 
     def count_alone(self, name: str, function: str, act: Callable[[], object], *, first: bool = False) -> None:
         """Count what one function does of an operation, in all of its invocations or in the first."""
-        lines = [line for line in self.register.watch(act) if _function(line["function"]) == function]
+        lines = [line for line in self.register.watch(act) if function_of(line["function"]) == function]
         ends = [place for place, line in enumerate(lines, 1) if line["service"] == "lambda"]
         self.found[name] = replace(counted(name, lines[: ends[0] if first else None]), items={}, read={})
 

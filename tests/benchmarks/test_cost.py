@@ -6,7 +6,7 @@ from copy import replace
 import pytest
 
 from dev.project import ROOT
-from tests.benchmarks import baselines, budgets, cost, naive_units, page, projection, recount, scene, units
+from tests.benchmarks import baselines, budgets, cost, naive_units, page, projection, recount, register, units
 from tests.benchmarks.budgets import BUDGETS, MEMBER_CALLS, Budget
 from tests.benchmarks.units import BUSY, MANY, MEMBERS, Operation, Share
 
@@ -205,7 +205,7 @@ def test_an_order_leaves_a_seventh_of_its_write_unit_free(found: dict[str, Opera
 def test_a_write_that_was_refused_is_charged_and_said_apart() -> None:
     line = {"function": "cashback-EventWorker-1", "service": "dynamodb", "operation": "TransactWriteItems"}
     items = [["Put", "cashback-State-1", "S#s#O#1", "ORDER", 1025], ["Update", "cashback-State-1", "S#s#C#1", "X", 0]]
-    operation = scene.counted("refused", [{**line, "status": 400, "used": None, "items": items}])
+    operation = register.counted("refused", [{**line, "status": 400, "used": None, "items": items}])
     share = operation.shares["event_worker"]
     assert (share.writes, share.refused_units) == (0, 2 * 2 + 2)
     assert cost.bill(operation.shares).parts["writes"] == 6 * 0.625
