@@ -18,10 +18,9 @@ from tests.benchmarks.baselines import (
     NAIVE_PAYOUT_TOLD,
     NAIVELY_LOOKED,
     NAIVELY_TOLD,
-    PAYOUT_CALLS,
     Amounts,
 )
-from tests.benchmarks.pace import MEMORY, PACE, SHARE
+from tests.benchmarks.pace import MEMORY, PACE, SHARE, EventSourceMapping
 from tests.benchmarks.units import (
     BATCH,
     BUSY,
@@ -57,12 +56,8 @@ PRICES: Final = {
     "events": Price(1.00, "events put on a bus of one's own", "Amazon EventBridge pricing: event buses"),
     "schedules": Price(1.00, "invocations by the Scheduler", "Amazon EventBridge pricing: Scheduler"),
     "logs": Price(0.50, "KB of logs taken in", "Amazon CloudWatch pricing: logs"),
-    "traces": Price(5.00, "traces recorded", "AWS X-Ray pricing"),
     "keys": Price(3.00, "requests of a key", "AWS Key Management Service pricing"),
 }
-
-TRACED: Final = 0.05
-"""Of the requests, by X-Ray's own sampling: template.yaml."""
 
 WAITS: Final = {
     **dict.fromkeys(("GetItem", "BatchGetItem", "Query"), PACE.read),
@@ -89,7 +84,7 @@ QUEUED: Final = frozenset(
 """Functions that a queue invokes: it receives and deletes once for each of their invocations."""
 
 SHOPS_CALL: Final = frozenset({"webhook_ingest", "naive_webhook"})
-"""Functions behind the HTTP API, whose requests are traced."""
+"""Functions behind the HTTP API."""
 
 PROJECTOR: Final = frozenset({"projector"})
 
@@ -142,7 +137,6 @@ def _of_function(name: str, share: Share, batch: int) -> Bill:
         "events": share.events,
         "schedules": share.calls["CreateSchedule"],
         "logs": share.logged / 1000,
-        "traces": TRACED * share.invocations if name in ENTRANCES | SHOPS_CALL or name.endswith("_api") else 0,
         "keys": share.calls["Decrypt"],
     }
     return priced(amounts)
@@ -200,8 +194,7 @@ def _naively(naive: Mapping[str, Operation]) -> dict[str, Bill]:
     order, member, task = counted["order"], counted["member"], counted["task"]
     told, looked = priced(NAIVELY_TOLD), priced(NAIVELY_LOOKED)
     alone = 1 - 1 / naive_units.BATCH
-    traced = priced({"traces": TRACED})
-    balance, payout = priced(NAIVE_BALANCE) + traced, priced(NAIVE_PAYOUT) + priced({"traces": PAYOUT_CALLS * TRACED})
+    balance, payout = priced(NAIVE_BALANCE), priced(NAIVE_PAYOUT)
     posted = Bill({part: member.parts[part] for part in ("writes", "reads", "logs")})
     return {
         "paid order to the posting, in batches": order,
@@ -219,7 +212,7 @@ def _naively(naive: Mapping[str, Operation]) -> dict[str, Bill]:
         "delayed task, alone": task + priced({"queues": 2 * alone, "invocations": alone}),
         "Scheduler and its message alone": Bill({part: task.parts[part] for part in ("schedules", "queues")}),
         "balance read": balance,
-        "manual adjustment": posted + priced({"admin API": 1, "invocations": 1}) + traced,
+        "manual adjustment": posted + priced({"admin API": 1, "invocations": 1}),
         "payout, from request to payment: five calls": payout,
         "with events, totals and search": payout + priced(NAIVE_PAYOUT_TOLD),
     }
@@ -259,7 +252,7 @@ def _ours(found: Mapping[str, Operation]) -> list[Line]:
     task = _task_created(found, BATCH) + bill(_at_pace(_of(_run(found), RUNNING), _TASK_PACE, BUSY)) / BUSY
     quiet = _task_created(found) + bill(_of(found["task executed with a credit"], RUNNING))
     behind = _behind_a_task(found)
-    task_projected, task_told = bill(_of(behind, PROJECTOR)), _told(behind, batch=BATCH)
+    task_projected, task_told = bill(_of(behind, PROJECTOR)), _told(behind, batch=_NOTIFIED)
     steps = [one for name, one in found.items() if name.startswith("payout: ")]
     payout = sum((bill(_of(one, DECIDING)) for one in steps), Bill({}))
     following = sum((bill(_of(one, PROJECTOR)) for one in steps), Bill({}))
@@ -306,6 +299,9 @@ def projected_alone(found: Mapping[str, Operation], name: str) -> Bill:
     """Price what the projector does of an operation where nothing is shared: nothing at all, where it is not asked."""
     return bill(_of(found[name], PROJECTOR))
 
+
+_NOTIFIED: Final = EventSourceMapping.of("NotifierSource").batch
+"""Events that the notifier gets at once, of a busy store."""
 
 _TASK_PACE: Final = {"action_worker": PACE.task, "credit_worker": PACE.credit}
 

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from tests.benchmarks.baselines import EVENTS, Event, together
-from tests.benchmarks.cost import TRACED, Bill, alone, naive_bills, priced, projected_alone
+from tests.benchmarks.cost import Bill, alone, naive_bills, priced, projected_alone
 from tests.benchmarks.units import Operation
 
 _GUARDS: Final = "a task with one of each is priced; what one more asks for is in the budget"
@@ -64,7 +64,6 @@ def _naively(event: Event, naive: Mapping[str, Bill]) -> Bill:
     """What the naive functions come to that do the like, with the event's own request in the place of theirs, and with
     what is listed in the place of what they asked for."""
     counted = sum((naive[name] for name in event.like), Bill({})).parts
-    request = {**event.request, "traces": TRACED} if event.request else {}
-    listed = priced({**request, **event.naive}).parts
+    listed = priced({**event.request, **event.naive}).parts
     theirs = {"webhooks": 0.0} if "webhooks" not in event.request else {}
     return Bill({**counted, **theirs, **listed})

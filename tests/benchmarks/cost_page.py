@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from tests.benchmarks import naive_units
-from tests.benchmarks.cost import PRICES, STANDS, TASK_ADR, TASK_WITH_TIME, TRACED, WAITS, Bill, Line, lines
+from tests.benchmarks.cost import PRICES, STANDS, TASK_ADR, TASK_WITH_TIME, WAITS, Bill, Line, lines
 from tests.benchmarks.cost_alone import UNPRICED, Costs, Row, rows
 from tests.benchmarks.pace import RAW
 from tests.benchmarks.units import BATCH, BUSY, Operation
@@ -69,8 +69,8 @@ def section(found: Mapping[str, Operation], naive: Mapping[str, Operation]) -> l
         "|---|---:|---|",
         *(f"| {price.of} | {price.dollars:g} | {price.page} |" for price in PRICES.values()),
         "",
-        f"X-Ray records {TRACED:.0%} of the requests. Not in it: storage, metrics and alarms, polls of empty queues,",
-        "and what is free.",
+        "Not in it: storage, metrics and alarms, polls of empty queues, traces where parameter `Tracing` asks for them",
+        "([ADR 66](adr/0066-calls-are-traced-where-that-is-chosen.md)), and what is free.",
         "",
         *_of_events(rows(found, naive)),
     ]
@@ -149,7 +149,7 @@ def _about_naive(naive: Mapping[str, Operation]) -> list[str]:
         f"a member {members.writes / batch:g} in {members.table_calls / batch:g}, a task",
         f"{created.writes + executed.writes / batch:g} in {task_calls:g}. The design names more: 13 in 5 an order, 10",
         "in 4 a member. It says neither of what tables, nor what else its dollars are for, 10 units being $6.25 of a",
-        "member's $82; here there is one index, of whole items, traces are sampled as ours, and what is asked for is",
+        "member's $82; here there is one index, of whole items, nothing is traced, and what is asked for is",
         "all that is charged. They write in steps, for half of what a transaction takes: a crash between two of them",
         "loses money or doubles it. Ours pay for that, and for the queue that an order waits in, where they cost more:",
         "an order alone, a task, calls of the API, and what follows where nothing is shared.",

@@ -98,14 +98,13 @@ def test_a_refund_costs_its_units_requests_and_log_and_what_follows_its_event_an
     refunded = Operation("refund clawed back", shares, {})
     row = _row("refund", {**found, "refund clawed back": refunded}, naive)
     # Ours: 9 write units 5.625, 2 read units 0.25, the gateway 1, 3 requests of the queue 1.2, 2 invocations 0.4,
-    # 751 bytes of log 0.3755, a trace for each twentieth 0.25. Naively: 10 write units 6.25, a read unit 0.125, the
-    # gateway 1, an invocation 0.2, 1,109 bytes 0.5545, traces 0.25. At least: a request 1, an invocation 0.2, a write
-    # unit 0.625, half a read unit 0.0625.
-    assert _dollars(row.decided) == pytest.approx((9.1005, 8.3795, 1.8875))
+    # 751 bytes of log 0.3755. Naively: 10 write units 6.25, a read unit 0.125, the gateway 1, an invocation 0.2, 1,109
+    # bytes 0.5545. At least: a request 1, an invocation 0.2, a write unit 0.625, half a read unit 0.0625.
+    assert _dollars(row.decided) == pytest.approx((8.8505, 8.1295, 1.8875))
     assert row.whole is not None
     # On top ours has 4 write units 2.5, 4 read units 0.5, an event 1, 2 invocations 0.4, 298 bytes 0.149; naively and
     # at least it is an event 1, an invocation 0.2 and a write unit 0.625.
-    assert _dollars(row.whole) == pytest.approx((9.1005 + 4.549, 8.3795 + 1.825, 1.8875 + 1.825))
+    assert _dollars(row.whole) == pytest.approx((8.8505 + 4.549, 8.1295 + 1.825, 1.8875 + 1.825))
     assert row.is_listed
 
 
@@ -115,9 +114,9 @@ def test_a_duplicate_costs_what_it_takes_to_look_and_nothing_follows(
     looked = Share(invocations=1, logged=227, read_units=2, calls=Counter(GetItem=1, Query=1))
     seen = Operation("duplicate delivery", {"webhook_ingest": _ENTRANCE, "event_worker": looked}, {})
     row = _row("duplicate", {**found, "duplicate delivery": seen}, naive)
-    # Ours: 2 read units 0.25, the gateway 1, 3 requests of the queue 1.2, 2 invocations 0.4, 504 bytes 0.252, traces
-    # 0.25. Naively: a refused write unit 0.625, the gateway 1, an invocation 0.2, traces 0.25.
-    assert _dollars(row.decided) == pytest.approx((3.352, 2.075, 1.2625))
+    # Ours: 2 read units 0.25, the gateway 1, 3 requests of the queue 1.2, 2 invocations 0.4, 504 bytes 0.252.
+    # Naively: a refused write unit 0.625, the gateway 1, an invocation 0.2.
+    assert _dollars(row.decided) == pytest.approx((3.102, 1.825, 1.2625))
     assert row.whole is None
 
 
@@ -128,14 +127,14 @@ def test_the_entrance_of_an_event_is_that_of_a_webhook_whose_secrets_are_known(
     shares = {"webhook_ingest": first_ever, "event_worker": _WORKER}
     operation = Operation("order to be reviewed", shares, {})
     row = _row("order to be reviewed", {**found, operation.name: operation}, naive)
-    assert row.decided.ours.counted == pytest.approx(9.1005)
+    assert row.decided.ours.counted == pytest.approx(8.8505)
 
 
 def test_refused_writes_of_a_first_order_are_charged(found: dict[str, Operation], naive: dict[str, Operation]) -> None:
     name = "first order of an unknown regular"
     shares = {"webhook_ingest": _ENTRANCE, "event_worker": replace(_WORKER, refused_units=6)}
     row = _row(name, {**found, name: Operation(name, shares, {})}, naive)
-    assert row.decided.ours.counted == pytest.approx(9.1005 + 6 * 0.625)
+    assert row.decided.ours.counted == pytest.approx(8.8505 + 6 * 0.625)
 
 
 def test_a_call_of_the_api_costs_its_own_request_and_not_that_of_a_webhook(
@@ -145,7 +144,6 @@ def test_a_call_of_the_api_costs_its_own_request_and_not_that_of_a_webhook(
     for bill in (decided.ours, decided.naively, decided.least):
         assert (bill.parts.get("admin API", 0), bill.parts.get("webhooks", 0)) == (3.5, 0)
         assert bill.parts["invocations"] == 0.2
-    assert decided.naively.parts["traces"] == 0.25
 
 
 def test_a_member_of_a_job_is_priced_by_itself(found: dict[str, Operation], naive: dict[str, Operation]) -> None:

@@ -68,10 +68,9 @@ def test_a_member_is_charged_for_the_message_that_brings_it(naive: dict[str, Ope
     assert parts["invocations"] == pytest.approx(0.20 / BATCH)
 
 
-def test_a_naive_order_is_charged_as_a_request_of_the_gateway_and_traced(naive: dict[str, Operation]) -> None:
+def test_a_naive_order_is_charged_as_a_request_of_the_gateway(naive: dict[str, Operation]) -> None:
     parts = cost.naive_bills(naive)["order"].parts
     assert (parts["webhooks"], parts["invocations"], parts["queues"]) == (1.0, 0.20, 0.0)
-    assert parts["traces"] == pytest.approx(0.05 * 5.0)
 
 
 def test_the_page_shows_naive_dollars_beside_those_that_the_design_names(

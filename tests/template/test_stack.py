@@ -412,8 +412,13 @@ def test_widgets_of_the_dashboard_do_not_overlap() -> None:
 
 
 @pytest.mark.parametrize("function", functions())
-def test_calls_are_traced_by_lambda_itself(function: str) -> None:
-    assert functions()[function]["TracingConfig"] == {"Mode": "Active"}
+def test_calls_are_traced_by_lambda_itself_where_that_is_chosen(function: str) -> None:
+    assert functions()[function]["TracingConfig"] == {"Mode": {"Ref": "Tracing"}}
+    chosen = as_written()["Parameters"]["Tracing"]
+    assert (chosen["Default"], chosen["AllowedValues"]) == ("PassThrough", ["PassThrough", "Active"])
+    assert as_written()["Conditions"]["IsTraced"] == {"Fn::Equals": [{"Ref": "Tracing"}, "Active"]}
+    (stage,) = properties("AWS::ApiGateway::Stage").values()
+    assert stage["TracingEnabled"] == {"Fn::If": ["IsTraced", True, False]}
 
 
 def test_both_apis_and_the_queues_are_watched() -> None:
