@@ -123,3 +123,55 @@ def test_a_job_whose_last_worker_was_cut_off_ends_in_a_closed_store_too() -> Non
     assert run_group_step(shop.job_books, ChunkStep(STORE, job.job_id, 0), NOW) == CLOSED
     assert shop.job(job).status is JobStatus.DONE
     shop.check_sums(job)
+
+
+def test_a_chunk_that_is_given_up_twice_tells_what_a_late_worker_posted() -> None:
+    """Given up while a worker posts, sent again, cut off before its job is reopened, and given up once more."""
+    shop, job = begun(1)
+
+    def given_up(_: int, operation: str) -> None:
+        if operation == "TransactWriteItems":
+            shop.dynamo.faults.before_call = None
+            give_up(shop, job, 0)
+
+    shop.dynamo.faults.before_call = given_up
+    run(shop, job, 0)
+    assert shop.job(job).status is JobStatus.FAILED
+
+    def cut_off(index: int, operation: str) -> None:
+        if operation == "GetItem" and index > 1:
+            shop.dynamo.faults.before_call = None
+            shop.dynamo.faults.script = {index: Fault.CRASH_BEFORE}
+
+    shop.dynamo.faults.calls = 0
+    shop.dynamo.faults.before_call = cut_off
+    with pytest.raises(Crash):
+        run(shop, job, 0)
+    shop.dynamo.faults.script = {}
+    give_up(shop, job, 0)
+    ended = shop.job(job)
+    assert (ended.status, ended.result and ended.result.credited) == (JobStatus.DONE, CHUNK)
+    shop.check_sums(job)
+
+
+def test_an_undo_takes_back_what_was_posted_to_a_customer_who_was_not_there_at_first() -> None:
+    """Two workers have the chunk: one does not find the customer, who is made then, and the other posts."""
+    shop = JobShop([0])
+    shop.group("grp_new", ["c0000", "late"])
+    job = shop.start("5.00", group_id="grp_new")
+    shop.work(1)
+    shop.work(1)
+
+    def found_by_nobody(_: int, operation: str) -> None:
+        if operation == "TransactWriteItems":
+            shop.dynamo.faults.before_call = None
+            assert run(shop, job, 0) == "posted"
+            shop.enrol("late")
+
+    shop.dynamo.faults.before_call = found_by_nobody
+    run(shop, job, 0)
+    assert shop.outcomes(job) == {"c0000": "credited", "late": "not_found"}
+    assert shop.balances == {"c0000": 500, "late": 500}
+    shop.undo(job)
+    shop.drain()
+    assert shop.balances == {"c0000": 0, "late": 0}

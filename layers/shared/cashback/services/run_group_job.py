@@ -26,6 +26,10 @@ from cashback.services.post_shares import final_result, post_shares, preview_sha
 
 _TRIES: Final = 5
 
+_MAY_BE_POSTED: Final = frozenset({Outcome.ERROR, Outcome.NOT_FOUND})
+"""Outcomes of members to whom another worker with the same chunk may post all the same, while it is told or later: a
+customer who was not there may be made meanwhile."""
+
 
 def run_job_step(work: JobBooks, step: JobStep, now: Instant) -> str:
     """Do what a message says. Return in one word what became of it; done again, it changes nothing.
@@ -58,6 +62,11 @@ def give_up_job_step(work: JobBooks, step: JobStep, reason: str, now: Instant) -
         # Whoever kept them may have been cut off before it ended the job.
         _close(work, step, job, now)
         return
+    if chunk is not None and chunk.retried is not None:
+        reopened = _taken_up(work, step, chunk, chunk.retried, now)
+        if reopened is None:
+            return
+        job = reopened
     results = standing_results(work.books, step.store_id, job, _shares(work, step, job, now), reason)
     _finish(work, step, job, chunk, results, now)
 
@@ -80,10 +89,10 @@ def _run_chunk(work: JobBooks, step: ChunkStep, now: Instant) -> str:
         _close(work, step, job, now)
         return "unchanged"
     if chunk.retried is not None:
-        job = _reopened(work, step)
-        if _is_settled(job):
-            _finish(work, step, job, chunk, _as_they_stand(work, step.store_id, job, chunk.retried), now)
+        reopened = _taken_up(work, step, chunk, chunk.retried, now)
+        if reopened is None:
             return "unchanged"
+        job = reopened
     shares = _shares(work, step, job, now)
     if job.dry_run:
         results = preview_shares(work.books, step.store_id, job, shares)
@@ -106,6 +115,16 @@ def _begun_again(work: JobBooks, step: ChunkStep, chunk: Chunk, results: Sequenc
 def _is_settled(job: Job) -> bool:
     """Tell whether nothing of a job is tried again any more: it is cancelled, or undone."""
     return job.status is JobStatus.CANCELLED or job.undone_by is not None
+
+
+def _taken_up(work: JobBooks, step: ChunkStep, chunk: Chunk, results: Sequence[Result], now: Instant) -> Job | None:
+    """Return the job, reopened, of a chunk whose results were set aside; None where that is too late: they stand then
+    as before."""
+    job = _reopened(work, step)
+    if not _is_settled(job):
+        return job
+    _finish(work, step, job, chunk, _as_they_stand(work, step.store_id, job, results), now)
+    return None
 
 
 def _reopened(work: JobBooks, step: ChunkStep) -> Job:
@@ -149,7 +168,7 @@ def _as_they_end(work: JobBooks, store_id: str, undone: Job, results: Sequence[R
     the job may be posted after its undo has looked."""
     return [
         result
-        if result.outcome is not Outcome.ERROR
+        if result.outcome not in _MAY_BE_POSTED
         else final_result(work.books, store_id, undone, undone.share_of(result.customer_id), now)
         for result in results
     ]
@@ -162,7 +181,7 @@ def _shares(work: JobBooks, step: ChunkStep, job: Job, now: Instant) -> list[Sha
         undone = work.jobs.chunk(step.store_id, job.undoes, step.number)
         # Set aside by a redrive that comes too late, they will stand again.
         results: Sequence[Result] = ((undone.results or undone.retried) if undone is not None else None) or ()
-        if any(result.outcome is Outcome.ERROR for result in results):
+        if any(result.outcome in _MAY_BE_POSTED for result in results):
             results = _as_they_end(work, step.store_id, existing_job(work, step.store_id, job.undoes), results, now)
         return [Share(result.customer_id, -result.amount) for result in results if result.amount]
     page, first = page_of(step.number)
