@@ -11,6 +11,7 @@ from typing import Final
 
 from dev.project import ROOT, StepFailedError
 from tests.benchmarks import (
+    assumed,
     budgets,
     cost,
     cost_page,
@@ -79,7 +80,13 @@ def _main() -> int:
     group_jobs_page.write_plot(jobs.jobs)
     projection_page.write_plot(projected, sizes, operations)
     PAGE.write_text("\n".join(lines))
-    faults = [*budgets.check(counted), *cost.check(operations), *group_jobs.check(jobs), *runtime.check(starts)]
+    faults = [
+        *budgets.check(counted),
+        *cost.check(operations),
+        *assumed.check(operations),
+        *group_jobs.check(jobs),
+        *runtime.check(starts),
+    ]
     print("\n".join(faults) or f"written: {PAGE.relative_to(ROOT)}")
     return 1 if faults else 0
 

@@ -26,8 +26,7 @@ is counted is told as of such a core, whatever counted it."""
 class Pace(Struct, frozen=True):
     """Seconds. Those of the SDK's calls are what AWS calls single-digit milliseconds, and more for transactions; those
     of our own CPU are of a function that has ``SHARE`` of a core, each at least what was counted on the local stack and
-    at most four times that: a test compares them with units.toml. Beside the raw transaction, the same code takes up to
-    twice as much on one machine as on another."""
+    at most four times that (``assumed``)."""
 
     read: float = 0.005
     write: float = 0.008

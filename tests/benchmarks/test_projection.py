@@ -1,6 +1,5 @@
 """What follows from counts, quotas and the product's own constants, in virtual time: limits of 9-performance."""
 
-from collections.abc import Sequence
 from copy import replace
 from itertools import product
 
@@ -8,10 +7,9 @@ import pytest
 
 from cashback.adapters.dynamo import group_keys
 from cashback.domain.group_jobs import CHUNK, PAGE
-from cashback.edge.sweeper import AT_ONCE, ENOUGH_TIME
-from cashback.services.plan_group_job import READ_AT_ONCE, READ_BY_HAND
+from cashback.edge.sweeper import ENOUGH_TIME
 from dev.template import as_written
-from tests.benchmarks import job_projection, projection, projection_page, task_projection, units
+from tests.benchmarks import assumed, job_projection, projection, projection_page, task_projection, units, yardstick
 from tests.benchmarks.capacity import (
     COLD,
     DEFAULT_QUOTA,
@@ -23,7 +21,7 @@ from tests.benchmarks.capacity import (
     grown,
 )
 from tests.benchmarks.computed import job, orders_alone, sample, starting
-from tests.benchmarks.pace import PACE, SHARE, EventSourceMapping
+from tests.benchmarks.pace import EventSourceMapping
 from tests.benchmarks.projection import (
     COLD_TABLE,
     LARGEST,
@@ -206,23 +204,10 @@ def test_the_figures_of_the_template_that_are_repeated_here_are_its_own() -> Non
     )
 
 
-@pytest.mark.parametrize(
-    ("assumed", "operation", "function", "each"),
-    [
-        (("taken_in",), "paid orders in batches of ten", "webhook_ingest", units.BUSY),
-        (("order",), "paid orders in batches of ten", "event_worker", units.BUSY),
-        (("start",), "task created", "event_worker", 1),
-        (("task",), "task executed with a credit", "action_worker", 1),
-        (("credit",), "task executed with a credit", "credit_worker", 1),
-        (("unchanged",), "duplicate task messages", "action_worker", units.BUSY),
-        (("swept",), "tasks swept", "sweeper", AT_ONCE),
-        (("member",), "group job", "group_job_worker", units.MEMBERS),
-        (("listed",), "members read by hand", "group_job_worker", READ_BY_HAND),
-        (("listed", "figured"), "customers read by a rule", "group_job_worker", READ_AT_ONCE),
-    ],
-)
-def test_our_own_cpu_is_assumed_to_be_at_least_what_was_counted_and_at_most_four_times_that(
-    assumed: Sequence[str], operation: str, function: str, each: int
-) -> None:
-    counted = units.read()[operation].shares[function].cpu / each
-    assert counted <= sum(getattr(PACE, name) for name in assumed) * SHARE <= 4 * counted
+def test_our_own_cpu_is_assumed_to_be_at_least_what_was_counted_and_at_most_four_times_that() -> None:
+    counted = units.read()
+    assert assumed.check(counted) == []
+    for factor in (0.1, 10):
+        assert len(assumed.check({name: yardstick.scaled(one, factor) for name, one in counted.items()})) == len(
+            assumed.ASSUMED
+        )
