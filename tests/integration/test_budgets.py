@@ -1,6 +1,7 @@
 """What operations cost, counted on the engine: write units (table + indexes), read units, calls. Budgets: 2-ledger."""
 
 import uuid
+from collections import Counter
 from copy import replace
 from dataclasses import dataclass
 from types import MappingProxyType, SimpleNamespace
@@ -20,6 +21,7 @@ from cashback.domain.ledger import Entry, Kind, Posting, payload_hash
 from cashback.domain.money import Currency
 from cashback.domain.orders import News, Review
 from cashback.domain.settings import DEFAULTS, Settings, parse_settings
+from cashback.domain.shards import SHARDS
 from cashback.edge.deps import make_books, make_group_books, make_job_books
 from cashback.services.adjust_balance import Adjustment, adjust_balance
 from cashback.services.books import Books
@@ -116,67 +118,56 @@ def make_shop(dynamodb: DynamoDBClient, tables: Tables, **settings: Any) -> Shop
 def test_recording_an_unpaid_order_costs_4_write_units_and_1_read_unit(shop: Shop) -> None:
     with shop.meter.on() as cost:
         shop.record(shop.unpaid)
-    assert cost.writes <= 2 + 2
-    assert cost.reads <= 1
-    assert cost.calls == ["GetItem", "PutItem"]
+    cost.costs(writes=2 + 2, reads=1, calls=["GetItem", "PutItem"])
 
 
 def test_changing_an_unpaid_order_costs_2_write_units_and_1_read_unit(shop: Shop) -> None:
     shop.record(shop.unpaid)
     with shop.meter.on() as cost:
         shop.record(Facts(body=replace(shop.body, updated_at="2026-03-01T09:30:30.000000Z")))
-    assert cost.writes <= 1 + 1
-    assert cost.reads <= 1
+    cost.costs(writes=1 + 1, reads=1, calls=["GetItem", "PutItem"])
 
 
 def test_a_paid_order_seen_for_the_first_time_costs_9_write_units_in_one_transaction(shop: Shop) -> None:
     with shop.meter.on() as cost:
         shop.record(shop.paid)
-    assert cost.writes <= 6 + 3
-    assert cost.reads <= 2
-    assert cost.calls == ["BatchGetItem", "TransactWriteItems"]
+    cost.costs(writes=6 + 3, reads=2, calls=["BatchGetItem", "TransactWriteItems"])
 
 
 def test_a_known_order_that_is_paid_costs_10_write_units_in_one_transaction(shop: Shop) -> None:
     shop.record(shop.unpaid)
     with shop.meter.on() as cost:
         shop.record(shop.paid)
-    assert cost.writes <= 6 + 4
-    assert cost.reads <= 2
-    assert cost.calls == ["BatchGetItem", "TransactWriteItems"]
+    cost.costs(writes=6 + 4, reads=2, calls=["BatchGetItem", "TransactWriteItems"])
 
 
 def test_a_repeated_delivery_costs_one_call_and_writes_nothing(shop: Shop) -> None:
     shop.record(shop.paid)
     with shop.meter.on() as cost:
         shop.record(shop.paid)
-    assert (cost.writes, cost.reads, cost.calls) == (0, 2, ["BatchGetItem"])
+    cost.costs(writes=0, reads=2, calls=["BatchGetItem"])
 
 
 @pytest.mark.parametrize(
-    ("of_regular", "calls"),
-    [(False, ["BatchGetItem", *["TransactWriteItems"] * 2]), (True, ["GetItem", *["TransactWriteItems"] * 3])],
+    ("of_regular", "calls", "refused"),
+    [(False, ["BatchGetItem", *["TransactWriteItems"] * 2], 0), (True, ["GetItem", *["TransactWriteItems"] * 3], 6)],
 )
 def test_the_first_order_of_an_unknown_customer_costs_5_write_units_more(
-    dynamodb: DynamoDBClient, tables: Tables, of_regular: bool, calls: list[str]
+    dynamodb: DynamoDBClient, tables: Tables, of_regular: bool, calls: list[str], refused: int
 ) -> None:
     shop = make_shop(dynamodb, tables)
     stranger = replace(shop, customer_id="7311900471022")
     with shop.meter.on() as cost:
         told = replace(stranger.news(stranger.paid), of_regular=of_regular)
         record_order(stranger.books, stranger.settings, told, NOW)
-    assert cost.writes <= 6 + 3 + 4 + 1
-    assert cost.reads <= 2
-    assert cost.calls == calls
+    cost.costs(writes=6 + 3 + 4 + 1, reads=2, calls=calls, refused=refused)
 
 
 def test_the_number_of_an_order_costs_nothing_more(shop: Shop) -> None:
     counting = replace(shop, settings=replace(shop.settings, numbers_orders=True))
     with shop.meter.on() as cost:
         counting.record(counting.paid)
-    assert cost.writes <= 6 + 3
-    assert cost.reads <= 2
-    assert cost.calls == ["BatchGetItem", "TransactWriteItems"]
+    cost.costs(writes=6 + 3, reads=2, calls=["BatchGetItem", "TransactWriteItems"])
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -194,9 +185,7 @@ def test_clawing_back_a_refund_costs_11_write_units(shop: Shop) -> None:
     shop.record(shop.paid)
     with shop.meter.on() as cost:
         shop.record(shop.refund)
-    assert cost.writes <= 8 + 3
-    assert cost.reads <= 2
-    assert cost.calls == ["GetItem", "TransactWriteItems"]
+    cost.costs(writes=8 + 3, reads=2, calls=["GetItem", "TransactWriteItems"])
 
 
 def test_approving_an_order_costs_10_write_units(dynamodb: DynamoDBClient, tables: Tables) -> None:
@@ -208,8 +197,7 @@ def test_approving_an_order_costs_10_write_units(dynamodb: DynamoDBClient, table
     review = Review("approved", "key:1", NOW, *hashes, expected=order.calculated, comment="Looks right")
     with shop.meter.on() as cost:
         approve_order(shop.books, shop.settings, order.order_id, review, Role.OPERATOR)
-    assert cost.writes <= 6 + 4
-    assert cost.reads <= 2
+    cost.costs(writes=6 + 4, reads=2, calls=["GetItem", "TransactWriteItems"])
 
 
 @pytest.mark.parametrize("amount", [500, -300])
@@ -219,9 +207,7 @@ def test_a_manual_credit_or_debit_with_a_comment_costs_7_write_units_and_1_read_
     with shop.meter.on() as cost:
         made = adjust_balance(shop.books, shop.settings, shop.customer_id, asked, Role.OPERATOR)
     assert made.line.balance_after is not None
-    assert cost.writes <= 6 + 1
-    assert cost.reads <= 1
-    assert cost.calls == ["TransactWriteItems", "GetItem"]
+    cost.costs(writes=6 + 1, reads=1, calls=["TransactWriteItems", "GetItem"])
 
 
 def test_a_member_of_a_batch_costs_at_most_5_and_a_half_write_units_and_a_25th_of_a_call(shop: Shop) -> None:
@@ -237,16 +223,16 @@ def test_a_member_of_a_batch_costs_at_most_5_and_a_half_write_units_and_a_25th_o
 
 
 @pytest.mark.parametrize(
-    ("amount", "apply_type", "on_insufficient", "reads"),
+    ("amount", "apply_type", "on_insufficient", "accounts"),
     [
-        ("5.00", "relative", "refuse", 1),
-        ("-1.00", "relative", "refuse", 1),
-        ("-1.00", "relative", "clamp", 2),
-        ("50", "absolute", "refuse", 2),
+        ("5.00", "relative", "refuse", 0),
+        ("-1.00", "relative", "refuse", 0),
+        ("-1.00", "relative", "clamp", 1),
+        ("50", "absolute", "refuse", 1),
     ],
 )
 def test_a_member_of_a_group_job_costs_at_most_5_and_a_half_write_units_all_included(
-    shop: Shop, amount: str, apply_type: str, on_insufficient: str, reads: int
+    shop: Shop, amount: str, apply_type: str, on_insufficient: str, accounts: int
 ) -> None:
     """From the reading of the members to the end of the job: snapshot, chunks, results and progress. What a job costs
     apart from its members, in their reading and its end, is a part of that."""
@@ -272,13 +258,19 @@ def test_a_member_of_a_group_job_costs_at_most_5_and_a_half_write_units_all_incl
     job = work.jobs.get(store_id, asked.job_id)
     assert job is not None
     assert (job.status, job.total) == (JobStatus.DONE, len(members))
-    assert cost.writes / len(members) <= 5.5, cost.writes / len(members)
-    assert cost.reads / len(members) <= reads
-    batches = [name for name in cost.calls if name == "TransactWriteItems"]
-    assert len(batches) <= len(members) / BATCH + job.chunks + 2
-    # The call, a step that reads and one that sends; of a chunk the job and its page, and what ends the job is the job
-    # as it was read: alone in its partition, a chunk need not ask how far that is.
-    assert cost.calls.count("GetItem") <= 4 + 2 * job.chunks
+    assert cost.accounts == accounts * len(members), "no other account, and none where nothing is decided from it"
+    # Of GetItem: the call, a step that reads and one that sends; of a chunk the job and its page, and what ends the job
+    # is the job as it was read: alone in its partition, a chunk need not ask how far that is.
+    calls = Counter(
+        GetItem=4 + 2 * job.chunks,
+        PutItem=3 + job.chunks,
+        Query=SHARDS,
+        BatchGetItem=(1 + accounts) * job.chunks,
+        TransactWriteItems=len(members) // BATCH + job.chunks + 1,
+    )
+    assert calls.total() <= 0.15 * len(members)
+    # 0.224 read units were counted for each, apart from accounts.
+    cost.costs(writes=5.5 * len(members), reads=(0.25 + accounts) * len(members), calls=calls)
     with shop.meter.on() as again:
         assert run_job_step(work, ChunkStep(store_id, asked.job_id, 0), NOW) == "unchanged"
     assert again.calls == ["GetItem", "PutItem", "GetItem"], "a job that has ended is not looked at any further"
@@ -290,4 +282,4 @@ def test_reading_a_balance_costs_1_read_unit_however_long_the_history(shop: Shop
         shop.books.ledger.post(Posting(shop.settings.store_id, shop.customer_id, NOW, entries=(entry,)))
     with shop.meter.on() as cost:
         balance(shop.books, shop.settings.store_id, shop.customer_id)
-    assert (cost.writes, cost.reads) == (0, 1)
+    cost.costs(writes=0, reads=1, calls=["GetItem"])

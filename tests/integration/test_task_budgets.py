@@ -1,5 +1,6 @@
 """What scenarios and their tasks cost on the engine. Budgets: 2-ledger; g guards, w watches."""
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from copy import replace
 from fractions import Fraction
@@ -238,16 +239,14 @@ def test_running_and_crediting_costs_14_write_units_and_2_for_each_watch_and_few
     assert tasks.create(store_id, task, once_per_order=False, once_per_customer=False)
     with shop.meter.on() as cost:
         assert run_task(shop.books, outlets_of(), store_id, task.task_id, NOW) == "executed"
-    written, read = cost.writes, cost.reads
-    with shop.meter.on() as cost:
         assert post_credit(shop.books, store_id, task.task_id, NOW) == "posted"
-    assert written + cost.writes <= 14 + 2 * watches
     # The task and the settings, both times; the account and the order where a condition asks for them.
-    assert (read, cost.reads) == (2 + watches, 2)
+    calls = Counter(GetItem=2 + watches + 2, PutItem=2 if watches == 0 else 1, TransactWriteItems=1 + (watches > 0))
+    cost.costs(writes=14 + 2 * watches, reads=2 + watches + 2, calls=calls)
     with shop.meter.on() as again:
         assert run_task(shop.books, outlets_of(), store_id, task.task_id, NOW) == "unchanged"
         assert post_credit(shop.books, store_id, task.task_id, NOW) == "unchanged"
-    assert (again.writes, again.reads) == (0, 2)
+    again.costs(writes=0, reads=2, calls=["GetItem"] * 2)
 
 
 @pytest.mark.parametrize("count", [1, 10])
@@ -257,16 +256,19 @@ def test_a_batch_of_tasks_and_one_of_credits_read_the_settings_of_a_store_once(s
     for half in range(2):
         ids = [f"tsk_{half}_{number}" for number in range(count)]
         for task_id in ids:
-            task = replace(task_of(shop), task_id=task_id, actions=Actions(credit=500))
-            assert tasks.create(store_id, task, once_per_order=False, once_per_customer=False)
+            task = replace(task_of(shop, 1), task_id=task_id, order_id=task_id, actions=Actions(credit=500))
+            assert tasks.create(store_id, task, once_per_order=True, once_per_customer=False)
         batches = (
             (ActionBatch(queue, shop.books, outlets_of()), [TaskStep(store_id, one, Step.RUN) for one in ids]),
             (CreditBatch(queue, shop.books), [CreditStep(store_id, one) for one in ids]),
         )
-        for batch, steps in batches:
-            with shop.meter.on() as cost:
+        with shop.meter.on() as cost:
+            for batch, steps in batches:
                 assert batch.run({"Records": [record_of(step) for step in steps]}) == {"batchItemFailures": []}
-            assert cost.reads == 1 + count, "each task, and the settings: not kept for the next batch"
+        calls = Counter(GetItem=2 + 3 * count, PutItem=count, TransactWriteItems=2 * count)
+        # A task twice, the account that it watches once, and the settings of each batch.
+        cost.costs(writes=(14 + 2) * count, reads=2 + 3 * count, calls=calls)
+        assert cost.reads == 2 + 3 * count, "the settings are never kept for the next batch"
     (account,) = shop.books.ledger.merged_path(store_id, shop.customer_id)
     assert account.available == 500 * 2 * count
 
