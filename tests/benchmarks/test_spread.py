@@ -15,7 +15,7 @@ from tests.unit.deployment import Deployment
 
 
 def load(callers: int, seconds: float) -> Load:
-    return Load(callers, seconds, seconds, [0.1] * ORDERS, 0, 2.0, 1.0, 1.0)
+    return Load(callers, seconds, seconds, [0.1] * ORDERS, [seconds] * ORDERS, 0, 2.0, 1.0, 1.0)
 
 
 def test_of_several_rounds_the_median_is_told_with_the_least_and_the_most() -> None:
@@ -39,7 +39,9 @@ def test_the_numbers_of_callers_come_in_turn_after_a_round_that_only_warms_up() 
 def test_a_number_of_callers_has_one_row_for_all_its_rounds() -> None:
     found = [[load(callers, ORDERS / rate) for rate in (30, 10, 20)] for callers in CALLERS]
     rows = [line for line in webhook_load.section(found) if line.startswith("| 4 |")]
-    assert rows == ["| 4 | 3 | 20 (10-30) | 20 (10-30) | 100 (100-100) | 100 (100-100) | 0 (0-0) |"]
+    answer, posting = "100 (100-100)", "6,000 (4,000-12,000)"
+    told_once = f"{answer} / {answer} | {posting} / {posting}"
+    assert rows == [f"| 4 | 3 | 20 (10-30) | 20 (10-30) | {told_once} | 0 (0-0) |"]
 
 
 @pytest.fixture

@@ -162,17 +162,18 @@ class Shop:
 
     def entries(self, customer_id: int | str | None) -> list[tuple[str, str]]:
         """Type and amount of each transaction, newest first."""
-        return [(item["type"], item["amount"]) for item in self._entries(customer_id)]
+        return [(item["type"], item["amount"]) for item in self.transactions(customer_id)]
 
     def account(self, customer_id: int | str | None) -> dict[str, Any]:
         """The balance as the API shows it, once it was found to be the sum of its transactions."""
         balance: dict[str, Any] = plain(self.store.api("GET", f"/v1/customers/{customer_id}/balance").expect(200))
-        posted = [item["amount"] for item in self._entries(customer_id) if item["status"] == "POSTED"]
+        posted = [item["amount"] for item in self.transactions(customer_id) if item["status"] == "POSTED"]
         assert sum(map(Decimal, posted)) == Decimal(balance["available"])
         assert Decimal(balance["credited"]) - Decimal(balance["debited"]) == Decimal(balance["available"])
         return balance
 
-    def _entries(self, customer_id: int | str | None) -> list[dict[str, Any]]:
+    def transactions(self, customer_id: int | str | None) -> list[dict[str, Any]]:
+        """A customer's transactions as the API shows them, newest first; amounts are texts."""
         answer = self.store.api("GET", f"/v1/customers/{customer_id}/transactions?limit=100&include_zero=true")
         page = plain(answer.expect(200))
         assert page["next_cursor"] is None
