@@ -11,7 +11,7 @@ from cashback.domain.group_jobs import CHUNK
 from dev.project import ROOT
 from tests.benchmarks import naive_units, runtime
 from tests.benchmarks.group_jobs import WANTED_RATE, Figures, Measured, Rounds
-from tests.benchmarks.spread import told
+from tests.benchmarks.spread import divided, told
 
 mpl.use("svg")
 from matplotlib import pyplot as plt
@@ -60,7 +60,8 @@ def _compared(figures: Figures, built: Mapping[str, runtime.Measured]) -> list[s
         f"a message for each member and {naive_units.BATCH} messages a call; it claims the message, writes the entry,",
         "adds to the balance and ends the claim, a call each. *Chunks of one* are our own job at its worst, which",
         "nobody would run. The first three rows are of the table above; the last two are built functions under the",
-        "runtime client, as at the end of this page, whose own time is in both.",
+        "runtime client, as at the end of this page, whose own time is in both. The last two columns are of each round",
+        "first.",
         "",
         "| a member is credited | members/s | own CPU, us | against | as fast | less CPU |",
         "|---|---:|---:|---|---:|---:|",
@@ -91,9 +92,15 @@ def _each_of_a_call(built: runtime.Measured, members: int) -> Each:
 def _compared_row(name: str, one: Each, against: str = "", better: Each | None = None) -> str:
     cells = [name, told(one.rates), told(cpu * 1e6 for cpu in one.cpu), against, "", ""]
     if better is not None:
-        faster = statistics.median(better.rates) / statistics.median(one.rates)
-        cells[-2:] = [f"{faster:.1f}", f"{statistics.median(one.cpu) / statistics.median(better.cpu):.1f}"]
+        cells[-2:] = [_times(better.rates, one.rates), _times(one.cpu, better.cpu)]
     return f"| {' | '.join(cells)} |"
+
+
+def _times(these: Sequence[float], those: Sequence[float]) -> str:
+    """How many times the others these are: by rounds, or by the medians where one way had fewer rounds."""
+    if len(these) == len(those):
+        return told(divided(these, those), ".1f")
+    return f"{statistics.median(these) / statistics.median(those):.1f}"
 
 
 def row(name: str, one: Rounds) -> str:
