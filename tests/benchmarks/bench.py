@@ -24,6 +24,7 @@ from tests.benchmarks import (
     projection,
     projection_page,
     runtime,
+    runtime_page,
     scene,
     stock,
     units,
@@ -70,7 +71,7 @@ def _main() -> int:
         *webhook_load.section(loads),
         *group_jobs_page.section(jobs, starts),
         *projection_page.section(projected, operations),
-        *runtime.section(starts),
+        *runtime_page.section(starts),
     ]
     for which in (signal.SIGINT, signal.SIGTERM):  # from here on all is written
         signal.signal(which, signal.SIG_IGN)

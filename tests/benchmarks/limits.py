@@ -12,7 +12,7 @@ from cashback.domain.group_jobs import CHUNK
 from dev import deploy
 from dev.project import StepFailedError, only_one
 from tests import bytecode
-from tests.benchmarks import cold, cost, group_jobs, instructions, naive_units, runtime, warm, weights
+from tests.benchmarks import cold, cost, group_jobs, instructions, naive_units, runtime, runtime_page, warm, weights
 from tests.benchmarks.budgets import BUDGETS, MEMBER_CALLS, ORDER_CALLS, cost_of
 from tests.benchmarks.capacity import DEFAULT_QUOTA
 from tests.benchmarks.job_projection import Run
@@ -135,9 +135,9 @@ def section(
 
 def _of_instructions(counted: Counted, starts: Sequence[runtime.Measured]) -> list[str]:
     started = "; ".join((_naive_start(counted.naive_cold), "1.8 B, and 5.8 B"))
-    alone, of_a_batch, naively = runtime.webhook_in_b(starts)
-    held_by = {one.name: one.median("memory") for one in starts}
-    heaviest_run = max(OURS, key=lambda name: held_by.get(name, 0.0))
+    alone, of_a_batch, naively = runtime_page.webhook_in_b(starts)
+    held_by = {one.name: one.each("memory") for one in starts}
+    heaviest_run = max(filter(held_by.__contains__, OURS), key=lambda name: statistics.median(held_by[name]))
     hot = {name: figure for name, figure in counted.cold.items() if not name.endswith("_api")}
     admin = {name: figure for name, figure in counted.cold.items() if name.endswith("_api")}
     held = f"{_test('cold starts')}, {_test('cold limits')}"
@@ -183,8 +183,8 @@ def _of_instructions(counted: Counted, starts: Sequence[runtime.Measured]) -> li
             "warm call of a webhook, taken in and posted",
             f"{WARM_LIMIT} b",
             f"{ours}: {parts}",
-            f"{naively:.2f} b here, under the runtime, where ours are {alone:.2f}, and {of_a_batch:.2f} in batches of "
-            f"{BATCH}; 5.7 b",
+            f"{told(naively, '.2f')} b here, under the runtime, where ours are {told(alone, '.2f')}, and "
+            f"{told(of_a_batch, '.2f')} in batches of {BATCH}; 5.7 b",
             "0.04 b",
             f"{_test('warm')}, {_test('warm limit')}",
         ),
@@ -192,8 +192,8 @@ def _of_instructions(counted: Counted, starts: Sequence[runtime.Measured]) -> li
             "memory of hot functions",
             f"{MOST_MEMORY:.0f} MB",
             _heaviest(counted.memory),
-            f"{held_by[runtime.NAIVE_WEBHOOK]:.0f} MB here, under the runtime, where of ours {heaviest_run} has most, "
-            f"{held_by[heaviest_run]:.0f}; 68 MB",
+            f"{told(held_by[runtime.NAIVE_WEBHOOK])} MB here, under the runtime, where of ours {heaviest_run} has "
+            f"most, {told(held_by[heaviest_run])}; 68 MB",
             "15 MB",
             _test("memory"),
         ),
@@ -261,7 +261,7 @@ def of_operations(operations: Mapping[str, Operation], naive: Mapping[str, Opera
 
 
 def _of_jobs(counted: Counted, jobs: group_jobs.Figures, starts: Sequence[runtime.Measured]) -> list[str]:
-    under_runtime, naively = runtime.member_rates(starts)
+    under_runtime, naively = runtime_page.member_rates(starts)
     rates = jobs.jobs[-1].core_rates
     slow = "" if statistics.median(rates) >= group_jobs.WANTED_RATE else " (**below the limit**)"
     return [
@@ -269,7 +269,7 @@ def _of_jobs(counted: Counted, jobs: group_jobs.Figures, starts: Sequence[runtim
             "group job: customers a second of a core's CPU",
             f"at least {group_jobs.WANTED_RATE:,}",
             f"{told(rates)}{slow}, on this machine; {counted.warm['group_job_worker'] / CHUNK:.3f} b each, of {CHUNK}",
-            f"{naively:,.0f} here, under the runtime, where ours is {under_runtime:,.0f}; 610",
+            f"{told(naively)} here, under the runtime, where ours is {told(under_runtime)}; 610",
             "115,000",
             f"the rate by `make bench`, b by {_test('warm')}",
         )

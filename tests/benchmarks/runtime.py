@@ -21,14 +21,12 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from cashback.domain.group_jobs import CHUNK
 from dev import deploy, local_aws
 from dev.project import ACCESS_KEY, LOCAL, REGION, ROOT, SECRET_KEY, logical_id, only_one
 from tests.benchmarks import naive_events, spread, stock, story, units
 from tests.benchmarks.instructions import ENVIRONMENT, PYTHON
 from tests.benchmarks.naive_units import BATCH
 from tests.benchmarks.runtime_api import Invocations, RuntimeApi
-from tests.benchmarks.units_page import paragraph
 
 HERE: Final = Path(__file__).parent
 PINS: Final = ROOT / "dev" / "requirements"
@@ -81,13 +79,17 @@ class Measured(Struct, frozen=True):
     name: str
     runs: Sequence[Run]
 
+    def each(self, what: str) -> list[float]:
+        """What each of the runs took, in their order."""
+        return [float(getattr(run, what)) for run in self.runs]
+
     def median(self, what: str) -> float:
         """The median of the runs."""
-        return statistics.median(float(getattr(run, what)) for run in self.runs)
+        return statistics.median(self.each(what))
 
     def told(self, what: str, unit: float = 1e-3) -> str:
         """The median in milliseconds, and between what the runs were."""
-        return spread.told([getattr(run, what) / unit for run in self.runs], ",.1f")
+        return spread.told([figure / unit for figure in self.each(what)], ",.1f")
 
 
 def run(subject: Subject, events: Sequence[dict[str, Any]], environment: Mapping[str, str]) -> Run:
@@ -300,90 +302,18 @@ def surroundings(engine: local_aws.LocalAws) -> Iterator[dict[str, str]]:
         }
 
 
-def member_rates(found: Sequence[Measured]) -> tuple[float, float]:
-    """Members of a group a second of CPU, warm: in a chunk of ours, and in a batch of the naive worker."""
-    warm = {one.name: one.median("warm") for one in found}
-    return CHUNK / warm["group_job_worker"], BATCH / warm[NAIVE_WORKER]
-
-
-def warm_in_b(found: Sequence[Measured]) -> dict[str, float]:
-    """What a warm call of each takes, net of the runtime, in calls of the raw transaction."""
-    warm, unit = net_of_the_runtime(found), raw_transaction(found)
-    return {name: seconds / unit for name, seconds in warm.items()}
-
-
 def raw_transaction(found: Sequence[Measured]) -> float:
     """CPU seconds of a warm raw transaction, net of the runtime."""
-    return net_of_the_runtime(found)[RAW_TRANSACTION]
+    return statistics.median(net_of_the_runtime(found)[RAW_TRANSACTION])
 
 
-def net_of_the_runtime(found: Sequence[Measured]) -> dict[str, float]:
-    """CPU seconds of a warm call of each, less what the runtime alone takes."""
-    warm = {one.name: one.median("warm") for one in found}
-    return {name: seconds - warm[ALONE] for name, seconds in warm.items()}
-
-
-def webhook_in_b(found: Sequence[Measured]) -> tuple[float, float, float]:
-    """What a paid order takes, taken in and posted, in b: in our two functions, where the worker gets it alone and
-    where it gets it in a batch, and in the naive one."""
-    warm = warm_in_b(found)
-    taken_in = warm["webhook_ingest"]
-    return taken_in + warm["event_worker"], taken_in + warm[BUSY_WORKER] / units.BATCH, warm[NAIVE_WEBHOOK]
-
-
-def section(found: Sequence[Measured]) -> list[str]:
-    """Return the lines of the page."""
-    by_name, warm = {one.name: one for one in found}, warm_in_b(found)
-    start = by_name[RAW_TRANSACTION].median("init")
-
-    def cold(name: str) -> float:
-        return (by_name[name].median("init") + by_name[name].median("first")) / start
-
-    webhook, of_a_batch, naively = webhook_in_b(found)
-    rate, _ = member_rates(found)
-    chunked, one_by_one = warm["group_job_worker"] / CHUNK, warm[NAIVE_WORKER] / BATCH
-    return [
-        "## Cold starts and warm calls",
-        "",
-        "CPU of each function as it is built, in a process of its own under Lambda's runtime client: from its start",
-        "to its first request for an event (INIT), in its first call, and in a warm one; then the most memory it held.",
-        f"Medians of {RUNS} runs in turn, and between what they were. A run is {CALLS} calls; the last {COUNTED}",
-        "count as warm. *B* is the INIT of a function that imports stock boto3 and makes a client, *b* its warm call:",
-        "one raw TransactWriteItems, the one that posts a paid order. A warm call in b is net of the runtime. The",
-        "naive functions do their work with boto3's resource, a call for each item, and all of Powertools; they know",
-        "one rate, post in steps and verify no signature.",
-        "",
-        *paragraph(
-            "Each call is work that was not done before: webhook_ingest takes in an order that the shop has not sent "
-            f"yet, event_worker posts another one, or {units.BATCH} others that it gets at once, credit_worker the "
-            f"credit of another task, group_job_worker credits {CHUNK} other members, customers_api reads the balance "
-            "of another customer; the raw transaction and the naive functions have other orders and members too. "
-            f"Only {' and '.join(story.ALIKE)} are asked the same each time: whose a key is, and a store's settings. "
-            "Neither keeps what it has read. Kept between warm calls are, here as on AWS, connections, the headers "
-            "of operations and the signing key of the day, what the text of a store's settings means, and by "
-            "webhook_ingest the secrets of the store, for a minute."
-        ),
-        "CPU is another measure than the instructions counted at the top of this page, and B and b are others:",
-        "here INIT is in the runtime, whose start B contains, and calls of AWS go through a socket to the engine.",
-        "",
-        "| | INIT, ms | INIT, B | first call, ms | both, B | warm, ms | warm, b | memory, MB |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
-        *(
-            f"| {one.name} | {one.told('init')} | {one.median('init') / start:.2f} | {one.told('first')} "
-            f"| {cold(one.name):.2f} | {one.told('warm')} | {warm[one.name]:.2f} | {one.told('memory', 1)} |"
-            for one in found
-        ),
-        "",
-        *paragraph(
-            f"A paid order, taken in and posted, takes {webhook:.2f} b in our two functions where the worker gets it "
-            f"alone, and {of_a_batch:.2f} b where it gets {units.BATCH} at once, as of a busy store: the entrance and "
-            f"a tenth of the batch. Naively it takes {naively:.2f} b, {naively / webhook:.1f} and "
-            f"{naively / of_a_batch:.1f} times as much. Until a cold function has answered a shop it takes "
-            f"{cold('webhook_ingest'):.2f} B; the naive one {cold(NAIVE_WEBHOOK):.2f} B, and {cold(NAIVE_PACKED):.2f} "
-            f"B as `sam build` packs it. A member of a group takes {chunked:.3f} b among {CHUNK}, {rate:,.0f} members "
-            f"a second of CPU; {one_by_one:.2f} b naively, {one_by_one / chunked:.0f} times as much."
-        ),
-    ]
+def net_of_the_runtime(found: Sequence[Measured]) -> dict[str, list[float]]:
+    """CPU seconds of a warm call of each, less what the runtime alone takes, by rounds."""
+    warm = {one.name: one.each("warm") for one in found}
+    return {
+        name: [seconds - alone for seconds, alone in zip(rounds, warm[ALONE], strict=True)]
+        for name, rounds in warm.items()
+    }
 
 
 def check(found: Sequence[Measured]) -> list[str]:
@@ -393,7 +323,3 @@ def check(found: Sequence[Measured]) -> list[str]:
         for one in found
         if one.name in OURS and one.median("memory") > MOST_MEMORY
     ]
-
-
-if __name__ == "__main__":
-    print("\n".join(section(measure())))

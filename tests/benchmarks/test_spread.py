@@ -5,8 +5,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.benchmarks import bench, instructions, limits, stock, story, webhook_load
-from tests.benchmarks.runtime import ADMIN, OURS
+from tests.benchmarks import bench, instructions, limits, runtime_page, stock, story, webhook_load
+from tests.benchmarks.runtime import (
+    ADMIN,
+    ALONE,
+    BUSY_WORKER,
+    NAIVE_PACKED,
+    NAIVE_WEBHOOK,
+    NAIVE_WORKER,
+    OURS,
+    RAW_TRANSACTION,
+    Measured,
+    Run,
+)
 from tests.benchmarks.spread import told
 from tests.benchmarks.webhook_load import CALLERS, ORDERS, Load
 from tests.simulation.dynamo import SimulatedDynamo
@@ -42,6 +53,31 @@ def test_a_number_of_callers_has_one_row_for_all_its_rounds() -> None:
     answer, posting = "100 (100-100)", "6,000 (4,000-12,000)"
     told_once = f"{answer} / {answer} | {posting} / {posting}"
     assert rows == [f"| 4 | 3 | 20 (10-30) | 20 (10-30) | {told_once} | 0 (0-0) |"]
+
+
+def starts() -> list[Measured]:
+    """What the functions took in three rounds. The machine was half as fast in the second, and the entrance took twice
+    as much of it in the third."""
+    seconds = {ALONE: 1.0, RAW_TRANSACTION: 3.0, "webhook_ingest": 2.0, "event_worker": 5.0, BUSY_WORKER: 21.0}
+    seconds |= {"group_job_worker": 9.0, NAIVE_WEBHOOK: 11.0, NAIVE_PACKED: 11.0, NAIVE_WORKER: 41.0}
+    seconds |= {"settings_api": 2.0}
+    found = []
+    for name, one in seconds.items():
+        each = [one, 2 * one, 2 * one if name == "webhook_ingest" else one]
+        found.append(Measured(name, [Run(each_one, each_one / 2, each_one, 30.0, each_one) for each_one in each]))
+    return found
+
+
+def test_what_is_told_in_figures_of_another_is_that_of_the_same_round_first() -> None:
+    lines = runtime_page.section(starts())
+    assert "| 3,000.0 (3,000.0-6,000.0) | 1.00 (1.00-1.00) |" in next(line for line in lines if "| one raw" in line)
+    (entrance,) = [line for line in lines if line.startswith("| webhook_ingest |")]
+    init, both, warm = (entrance.split(" | ")[column] for column in (2, 4, 6))
+    assert (init, both, warm) == ("0.67 (0.67-1.33)", "1.00 (1.00-2.00)", "0.50 (0.50-1.50)")
+    said = " ".join(lines)
+    assert "takes 2.50 (2.50-3.50) b in our two functions" in said
+    assert "Naively it takes 5.00 (5.00-5.00) b, 2.0 (1.4-2.0) and 3.3 (2.0-3.3) times as much." in said
+    assert "11 (6-11) members a second of CPU" in said
 
 
 @pytest.fixture
