@@ -1,5 +1,5 @@
 """Runs every naive function as ``runtime`` runs them, each under a role, and counts what it asks for as ``scene``
-counts ours: where their calls arrive."""
+counts ours: where their calls arrive. Several rounds of other events, in turn: their CPU is the median."""
 
 import itertools
 import json
@@ -11,14 +11,18 @@ from typing import Any, Final
 
 from dev import local_aws
 from dev.project import LOCAL, REGION
-from tests.benchmarks import naive_events, naive_units, runtime, story, yardstick
+from tests.benchmarks import naive_events, naive_units, recount, runtime, story, yardstick
 from tests.benchmarks.naive_units import BATCH, CREATED, EXECUTED, MEMBERS, ORDER
 from tests.benchmarks.register import Register, counted
 from tests.benchmarks.runtime import FIRST, HERE, NAIVE_NAMES, Subject
 from tests.benchmarks.units import Operation, Share
 
+ROUNDS: Final = 3
 CALLS: Final = FIRST + 3
-TASKS: Final = CALLS * BATCH
+"""The calls of a round."""
+
+EVENTS: Final = ROUNDS * CALLS
+TASKS: Final = EVENTS * BATCH
 _CUSTOMER: Final = "9007199254740993"
 _ROLE: Final = "arn:aws:iam::000000000000:role/naive"
 _NAMES: Final = {
@@ -64,8 +68,8 @@ def subjects() -> dict[str, Subject]:
     """The naive functions with their events, by the operation that a call of each is."""
     naive, (compiled, _) = HERE / "naive", runtime.naive_packages()
     made = (
-        (ORDER, "naive_webhook", "webhook.handler", naive_events.orders(CALLS)),
-        (MEMBERS, "naive_credit", "credit.handler", naive_events.members(CALLS)),
+        (ORDER, "naive_webhook", "webhook.handler", naive_events.orders(EVENTS)),
+        (MEMBERS, "naive_credit", "credit.handler", naive_events.members(EVENTS)),
         (CREATED, "naive_task", "task.create", starts()),
         (EXECUTED, "naive_task_worker", "task.handler", dues()),
     )
@@ -93,17 +97,21 @@ def _measured(engine: local_aws.LocalAws, journal: Path) -> list[Operation]:
     runtime.make_naive_tables(dynamodb)
     engine.client("sqs").create_queue(QueueName="naive-tasks")
     _make_role(engine.client("iam"))
-    found = []
+    every = subjects()
+    found: dict[str, list[Operation]] = {operation: [] for operation in every}
     with runtime.surroundings(engine) as around:
-        for operation, subject in subjects().items():
-            environment = {**around, **_under_the_role(engine.client("sts"), subject.name)}
-            run = runtime.run(subject, subject.events, environment)
-            total = counted(operation, register.lines(), str)
-            share = each(total.shares[subject.name], len(subject.events))
-            share.invocations, share.cpu, share.logged = 1, run.warm, run.logged // len(subject.events)
-            found.append(Operation(operation, {subject.name: share}, total.items))
-    runtime.check_naive(dynamodb, CALLS * (1 + BATCH) + TASKS)
-    return found
+        for number in range(ROUNDS):
+            for operation, subject in every.items():
+                environment = {**around, **_under_the_role(engine.client("sts"), subject.name)}
+                of_a_round = len(subject.events) // ROUNDS
+                events = subject.events[number * of_a_round : (number + 1) * of_a_round]
+                run = runtime.run(subject, events, environment)
+                total = counted(operation, register.lines(), str)
+                share = each(total.shares[subject.name], len(events))
+                share.invocations, share.cpu, share.logged = 1, run.warm, run.logged // len(events)
+                found[operation].append(Operation(operation, {subject.name: share}, total.items))
+    runtime.check_naive(dynamodb, EVENTS * (1 + BATCH) + TASKS)
+    return [recount.of_rounds(rounds) for rounds in found.values()]
 
 
 def _make_role(iam: Any) -> None:
