@@ -274,7 +274,9 @@ def _of_job(world: World, job: Job, results: list[Result], own: list[Entry]) -> 
     for entry in own:
         if (entry.cause, entry.payload_hash) not in explained:
             yield f"{entry.cause} is of no member"
-        if entry.target is not None and not ((entry.before or 0) + entry.amount == entry.target == job.amount):
+        if entry.target is None or entry.status is not EntryStatus.POSTED:
+            continue
+        if not (entry.before or 0) + entry.amount == entry.target == job.amount:
             yield f"it was to leave {job.amount}: {entry}"
 
 
@@ -292,7 +294,8 @@ def _of_member(job: Job, result: Result, found: list[Entry]) -> Iterator[str]:
         wanted = [] if result.outcome is Outcome.REFUSED else [result.amount]
         if not found or posted != wanted:
             yield f"{result} is recorded, and there is {found}"
-    elif found and result.outcome is not Outcome.ERROR:
+    elif result.outcome is not Outcome.ERROR and (posted or (found and job.undone_by is None)):
+        # An undo refuses what could still be posted.
         yield f"{result} has the entry {found}"
     is_whole = job.undoes is None and not job.is_pinned and job.amount > 0
     if is_whole and result.recorded and result.reason is None and posted != [job.amount]:
