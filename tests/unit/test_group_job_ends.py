@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from cashback.adapters.dynamo import group_jobs as job_items
+from cashback.domain import group_jobs
 from cashback.domain.errors import Busy
 from cashback.domain.group_jobs import CHUNK, Job, JobStatus
 from cashback.domain.group_steps import ChunkStep
@@ -175,3 +177,15 @@ def test_an_undo_takes_back_what_was_posted_to_a_customer_who_was_not_there_at_f
     shop.undo(job)
     shop.drain()
     assert shop.balances == {"c0000": 0, "late": 0}
+
+
+def test_a_job_of_more_chunks_than_partitions_ends_with_the_last_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, job = begun(5)
+    for where in (group_jobs, run_group_job, job_items):
+        monkeypatch.setattr(where, "SHARDS", 2)
+    for number in (4, 1, 0, 3):
+        run(shop, job, number)
+        assert shop.job(job).finished_at is None
+    run(shop, job, 2)
+    assert shop.job(job).status is JobStatus.DONE
+    shop.check_sums(job)
