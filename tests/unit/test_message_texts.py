@@ -1,4 +1,3 @@
-import time
 from contextlib import suppress
 
 import pytest
@@ -17,6 +16,7 @@ from cashback.domain.message_texts import (
     filled,
     placeholders_of,
 )
+from tests.unit.cpu import readings
 
 VALUES = {USER_NAME: "Anna", PROMO_CODE: "SPRING-2346", AMOUNT: "50.00", BALANCE: "61.20"}
 pieces = st.sampled_from(["{{userName}}", "{{ amount }}", "{", "}", "{{", "}}", "Hello", " ", "\n", "userName", "é"])
@@ -106,6 +106,5 @@ def test_a_text_that_is_taken_leaves_no_double_brace_to_be_read(text: str) -> No
 
 @pytest.mark.parametrize("text", ["{{" + " " * 20_000, "{{ " * 7_000, "{" * 20_000, "{{userName" * 2_000])
 def test_a_long_text_is_read_in_a_time_that_grows_with_it(text: str) -> None:
-    began = time.process_time()
     assert refusal(text) == "placeholder_unknown"
-    assert time.process_time() - began < 1
+    assert readings(lambda: refusal(text)) < 10

@@ -1,4 +1,3 @@
-import time
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 from cashback.domain.errors import Invalid
 from cashback.domain.money import Currency, Money, round_half_up, spread, whole_numbers
 from tests.unit.builders import JPY, KWD, USD
+from tests.unit.cpu import readings
 
 currencies = st.sampled_from([JPY, USD, KWD, Currency("CLF", 4)])
 minors = st.integers(-(10**12) + 1, 10**12 - 1)
@@ -140,12 +140,8 @@ def test_rows_50_and_51_more_than_twelve_whole_digits_are_refused(literal: str) 
 @pytest.mark.parametrize("literal", ["1e400", "1e300000", "9" * 5_000, "0." + "9" * 5_000, "0" * 100_000])
 @pytest.mark.row("34", "52")
 def test_row_52_huge_literals_are_refused_in_no_time(literal: str) -> None:
-    costs = []
-    for _ in range(5):
-        start = time.process_time()
-        assert reason_of(literal) in {"amount_format", "amount_too_large", "amount_precision"}
-        costs.append(time.process_time() - start)
-    assert min(costs) < 0.005
+    assert reason_of(literal) in {"amount_format", "amount_too_large", "amount_precision"}
+    assert readings(lambda: reason_of(literal)) < 1
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import ast
 import re
-import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -22,6 +21,7 @@ from dev.project import ROOT
 from tests.simulation.dynamo import SimulatedDynamo
 from tests.simulation.test_every_call import STORIES, told
 from tests.unit.builders import CUSTOMER, NOW, Shop, line, news, paid, refund, units
+from tests.unit.cpu import readings
 from tests.unit.deployment import Deployment
 from tests.unit.jobs import JobShop
 from tests.unit.people import tell
@@ -277,19 +277,16 @@ COSTLY = {
 @pytest.mark.row("34", "35", "37", "38", "S33")
 @pytest.mark.parametrize("what", COSTLY)
 def test_what_is_costly_to_read_is_refused_in_little_time_and_memory(deployment: Deployment, what: str) -> None:
-    """The quickest of some tries, which tells what it costs on a machine that does other things too."""
     admin = deployment.create_store()
 
-    def refused() -> float:
-        began = time.process_time()
+    def refused() -> None:
         reply = deployment.send("PATCH", "/v1/store", COSTLY[what], {"if_match": "1"}, authorizer=context)
         assert reply.status in {400, 422}
-        return time.process_time() - began
 
     context = {"store_id": "demo", "api_key_id": "key_1", "role": "admin"}
     assert admin
     before = deployment.everything()
-    assert min(refused() for _ in range(5)) < 0.05
+    assert readings(refused) < 10
     tracemalloc.start()
     refused()
     _, peak = tracemalloc.get_traced_memory()
