@@ -37,6 +37,18 @@ def give_up(shop: JobShop, job: Job, number: int) -> None:
     give_up_job_step(shop.job_books, ChunkStep(STORE, job.job_id, number), "busy", NOW)
 
 
+def give_up_while_it_posts(shop: JobShop, job: Job) -> None:
+    """Run the first chunk, and give its message up at the moment before it posts."""
+
+    def given_up(_: int, operation: str) -> None:
+        if operation == "TransactWriteItems":
+            shop.dynamo.faults.before_call = None
+            give_up(shop, job, 0)
+
+    shop.dynamo.faults.before_call = given_up
+    run(shop, job, 0)
+
+
 def cut_off_before_it_looks(shop: JobShop, job: Job, number: int) -> None:
     """Run a chunk of which all is kept, and end whoever runs it before it asks whether all others have ended."""
 
@@ -91,14 +103,7 @@ def test_a_job_does_not_end_on_what_a_chunk_came_to_that_is_begun_again_meanwhil
 
 def test_a_cancelled_job_ends_with_what_a_late_chunk_turned_out_to_have_posted() -> None:
     shop, job = begun(2)
-
-    def given_up(_: int, operation: str) -> None:
-        if operation == "TransactWriteItems":
-            shop.dynamo.faults.before_call = None
-            give_up(shop, job, 0)
-
-    shop.dynamo.faults.before_call = given_up
-    run(shop, job, 0)
+    give_up_while_it_posts(shop, job)
     shop.cancel(job)
     before_it_ends(shop, lambda: cut_off_before_it_looks(shop, job, 0))
     assert run(shop, job, 1) == "cancelled"
@@ -130,14 +135,7 @@ def test_a_job_whose_last_worker_was_cut_off_ends_in_a_closed_store_too() -> Non
 def test_a_chunk_that_is_given_up_twice_tells_what_a_late_worker_posted() -> None:
     """Given up while a worker posts, sent again, cut off before its job is reopened, and given up once more."""
     shop, job = begun(1)
-
-    def given_up(_: int, operation: str) -> None:
-        if operation == "TransactWriteItems":
-            shop.dynamo.faults.before_call = None
-            give_up(shop, job, 0)
-
-    shop.dynamo.faults.before_call = given_up
-    run(shop, job, 0)
+    give_up_while_it_posts(shop, job)
     assert shop.job(job).status is JobStatus.FAILED
 
     def cut_off(index: int, operation: str) -> None:
