@@ -106,9 +106,8 @@ class Scene(Struct):
         self.count("unpaid order changed", lambda: shop.send("orders/updated", {**unpaid, "updated_at": _ago()}))
         paid_later = {**unpaid, "updated_at": _ago(), "financial_status": "paid"}
         self.count("paid order, already recorded", lambda: shop.send("orders/paid", paid_later))
-        # What the entrance does for any order of a store whose secrets it has seen.
-        entrance = self.found["duplicate delivery"].shares["webhook_ingest"]
-        self.found["webhook accepted"] = Operation("webhook accepted", {"webhook_ingest": entrance}, {})
+        # The entrance has seen the secrets of the store by now.
+        self.count_alone("webhook accepted", "webhook_ingest", lambda: shop.send("orders/paid", order(customer_id)))
 
     def more_sales(self) -> None:
         """What becomes of orders, orders of strangers, changes by hand, and many orders at once."""
