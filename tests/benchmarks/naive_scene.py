@@ -21,8 +21,8 @@ ROUNDS: Final = 3
 CALLS: Final = FIRST + 3
 """The calls of a round."""
 
-EVENTS: Final = ROUNDS * CALLS
-TASKS: Final = EVENTS * BATCH
+_EVENTS: Final = ROUNDS * CALLS
+_TASKS: Final = _EVENTS * BATCH
 _CUSTOMER: Final = "9007199254740993"
 _ROLE: Final = "arn:aws:iam::000000000000:role/naive"
 _NAMES: Final = {
@@ -34,7 +34,7 @@ _NAMES: Final = {
 
 def starts() -> Iterator[dict[str, Any]]:
     """Orders that each start a task."""
-    for number in range(TASKS):
+    for number in range(_TASKS):
         yield {
             "store_id": story.STORE,
             "customer_id": _CUSTOMER,
@@ -65,11 +65,11 @@ def dues() -> Iterator[dict[str, Any]]:
 
 
 def subjects() -> dict[str, Subject]:
-    """The naive functions with their events, by the operation that a call of each is."""
+    """The naive functions with the events of all rounds, by the operation that a call of each is."""
     naive, (compiled, _) = HERE / "naive", runtime.naive_packages()
     made = (
-        (ORDER, "naive_webhook", "webhook.handler", naive_events.orders(EVENTS)),
-        (MEMBERS, "naive_credit", "credit.handler", naive_events.members(EVENTS)),
+        (ORDER, "naive_webhook", "webhook.handler", naive_events.orders(_EVENTS)),
+        (MEMBERS, "naive_credit", "credit.handler", naive_events.members(_EVENTS)),
         (CREATED, "naive_task", "task.create", starts()),
         (EXECUTED, "naive_task_worker", "task.handler", dues()),
     )
@@ -79,20 +79,21 @@ def subjects() -> dict[str, Subject]:
     }
 
 
-def measure() -> list[Operation]:
-    """Run every naive function on an engine of their own, and count."""
+def measure(rounds: int = ROUNDS) -> list[Operation]:
+    """Run every naive function on an engine of their own, and count. One round counts as well as more do, and tells
+    the CPU worse."""
     LOCAL.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=LOCAL) as home:
         journal = Path(home) / "journal"
         engine = local_aws.start(Path(home), local_aws.free_port(), with_this_process=True, journal=journal)
         try:
-            found = _measured(engine, journal)
+            found = _measured(engine, journal, rounds)
         finally:
             engine.stop()
     return yardstick.on_the_assumed_core(found)
 
 
-def _measured(engine: local_aws.LocalAws, journal: Path) -> list[Operation]:
+def _measured(engine: local_aws.LocalAws, journal: Path, rounds: int) -> list[Operation]:
     dynamodb, register = engine.client("dynamodb"), Register(journal, lambda: True)
     runtime.make_naive_tables(dynamodb)
     engine.client("sqs").create_queue(QueueName="naive-tasks")
@@ -100,7 +101,7 @@ def _measured(engine: local_aws.LocalAws, journal: Path) -> list[Operation]:
     every = subjects()
     found: dict[str, list[Operation]] = {operation: [] for operation in every}
     with runtime.surroundings(engine) as around:
-        for number in range(ROUNDS):
+        for number in range(rounds):
             for operation, subject in every.items():
                 environment = {**around, **_under_the_role(engine.client("sts"), subject.name)}
                 of_a_round = len(subject.events) // ROUNDS
@@ -110,8 +111,8 @@ def _measured(engine: local_aws.LocalAws, journal: Path) -> list[Operation]:
                 share = each(total.shares[subject.name], len(events))
                 share.invocations, share.cpu, share.logged = 1, run.warm, run.logged // len(events)
                 found[operation].append(Operation(operation, {subject.name: share}, total.items))
-    runtime.check_naive(dynamodb, EVENTS * (1 + BATCH) + TASKS)
-    return [recount.of_rounds(rounds) for rounds in found.values()]
+    runtime.check_naive(dynamodb, rounds * CALLS * (1 + 2 * BATCH))
+    return [*map(recount.of_rounds, found.values())]
 
 
 def _make_role(iam: Any) -> None:

@@ -21,9 +21,8 @@ def ours() -> dict[str, Operation]:
 
 
 def test_the_naive_functions_ask_for_what_was_counted_last(naive: dict[str, Operation]) -> None:
-    again = naive_scene.measure()
+    again = naive_scene.measure(rounds=1)
     assert {one.name for one in again} == set(naive)
-    assert all([*map(len, one.rounds.values())] == [naive_scene.ROUNDS] for one in again)
     assert [
         fault for one in again for fault in recount.differences(naive[one.name], one, frozenset(naive[one.name].shares))
     ] == []
