@@ -92,6 +92,13 @@ def items_touched(operation: str, data: dict[str, Any]) -> list[list[Any]]:
             for table, of in data["RequestItems"].items()
             for key in of["Keys"]
         ]
+    elif operation == "BatchWriteItem":
+        parts = [
+            (kind.removesuffix("Request"), {"TableName": table, **wanted})
+            for table, requests in data["RequestItems"].items()
+            for request in requests
+            for kind, wanted in request.items()
+        ]
     elif operation in {"TransactWriteItems", "TransactGetItems"}:
         parts = [next(iter(part.items())) for part in data["TransactItems"]]
     elif operation in single:

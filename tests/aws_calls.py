@@ -38,6 +38,9 @@ CALLS: dict[tuple[str, str], dict[str, Any]] = {
         "ScanIndexForward": False,
     },
     ("dynamodb", "BatchGetItem"): {"RequestItems": {"State": {"Keys": [KEY], "ConsistentRead": True}}},
+    ("dynamodb", "BatchWriteItem"): {
+        "RequestItems": {"State": [{"PutRequest": {"Item": PUT["Item"]}}, {"DeleteRequest": {"Key": KEY}}]}
+    },
     ("dynamodb", "TransactWriteItems"): {
         "TransactItems": [{"Put": PUT}, {"Update": UPDATE}, {"Delete": {**TABLE, "Key": KEY}}],
         "ReturnConsumedCapacity": "INDEXES",
@@ -87,6 +90,10 @@ SUCCESSES: dict[tuple[str, str], dict[str, Any] | bytes] = {
     ("dynamodb", "BatchGetItem"): {
         "Responses": {"State": [ITEM]},
         "UnprocessedKeys": {"State": {"Keys": [KEY]}},
+        "ConsumedCapacity": [CAPACITY],
+    },
+    ("dynamodb", "BatchWriteItem"): {
+        "UnprocessedItems": {"State": [{"DeleteRequest": {"Key": KEY}}]},
         "ConsumedCapacity": [CAPACITY],
     },
     ("dynamodb", "TransactWriteItems"): {"ConsumedCapacity": [CAPACITY]},

@@ -39,7 +39,7 @@ def bursts(of: int, times: int, apart: int = 7) -> Rule:
 
 
 CALLS = {
-    "dynamodb": ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "TransactWriteItems"),
+    "dynamodb": ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "BatchWriteItem", "TransactWriteItems"),
     "sqs": ("SendMessage", "SendMessageBatch"),
     "scheduler": ("CreateSchedule",),
     "kms": ("Encrypt", "Decrypt"),

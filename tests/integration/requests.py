@@ -64,6 +64,7 @@ class Requests:
             self.query: 4,
             self.get: 2,
             self.batch_get: 1,
+            self.batch_write: 1,
             self.transact_get: 1,
             self.mistaken: 2,
         }
@@ -268,6 +269,16 @@ class Requests:
     def batch_get(self) -> tuple[str, dict[str, Any]]:
         keys = [self.key() for _ in range(self.random.randint(1, 3))]
         return "batch_get_item", {"RequestItems": {self.table(): {"Keys": keys, "ConsistentRead": True}}}
+
+    def batch_write(self) -> tuple[str, dict[str, Any]]:
+        table = self.table()
+        wanted: list[dict[str, Any]] = [
+            {"PutRequest": {"Item": self.item(table)}}
+            if self.random.random() < 0.6
+            else {"DeleteRequest": {"Key": self.key()}}
+            for _ in range(self.random.randint(1, 3))
+        ]
+        return "batch_write_item", {"RequestItems": {table: wanted}}
 
     def transact_get(self) -> tuple[str, dict[str, Any]]:
         gets = [{"Get": {"TableName": self.table(), "Key": self.key()}} for _ in range(self.random.randint(1, 3))]

@@ -2,7 +2,7 @@
 
 The project's adapters run on it unchanged. Where an emulator is laxer than DynamoDB it follows DynamoDB: arithmetic
 in a condition, reserved words, unused names and values, overlapping paths and rounded numbers are refused. Not here:
-Scan, BatchWriteItem, legacy parameters, ConsumedCapacity (the budgets are measured on the emulator).
+Scan, legacy parameters, ConsumedCapacity (the budgets are measured on the emulator).
 
     world = SimulatedDynamo([TableSpec("State"), TableSpec.from_definition(properties, "Ledger")], faults=Faults(seed))
     ledger = DynamoLedger(client=cast("DynamoDBClient", world), table="Ledger")
@@ -65,6 +65,11 @@ _PARAMETERS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
         ("DeleteItem", {"TableName", "Key"}, _WRITE | {"Key"}),
         ("Query", {"TableName"}, _QUERY),
         ("BatchGetItem", {"RequestItems"}, {"RequestItems", "ReturnConsumedCapacity"}),
+        (
+            "BatchWriteItem",
+            {"RequestItems"},
+            {"RequestItems", "ReturnConsumedCapacity", "ReturnItemCollectionMetrics"},
+        ),
         ("TransactGetItems", {"TransactItems"}, {"TransactItems", "ReturnConsumedCapacity"}),
         (
             "TransactWriteItems",
@@ -85,7 +90,8 @@ def _check_parameters(operation: str, *given: str) -> None:
 
 
 class SimulatedDynamo:
-    """boto3's keyword methods over one `Engine`. A call commits wholly or not at all, whatever fault strikes it.
+    """boto3's keyword methods over one `Engine`. A call commits wholly or not at all, whatever fault strikes it; of
+    BatchWriteItem a part may be left over.
 
     `sdk_retries` is how often botocore would repeat a call itself after a lost answer, a 500 or a throttle (with the
     same idempotency token, as it does); 0 leaves the first failure to the caller.
@@ -111,6 +117,7 @@ class SimulatedDynamo:
             "PutItem": lambda request, call: self.engine.write_one("Put", request, call),
             "UpdateItem": lambda request, call: self.engine.write_one("Update", request, call),
             "DeleteItem": lambda request, call: self.engine.write_one("Delete", request, call),
+            "BatchWriteItem": self.engine.batch_write,
             "TransactWriteItems": self.engine.transact_write,
         }
 
@@ -152,6 +159,9 @@ class SimulatedDynamo:
 
     def batch_get_item(self, **request: Any) -> dict[str, Any]:
         return self._call("BatchGetItem", request)
+
+    def batch_write_item(self, **request: Any) -> dict[str, Any]:
+        return self._call("BatchWriteItem", request)
 
     def transact_get_items(self, **request: Any) -> dict[str, Any]:
         return self._call("TransactGetItems", request)
@@ -222,7 +232,7 @@ class SimulatedDynamo:
             return self.engine.transact_write(request, call, conflict=True)
         if operation == "TransactGetItems":
             return reads.transact_get(self.engine, request, call, conflict=True)
-        if operation in ("PutItem", "UpdateItem", "DeleteItem"):
+        if operation in ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"):
             raise Refusal("TransactionConflictException", "Transaction is ongoing for the item")
         return self._runs[operation](request, call)
 

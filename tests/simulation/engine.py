@@ -196,6 +196,43 @@ class Engine:
             self._tokens[token] = (now, signature)
         return {}
 
+    def batch_write(self, request: Request, call: int) -> dict[str, Any]:
+        wanted = [(name, one) for name, some in request["RequestItems"].items() for one in some]
+        if not wanted or any(not some for some in request["RequestItems"].values()):
+            bad_parameter("Invalid length for parameter RequestItems, value: 0, valid min length: 1")
+        if len(wanted) > 25:
+            raise invalid("Map value must satisfy constraint: [Member must have length less than or equal to 25]")
+        actions = [self._batched(name, one) for name, one in wanted]
+        for action in actions:
+            if action.mismatch is not None:
+                raise invalid(action.mismatch)
+        if len({(action.table.name, action.key) for action in actions}) < len(actions):
+            raise invalid("Provided list of item keys contains duplicates")
+        images = [action.image() for action in actions]
+        order = list(range(len(actions)))
+        served = len(order)
+        if self.faults.chance("partial"):
+            self.faults.random.shuffle(order)
+            served = self.faults.random.randrange(len(order))
+        for position in order[:served]:
+            if images[position] is not None or actions[position].old is not None:
+                self._commit(actions[position], images[position], call)
+        left: dict[str, Any] = {}
+        for name, one in (wanted[position] for position in order[served:]):
+            left.setdefault(name, []).append(one)
+        return {"UnprocessedItems": left}
+
+    def _batched(self, name: str, request: Mapping[str, Any]) -> Prepared:
+        """Of a batch each part is a put or a delete, and none has a condition."""
+        parts = {"PutRequest": ("Put", "Item"), "DeleteRequest": ("Delete", "Key")}
+        if len(request) != 1 or not request.keys() <= parts.keys():
+            bad_parameter(f"Unknown parameter in RequestItems: {sorted(request)}")
+        ((spelled, wanted),) = request.items()
+        kind, named = parts[spelled]
+        if wanted.keys() != {named}:
+            bad_parameter(f"Unknown parameter in RequestItems: {spelled} {sorted(wanted)}")
+        return self.prepare(kind, {"TableName": name, **wanted})
+
     def _member(self, member: Mapping[str, Any]) -> Prepared:
         if len(member) != 1:
             raise invalid("TransactItems can only contain one of Check, Put, Update or Delete")

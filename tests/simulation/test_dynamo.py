@@ -586,6 +586,17 @@ class TestQueries:
         assert answer["UnprocessedKeys"] == {}
         refused("ValidationException", db.batch_get_item, RequestItems={"Ledger": {"Keys": [keys[0], keys[0]]}})
 
+    def test_a_batch_write_puts_and_deletes_and_refuses_as_a_whole(self, db: SimulatedDynamo) -> None:
+        store(db, "c1")
+        puts = [{"PutRequest": {"Item": key(f"c{number}")}} for number in range(2, 28)]
+        gone = {"DeleteRequest": {"Key": key("c1")}}
+        for wanted in (puts, [puts[0], puts[0]], [puts[0], {"DeleteRequest": {"Key": {"pk": s("c1")}}}]):
+            refused("ValidationException", db.batch_write_item, RequestItems={"State": wanted})
+        assert [item["pk"]["S"] for item in db.items("State")] == ["c1"]
+        answer = db.batch_write_item(RequestItems={"State": [*puts[:2], gone, {"DeleteRequest": {"Key": key("none")}}]})
+        assert answer["UnprocessedItems"] == {}
+        assert sorted(item["pk"]["S"] for item in db.items("State")) == ["c2", "c3"]
+
 
 class TestGlobalIndexes:
     def listed(self, db: SimulatedDynamo, **request: Any) -> list[dict[str, Any]]:

@@ -162,6 +162,15 @@ class TestEachFault:
         assert sorted(item["pk"]["S"] for item in got) == [f"c{number}" for number in range(6)]
         assert calls > 1
 
+    def test_a_batch_of_writes_names_what_is_left(self) -> None:
+        db = SimulatedDynamo(TABLES, faults=Faults(3, rates=Rates(partial=1.0)))
+        left: Any = {"State": [{"PutRequest": {"Item": key(f"c{number}")}} for number in range(6)]}
+        left = db.batch_write_item(RequestItems=left)["UnprocessedItems"]
+        assert len(db.items("State")) == 6 - len(left["State"]) < 6
+        db.faults.calm()
+        assert db.batch_write_item(RequestItems=left)["UnprocessedItems"] == {}
+        assert len(db.items("State")) == 6
+
     def test_a_short_page_has_a_cursor_that_finds_the_rest(self) -> None:
         db = SimulatedDynamo(TABLES, faults=Faults(rates=Rates(short_page=1.0)))
         for number in range(7):

@@ -231,6 +231,7 @@ def test_just_the_plain_calls_are_made_here(monkeypatch: pytest.MonkeyPatch) -> 
             exchange(ours(service), operation, request, [(200, b"{}")], [])
     assert sorted(made) == [
         "BatchGetItem",
+        "BatchWriteItem",
         "GetItem",
         "PutItem",
         "Query",

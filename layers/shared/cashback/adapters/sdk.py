@@ -33,6 +33,7 @@ _endpoint: Any = endpoint
 _PLAIN_ANSWERS: Final = frozenset(
     {
         "BatchGetItemOutput",
+        "BatchWriteItemOutput",
         "GetItemOutput",
         "PutItemOutput",
         "QueryOutput",
