@@ -169,7 +169,7 @@ def test_the_projector_counts_publishes_and_touches_nothing_else() -> None:
     assert writes("Projector") == {
         "CountChangesOnce": ("dynamodb:PutItem", ["S#*#STATS", "S#*#BATCH"]),
         "MarkWhatIsCounted": ("dynamodb:UpdateItem", ["S#*#BATCH"]),
-        "LetPayoutsBeFound": (["dynamodb:PutItem", "dynamodb:DeleteItem"], ["S#*#SEARCH#payout#*"]),
+        "LetPayoutsBeFound": (["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"], ["S#*#SEARCH#payout#*"]),
     }
     assert actions_on("Projector", "Ledger") == STREAMS
     assert actions_on("Projector", "EventBus") == {"events:PutEvents"}
@@ -255,7 +255,7 @@ def test_nobody_can_delete_anything_but_what_opens_or_finds_something_or_waits()
     may = {
         name: statement["Condition"]
         for name, statement in all_statements()
-        if "dynamodb:DeleteItem" in as_list(statement["Action"])
+        if {"dynamodb:DeleteItem", "dynamodb:BatchWriteItem"} & set(as_list(statement["Action"]))
     }
     waiting = ["S#*#GUEST#*", "S#*#PR#*"]
     said = ["S#*#CONTACT#*", "S#*#FIND#*", "S#*#ACC#*"]

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cashback.adapters.dynamo.codec import from_item
+from cashback.adapters.dynamo.codec import from_item, to_item
 from cashback.adapters.dynamo.payouts import Payouts
 from cashback.adapters.dynamo.tables import StateTable
-from cashback.domain.errors import DomainError, Invalid
+from cashback.domain.errors import DomainError, Invalid, NoCapacity
 from cashback.domain.keyword_search import LONGEST, answers, leading_prefix, prefixes_of, words_of
 from cashback.domain.payouts import Payout, PayoutStatus, PayoutsWanted
 from cashback.services import search_payouts as searching
@@ -44,6 +44,16 @@ class Searching(Office):
         told, self.changes = list(changes) if changes is not None else self.changes, []
         for payout_id, before in told:
             index_payout(self.work, STORE, payout_id, before)
+
+    def indexing(self) -> list[Write]:
+        """What is written to the index from now on."""
+        written: list[Write] = []
+        self.shop.dynamo.observers.append(lambda one: written.append(one) if "#SEARCH#" in str(one.key[0]) else None)
+        return written
+
+    def indexed(self) -> list[str]:
+        """The partitions of all items of the index."""
+        return [key[1] for key in self.tables() if "#SEARCH#" in key[1]]
 
     def made(self, description: str | None = None, reference: str | None = None, of: str = CUSTOMER) -> str:
         payout_id = self.payout(1, reference, of=of, from_balance=False)
@@ -141,6 +151,61 @@ def test_what_was_taken_away_is_found_no_more_and_leaves_no_item() -> None:
     office.project()
     assert office.find(CANARY) == []
     assert len(office.tables()) == items - (len(CANARY) - 1) + 1, "and one line of the audit"
+
+
+def test_a_change_that_leaves_the_words_writes_none_of_them() -> None:
+    office = Searching()
+    payout_id = office.made("Bonus for May", "PP-77XYZ")
+    office.project()
+    written = office.indexing()
+    for status in (PayoutStatus.ON_PROCESS, PayoutStatus.SUCCESS):
+        office.turn(payout_id, status)
+        office.project()
+    assert written == []
+    office.edit(payout_id, description="Bonus for July")
+    office.project()
+    assert sorted((one.old is None, one.new is None) for one in written) == [(False, True)] * 2 + [(True, False)] * 3
+    assert office.find("may") == []
+    assert office.find("july") == [payout_id]
+
+
+def test_a_change_that_leaves_the_words_writes_those_that_are_missing() -> None:
+    office = Searching()
+    payout_id = office.made(CANARY)
+    office.project()
+    lost = [key for key in office.tables() if "#SEARCH#" in key[1]][3:9]
+    for _, pk, sk in lost:
+        office.shop.dynamo.delete_item(TableName="State", Key=to_item({"pk": pk, "sk": sk}))
+    written = office.indexing()
+    office.edit(payout_id, fee=3)
+    office.project()
+    assert sorted(one.key for one in written) == sorted((pk, sk) for _, pk, sk in lost)
+    office.edit(payout_id, fee=4)
+    office.project()
+    assert len(written) == len(lost)
+
+
+def test_words_that_the_table_leaves_over_are_sent_again_and_then_the_payout_comes_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    office = Searching()
+    payout_id = office.made(CANARY)
+    write, calls = office.shop.dynamo.batch_write_item, 0
+
+    def scarce(RequestItems: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        ((table, wanted),) = RequestItems.items()
+        write(RequestItems={table: wanted[:4]})
+        return {"UnprocessedItems": {table: wanted[4:]} if wanted[4:] else {}}
+
+    monkeypatch.setattr(office.shop.dynamo, "batch_write_item", scarce)
+    with pytest.raises(NoCapacity):
+        index_payout(office.work, STORE, payout_id, None)
+    assert (calls, len(office.indexed())) == (3, 12), "no more than three times each"
+    monkeypatch.setattr(office.shop.dynamo, "batch_write_item", write)
+    office.project()
+    assert office.find(CANARY) == [payout_id]
 
 
 def test_no_word_stands_in_a_key() -> None:

@@ -4,16 +4,11 @@ Of a beginning only a keyed hash stands in a key, so that nobody who reads the t
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import batched
-from typing import Final
 
 from msgspec import Struct
 
 from cashback.adapters.dynamo import keys, payout_keys
 from cashback.adapters.dynamo.tables import StateTable
-
-_WRITES_AT_ONCE: Final = 100
-"""Writes of one transaction. Source: the quotas of DynamoDB."""
 
 
 class PayoutSearch(Struct, frozen=True):
@@ -22,16 +17,20 @@ class PayoutSearch(Struct, frozen=True):
     table: StateTable
     hash_key: Callable[[], bytes]
 
-    def follow(self, store_id: str, place: str, coming: Iterable[str], going: Iterable[str]) -> None:
-        """Make a payout, by its place, found under the beginnings that come, and no more under those that go. What is
-        so already stays so.
+    def follow(
+        self, store_id: str, place: str, coming: Iterable[str], staying: Iterable[str], going: Iterable[str]
+    ) -> None:
+        """Make a payout, by its place, found under the beginnings that come, and no more under those that go. Those
+        that stay are written only where they are missing.
 
         :raises Busy: contended or out of reach; some of it may be done, and the same call is safe to repeat.
         """
-        puts = [self.table.put({"pk": self._under(store_id, prefix), "sk": place}) for prefix in sorted(coming)]
-        deletes = [self.table.delete(keys.Key(self._under(store_id, prefix), place)) for prefix in sorted(going)]
-        for some in batched([*puts, *deletes], _WRITES_AT_ONCE, strict=False):
-            self.table.commit(*some)
+        stays = [self._found(store_id, prefix, place) for prefix in sorted(staying)]
+        there = self.table.get_many(stays)
+        comes = [self._found(store_id, prefix, place) for prefix in sorted(coming)]
+        puts = [self.table.put({"pk": pk, "sk": sk}) for pk, sk in (*comes, *stays) if keys.Key(pk, sk) not in there]
+        deletes = [self.table.delete(self._found(store_id, prefix, place)) for prefix in sorted(going)]
+        self.table.write_each([*puts, *deletes])
 
     def places(self, store_id: str, prefix: str, before: str | None, at_once: int) -> Iterator[str]:
         """Yield the places of payouts that are found under a beginning, the newest first, those before one, reading
@@ -40,6 +39,9 @@ class PayoutSearch(Struct, frozen=True):
         condition = "pk = :pk AND sk < :before"
         found = self.table.query(condition, values, ConsistentRead=True, ScanIndexForward=False, Limit=at_once)
         return (item["sk"] for item in found)
+
+    def _found(self, store_id: str, prefix: str, place: str) -> keys.Key:
+        return keys.Key(self._under(store_id, prefix), place)
 
     def _under(self, store_id: str, prefix: str) -> str:
         return payout_keys.payouts_found(store_id, keys.keyed_hash(self.hash_key(), store_id, f"search#{prefix}"))
