@@ -74,8 +74,10 @@ class Withdrawal(Person):
             step(world)
 
     def settle(self, world: World) -> None:
-        """Tell of every payment that it has arrived: an erasure waits for no longer than its message is kept."""
-        for payout_id in self.payout_ids:
+        """Tell of every payment that it has arrived, also of one that nobody was answered about: an erasure waits for
+        no longer than its message is kept."""
+        request = world.books.requests.get(STORE, self.request_id)
+        for payout_id in request.payout_ids if request is not None else ():
             payout = world.payouts.payouts.get(STORE, payout_id)
             if payout is not None and payout.is_live:
                 self._change(world, payout_id, {"status": "success"})
