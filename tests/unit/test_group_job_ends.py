@@ -10,7 +10,7 @@ from cashback.domain import group_jobs
 from cashback.domain.errors import Busy
 from cashback.domain.group_jobs import CHUNK, Job, JobStatus
 from cashback.domain.group_steps import ChunkStep
-from cashback.services import run_group_job
+from cashback.services import plan_group_job, run_group_job
 from cashback.services.close_store import close_store
 from cashback.services.post_shares import post_shares
 from cashback.services.run_group_job import give_up_job_step, run_job_step
@@ -175,6 +175,19 @@ def test_an_undo_takes_back_what_was_posted_to_a_customer_who_was_not_there_at_f
     shop.undo(job)
     shop.drain()
     assert shop.balances == {"c0000": 0, "late": 0}
+
+
+def test_a_cancelled_job_of_which_not_all_was_sent_ends_in_a_closed_store_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_group_job, "SENT_AT_ONCE", 1)
+    shop, job = begun(3)
+    assert shop.job(job).sent == 1
+    shop.cancel(job)
+    close_store(shop.books, STORE, "over", ORIGIN, NOW)
+    shop.drain()
+    ended = shop.job(job)
+    assert (ended.status, ended.is_awaited, ended.finished_at is not None) == (JobStatus.CANCELLED, False, True)
+    assert (set(shop.outcomes(job).values()), set(shop.balances.values())) == ({"cancelled"}, {0})
+    shop.check_sums(job)
 
 
 def test_a_job_of_more_chunks_than_partitions_ends_with_the_last_of_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,9 @@ def give_up_job_step(work: JobBooks, step: JobStep, reason: str, now: Instant) -
             work.jobs.save(step.store_id, replace(job, status=JobStatus.FAILED, reason=reason, rev=job.rev + 1))
         return
     chunk = work.jobs.chunk(step.store_id, step.job_id, step.number)
+    if chunk is None and job.status is JobStatus.CANCELLED:
+        _cancel(work, step, job, now)
+        return
     if chunk is not None and chunk.results is not None:
         # Whoever kept them may have been cut off before it ended the job.
         _close(work, step, job, now)
@@ -78,8 +81,7 @@ def _run_chunk(work: JobBooks, step: ChunkStep, now: Instant) -> str:
     if job.status is JobStatus.CANCELLED:
         chunk = work.jobs.chunk(step.store_id, step.job_id, step.number)
         if chunk is None:
-            results = [Result(share.customer_id, Outcome.CANCELLED) for share in _shares(work, step, job, now)]
-            _finish(work, step, job, None, results, now)
+            _cancel(work, step, job, now)
             return "cancelled"
     else:
         chunk = work.jobs.begin(step.store_id, step.job_id, step.number)
@@ -100,6 +102,12 @@ def _run_chunk(work: JobBooks, step: ChunkStep, now: Instant) -> str:
         results = post_shares(work.books, step.store_id, job, shares, now)
     _finish(work, step, job, chunk, results, now)
     return "posted"
+
+
+def _cancel(work: JobBooks, step: ChunkStep, job: Job, now: Instant) -> None:
+    """Keep of a chunk that nobody began that its job was cancelled."""
+    results = [Result(share.customer_id, Outcome.CANCELLED) for share in _shares(work, step, job, now)]
+    _finish(work, step, job, None, results, now)
 
 
 def _begun_again(work: JobBooks, step: ChunkStep, chunk: Chunk, results: Sequence[Result]) -> Chunk:

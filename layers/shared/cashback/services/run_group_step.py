@@ -2,10 +2,12 @@
 
 from typing import Final
 
-from cashback.domain.group_steps import GroupStep, ImportStep
+from cashback.domain.group_jobs import JobStatus
+from cashback.domain.group_steps import FanOutStep, GroupStep, ImportStep
 from cashback.domain.times import Instant
 from cashback.services.books import JobBooks
 from cashback.services.import_members import give_up_import, import_members_page
+from cashback.services.plan_group_job import existing_job
 from cashback.services.read_store import read_settings
 from cashback.services.run_group_job import give_up_job_step, run_job_step
 
@@ -15,12 +17,13 @@ CLOSED: Final = "store_closed"
 def run_group_step(work: JobBooks, step: GroupStep, now: Instant) -> str:
     """Do what a message says. Return in one word what became of it; done again, it changes nothing.
 
-    In a closed store nothing is posted and nobody is added any more: each step ends as one that is given up.
+    In a closed store nothing is posted and nobody is added any more: each step ends as one that is given up. Only the
+    chunks of a cancelled job are sent on, without which it would never end.
 
     :raises NotFound: there is no such store or job.
     :raises Busy: contended or out of reach; the message may be handled again.
     """
-    if read_settings(work.books, step.store_id).closed_at is not None:
+    if read_settings(work.books, step.store_id).closed_at is not None and not _only_ends(work, step):
         give_up_group_step(work, step, CLOSED, now)
         return CLOSED
     if not isinstance(step, ImportStep):
@@ -30,6 +33,13 @@ def run_group_step(work: JobBooks, step: GroupStep, now: Instant) -> str:
         return "ended"
     work.queue().send([following])
     return "moved"
+
+
+def _only_ends(work: JobBooks, step: GroupStep) -> bool:
+    """Tell whether a step takes a job to its end by which nothing more is posted."""
+    if not isinstance(step, FanOutStep):
+        return False
+    return existing_job(work, step.store_id, step.job_id).status is JobStatus.CANCELLED
 
 
 def give_up_group_step(work: JobBooks, step: GroupStep, reason: str, now: Instant) -> None:
