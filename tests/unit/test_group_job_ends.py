@@ -1,7 +1,8 @@
 """How a group job ends: once all its chunks have, and with what they came to, whoever is cut off or comes late."""
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import nullcontext
+from typing import Any, Final
 
 import pytest
 
@@ -37,20 +38,34 @@ def give_up(shop: JobShop, job: Job, number: int) -> None:
     give_up_job_step(shop.job_books, ChunkStep(STORE, job.job_id, number), "busy", NOW)
 
 
+def run_and_meanwhile(shop: JobShop, job: Job, act: Callable[[], object], *, is_cut_off: bool) -> None:
+    """Run the first chunk, and let ``act`` happen at the moment before it posts. Whoever is cut off has posted, and
+    cannot tell."""
+
+    def post(*told: Any) -> Any:
+        patched.undo()
+        act()
+        results = post_shares(*told)
+        if is_cut_off:
+            raise Crash("after it posted")
+        return results
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(run_group_job, "post_shares", post)
+        with pytest.raises(Crash) if is_cut_off else nullcontext():
+            run(shop, job, 0)
+
+
 def give_up_while_it_posts(shop: JobShop, job: Job) -> None:
-    """Run the first chunk, and give its message up at the moment before it posts."""
-
-    def given_up(_: int, operation: str) -> None:
-        if operation == "TransactWriteItems":
-            shop.dynamo.faults.before_call = None
-            give_up(shop, job, 0)
-
-    shop.dynamo.faults.before_call = given_up
-    run(shop, job, 0)
+    """Run the first chunk, give its message up at the moment before it posts, and cut it off once it has."""
+    run_and_meanwhile(shop, job, lambda: give_up(shop, job, 0), is_cut_off=True)
 
 
-def cut_off_before_it_looks(shop: JobShop, job: Job, number: int) -> None:
-    """Run a chunk of which all is kept, and end whoever runs it before it asks whether all others have ended."""
+def cut_off_before_it_looks(
+    shop: JobShop, job: Job, number: int, act: Callable[[JobShop, Job, int], object] = run
+) -> None:
+    """Run a chunk or give it up, and end whoever does once all is kept, before it asks whether all others have
+    ended."""
 
     def hook(index: int, operation: str) -> None:
         if operation == "BatchGetItem":
@@ -59,7 +74,7 @@ def cut_off_before_it_looks(shop: JobShop, job: Job, number: int) -> None:
 
     shop.dynamo.faults.before_call = hook
     with pytest.raises(Crash):
-        run(shop, job, number)
+        act(shop, job, number)
     shop.dynamo.faults.script = {}
 
 
@@ -154,27 +169,108 @@ def test_a_chunk_that_is_given_up_twice_tells_what_a_late_worker_posted() -> Non
     shop.check_sums(job)
 
 
-def test_an_undo_takes_back_what_was_posted_to_a_customer_who_was_not_there_at_first() -> None:
-    """Two workers have the chunk: one does not find the customer, who is made then, and the other posts."""
+def with_a_stranger() -> tuple[JobShop, Job]:
+    """A job of one chunk that has its message, with a member who is no customer yet."""
     shop = JobShop([0])
     shop.group("grp_new", ["c0000", "late"])
     job = shop.start("5.00", group_id="grp_new")
     shop.work(1)
     shop.work(1)
+    return shop, job
 
-    def found_by_nobody(_: int, operation: str) -> None:
-        if operation == "TransactWriteItems":
-            shop.dynamo.faults.before_call = None
-            assert run(shop, job, 0) == "posted"
-            shop.enrol("late")
 
-    shop.dynamo.faults.before_call = found_by_nobody
-    run(shop, job, 0)
-    assert shop.outcomes(job) == {"c0000": "credited", "late": "not_found"}
+def made_meanwhile(*, is_cut_off: bool) -> tuple[JobShop, Job]:
+    """Two workers have the chunk: one does not find a customer, who is made then, and the other posts."""
+    shop, job = with_a_stranger()
+
+    def found_by_nobody() -> None:
+        assert run(shop, job, 0) == "posted"
+        assert shop.outcomes(job) == {"c0000": "credited", "late": "not_found"}
+        shop.enrol("late")
+
+    run_and_meanwhile(shop, job, found_by_nobody, is_cut_off=is_cut_off)
     assert shop.balances == {"c0000": 500, "late": 500}
+    return shop, job
+
+
+CREDITED: Final = {"c0000": "credited", "late": "credited"}
+
+
+def test_who_was_not_there_for_one_worker_and_is_credited_by_another_is_told_as_credited() -> None:
+    shop, job = made_meanwhile(is_cut_off=False)
+    assert shop.outcomes(job) == CREDITED
+    shop.check_sums(job)
     shop.undo(job)
     shop.drain()
     assert shop.balances == {"c0000": 0, "late": 0}
+
+
+def test_who_is_credited_by_one_worker_stays_so_when_another_tells_that_they_were_not_there() -> None:
+    shop, job = with_a_stranger()
+
+    def post(*told: Any) -> Any:
+        patched.undo()
+        results = post_shares(*told)
+        shop.enrol("late")
+        assert run(shop, job, 0) == "posted"
+        return results
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(run_group_job, "post_shares", post)
+        run(shop, job, 0)
+    assert shop.outcomes(job) == CREDITED
+    shop.check_sums(job)
+
+
+@pytest.mark.parametrize("come_again", [run, give_up])
+def test_who_was_not_there_and_is_made_once_the_job_is_over_stays_not_found(
+    come_again: Callable[[JobShop, Job, int], object],
+) -> None:
+    shop, job = with_a_stranger()
+    shop.drain()
+    shop.enrol("late")
+    come_again(shop, job, 0)
+    assert (shop.outcomes(job)["late"], shop.balances["late"]) == ("not_found", 0)
+    shop.check_sums(job)
+
+
+@pytest.mark.parametrize("come_again", [run, give_up])
+def test_what_a_worker_posted_that_was_cut_off_before_it_told_is_told_when_its_message_comes_again(
+    come_again: Callable[[JobShop, Job, int], object],
+) -> None:
+    shop, job = made_meanwhile(is_cut_off=True)
+    assert shop.outcomes(job)["late"] == "not_found"
+    come_again(shop, job, 0)
+    assert shop.outcomes(job) == CREDITED
+    shop.check_sums(job)
+
+
+def test_an_undo_takes_back_what_was_posted_to_a_customer_who_was_not_there_at_first() -> None:
+    shop, job = made_meanwhile(is_cut_off=True)
+    undo = shop.undo(job)
+    run(shop, undo, 0)
+    assert (shop.outcomes(job)["late"], shop.balances) == ("not_found", {"c0000": 0, "late": 0})
+    shop.drain()
+    assert (shop.outcomes(job), shop.job(job).undone_by) == (CREDITED, undo.job_id)
+    assert shop.balances == {"c0000": 0, "late": 0}
+    for one in (job, undo):
+        shop.check_sums(one)
+
+
+def test_what_is_posted_while_its_chunk_is_given_up_is_no_failure() -> None:
+    shop, job = begun(1)
+    run_and_meanwhile(shop, job, lambda: give_up(shop, job, 0), is_cut_off=False)
+    assert (shop.job(job).status, shop.job(job).reason) == (JobStatus.DONE, None)
+    shop.check_sums(job)
+
+
+def test_a_job_ends_with_what_is_told_late_of_a_chunk_while_it_is_about_to_end() -> None:
+    shop, job = begun(2)
+    give_up_while_it_posts(shop, job)
+    before_it_ends(shop, lambda: cut_off_before_it_looks(shop, job, 0, give_up))
+    run(shop, job, 1)
+    assert (shop.job(job).status, set(shop.outcomes(job).values())) == (JobStatus.DONE, {"credited"})
+    shop.check_sums(job)
 
 
 def test_a_cancelled_job_of_which_not_all_was_sent_ends_in_a_closed_store_too(monkeypatch: pytest.MonkeyPatch) -> None:

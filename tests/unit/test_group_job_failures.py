@@ -184,20 +184,22 @@ def test_a_chunk_tried_again_of_a_job_cancelled_meanwhile_tells_what_it_posted(c
     shop.check_sums(job)
 
 
-def test_what_was_posted_while_its_chunk_was_given_up_is_undone_too() -> None:
+def test_what_was_posted_while_its_chunk_was_given_up_is_undone_too(monkeypatch: pytest.MonkeyPatch) -> None:
     shop = JobShop([0] * 3)
     job = shop.start("5.00")
     shop.work(1)
     shop.work(1)
     chunk = ChunkStep(STORE, job.job_id, 0)
 
-    def given_up(_: int, operation: str) -> None:
-        if operation == "TransactWriteItems":
-            shop.dynamo.faults.before_call = None
-            give_up_job_step(shop.job_books, chunk, "late", NOW)
+    def post_and_be_cut_off(*told: Any) -> Any:
+        give_up_job_step(shop.job_books, chunk, "late", NOW)
+        post_shares(*told)
+        raise Crash("after it posted")
 
-    shop.dynamo.faults.before_call = given_up
-    run_job_step(shop.job_books, chunk, NOW)
+    monkeypatch.setattr(run_group_job, "post_shares", post_and_be_cut_off)
+    with pytest.raises(Crash):
+        run_job_step(shop.job_books, chunk, NOW)
+    monkeypatch.undo()
     assert (set(shop.outcomes(job).values()), set(shop.balances.values())) == ({"error"}, {500})
     undo = shop.undo(job)
     shop.drain()

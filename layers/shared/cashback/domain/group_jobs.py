@@ -63,6 +63,11 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
+MAY_BE_POSTED: Final = frozenset({Outcome.ERROR, Outcome.NOT_FOUND})
+"""Outcomes of members to whom another worker with the same chunk may post all the same, while it is told or later: a
+customer who was not there may be made meanwhile."""
+
+
 class Share(Struct, frozen=True):
     """What a job is to do for one member: an amount to post or, where it sets balances, to leave available."""
 
@@ -286,6 +291,12 @@ class Job(Struct, frozen=True):
         sent = self.sent if self.finished_at is None else self.chunks
         return replace(self, status=JobStatus.RUNNING, reason=None, sent=sent, finished_at=None, result=None)
 
+    def amended(self, gained: Progress) -> "Job":
+        """Return the job with what a chunk that had ended comes to in addition."""
+        if self.result is None or self.finished_at is None:
+            return self
+        return self.closed(self.result.plus(gained), self.finished_at)
+
     def watched(self, now: Instant) -> "Job":
         """Return the job as one that moves, and is looked at should it stand where it does."""
         return replace(self, due_at=stalled_at(now), seen_step=self.step, resumed_at=None)
@@ -325,6 +336,14 @@ def pages_with(total: int, page: Sequence[str], ids: Iterable[str]) -> dict[int,
     first = total // PAGE
     there = list(dict.fromkeys([*page, *ids]))
     return {first + n: there[n * PAGE : (n + 1) * PAGE] for n in range(-(-len(there) // PAGE)) if there}
+
+
+def with_recorded(results: Sequence[Result], found: Iterable[Result]) -> tuple[Result, ...]:
+    """Return results with what is recorded of members of whom they know no entry."""
+    recorded = {result.customer_id: result for result in found if result.recorded}
+    return tuple(
+        recorded.get(result.customer_id, result) if result.outcome in MAY_BE_POSTED else result for result in results
+    )
 
 
 def chunks_in(shard: int, chunks: int) -> int:

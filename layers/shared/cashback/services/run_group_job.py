@@ -7,6 +7,7 @@ from typing import Final, assert_never
 from cashback.domain.errors import Busy
 from cashback.domain.group_jobs import (
     CHUNK,
+    MAY_BE_POSTED,
     Chunk,
     Job,
     JobStatus,
@@ -16,6 +17,7 @@ from cashback.domain.group_jobs import (
     Share,
     chunks_in,
     page_of,
+    with_recorded,
 )
 from cashback.domain.group_steps import ChunkStep, FanOutStep, JobStep, SnapshotStep
 from cashback.domain.shards import SHARDS
@@ -25,10 +27,6 @@ from cashback.services.plan_group_job import existing_job, plan
 from cashback.services.post_shares import final_result, post_shares, preview_shares, standing_results
 
 _TRIES: Final = 5
-
-_MAY_BE_POSTED: Final = frozenset({Outcome.ERROR, Outcome.NOT_FOUND})
-"""Outcomes of members to whom another worker with the same chunk may post all the same, while it is told or later: a
-customer who was not there may be made meanwhile."""
 
 
 def run_job_step(work: JobBooks, step: JobStep, now: Instant) -> str:
@@ -63,6 +61,7 @@ def give_up_job_step(work: JobBooks, step: JobStep, reason: str, now: Instant) -
         return
     if chunk is not None and chunk.results is not None:
         # Whoever kept them may have been cut off before it ended the job.
+        _look_again(work, step, job, chunk.results)
         _close(work, step, job, now)
         return
     if chunk is not None and chunk.retried is not None:
@@ -88,6 +87,7 @@ def _run_chunk(work: JobBooks, step: ChunkStep, now: Instant) -> str:
     if chunk.results is not None:
         chunk = _begun_again(work, step, chunk, chunk.results)
     if chunk.results is not None:
+        _look_again(work, step, job, chunk.results)
         _close(work, step, job, now)
         return "unchanged"
     if chunk.retried is not None:
@@ -176,7 +176,7 @@ def _as_they_end(work: JobBooks, store_id: str, undone: Job, results: Sequence[R
     the job may be posted after its undo has looked."""
     return [
         result
-        if result.outcome not in _MAY_BE_POSTED
+        if result.outcome not in MAY_BE_POSTED
         else final_result(work.books, store_id, undone, undone.share_of(result.customer_id), now)
         for result in results
     ]
@@ -189,7 +189,7 @@ def _shares(work: JobBooks, step: ChunkStep, job: Job, now: Instant) -> list[Sha
         undone = work.jobs.chunk(step.store_id, job.undoes, step.number)
         # Set aside by a redrive that comes too late, they will stand again.
         results: Sequence[Result] = ((undone.results or undone.retried) if undone is not None else None) or ()
-        if any(result.outcome in _MAY_BE_POSTED for result in results):
+        if any(result.outcome in MAY_BE_POSTED for result in results):
             results = _as_they_end(work, step.store_id, existing_job(work, step.store_id, job.undoes), results, now)
         return [Share(result.customer_id, -result.amount) for result in results if result.amount]
     page, first = page_of(step.number)
@@ -200,9 +200,34 @@ def _shares(work: JobBooks, step: ChunkStep, job: Job, now: Instant) -> list[Sha
 def _finish(
     work: JobBooks, step: ChunkStep, job: Job, chunk: Chunk | None, results: Sequence[Result], now: Instant
 ) -> None:
-    """Keep what became of a chunk, unless somebody else has."""
-    work.jobs.finish(step.store_id, step.job_id, step.number, chunk, results, Progress.of(results))
+    """Keep what became of a chunk. Where somebody else has, only what they could not know of is added."""
+    if not work.jobs.finish(step.store_id, step.job_id, step.number, chunk, results, Progress.of(results)):
+        _amend(work, step, results)
     _close(work, step, job, now)
+
+
+def _look_again(work: JobBooks, step: ChunkStep, job: Job, results: Sequence[Result]) -> None:
+    """Look once more for entries of members without one: a worker that posted may have been cut off before it could
+    tell."""
+    shares = [Share(result.customer_id, 0) for result in results if result.outcome in MAY_BE_POSTED]
+    if shares:
+        _amend(work, step, standing_results(work.books, step.store_id, job, shares, ""))
+
+
+def _amend(work: JobBooks, step: ChunkStep, found: Sequence[Result]) -> None:
+    """Add to the results of a chunk that has ended what is recorded of members of whom they know no entry. One that is
+    being tried again comes upon it itself."""
+    for _ in range(_TRIES):
+        chunk = work.jobs.chunk(step.store_id, step.job_id, step.number)
+        if chunk is None or chunk.results is None:
+            return
+        results = with_recorded(chunk.results, found)
+        if results == chunk.results:
+            return
+        job = existing_job(work, step.store_id, step.job_id)
+        if work.jobs.amend(step.store_id, replace(job, rev=job.rev + 1), step.number, chunk, results):
+            return
+    raise Busy("the chunk keeps changing")
 
 
 def _close(work: JobBooks, step: ChunkStep, job: Job, now: Instant) -> None:

@@ -118,6 +118,13 @@ class GroupJobs(Struct, frozen=True):
         it, in one transaction. False where someone else was first, who has done both."""
         return self._move(store_id, job_id, number, over, {"results": _RESULTS.pack(results)}, gained)
 
+    def amend(self, store_id: str, job: Job, number: int, over: Chunk, results: Sequence[Result]) -> bool:
+        """Keep other results of a chunk that had ended, in one transaction with the progress and the job, in its next
+        revision: whoever is about to end it looks again. False where someone else was first."""
+        gained = Progress.of(results).plus(Progress.of(over.results or ()), -1)
+        written = self.write(store_id, job.amended(gained))
+        return self._move(store_id, job.job_id, number, over, {"results": _RESULTS.pack(results)}, gained, written)
+
     def begin_again(
         self, store_id: str, job_id: str, number: int, over: Chunk, results: Sequence[Result]
     ) -> Chunk | None:
@@ -128,7 +135,16 @@ class GroupJobs(Struct, frozen=True):
             return None
         return Chunk(over.rev + 1, retried=tuple(results))
 
-    def _move(self, store_id: str, job_id: str, number: int, over: Chunk | None, held: Item, gained: Progress) -> bool:
+    def _move(
+        self,
+        store_id: str,
+        job_id: str,
+        number: int,
+        over: Chunk | None,
+        held: Item,
+        gained: Progress,
+        *also: Write,
+    ) -> bool:
         """Write a chunk with its partition's progress, again where another chunk of it does at the same moment: given
         up, all that was posted would be looked for anew."""
         pk, sk = group_keys.job_chunk(store_id, job_id, number)
@@ -143,7 +159,7 @@ class GroupJobs(Struct, frozen=True):
         put = self.table.put({"pk": pk, "sk": sk, "rev": rev + 1, **held}, condition, values)
         for _ in tries(_TRIES, self.jitter, self.sleep):
             with suppress(Busy):
-                return self.table.try_commit(put, raised)
+                return self.table.try_commit(put, raised, *also)
         raise Busy("the progress is contended or out of reach")
 
     @staticmethod
