@@ -1,43 +1,35 @@
-"""Runs of the projections that tests look at and compare with what is kept, each of them made once."""
+"""The projections as they are kept, for the tests that hold them against limits. That they are what would be computed
+now is a test of its own."""
 
 from functools import cache
 
-from tests.benchmarks import job_projection, projection, task_projection, units
-from tests.benchmarks.capacity import COLD
+from tests.benchmarks import projection, task_projection, units
 from tests.benchmarks.job_projection import Run
-from tests.benchmarks.projection import MILLION
 
 STEPS = task_projection.Steps.counted(units.read())
 
 
-# What is cached goes by how it is asked for too, by name, by place or left out: so each has one way of asking, below.
-def job(writes: int, workers: int | None = None, *, by_the_second: bool = False) -> Run:
+@cache
+def kept() -> projection.Figures:
+    """All of them."""
+    return projection.read()
+
+
+def job(table: projection.Table, *, by_the_second: bool = False) -> Run:
     """A million members beside orders."""
-    return _job(writes, workers, by_the_second)
+    return (kept().by_the_second if by_the_second else kept().jobs)[table.name]
 
 
-@cache
-def _job(writes: int, workers: int | None, by_the_second: bool) -> Run:
-    return job_projection.run(MILLION, writes, workers, by_the_second=by_the_second)
-
-
-@cache
-def orders_alone(writes: int) -> Run:
+def orders_alone(table: projection.Table) -> Run:
     """Orders without a job."""
-    return job_projection.run(0, writes)
+    return kept().alone[table.name]
 
 
-def sample(due: str, writes: int = COLD, *, by_the_second: bool = False) -> task_projection.Run:
-    """A part of the million tasks, beside orders that start a task each."""
-    return _sample(due, writes, by_the_second)
+def tasks(due: str, table: projection.Table, *, by_the_second: bool = False) -> task_projection.Run:
+    """A million tasks, beside orders that start a task each."""
+    return (kept().tasks_by_the_second if by_the_second else kept().tasks)[due][table.name]
 
 
-@cache
-def _sample(due: str, writes: int, by_the_second: bool) -> task_projection.Run:
-    return projection.sample(STEPS, due, writes, by_the_second=by_the_second)
-
-
-@cache
-def starting(writes: int) -> task_projection.Run:
+def starting(table: projection.Table) -> task_projection.Run:
     """Orders that start a task each, alone."""
-    return task_projection.run(STEPS, 0, 0, writes)
+    return kept().starting[table.name]

@@ -17,7 +17,7 @@ from cashback.domain.shards import SHARDS
 from cashback.services import plan_group_job
 from cashback.services.post_shares import PATIENCE
 from tests.benchmarks.capacity import Message, Process, Queue, Table, Tables, Timeline
-from tests.benchmarks.pace import FIRST_WORKERS, PACE, WORKERS_A_SECOND, EventSourceMapping
+from tests.benchmarks.pace import FIRST_WORKERS, JOB_SOURCE, ORDER_SOURCE, PACE, WORKERS_A_SECOND, EventSourceMapping
 from tests.benchmarks.workers import MEMBER, Doing, Orders, Workers, quantiles
 
 
@@ -158,13 +158,12 @@ def run(members: int, writes_a_second: int, workers: int | None = None, *, by_th
     are only orders, for a minute."""
     line = Timeline()
     tables = Tables(*(Table(line, writes_a_second, by_the_second=by_the_second) for _ in MEMBER))
-    mapping = EventSourceMapping.of("GroupJobWorkerSource")
-    job_mapping = EventSourceMapping(workers or mapping.workers, mapping.batch)
+    job_mapping = EventSourceMapping(workers or JOB_SOURCE.workers, JOB_SOURCE.batch)
     job = Job(line, tables, job_mapping, Queue(line, PACE.hop), members=members)
     if members:
         job.start()
     until = (lambda: job.is_over) if members else (lambda: line.now > 60)
-    orders = Orders(line, tables, EventSourceMapping.of("EventWorkerSource"), Queue(line, PACE.hop), until=until)
+    orders = Orders(line, tables, ORDER_SOURCE, Queue(line, PACE.hop), until=until)
     orders.start()
     line.run()
     return Run(

@@ -90,6 +90,13 @@ class EventSourceMapping(Struct, frozen=True):
         return EventSourceMapping(workers, properties["BatchSize"])
 
 
+JOB_SOURCE: Final = EventSourceMapping.of("GroupJobWorkerSource")
+ORDER_SOURCE: Final = EventSourceMapping.of("EventWorkerSource")
+ACTION_SOURCE: Final = EventSourceMapping.of("ActionWorkerSource")
+CREDIT_SOURCE: Final = EventSourceMapping.of("CreditWorkerSource")
+"""Those of the models: read here, so that they are values of which a fingerprint can be taken."""
+
+
 def pause_after(receives: int) -> float:
     """How long a message rests that failed, as ``MessageBatch`` lets it."""
     return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(receives - 1, 10)))

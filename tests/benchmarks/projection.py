@@ -1,10 +1,11 @@
 """What cannot be run here: jobs of a million members and of a hundred million, and a million tasks due in one hour,
 against the quotas of AWS. The models are in job_projection and task_projection, made of ``workers`` and ``capacity``,
-and take no wall clock: computed anew, all is what it was, as long as nothing it follows from has changed."""
+and take no wall clock: computed anew, all is what it was, as long as nothing it follows from has changed. A fingerprint
+of that is kept with what was computed."""
 
+import sys
 from collections.abc import Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
-from math import ceil
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
@@ -12,28 +13,15 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from cashback.adapters.dynamo import group_jobs as job_items
-from cashback.adapters.queues import SENT_AT_ONCE
-from cashback.domain.group_jobs import CHUNK, PAGE, Outcome, Result
-from cashback.domain.shards import SHARDS
-from cashback.services import plan_group_job, project
-from tests.benchmarks import job_projection, task_projection
-from tests.benchmarks.capacity import (
-    COLD,
-    DEFAULT_QUOTA,
-    PARTITION_READS,
-    PARTITION_WRITES,
-    RAISED_QUOTA,
-    grown,
-)
+from tests.benchmarks import fingerprint, job_projection, task_projection
+from tests.benchmarks.capacity import COLD, DEFAULT_QUOTA, RAISED_QUOTA, grown
 from tests.benchmarks.job_projection import Run
-from tests.benchmarks.pace import PACE
 from tests.benchmarks.task_projection import DUE, HOUR, Steps
 from tests.benchmarks.units import Operation
 from tests.benchmarks.workers import MEMBER
 
 PROJECTED: Final = Path(__file__).parent / "projected.json"
-"""What was computed last. Tests compute a part of it again and compare."""
+"""What was computed last. Tests look by its fingerprint whether it would be that now, and compute a little of it."""
 
 MILLION: Final = 1_000_000
 LARGEST: Final = 100 * MILLION
@@ -44,7 +32,6 @@ LONG: Final = 4 * MILLION
 LEDGER_UNITS, STATE_UNITS = MEMBER
 SIZES: Final = (10, 100, 1_000, 10_000, 100_000)
 """Members of jobs that are run for the plot alone, beside those of a million."""
-TOTALS: Final = "totals and events: one partition of a store for what was counted"
 
 
 class Table(Struct, frozen=True):
@@ -66,16 +53,20 @@ CROWDED_TABLE: Final = Table(f"cold, {RAISED_WORKERS} workers", COLD, DEFAULT_QU
 THE_HOUR, IN_A_MINUTE, UNHEARD = "the hour", "one minute of it", "the hour, every alarm lost"
 DUE_WITHIN: Final = {THE_HOUR: (HOUR, True), UNHEARD: (HOUR, False), IN_A_MINUTE: (60, True)}
 """Within how many seconds a million tasks come due, and whether their alarms ring."""
-SAMPLES: Final = {THE_HOUR: 10, UNHEARD: 4, IN_A_MINUTE: 20}
-"""What tests can run: one in so many of the million, in as small a part of its time. While it comes to what it came to
-when a million was run on cold tables, so does the million."""
+SAMPLED: Final = 100
+"""What tests run again is one in so many of the million, in as small a part of its time, on cold tables."""
+
+GIVEN: Final = ("budgets", "units")
+"""Where what was counted is read, which is not to be computed anew for what else stands there."""
 
 
 class Figures(Struct, frozen=True):
     """What the runs came to, by name of the table: ``jobs`` are of a million, ``alone`` are orders without one.
     ``raised`` is of ``LONG``. ``tasks`` are of a million by when they come due, and then by the table; ``samples`` are
-    parts of those on cold tables. ``starting`` are orders that start a task each, without any that comes due."""
+    parts of those on cold tables. ``starting`` are orders that start a task each, without any that comes due.
+    ``follows_from`` is the fingerprint of what all of it was computed from."""
 
+    follows_from: str
     jobs: dict[str, Run]
     by_the_second: dict[str, Run]
     alone: dict[str, Run]
@@ -100,9 +91,15 @@ class Figures(Struct, frozen=True):
         return reads, grown(members * LEDGER_UNITS, COLD, base.rate * LEDGER_UNITS, self.cold_share), None
 
 
+def followed(operations: Mapping[str, Operation]) -> str:
+    """Return the fingerprint of what the figures follow from now: what a task was counted to do, and the models."""
+    given = Steps.counted(operations)
+    return fingerprint.of(sys.modules[__name__], given, apart=(*GIVEN, "fingerprint"))
+
+
 def measure(operations: Mapping[str, Operation]) -> Figures:
     """Run everything, on as many cores as there are."""
-    steps, tables = Steps.counted(operations), (*TABLES, CROWDED_TABLE)
+    follows_from, steps, tables = followed(operations), Steps.counted(operations), (*TABLES, CROWDED_TABLE)
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
 
         def job(*args: Any, **options: Any) -> Future[Run]:
@@ -120,13 +117,14 @@ def measure(operations: Mapping[str, Operation]) -> Figures:
             for name, (within, rings) in DUE_WITHIN.items()
             if rings
         }
-        samples = {name: pool.submit(sample, steps, name) for name in SAMPLES}
+        samples = {name: pool.submit(sample, steps, name) for name in DUE_WITHIN}
         starting = {one.name: task(0, 0, one.takes) for one in TABLES}
         raised = job(LONG, RAISED_QUOTA, RAISED_WORKERS)
         jobs = {one.name: job(MILLION, one.takes, one.workers) for one in tables}
         by_the_second = {one.name: job(MILLION, one.takes, one.workers, by_the_second=True) for one in tables}
         alone = {one.name: job(0, one.takes) for one in TABLES}
         return Figures(
+            follows_from=follows_from,
             jobs=_results(jobs),
             by_the_second=_results(by_the_second),
             alone=_results(alone),
@@ -138,10 +136,10 @@ def measure(operations: Mapping[str, Operation]) -> Figures:
         )
 
 
-def sample(steps: Steps, due: str, writes: int = COLD, *, by_the_second: bool = False) -> task_projection.Run:
-    """Run a part of a million tasks, on cold tables or on those that take so many write units a second."""
-    (within, rings), part = DUE_WITHIN[due], SAMPLES[due]
-    return task_projection.run(steps, DUE // part, within / part, writes, rings=rings, by_the_second=by_the_second)
+def sample(steps: Steps, due: str) -> task_projection.Run:
+    """Run a part of a million tasks."""
+    within, rings = DUE_WITHIN[due]
+    return task_projection.run(steps, DUE // SAMPLED, within / SAMPLED, COLD, rings=rings)
 
 
 def measure_sizes() -> dict[str, list[Run]]:
@@ -179,34 +177,3 @@ def read() -> Figures:
 def parsed(text: str) -> Figures:
     """What is written there."""
     return msgspec.json.decode(text, type=Figures)
-
-
-def limits() -> dict[str, float]:
-    """Return what else a job could be bound by, in members a second."""
-    results = len(job_items._RESULTS.pack([Result(one, Outcome.CREDITED, 500, True) for one in _ids()[:CHUNK]]))
-    step = 2 * PACE.read + PACE.together(10) + PACE.send + PACE.hop + PACE.invoke
-    by_hand, by_rule = plan_group_job.READ_BY_HAND, plan_group_job.READ_AT_ONCE
-    figured = PACE.read_members(by_rule) + by_rule * PACE.figured + by_rule / 100 * PACE.hundred
-    sending = PACE.read + plan_group_job.SENT_AT_ONCE / SENT_AT_ONCE * PACE.send + PACE.write + PACE.send + PACE.hop
-    chunk_units = 1 + 2 * ceil((results + 100) / 1_024) + 2
-    counting = PACE.read + PACE.together(project.AT_ONCE + 1)
-    return {
-        "reading members by hand, a step after another": by_hand / (step + PACE.read_members(by_hand)),
-        "reading customers by a rule, a step after another; twice where it asks for scores": by_rule / (step + figured),
-        "sending chunks, a step after another": plan_group_job.SENT_AT_ONCE * CHUNK / sending,
-        "one partition for the job and its snapshot: reads": PARTITION_READS / (1 + ceil(page_bytes() / 4_096)) * CHUNK,
-        "16 partitions for chunks and results: writes": SHARDS * PARTITION_WRITES / chunk_units * CHUNK,
-        "16 items for the progress, one transaction at a time": SHARDS / PACE.together(2) * CHUNK,
-        TOTALS: PARTITION_WRITES / 2,  # a batch of a stream may hold one entry of each of many chunks
-        "totals and events: one item for the day, one transaction at a time": project.AT_ONCE / counting,
-    }
-
-
-def page_bytes() -> int:
-    """Return the size of a page of a snapshot."""
-    return len(job_items._MEMBERS.pack(_ids()))
-
-
-def _ids() -> list[str]:
-    """A page of customers, with ids as those of shops are."""
-    return sorted(f"{7_311_900_471_021 + 7_919_777 * n % 1_000_000_007:013d}" for n in range(PAGE))

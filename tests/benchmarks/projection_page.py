@@ -11,7 +11,7 @@ from cashback.edge.patient_batch import PATIENCE
 from cashback.edge.sweeper import ENOUGH_TIME
 from cashback.services import plan_group_job
 from dev.project import ROOT
-from tests.benchmarks import spread, task_projection, units
+from tests.benchmarks import bounds, spread, task_projection, units
 from tests.benchmarks.capacity import COLD, DEFAULT_QUOTA, DOUBLES_AFTER, PARTITION_WRITES
 from tests.benchmarks.cost import PRICES
 from tests.benchmarks.job_projection import Run
@@ -29,13 +29,10 @@ from tests.benchmarks.projection import (
     SIZES,
     STATE_UNITS,
     TABLES,
-    TOTALS,
     UNHEARD,
     WARM_TABLE,
     Figures,
     Table,
-    limits,
-    page_bytes,
 )
 from tests.benchmarks.task_projection import (
     CREATED_A_SECOND,
@@ -145,8 +142,8 @@ def _order_row(name: str, one: Run | task_projection.Run) -> str:
 
 
 def _of_limits(figures: Figures) -> list[str]:
-    bound = limits()
-    counted = bound[TOTALS]
+    bound = bounds.limits()
+    counted = bound[bounds.TOTALS]
     return [
         "What else could bind a job:",
         "",
@@ -158,8 +155,9 @@ def _of_limits(figures: Figures) -> list[str]:
         "",
         *paragraph(
             f"A snapshot of a hundred million members is {LARGEST // PAGE:,} pages, "
-            f"{LARGEST // PAGE * page_bytes() / 1e9:.1f} GB. Its chunks are sent {plan_group_job.SENT_AT_ONCE} at a "
-            "time, so no message waits for long, and the four days that a queue keeps one are no limit."
+            f"{LARGEST // PAGE * bounds.page_bytes() / 1e9:.1f} GB. "
+            f"Its chunks are sent {plan_group_job.SENT_AT_ONCE} at a time, so no message waits for long, and the four "
+            "days that a queue keeps one are no limit."
         ),
         *paragraph(
             "Totals of days and events are what a job outruns. Balances are right at once; the projector follows "

@@ -23,7 +23,7 @@ from tests.benchmarks.capacity import (
     Tables,
     Timeline,
 )
-from tests.benchmarks.pace import PACE, EventSourceMapping
+from tests.benchmarks.pace import ACTION_SOURCE, CREDIT_SOURCE, ORDER_SOURCE, PACE
 from tests.benchmarks.units import READS, Operation, Share
 from tests.benchmarks.workers import MEMBER, ORDER, ORDERS, Doing, Orders, Workers, quantiles
 
@@ -256,9 +256,8 @@ def run(
     tables = Tables(*(Table(line, rate, by_the_second=by_the_second) for rate in rates))
     alarms, credits_ = Queue(line, PACE.hop), Queue(line, PACE.hop)
     all_tasks = Tasks([line.random.uniform(0, within) for _ in range(tasks)])
-    runners, posters = EventSourceMapping.of("ActionWorkerSource"), EventSourceMapping.of("CreditWorkerSource")
-    running = ActionWorkers(line, tables, runners, alarms, tasks=all_tasks, steps=steps, credits_=credits_)
-    crediting = CreditWorkers(line, tables, posters, credits_, tasks=all_tasks, steps=steps)
+    running = ActionWorkers(line, tables, ACTION_SOURCE, alarms, tasks=all_tasks, steps=steps, credits_=credits_)
+    crediting = CreditWorkers(line, tables, CREDIT_SOURCE, credits_, tasks=all_tasks, steps=steps)
     sent: list[int] = []
     if rings:
         line.start(_scheduler(line, all_tasks, alarms))
@@ -269,7 +268,7 @@ def run(
     orders = Orders(
         line,
         tables,
-        EventSourceMapping.of("EventWorkerSource"),
+        ORDER_SOURCE,
         Queue(line, PACE.hop),
         until=until,
         starts=steps.created,
@@ -321,22 +320,19 @@ def _sweeper(line: Timeline, tasks: Tasks, alarms: Queue, sent: list[int]) -> Pr
 
 def created_a_second(steps: Steps) -> float:
     """Return how many orders a second can start a task each."""
-    mapping = EventSourceMapping.of("EventWorkerSource")
     order = 2 * PACE.read + PACE.order + PACE.together(3)
-    return mapping.workers / (order + steps.create.seconds + PACE.schedule + PACE.invoke / mapping.batch)
+    return ORDER_SOURCE.workers / (order + steps.create.seconds + PACE.schedule + PACE.invoke / ORDER_SOURCE.batch)
 
 
 def run_a_second(steps: Steps) -> float:
     """Return how many tasks a second are run."""
-    mapping = EventSourceMapping.of("ActionWorkerSource")
     each = steps.run.seconds + PACE.send + steps.run.plain * PACE.write
-    return mapping.workers / (each + PACE.invoke / mapping.batch)
+    return ACTION_SOURCE.workers / (each + PACE.invoke / ACTION_SOURCE.batch)
 
 
 def credited_a_second(steps: Steps) -> float:
     """Return how many credits a second are posted."""
-    mapping = EventSourceMapping.of("CreditWorkerSource")
-    return mapping.workers / (steps.credit.seconds + PACE.invoke / mapping.batch)
+    return CREDIT_SOURCE.workers / (steps.credit.seconds + PACE.invoke / CREDIT_SOURCE.batch)
 
 
 def written_a_second(steps: Steps, writes_a_second: int) -> float:

@@ -6,14 +6,23 @@ import pytest
 from botocore.retries import standard
 
 from cashback.edge import clients
-from cashback.edge.batch import LAST_RECEIVE
+from cashback.edge.batch import FIRST_PAUSE, LAST_RECEIVE
 from cashback.edge.patient_batch import PATIENCE
-from tests.benchmarks import task_projection, units
+from tests.benchmarks import projection, task_projection, units
 from tests.benchmarks.budgets import BUDGETS, cost_of
-from tests.benchmarks.capacity import COLD, DEFAULT_QUOTA, RAISED_QUOTA, Message, Queue, Table, Tables, Timeline
-from tests.benchmarks.computed import STEPS, sample, starting
+from tests.benchmarks.capacity import COLD, Message, Queue, Table, Tables, Timeline
+from tests.benchmarks.computed import STEPS, starting, tasks
 from tests.benchmarks.pace import PACE, EventSourceMapping
-from tests.benchmarks.projection import IN_A_MINUTE, MILLION, THE_HOUR, UNHEARD
+from tests.benchmarks.projection import (
+    COLD_TABLE,
+    IN_A_MINUTE,
+    MILLION,
+    RAISED_TABLE,
+    TABLES,
+    THE_HOUR,
+    UNHEARD,
+    WARM_TABLE,
+)
 from tests.benchmarks.workers import Orders, Workers
 
 
@@ -114,43 +123,50 @@ def test_an_order_that_is_posted_comes_again_for_its_task_alone() -> None:
 
 
 def test_tasks_that_come_due_evenly_are_credited_within_two_minutes_even_on_cold_tables() -> None:
-    """A tenth of the million, in a tenth of its hour."""
-    tenth = sample(THE_HOUR)
-    assert tenth.credited[1] <= 120
-    assert tenth.deepest <= 1_000
-    assert tenth.lost == 0
+    hour = tasks(THE_HOUR, COLD_TABLE)
+    assert hour.credited[1] <= 120
+    assert hour.deepest <= 1_000
+    assert hour.lost == 0
 
 
 @pytest.mark.parametrize(
-    ("writes", "by_the_second"), [(COLD, False), (COLD, True), (DEFAULT_QUOTA, False), (RAISED_QUOTA, False)]
+    ("table", "by_the_second"),
+    [(COLD_TABLE, False), (COLD_TABLE, True), (WARM_TABLE, False), (WARM_TABLE, True), (RAISED_TABLE, False)],
 )
-def test_every_task_is_credited_and_no_order_lost_whatever_the_tables(writes: int, by_the_second: bool) -> None:
-    minute = sample(IN_A_MINUTE, writes, by_the_second=by_the_second)
+def test_every_task_is_credited_and_no_order_lost_whatever_the_tables(
+    table: projection.Table, by_the_second: bool
+) -> None:
+    minute = tasks(IN_A_MINUTE, table, by_the_second=by_the_second)
     assert (minute.lost, minute.orders_lost) == (0, 0)
-    assert (minute.throttled > 0.01) is (writes == COLD)
+    assert (minute.throttled > 0.01) is (table is COLD_TABLE)
 
 
 def test_the_same_run_of_tasks_has_the_same_end() -> None:
     assert len({str(task_projection.run(STEPS, 2_000, 1, COLD)) for _ in range(2)}) == 1
 
 
-@pytest.mark.parametrize("writes", [COLD, DEFAULT_QUOTA, RAISED_QUOTA])
-def test_orders_are_posted_beside_tasks_of_one_minute_as_if_they_were_alone(writes: int) -> None:
-    alone, beside = starting(writes), sample(IN_A_MINUTE, writes)
+@pytest.mark.parametrize(("table", "last"), [(COLD_TABLE, 1.1 * FIRST_PAUSE), (WARM_TABLE, 1.0), (RAISED_TABLE, 1.0)])
+def test_orders_are_posted_beside_tasks_of_one_minute_as_if_they_were_alone(
+    table: projection.Table, last: float
+) -> None:
+    """On cold tables but for fewer than one in a hundred, which come once more."""
+    alone, beside = starting(table), tasks(IN_A_MINUTE, table)
     assert beside.waits[1] <= alone.waits[1] + 0.1
-    assert beside.waits[2] <= 1.0
+    assert beside.waits[2] <= last
 
 
-@pytest.mark.parametrize(("writes", "share"), [(COLD, 0.04), (DEFAULT_QUOTA, 0.0), (RAISED_QUOTA, 0.0)])
-def test_of_the_orders_beside_tasks_few_come_once_more_for_the_task_they_start(writes: int, share: float) -> None:
-    beside = sample(IN_A_MINUTE, writes)
+@pytest.mark.parametrize(("table", "share"), [(COLD_TABLE, 0.05), (WARM_TABLE, 0.0), (RAISED_TABLE, 0.0)])
+def test_of_the_orders_beside_tasks_few_come_once_more_for_the_task_they_start(
+    table: projection.Table, share: float
+) -> None:
+    beside = tasks(IN_A_MINUTE, table)
     assert beside.orders_sent_back <= share * beside.orders
 
 
 def test_beside_tasks_on_the_worst_tables_99_of_100_orders_are_posted_within_a_second() -> None:
-    beside = sample(IN_A_MINUTE, COLD, by_the_second=True)
+    beside = tasks(IN_A_MINUTE, COLD_TABLE, by_the_second=True)
     assert beside.waits[1] <= 1.0
-    assert beside.orders_sent_back <= 0.04 * beside.orders
+    assert beside.orders_sent_back <= 0.05 * beside.orders
 
 
 def test_a_million_tasks_an_hour_are_within_every_quota_and_our_own_workers() -> None:
@@ -169,10 +185,12 @@ def test_orders_that_start_a_task_each_are_taken_at_200_a_second_and_within_the_
 
 
 @pytest.mark.row("P9")
-@pytest.mark.parametrize("writes", [COLD, DEFAULT_QUOTA])
-def test_a_million_tasks_an_hour_are_credited_within_20_minutes_though_every_alarm_is_lost(writes: int) -> None:
-    """A quarter of the million, in a quarter of its hour; orders keep their share of the tables meanwhile."""
-    unheard = sample(UNHEARD, writes)
+@pytest.mark.parametrize("table", TABLES)
+def test_a_million_tasks_an_hour_are_credited_within_20_minutes_though_every_alarm_is_lost(
+    table: projection.Table,
+) -> None:
+    """Orders keep their share of the tables meanwhile."""
+    unheard = tasks(UNHEARD, table)
     assert unheard.credited[2] <= 20 * 60
     assert (unheard.lost, unheard.orders_lost) == (0, 0)
     assert unheard.waits[1] <= 0.5
