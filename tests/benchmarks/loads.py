@@ -46,6 +46,9 @@ DUE: Final = 3_500
 ATTEMPTS: Final = EventSourceMapping.of("NotifierSource").batch - 1
 """Webhooks to attempt, beside an event to tell: together a full batch."""
 
+LONG_ORDER, LONG_ORDERS = "an order of 1 MiB", "ten orders of 1 MiB"
+"""What the worker of orders holds most of, alone and in a batch."""
+
 _JOB: Final = "job_7b20d94c51e84fa6b3c8f1d2a9"
 _GROUP: Final = Group("grp_everybody", "Everybody", NOW, "key:ann", "request", "body")
 _PERSON: Final = {
@@ -82,7 +85,7 @@ def _longest_webhook() -> Event:
     return story.signed(event, json.dumps({**order, "note": "x" * (MAX_BODY - len(json.dumps(order)) - 100)}))
 
 
-def _longest(event: Event) -> Event:
+def longest(event: Event) -> Event:
     """Orders of as many lines as their bodies have room for."""
     for record in event["Records"]:
         delivery = queues.decode(record["body"])
@@ -240,8 +243,8 @@ LOADS: Final[Mapping[str, Load]] = {
         Load("webhook_ingest", "a body of 1 MiB", _longest_webhook),
         Load("authorizer", "a key", lambda: _one("authorizer")),
         Load("event_worker", "a paid order", lambda: _one("event_worker")),
-        Load("event_worker", "an order of 1 MiB", lambda: _longest(_one("event_worker"))),
-        Load("event_worker", "ten orders of 1 MiB", lambda: _longest(_ten("event_worker"))),
+        Load("event_worker", LONG_ORDER, lambda: longest(_one("event_worker"))),
+        Load("event_worker", LONG_ORDERS, lambda: longest(_ten("event_worker"))),
         Load("credit_worker", "ten credits", lambda: _ten("credit_worker")),
         Load("group_job_worker", f"two chunks of {CHUNK}", lambda: batch_of(story.events("group_job_worker", 2))),
         Load("group_job_worker", f"{READ_BY_HAND:,} members by hand", _by_hand),
@@ -257,6 +260,6 @@ LOADS: Final[Mapping[str, Load]] = {
     )
 }
 
-LIMITS: Final = {"event_worker, ten orders of 1 MiB": 42.0}
+LIMITS: Final = {f"event_worker, {LONG_ORDERS}": 42.0}
 """The most MB, where they are more than for all others. What an order of 1 MiB is read into is five times as long, and
 not all of it is given back before the next one is read."""

@@ -23,7 +23,7 @@ from msgspec import Struct
 
 from dev import deploy, local_aws
 from dev.project import ACCESS_KEY, LOCAL, REGION, ROOT, SECRET_KEY, logical_id, only_one
-from tests.benchmarks import naive_events, spread, stock, story, units
+from tests.benchmarks import loads, naive_events, spread, stock, story, units
 from tests.benchmarks.instructions import ENVIRONMENT, PYTHON
 from tests.benchmarks.naive_units import BATCH
 from tests.benchmarks.runtime_api import Invocations, RuntimeApi
@@ -42,6 +42,11 @@ ALONE: Final = "the runtime alone"
 RAW_TRANSACTION: Final = "one raw transaction"
 BUSY_WORKER: Final = "event_worker, ten orders"
 """As the page names them; the last is the worker of a busy store."""
+
+LARGE: Final = (f"event_worker, {loads.LONG_ORDER}", f"event_worker, {loads.LONG_ORDERS}")
+"""What makes a hot function hold most, which is run for its memory alone; the first is one order, the last a batch."""
+LARGE_CALLS: Final = 2
+"""As often as loads are called that are weighed without the runtime."""
 
 NAIVE_WEBHOOK: Final = "naive webhook"
 NAIVE_WORKER: Final = f"naive worker, {BATCH} members"
@@ -155,14 +160,14 @@ def install() -> None:
 
 
 def subjects() -> list[Subject]:
-    """Every function with its events: ours, event_worker with a batch too, the two units, and the naive ones; to be
-    called ``at_work``."""
+    """Every function with its events: ours, event_worker with a batch and with what is large too, the two units, and
+    the naive ones; to be called ``at_work``."""
     layer, naive = deploy.BUILD / "SharedLayer" / "python", HERE / "naive"
     compiled, packaged = naive_packages()
     total = RUNS * CALLS
-    posted = story.events("event_worker", (1 + units.BATCH) * total)
-    events = {"event_worker": list(itertools.islice(posted, total)), BUSY_WORKER: list(in_batches(posted))}
-    measured = [*zip(OURS, OURS, strict=True), (BUSY_WORKER, "event_worker"), *zip(ADMIN, ADMIN, strict=True)]
+    events = orders_to_post(total)
+    busy = ((name, "event_worker") for name in (BUSY_WORKER, *LARGE))
+    measured = [*zip(OURS, OURS, strict=True), *busy, *zip(ADMIN, ADMIN, strict=True)]
     orders, members = list(naive_events.orders(2 * total)), list(naive_events.members(total))
     return [
         *unit_subjects(),
@@ -180,6 +185,19 @@ def subjects() -> list[Subject]:
         Subject(NAIVE_PACKED, [naive, packaged], "webhook.handler", NAIVE_NAMES, orders[total:]),
         Subject(NAIVE_WORKER, [naive, compiled], "credit.handler", NAIVE_NAMES, members),
     ]
+
+
+def orders_to_post(total: int) -> dict[str, list[dict[str, Any]]]:
+    """The events of who posts orders, by the names of subjects: none has an order of another."""
+    few = RUNS * LARGE_CALLS
+    posted = story.events("event_worker", (1 + units.BATCH) * (total + few))
+    one, ten = LARGE
+    return {
+        "event_worker": list(itertools.islice(posted, total)),
+        BUSY_WORKER: list(in_batches(itertools.islice(posted, units.BATCH * total))),
+        one: [loads.longest(event) for event in itertools.islice(posted, few)],
+        ten: [loads.longest(event) for event in in_batches(posted)],
+    }
 
 
 def unit_subjects() -> list[Subject]:
@@ -277,7 +295,8 @@ def in_turn(every: Sequence[Subject], environment: Mapping[str, str]) -> list[Me
     found: dict[str, list[Run]] = {subject.name: [] for subject in every}
     for number in range(RUNS):
         for subject in every:
-            events = subject.events[number * CALLS : (number + 1) * CALLS]
+            calls = len(subject.events) // RUNS
+            events = subject.events[number * calls : (number + 1) * calls]
             found[subject.name].append(run(subject, events, environment))
     return [Measured(name, runs) for name, runs in found.items()]
 

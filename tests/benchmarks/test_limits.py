@@ -9,6 +9,7 @@ from tests.benchmarks import bench, instructions, limits, loads, naive_units, ru
 from tests.benchmarks.group_jobs import Figures, Measured, Rounds
 from tests.benchmarks.job_projection import Run
 from tests.benchmarks.limits import Counted
+from tests.benchmarks.page import PAGE
 
 WARM = {
     "the runtime alone": 0.001,
@@ -41,6 +42,7 @@ def row(figure: str, webhook: float = 1.0, warm_seconds: float = 139.0, cpu: flo
         runtime.Measured(name, [runtime.Run(0.1, 0.1, seconds, 31.0 if name in runtime.OURS else 75.0, seconds)])
         for name, seconds in WARM.items()
     ]
+    starts += [runtime.Measured(name, [runtime.Run(0.1, 0.1, 0.1, 43.0, 0.1)]) for name in runtime.LARGE]
     lines = limits.section(counted, units.read(), jobs, projected, naive_units.read(), starts)
     (found,) = [line for line in lines if line.startswith(f"| {figure}")]
     return found
@@ -64,7 +66,23 @@ def test_a_figure_above_its_limit_is_said_to_be() -> None:
 
 
 def test_a_load_with_a_limit_of_its_own_stands_beside_the_one_that_takes_most() -> None:
-    assert "| 40 MB | 31 MB (webhook_ingest); 42 MB of 42 (event_worker, ten orders of 1 MiB) |" in row("memory")
+    assert "| 40 MB | 31 MB (webhook_ingest); 42 MB of 42 (event_worker, ten orders of 1 MiB); " in row("memory")
+
+
+def test_what_large_orders_make_the_worker_hold_stands_there_with_the_runtime_too() -> None:
+    one, ten = (f"43 MB in the runtime (event_worker, {orders} of 1 MiB)" for orders in ("an order", "ten orders"))
+    assert f"; {one}; {ten} | 75 MB here, " in row("memory")
+
+
+def test_every_row_has_a_cell_for_each_column_and_the_design_s_best_before_its_floor() -> None:
+    columns = limits.HEAD.split(" | ")
+    assert columns[4:6] == ["best known", "floor"]
+    cells = [line.split(" | ") for line in PAGE.read_text().partition(limits.HEAD)[2].split("\n\n")[0].splitlines()[2:]]
+    assert {len(row) for row in cells} == {len(columns)}
+    assert "| 0.33 B | 0.12 B |" in row("cold start: webhook_ingest")
+    assert "| 1 / 4 | 1 / 1 |" in row("paid order: DynamoDB calls")
+    assert "| 7.80 | 1.82 here; 2.70 |" in row("$ a million: paid order")
+    assert re.search(r" \|  \| [\d.]+ here \| `", row("$ a million: Scheduler"))
 
 
 @pytest.mark.skipif(instructions.valgrind() is None, reason=instructions.MISSING)

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.benchmarks import bench, instructions, limits, runtime_page, stock, story, webhook_load
+from cashback.adapters import queues
+from tests.benchmarks import bench, instructions, limits, runtime, runtime_page, stock, story, webhook_load
 from tests.benchmarks.runtime import (
     ADMIN,
     ALONE,
     BUSY_WORKER,
+    LARGE,
     NAIVE_PACKED,
     NAIVE_WEBHOOK,
     NAIVE_WORKER,
@@ -60,7 +62,7 @@ def starts() -> list[Measured]:
     as much of it in the third."""
     seconds = {ALONE: 1.0, RAW_TRANSACTION: 3.0, "webhook_ingest": 2.0, "event_worker": 5.0, BUSY_WORKER: 21.0}
     seconds |= {"group_job_worker": 9.0, NAIVE_WEBHOOK: 11.0, NAIVE_PACKED: 11.0, NAIVE_WORKER: 41.0}
-    seconds |= {"settings_api": 2.0}
+    seconds |= {"settings_api": 2.0} | dict.fromkeys(LARGE, 50.0)
     found = []
     for name, one in seconds.items():
         each = [one, 2 * one, 2 * one if name == "webhook_ingest" else one]
@@ -80,6 +82,13 @@ def test_what_is_told_in_figures_of_another_is_that_of_the_same_round_first() ->
     assert "11 (6-11) members a second of CPU" in said
 
 
+def test_of_what_is_run_for_its_memory_alone_nothing_else_is_told() -> None:
+    lines = runtime_page.section(starts())
+    assert [line for line in lines if line.startswith("| event_worker, ") and "1 MiB" in line] == [
+        f"| {name} | | | | | | | 30.0 (30.0-30.0) |" for name in LARGE
+    ]
+
+
 @pytest.fixture
 def at_work() -> Iterator[None]:
     stand_ins = Deployment(SimulatedDynamo(table_specs()))
@@ -95,6 +104,18 @@ def test_each_call_of_a_function_is_other_work_but_of_those_that_are_said_to_be_
     assert len({json.dumps(event) for event in events}) == (1 if name in story.ALIKE else 3)
     for event in events:
         story.serve(name, event)
+
+
+@pytest.mark.usefixtures("at_work")
+def test_no_order_is_posted_in_two_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "RUNS", 1)
+    events = runtime.orders_to_post(2)
+    bodies = [record["body"] for some in events.values() for event in some for record in event["Records"]]
+    numbers = [json.loads(queues.decode(body).body)["id"] for body in bodies]
+    assert {name: len(some) for name, some in events.items()} == {"event_worker": 2, BUSY_WORKER: 2} | dict.fromkeys(
+        LARGE, runtime.LARGE_CALLS
+    )
+    assert len(set(numbers)) == len(numbers)
 
 
 def test_nothing_is_measured_where_nothing_counts(monkeypatch: pytest.MonkeyPatch) -> None:
