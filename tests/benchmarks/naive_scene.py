@@ -79,21 +79,25 @@ def subjects() -> dict[str, Subject]:
     }
 
 
-def measure(rounds: int = ROUNDS) -> list[Operation]:
-    """Run every naive function on an engine of their own, and count. One round counts as well as more do, and tells
-    the CPU worse."""
+def measure() -> list[Operation]:
+    """Run every naive function and count, with its CPU as of the assumed core."""
+    return yardstick.on_the_assumed_core(count(ROUNDS))
+
+
+def count(rounds: int) -> list[Operation]:
+    """Run every naive function on an engine of their own, and count; their CPU is of this machine. One round counts as
+    well as more do, and tells the CPU worse."""
     LOCAL.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=LOCAL) as home:
         journal = Path(home) / "journal"
         engine = local_aws.start(Path(home), local_aws.free_port(), with_this_process=True, journal=journal)
         try:
-            found = _measured(engine, journal, rounds)
+            return _counted(engine, journal, rounds)
         finally:
             engine.stop()
-    return yardstick.on_the_assumed_core(found)
 
 
-def _measured(engine: local_aws.LocalAws, journal: Path, rounds: int) -> list[Operation]:
+def _counted(engine: local_aws.LocalAws, journal: Path, rounds: int) -> list[Operation]:
     dynamodb, register = engine.client("dynamodb"), Register(journal, lambda: True)
     runtime.make_naive_tables(dynamodb)
     engine.client("sqs").create_queue(QueueName="naive-tasks")

@@ -4,6 +4,7 @@ budgets, and what else is measured with or against."""
 import hashlib
 import re
 import shutil
+from functools import cache
 from pathlib import Path
 
 from dev.project import LOCAL, ROOT, TOOLS, clean_environment, only_one, proxies, run_step
@@ -13,8 +14,10 @@ PACKAGES = frozenset({"boto3", "botocore", "jmespath", "python-dateutil", "s3tra
 CLIENT = "import boto3; boto3.client('dynamodb')"
 
 
+@cache
 def instructions() -> int:
-    """Count what it takes to import boto3 and create a DynamoDB client: one B."""
+    """Count what it takes to import boto3 and create a DynamoDB client: one B. It is the same each time, within what
+    any count is, so it is counted once."""
     return count(CLIENT, [site_packages()], {})
 
 

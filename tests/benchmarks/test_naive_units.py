@@ -21,7 +21,7 @@ def ours() -> dict[str, Operation]:
 
 
 def test_the_naive_functions_ask_for_what_was_counted_last(naive: dict[str, Operation]) -> None:
-    again = naive_scene.measure(rounds=1)
+    again = naive_scene.count(rounds=1)
     assert {one.name for one in again} == set(naive)
     assert [
         fault for one in again for fault in recount.differences(naive[one.name], one, frozenset(naive[one.name].shares))
