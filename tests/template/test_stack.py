@@ -12,6 +12,7 @@ from cashback.domain.domain_events import KINDS, SOURCE
 from cashback.edge import patient_batch
 from cashback.edge.sweeper import ENOUGH_TIME
 from cashback.services.post_shares import PATIENCE
+from cashback.services.run_group_job import WORKER_LASTS
 from dev.project import ROOT
 from dev.template import as_written, resources, translated
 
@@ -154,6 +155,10 @@ def test_batches_fail_by_message_and_are_not_waited_for(mapping: str) -> None:
 def test_a_batch_of_chunks_ends_in_time_where_each_waits_for_capacity_as_long_as_it_may() -> None:
     batch = properties("AWS::Lambda::EventSourceMapping")["GroupJobWorkerSource"]["BatchSize"]
     assert batch * (PATIENCE + LAST_TRY_AFTER) <= functions()["GroupJobWorker"]["Timeout"]
+
+
+def test_an_undo_waits_for_as_long_as_a_worker_of_the_undone_job_may_last() -> None:
+    assert functions()["GroupJobWorker"]["Timeout"] == WORKER_LASTS
 
 
 @pytest.mark.parametrize("worker", ["ActionWorker", "CreditWorker"])

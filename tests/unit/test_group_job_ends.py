@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -11,10 +12,11 @@ from cashback.domain import group_jobs
 from cashback.domain.errors import Busy
 from cashback.domain.group_jobs import CHUNK, Job, JobStatus
 from cashback.domain.group_steps import ChunkStep
+from cashback.domain.times import moment
 from cashback.services import plan_group_job, run_group_job
 from cashback.services.close_store import close_store
 from cashback.services.post_shares import post_shares
-from cashback.services.run_group_job import give_up_job_step, run_job_step
+from cashback.services.run_group_job import WORKER_LASTS, give_up_job_step, run_job_step
 from cashback.services.run_group_step import CLOSED, run_group_step
 from tests.simulation.dynamo import Crash, Fault
 from tests.unit.builders import NOW, ORIGIN, STORE
@@ -255,6 +257,34 @@ def test_an_undo_takes_back_what_was_posted_to_a_customer_who_was_not_there_at_f
     assert shop.balances == {"c0000": 0, "late": 0}
     for one in (job, undo):
         shop.check_sums(one)
+
+
+def test_an_undo_waits_for_a_worker_that_may_still_post_to_a_customer_who_is_made_now() -> None:
+    shop, job = with_a_stranger()
+
+    def undone() -> None:
+        assert run(shop, job, 0) == "posted"
+        undo = shop.undo(job)
+        with pytest.raises(Busy):
+            run(shop, undo, 0)
+        shop.enrol("late")
+
+    run_and_meanwhile(shop, job, undone, is_cut_off=True)
+    assert shop.balances == {"c0000": 500, "late": 500}
+    shop.drain()
+    assert shop.balances == {"c0000": 0, "late": 0}
+    shop.check_sums(job)
+
+
+def test_an_undo_waits_no_longer_than_such_a_worker_lasts() -> None:
+    shop, job = with_a_stranger()
+    shop.drain()
+    undo = shop.undo(job)
+    shop.drain()
+    ended = [shop.job(one).finished_at for one in (job, undo)]
+    took = moment(str(ended[1])) - moment(str(ended[0]))
+    assert timedelta(seconds=2 * WORKER_LASTS) < took < timedelta(seconds=4 * WORKER_LASTS)
+    assert shop.balances == {"c0000": 0}
 
 
 def test_what_is_posted_while_its_chunk_is_given_up_is_no_failure() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from copy import replace
+from datetime import timedelta
 from typing import Final, assert_never
 
 from cashback.domain.errors import Busy
@@ -21,10 +22,13 @@ from cashback.domain.group_jobs import (
 )
 from cashback.domain.group_steps import ChunkStep, FanOutStep, JobStep, SnapshotStep
 from cashback.domain.shards import SHARDS
-from cashback.domain.times import Instant
+from cashback.domain.times import Instant, moment
 from cashback.services.books import JobBooks
 from cashback.services.plan_group_job import existing_job, plan
 from cashback.services.post_shares import final_result, post_shares, preview_shares, standing_results
+
+WORKER_LASTS: Final = 60
+"""Seconds after which nobody is at a chunk any more who was before. Source: the worker's Timeout in template.yaml."""
 
 _TRIES: Final = 5
 
@@ -173,13 +177,27 @@ def _as_it_stands(work: JobBooks, store_id: str, job: Job, result: Result) -> Re
 
 def _as_they_end(work: JobBooks, store_id: str, undone: Job, results: Sequence[Result], now: Instant) -> list[Result]:
     """Return the results of a job that is being undone, with what failed refused where it was not posted: nothing of
-    the job may be posted after its undo has looked."""
-    return [
+    the job may be posted after its undo has looked.
+
+    Who is no customer has no account to refuse it at. Then the undo waits for whoever might still post to one made now.
+
+    :raises Busy: there may be such a worker.
+    """
+    ended = [
         result
         if result.outcome not in MAY_BE_POSTED
         else final_result(work.books, store_id, undone, undone.share_of(result.customer_id), now)
         for result in results
     ]
+    if any(result.outcome is Outcome.NOT_FOUND for result in ended) and not _is_left_alone(undone, now):
+        raise Busy("a worker may still post to a customer who is made now")
+    return ended
+
+
+def _is_left_alone(job: Job, now: Instant) -> bool:
+    """Tell whether all who were at a chunk of a job before it ended are gone. Whoever ended it told the time at which
+    they began."""
+    return job.finished_at is not None and moment(now) - moment(job.finished_at) > timedelta(seconds=2 * WORKER_LASTS)
 
 
 def _shares(work: JobBooks, step: ChunkStep, job: Job, now: Instant) -> list[Share]:
