@@ -26,6 +26,7 @@ OPERATIONS = {
         "UpdateItem",
         "Query",
         "BatchGetItem",
+        "BatchWriteItem",
         "TransactWriteItems",
     ),
     "sqs": ("SendMessage", "SendMessageBatch", "ChangeMessageVisibility"),
