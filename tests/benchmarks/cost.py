@@ -61,7 +61,7 @@ PRICES: Final = {
 
 WAITS: Final = {
     **dict.fromkeys(("GetItem", "BatchGetItem", "Query"), PACE.read),
-    **dict.fromkeys(("PutItem", "UpdateItem", "DeleteItem"), PACE.write),
+    **dict.fromkeys(("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"), PACE.write),
     "TransactWriteItems": PACE.together(3),
     **dict.fromkeys(("SendMessage", "SendMessageBatch"), PACE.send),
     "PutEvents": 0.012,
