@@ -105,9 +105,10 @@ check-template: setup
 	@$(BIN)/cfn-lint template.yaml
 	@$(PYTEST) tests/template
 
+# By file, because what is counted once is a fixture of its module.
 test-benchmarks: setup
 	$(call say,import budgets and projections)
-	@$(PYTEST) tests/benchmarks
+	@$(PYTEST) $(PARALLEL) --dist loadfile tests/benchmarks
 
 test-unit: setup
 	$(call say,unit tests)
