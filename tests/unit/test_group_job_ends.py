@@ -171,10 +171,10 @@ def test_a_chunk_that_is_given_up_twice_tells_what_a_late_worker_posted() -> Non
     shop.check_sums(job)
 
 
-def with_a_stranger() -> tuple[JobShop, Job]:
+def with_a_stranger(*known: str) -> tuple[JobShop, Job]:
     """A job of one chunk that has its message, with a member who is no customer yet."""
     shop = JobShop([0])
-    shop.group("grp_new", ["c0000", "late"])
+    shop.group("grp_new", [*known, "late"])
     job = shop.start("5.00", group_id="grp_new")
     shop.work(1)
     shop.work(1)
@@ -183,7 +183,7 @@ def with_a_stranger() -> tuple[JobShop, Job]:
 
 def made_meanwhile(*, is_cut_off: bool) -> tuple[JobShop, Job]:
     """Two workers have the chunk: one does not find a customer, who is made then, and the other posts."""
-    shop, job = with_a_stranger()
+    shop, job = with_a_stranger("c0000")
 
     def found_by_nobody() -> None:
         assert run(shop, job, 0) == "posted"
@@ -208,7 +208,7 @@ def test_who_was_not_there_for_one_worker_and_is_credited_by_another_is_told_as_
 
 
 def test_who_is_credited_by_one_worker_stays_so_when_another_tells_that_they_were_not_there() -> None:
-    shop, job = with_a_stranger()
+    shop, job = with_a_stranger("c0000")
 
     def post(*told: Any) -> Any:
         patched.undo()
@@ -228,7 +228,7 @@ def test_who_is_credited_by_one_worker_stays_so_when_another_tells_that_they_wer
 def test_who_was_not_there_and_is_made_once_the_job_is_over_stays_not_found(
     come_again: Callable[[JobShop, Job, int], object],
 ) -> None:
-    shop, job = with_a_stranger()
+    shop, job = with_a_stranger("c0000")
     shop.drain()
     shop.enrol("late")
     come_again(shop, job, 0)
@@ -259,8 +259,9 @@ def test_an_undo_takes_back_what_was_posted_to_a_customer_who_was_not_there_at_f
         shop.check_sums(one)
 
 
-def test_an_undo_waits_for_a_worker_that_may_still_post_to_a_customer_who_is_made_now() -> None:
-    shop, job = with_a_stranger()
+@pytest.mark.parametrize("known", [["c0000"], []])
+def test_an_undo_waits_for_a_worker_that_may_still_post_to_a_customer_who_is_made_now(known: list[str]) -> None:
+    shop, job = with_a_stranger(*known)
 
     def undone() -> None:
         assert run(shop, job, 0) == "posted"
@@ -270,14 +271,14 @@ def test_an_undo_waits_for_a_worker_that_may_still_post_to_a_customer_who_is_mad
         shop.enrol("late")
 
     run_and_meanwhile(shop, job, undone, is_cut_off=True)
-    assert shop.balances == {"c0000": 500, "late": 500}
+    assert shop.balances == {"c0000": 500 * len(known), "late": 500}
     shop.drain()
     assert shop.balances == {"c0000": 0, "late": 0}
     shop.check_sums(job)
 
 
 def test_an_undo_waits_no_longer_than_such_a_worker_lasts() -> None:
-    shop, job = with_a_stranger()
+    shop, job = with_a_stranger("c0000")
     shop.drain()
     undo = shop.undo(job)
     shop.drain()
@@ -285,6 +286,46 @@ def test_an_undo_waits_no_longer_than_such_a_worker_lasts() -> None:
     took = moment(str(ended[1])) - moment(str(ended[0]))
     assert timedelta(seconds=2 * WORKER_LASTS) < took < timedelta(seconds=4 * WORKER_LASTS)
     assert shop.balances == {"c0000": 0}
+
+
+@pytest.mark.parametrize("come_again", [run, give_up])
+def test_what_a_worker_posted_late_is_told_of_a_cancelled_job_too_when_its_message_comes_again(
+    come_again: Callable[[JobShop, Job, int], object],
+) -> None:
+    shop, job = begun(1)
+
+    def over() -> None:
+        shop.cancel(job)
+        give_up(shop, job, 0)
+
+    run_and_meanwhile(shop, job, over, is_cut_off=True)
+    assert (shop.job(job).finished_at is not None, set(shop.outcomes(job).values())) == (True, {"error"})
+    come_again(shop, job, 0)
+    assert set(shop.outcomes(job).values()) == {"credited"}
+    shop.check_sums(job)
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_whoever_finds_a_chunk_begun_by_another_leaves_it_its_message(*, is_closed: bool) -> None:
+    """A message that is delivered twice is gone for both once one of them has taken it as done."""
+    shop, job = begun(1)
+    step = ChunkStep(STORE, job.job_id, 0)
+    if is_closed:
+        close_store(shop.books, STORE, "over", ORIGIN, NOW)
+    else:
+        shop.cancel(job)
+
+    def begun_by_another(_: int, operation: str) -> None:
+        if operation == "TransactWriteItems":
+            shop.dynamo.faults.before_call = None
+            shop.job_books.jobs.begin(STORE, job.job_id, 0)
+
+    shop.dynamo.faults.before_call = begun_by_another
+    with pytest.raises(Busy):
+        run_group_step(shop.job_books, step, NOW)
+    run_group_step(shop.job_books, step, NOW)
+    assert shop.job(job).finished_at is not None
+    shop.check_sums(job)
 
 
 def test_what_is_posted_while_its_chunk_is_given_up_is_no_failure() -> None:

@@ -164,7 +164,7 @@ def test_a_chunk_tried_again_and_killed_at_any_call_is_undone_wholly_or_not_at_a
     shop.drain()
     shop.job_books.queue().send([ChunkStep(STORE, job.job_id, 0)])
     shop.drain()
-    assert (shop.outcomes(undo), shop.outcomes(job)["c0000"]) == ({"c0001": "credited"}, "error")
+    assert (shop.outcomes(undo), shop.outcomes(job)["c0000"]) == ({"c0001": "credited"}, "refused")
     assert (shop.balances["c0001"], list(shop.entries_of(job))) == (1_000, ["c0001"])
     shop.check_sums(job)
     shop.check_sums(undo)

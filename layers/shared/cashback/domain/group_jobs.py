@@ -113,6 +113,11 @@ class Progress(Struct, frozen=True):
         """Members whose outcome is known."""
         return sum(getattr(self, outcome.value) for outcome in Outcome)
 
+    @property
+    def may_be_posted(self) -> int:
+        """Members to whom may be posted all the same."""
+        return sum(getattr(self, outcome.value) for outcome in MAY_BE_POSTED)
+
     @staticmethod
     def of(results: Iterable[Result]) -> "Progress":
         """Return what one chunk of these results comes to."""

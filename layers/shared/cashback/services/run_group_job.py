@@ -131,11 +131,13 @@ def _is_settled(job: Job) -> bool:
 
 def _taken_up(work: JobBooks, step: ChunkStep, chunk: Chunk, results: Sequence[Result], now: Instant) -> Job | None:
     """Return the job, reopened, of a chunk whose results were set aside; None where that is too late: they stand then
-    as before."""
+    as before, with what was posted since by whoever was cut off, or late."""
     job = _reopened(work, step)
     if not _is_settled(job):
         return job
-    _finish(work, step, job, chunk, _as_they_stand(work, step.store_id, job, results), now)
+    work.jobs.finish(step.store_id, step.job_id, step.number, chunk, results, Progress.of(results))
+    _look_again(work, step, job, results)
+    _close(work, step, job, now)
     return None
 
 
@@ -156,23 +158,6 @@ def _reopened(work: JobBooks, step: ChunkStep) -> Job:
             return written
         job = moved
     raise Busy("the job keeps changing")
-
-
-def _as_they_stand(work: JobBooks, store_id: str, job: Job, results: Sequence[Result]) -> Sequence[Result]:
-    """Return results that were set aside as they are by now. What failed may have been posted by a run that was cut
-    off, or late; what is told of a job that has ended stays."""
-    if job.finished_at is not None:
-        return results
-    return [
-        result if result.outcome is not Outcome.ERROR else _as_it_stands(work, store_id, job, result)
-        for result in results
-    ]
-
-
-def _as_it_stands(work: JobBooks, store_id: str, job: Job, result: Result) -> Result:
-    shares = [job.share_of(result.customer_id)]
-    (standing,) = standing_results(work.books, store_id, job, shares, result.reason or "")
-    return standing
 
 
 def _as_they_end(work: JobBooks, store_id: str, undone: Job, results: Sequence[Result], now: Instant) -> list[Result]:
@@ -233,12 +218,15 @@ def _look_again(work: JobBooks, step: ChunkStep, job: Job, results: Sequence[Res
 
 
 def _amend(work: JobBooks, step: ChunkStep, found: Sequence[Result]) -> None:
-    """Add to the results of a chunk that has ended what is recorded of members of whom they know no entry. One that is
-    being tried again comes upon it itself."""
+    """Add to the results of a chunk that has ended what is recorded of members of whom they know no entry.
+
+    :raises Busy: somebody has begun it, or keeps changing it. Taken as done, the message would not come again where
+        they are cut off: it is theirs too, if it was delivered twice.
+    """
     for _ in range(_TRIES):
         chunk = work.jobs.chunk(step.store_id, step.job_id, step.number)
         if chunk is None or chunk.results is None:
-            return
+            raise Busy("the chunk is begun by somebody else")
         results = with_recorded(chunk.results, found)
         if results == chunk.results:
             return

@@ -136,8 +136,10 @@ def _opposite(undone: Job, comment: str | None, request: JobRequest) -> Job:
         chunks=undone.chunks,
         started_at=request.at,
     ).watched(request.at)
-    # What failed may have been posted late, which is found as each chunk is undone.
-    return job if job.total or moved.error else replace(job, chunks=0).closed(Progress(), request.at)
+    # Who was told an error or as not found may be credited late, which is found as each chunk is undone.
+    if job.total or moved.may_be_posted:
+        return job
+    return replace(job, chunks=0).closed(Progress(), request.at)
 
 
 def _why_not(job: Job) -> str:
