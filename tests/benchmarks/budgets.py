@@ -157,9 +157,16 @@ def cost_of(budget: Budget, operations: Mapping[str, Operation]) -> Share:
 
 
 def check(operations: Sequence[Operation], budgets: Sequence[Budget] = BUDGETS) -> list[str]:
-    """Return what is over its budget."""
+    """Return what is over its budget, and who read the settings of a store more than once for a batch of messages or a
+    call: they are a unit."""
     by_name = {one.name: one for one in operations}
     over = [found for budget in budgets if (found := _over(budget, by_name))]
+    over += [
+        f"{one.name}: {name} read settings {share.settings_units:g} times in {share.invocations:g} invocations"
+        for one in operations
+        for name, share in one.shares.items()
+        if share.settings_units > share.invocations
+    ]
     behind = {one.name: one.of(FOLLOWING).refused_units for one in operations}
     return over + [
         f"{name}: {charged:g} charged behind it"

@@ -46,6 +46,13 @@ def test_a_call_too_many_is_named(found: dict[str, Operation]) -> None:
     assert over.endswith(" calls of 0.15")
 
 
+def test_settings_that_are_read_twice_in_an_invocation_are_named(found: dict[str, Operation]) -> None:
+    approved = found["approve"]
+    once_more = approved.shares["notifier"] + Share(read_units=1, settings_units=1)
+    again = replace(approved, shares={**approved.shares, "notifier": once_more})
+    assert budgets.check([again], []) == ["approve: notifier read settings 2 times in 1 invocations"]
+
+
 def test_an_account_that_a_relative_job_reads_is_named_and_those_of_other_jobs_are_not(
     found: dict[str, Operation],
 ) -> None:

@@ -12,7 +12,7 @@ from cashback.domain.domain_events import KINDS, SOURCE
 from cashback.edge import patient_batch
 from cashback.edge.sweeper import ENOUGH_TIME
 from cashback.services.post_shares import PATIENCE
-from cashback.services.run_group_job import WORKER_LASTS
+from cashback.services.run_group_job import WORKER_TIMEOUT
 from dev.project import ROOT
 from dev.template import as_written, resources, translated
 
@@ -158,7 +158,7 @@ def test_a_batch_of_chunks_ends_in_time_where_each_waits_for_capacity_as_long_as
 
 
 def test_an_undo_waits_for_as_long_as_a_worker_of_the_undone_job_may_last() -> None:
-    assert functions()["GroupJobWorker"]["Timeout"] == WORKER_LASTS
+    assert functions()["GroupJobWorker"]["Timeout"] == WORKER_TIMEOUT
 
 
 @pytest.mark.parametrize("worker", ["ActionWorker", "CreditWorker"])

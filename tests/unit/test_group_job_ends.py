@@ -16,7 +16,7 @@ from cashback.domain.times import moment
 from cashback.services import plan_group_job, run_group_job
 from cashback.services.close_store import close_store
 from cashback.services.post_shares import post_shares
-from cashback.services.run_group_job import WORKER_LASTS, give_up_job_step, run_job_step
+from cashback.services.run_group_job import WORKER_TIMEOUT, give_up_job_step, run_job_step
 from cashback.services.run_group_step import CLOSED, run_group_step
 from tests.simulation.dynamo import Crash, Fault
 from tests.unit.builders import NOW, ORIGIN, STORE
@@ -284,7 +284,7 @@ def test_an_undo_waits_no_longer_than_such_a_worker_lasts() -> None:
     shop.drain()
     ended = [shop.job(one).finished_at for one in (job, undo)]
     took = moment(str(ended[1])) - moment(str(ended[0]))
-    assert timedelta(seconds=2 * WORKER_LASTS) < took < timedelta(seconds=4 * WORKER_LASTS)
+    assert timedelta(seconds=2 * WORKER_TIMEOUT) < took < timedelta(seconds=4 * WORKER_TIMEOUT)
     assert shop.balances == {"c0000": 0}
 
 

@@ -185,11 +185,11 @@ def test_a_change_that_leaves_the_words_writes_those_that_are_missing() -> None:
     assert len(written) == len(lost)
 
 
-def test_words_that_the_table_leaves_over_are_sent_again_and_then_the_payout_comes_again(
+def test_words_that_the_table_leaves_over_are_sent_when_the_payout_comes_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     office = Searching()
-    payout_id = office.made(CANARY)
+    payout_id = office.made(f"{CANARY} thanks for an extraordinary November")
     write, calls = office.shop.dynamo.batch_write_item, 0
 
     def scarce(RequestItems: Any) -> Any:
@@ -202,7 +202,8 @@ def test_words_that_the_table_leaves_over_are_sent_again_and_then_the_payout_com
     monkeypatch.setattr(office.shop.dynamo, "batch_write_item", scarce)
     with pytest.raises(NoCapacity):
         index_payout(office.work, STORE, payout_id, None)
-    assert (calls, len(office.indexed())) == (3, 12), "no more than three times each"
+    assert calls > 1, "what can be written is, whatever was left over before"
+    assert len(office.indexed()) == 4 * calls
     monkeypatch.setattr(office.shop.dynamo, "batch_write_item", write)
     office.project()
     assert office.find(CANARY) == [payout_id]

@@ -63,7 +63,7 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
-MAY_BE_POSTED: Final = frozenset({Outcome.ERROR, Outcome.NOT_FOUND})
+UNCERTAIN: Final = frozenset({Outcome.ERROR, Outcome.NOT_FOUND})
 """Outcomes of members to whom another worker with the same chunk may post all the same, while it is told or later: a
 customer who was not there may be made meanwhile."""
 
@@ -114,9 +114,9 @@ class Progress(Struct, frozen=True):
         return sum(getattr(self, outcome.value) for outcome in Outcome)
 
     @property
-    def may_be_posted(self) -> int:
-        """Members to whom may be posted all the same."""
-        return sum(getattr(self, outcome.value) for outcome in MAY_BE_POSTED)
+    def uncertain(self) -> int:
+        """Members to whom another worker may have posted all the same."""
+        return sum(getattr(self, outcome.value) for outcome in UNCERTAIN)
 
     @staticmethod
     def of(results: Iterable[Result]) -> "Progress":
@@ -297,7 +297,7 @@ class Job(Struct, frozen=True):
         return replace(self, status=JobStatus.RUNNING, reason=None, sent=sent, finished_at=None, result=None)
 
     def amended(self, gained: Progress) -> "Job":
-        """Return the job with what a chunk that had ended comes to in addition."""
+        """Return the job with what a chunk that had ended comes to in addition; one that failed for it may be done."""
         if self.result is None or self.finished_at is None:
             return self
         return self.closed(self.result.plus(gained), self.finished_at)
@@ -344,10 +344,10 @@ def pages_with(total: int, page: Sequence[str], ids: Iterable[str]) -> dict[int,
 
 
 def with_recorded(results: Sequence[Result], found: Iterable[Result]) -> tuple[Result, ...]:
-    """Return results with what is recorded of members of whom they know no entry."""
+    """Return results, with each that is uncertain replaced by what was found recorded of its member."""
     recorded = {result.customer_id: result for result in found if result.recorded}
     return tuple(
-        recorded.get(result.customer_id, result) if result.outcome in MAY_BE_POSTED else result for result in results
+        recorded.get(result.customer_id, result) if result.outcome in UNCERTAIN else result for result in results
     )
 
 

@@ -10,10 +10,10 @@ from cashback.adapters.task_queue import ActionStep, decode_action
 from cashback.domain.errors import DomainError, reason_of
 from cashback.domain.tasks import CustomerStep, OrderStep, Step, TaskStep
 from cashback.domain.times import Instant, instant
-from cashback.edge.batch import is_last
+from cashback.edge.batch import is_last, of_one_batch
 from cashback.edge.clock import utc
 from cashback.edge.log import log
-from cashback.edge.patient_batch import PatientBatch, of_one_batch
+from cashback.edge.patient_batch import PatientBatch
 from cashback.services.books import Books, Outlets
 from cashback.services.close_window import close_window
 from cashback.services.follow_tasks import follow_order, follow_registration

@@ -4,15 +4,18 @@ letters."""
 import traceback
 from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
+from copy import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from msgspec import Struct, StructMeta
 
+from cashback.adapters.dynamo.stores import StoresOfBatch
 from cashback.domain.errors import DomainError, reason_of
 from cashback.edge.log import log
 
 if TYPE_CHECKING:
     from cashback.adapters.queues import WorkQueue
+    from cashback.services.books import Books
 
 FIRST_PAUSE: Final = 30
 LONGEST_PAUSE: Final = 900
@@ -79,3 +82,8 @@ def is_last(error: Exception, receives: int) -> bool:
     """Tell whether a message that fails so after so many receives goes to the dead letters."""
     retryable = isinstance(error, DomainError) and error.retryable
     return receives >= (LAST_RECEIVE if retryable else POISON_AFTER)
+
+
+def of_one_batch(books: "Books") -> "Books":
+    """Return the books for one batch of messages, which reads the settings of each store in it once."""
+    return replace(books, stores=StoresOfBatch(books.stores.table))

@@ -8,10 +8,10 @@ from cashback.adapters.task_queue import decode_credit
 from cashback.domain.errors import DomainError, reason_of
 from cashback.domain.tasks import CreditStep
 from cashback.domain.times import instant
-from cashback.edge.batch import is_last
+from cashback.edge.batch import is_last, of_one_batch
 from cashback.edge.clock import utc
 from cashback.edge.log import log
-from cashback.edge.patient_batch import PatientBatch, of_one_batch
+from cashback.edge.patient_batch import PatientBatch
 from cashback.services.books import Books
 from cashback.services.post_credit import give_up_credit, post_credit
 

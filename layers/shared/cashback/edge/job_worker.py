@@ -1,6 +1,7 @@
 """The worker of group jobs and of imports of members: each message is a step of one."""
 
 from collections.abc import Callable, Mapping
+from copy import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -8,7 +9,7 @@ from cashback.adapters.job_queue import decode
 from cashback.domain.errors import DomainError, reason_of
 from cashback.domain.group_steps import ChunkStep, GroupStep, ImportStep
 from cashback.domain.times import instant
-from cashback.edge.batch import MessageBatch, is_last
+from cashback.edge.batch import MessageBatch, is_last, of_one_batch
 from cashback.edge.clock import utc
 from cashback.edge.log import log
 from cashback.services.books import JobBooks
@@ -16,12 +17,15 @@ from cashback.services.run_group_step import give_up_group_step, run_group_step
 
 
 class JobBatch(MessageBatch):
-    """One invocation."""
+    """One invocation. The settings of each store in it are read once, and never kept for the next."""
 
     work: JobBooks
     clock: Callable[[], datetime] = utc
 
     noun: ClassVar[str] = "step"
+
+    def __post_init__(self) -> None:
+        self.work = replace(self.work, books=of_one_batch(self.work.books))
 
     def handle(self, record: Mapping[str, Any], receives: int) -> None:
         """Take a job on by one step; one line of log says what became of it."""

@@ -1,15 +1,17 @@
 """The notifier: each message is an event to tell, a delivery to attempt, or an alert to give."""
 
 from collections.abc import Callable, Mapping
+from copy import replace
 from datetime import datetime
 from typing import Any, ClassVar, assert_never
 
+from cashback.adapters.dynamo.endpoints import EndpointsOfBatch
 from cashback.adapters.notification_queue import decode
 from cashback.domain.alerts import AlertCause
 from cashback.domain.domain_events import DomainEvent
 from cashback.domain.outgoing import AlertStep, AttemptStep
 from cashback.domain.times import Instant, instant
-from cashback.edge.batch import MessageBatch
+from cashback.edge.batch import MessageBatch, of_one_batch
 from cashback.edge.clock import utc
 from cashback.edge.log import log
 from cashback.services.books import Desk
@@ -18,12 +20,18 @@ from cashback.services.tell_event import alert_store, tell_event
 
 
 class NotificationBatch(MessageBatch):
-    """One invocation."""
+    """One invocation. The settings of each store in it, and its endpoints that are to hear of an event, are read once,
+    and never kept for the next; an attempt asks for its endpoint anew."""
 
     desk: Desk
     clock: Callable[[], datetime] = utc
 
     noun: ClassVar[str] = "notification"
+
+    def __post_init__(self) -> None:
+        outgoing = self.desk.outgoing
+        outgoing = replace(outgoing, endpoints=EndpointsOfBatch(outgoing.endpoints.table))
+        self.desk = replace(self.desk, books=of_one_batch(self.desk.books), outgoing=outgoing)
 
     def handle(self, record: Mapping[str, Any], receives: int) -> None:  # noqa: ARG002  # what the loop hands over
         """Do what a message asks for; one line of log says what became of it."""

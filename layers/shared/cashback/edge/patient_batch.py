@@ -3,18 +3,13 @@
 import random
 import time
 from collections.abc import Callable, Iterator
-from copy import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import field
 
-from cashback.adapters.dynamo.stores import StoresOfBatch
 from cashback.adapters.faults import rests
 from cashback.domain.errors import NoCapacity
 from cashback.edge.batch import MessageBatch
-
-if TYPE_CHECKING:
-    from cashback.services.books import Books
 
 PATIENCE: Final = 8.0
 """Seconds that the messages of a batch rest in all where there is no capacity left for them, before they go back."""
@@ -43,8 +38,3 @@ class PatientBatch(MessageBatch, kw_only=True):
                 if pause is None:
                     raise
             self.sleep(pause)
-
-
-def of_one_batch(books: "Books") -> "Books":
-    """Return the books for one batch of messages, which reads the settings of each store in it once."""
-    return replace(books, stores=StoresOfBatch(books.stores.table))

@@ -74,6 +74,12 @@ def standing_results(books: Books, store_id: str, job: Job, shares: Sequence[Sha
     return [_standing(books, store_id, job, share, reason) for share in shares]
 
 
+def recorded_results(books: Books, store_id: str, job: Job, customer_ids: Sequence[str]) -> list[Result]:
+    """Return what a job has recorded of these members by now: those alone of whom there is an entry."""
+    found = [_standing(books, store_id, job, Share(customer_id, 0), "") for customer_id in customer_ids]
+    return [result for result in found if result.recorded]
+
+
 def final_result(books: Books, store_id: str, job: Job, share: Share, now: Instant) -> Result:
     """Say what a job that is being undone has done for a member, once it can do nothing more: a worker that is still
     about to post finds that refused."""

@@ -8,7 +8,7 @@ from typing import Final, assert_never
 from cashback.domain.errors import Busy
 from cashback.domain.group_jobs import (
     CHUNK,
-    MAY_BE_POSTED,
+    UNCERTAIN,
     Chunk,
     Job,
     JobStatus,
@@ -25,10 +25,10 @@ from cashback.domain.shards import SHARDS
 from cashback.domain.times import Instant, moment
 from cashback.services.books import JobBooks
 from cashback.services.plan_group_job import existing_job, plan
-from cashback.services.post_shares import final_result, post_shares, preview_shares, standing_results
+from cashback.services.post_shares import final_result, post_shares, preview_shares, recorded_results, standing_results
 
-WORKER_LASTS: Final = 60
-"""Seconds after which nobody is at a chunk any more who was before. Source: the worker's Timeout in template.yaml."""
+WORKER_TIMEOUT: Final = 60
+"""Seconds after which Lambda ends a worker. Source: its Timeout in template.yaml."""
 
 _TRIES: Final = 5
 
@@ -37,7 +37,7 @@ def run_job_step(work: JobBooks, step: JobStep, now: Instant) -> str:
     """Do what a message says. Return in one word what became of it; done again, it changes nothing.
 
     :raises NotFound: there is no such job.
-    :raises Busy: contended or out of reach; the message may be handled again.
+    :raises Busy: contended, out of reach, at work elsewhere, or an undo that is too early; the message may come again.
     """
     match step:
         case SnapshotStep() | FanOutStep():
@@ -52,7 +52,7 @@ def give_up_job_step(work: JobBooks, step: JobStep, reason: str, now: Instant) -
     """Note that a message goes to the dead letters: the job shows it, and what is done of a chunk is told from its
     entries. The message may be sent again once the cause is mended, and the job goes on where it was.
 
-    :raises Busy: out of reach; then nothing is noted.
+    :raises Busy: out of reach, at work elsewhere, or too early for an undo; then nothing is noted.
     """
     job = existing_job(work, step.store_id, step.job_id)
     if not isinstance(step, ChunkStep):
@@ -64,9 +64,7 @@ def give_up_job_step(work: JobBooks, step: JobStep, reason: str, now: Instant) -
         _cancel(work, step, job, now)
         return
     if chunk is not None and chunk.results is not None:
-        # Whoever kept them may have been cut off before it ended the job.
-        _look_again(work, step, job, chunk.results)
-        _close(work, step, job, now)
+        _end_again(work, step, job, chunk.results, now)
         return
     if chunk is not None and chunk.retried is not None:
         reopened = _taken_up(work, step, chunk, chunk.retried, now)
@@ -91,8 +89,7 @@ def _run_chunk(work: JobBooks, step: ChunkStep, now: Instant) -> str:
     if chunk.results is not None:
         chunk = _begun_again(work, step, chunk, chunk.results)
     if chunk.results is not None:
-        _look_again(work, step, job, chunk.results)
-        _close(work, step, job, now)
+        _end_again(work, step, job, chunk.results, now)
         return "unchanged"
     if chunk.retried is not None:
         reopened = _taken_up(work, step, chunk, chunk.retried, now)
@@ -135,9 +132,8 @@ def _taken_up(work: JobBooks, step: ChunkStep, chunk: Chunk, results: Sequence[R
     job = _reopened(work, step)
     if not _is_settled(job):
         return job
-    work.jobs.finish(step.store_id, step.job_id, step.number, chunk, results, Progress.of(results))
-    _look_again(work, step, job, results)
-    _close(work, step, job, now)
+    work.jobs.finish(step.store_id, step.job_id, step.number, chunk, results)
+    _end_again(work, step, job, results, now)
     return None
 
 
@@ -160,9 +156,11 @@ def _reopened(work: JobBooks, step: ChunkStep) -> Job:
     raise Busy("the job keeps changing")
 
 
-def _as_they_end(work: JobBooks, store_id: str, undone: Job, results: Sequence[Result], now: Instant) -> list[Result]:
-    """Return the results of a job that is being undone, with what failed refused where it was not posted: nothing of
-    the job may be posted after its undo has looked.
+def _refuse_what_failed(
+    work: JobBooks, store_id: str, undone: Job, results: Sequence[Result], now: Instant
+) -> list[Result]:
+    """Refuse in the ledger what failed of a job that is being undone, where it was not posted: nothing of the job may
+    be posted after its undo has looked. Return its results as they are then.
 
     Who is no customer has no account to refuse it at. Then the undo waits for whoever might still post to one made now.
 
@@ -170,7 +168,7 @@ def _as_they_end(work: JobBooks, store_id: str, undone: Job, results: Sequence[R
     """
     ended = [
         result
-        if result.outcome not in MAY_BE_POSTED
+        if result.outcome not in UNCERTAIN
         else final_result(work.books, store_id, undone, undone.share_of(result.customer_id), now)
         for result in results
     ]
@@ -180,20 +178,25 @@ def _as_they_end(work: JobBooks, store_id: str, undone: Job, results: Sequence[R
 
 
 def _is_left_alone(job: Job, now: Instant) -> bool:
-    """Tell whether all who were at a chunk of a job before it ended are gone. Whoever ended it told the time at which
-    they began."""
-    return job.finished_at is not None and moment(now) - moment(job.finished_at) > timedelta(seconds=2 * WORKER_LASTS)
+    """Tell whether all are gone who were at a chunk of a job before it ended. ``finished_at`` is when whoever ended it
+    began: that may be a timeout before the end, and who began a chunk just before the end lasts as long again."""
+    return job.finished_at is not None and moment(now) - moment(job.finished_at) > timedelta(seconds=2 * WORKER_TIMEOUT)
 
 
 def _shares(work: JobBooks, step: ChunkStep, job: Job, now: Instant) -> list[Share]:
     """Return what a chunk is to do: for its part of the snapshot or, in an undo, against what the same chunk of the
-    undone job posted."""
+    undone job posted; what failed of that is refused first.
+
+    :raises Busy: something of the undone job may still be posted.
+    """
     if job.undoes is not None:
         undone = work.jobs.chunk(step.store_id, job.undoes, step.number)
         # Set aside by a redrive that comes too late, they will stand again.
         results: Sequence[Result] = ((undone.results or undone.retried) if undone is not None else None) or ()
-        if any(result.outcome in MAY_BE_POSTED for result in results):
-            results = _as_they_end(work, step.store_id, existing_job(work, step.store_id, job.undoes), results, now)
+        if any(result.outcome in UNCERTAIN for result in results):
+            results = _refuse_what_failed(
+                work, step.store_id, existing_job(work, step.store_id, job.undoes), results, now
+            )
         return [Share(result.customer_id, -result.amount) for result in results if result.amount]
     page, first = page_of(step.number)
     members = work.jobs.members(step.store_id, step.job_id, page)[first : first + CHUNK]
@@ -204,17 +207,18 @@ def _finish(
     work: JobBooks, step: ChunkStep, job: Job, chunk: Chunk | None, results: Sequence[Result], now: Instant
 ) -> None:
     """Keep what became of a chunk. Where somebody else has, only what they could not know of is added."""
-    if not work.jobs.finish(step.store_id, step.job_id, step.number, chunk, results, Progress.of(results)):
+    if not work.jobs.finish(step.store_id, step.job_id, step.number, chunk, results):
         _amend(work, step, results)
     _close(work, step, job, now)
 
 
-def _look_again(work: JobBooks, step: ChunkStep, job: Job, results: Sequence[Result]) -> None:
-    """Look once more for entries of members without one: a worker that posted may have been cut off before it could
-    tell."""
-    shares = [Share(result.customer_id, 0) for result in results if result.outcome in MAY_BE_POSTED]
-    if shares:
-        _amend(work, step, standing_results(work.books, step.store_id, job, shares, ""))
+def _end_again(work: JobBooks, step: ChunkStep, job: Job, results: Sequence[Result], now: Instant) -> None:
+    """Do for a chunk that has ended what whoever ended it may have been cut off before: look for entries of members
+    without one, and end the job."""
+    uncertain = [result.customer_id for result in results if result.outcome in UNCERTAIN]
+    if uncertain:
+        _amend(work, step, recorded_results(work.books, step.store_id, job, uncertain))
+    _close(work, step, job, now)
 
 
 def _amend(work: JobBooks, step: ChunkStep, found: Sequence[Result]) -> None:
@@ -231,7 +235,7 @@ def _amend(work: JobBooks, step: ChunkStep, found: Sequence[Result]) -> None:
         if results == chunk.results:
             return
         job = existing_job(work, step.store_id, step.job_id)
-        if work.jobs.amend(step.store_id, replace(job, rev=job.rev + 1), step.number, chunk, results):
+        if work.jobs.amend(step.store_id, replace(job, rev=job.rev + 1), step.number, chunk, chunk.results, results):
             return
     raise Busy("the chunk keeps changing")
 

@@ -23,7 +23,7 @@ def run_group_step(work: JobBooks, step: GroupStep, now: Instant) -> str:
     :raises NotFound: there is no such store or job.
     :raises Busy: contended or out of reach; the message may be handled again.
     """
-    if read_settings(work.books, step.store_id).closed_at is not None and not _only_ends(work, step):
+    if read_settings(work.books, step.store_id).closed_at is not None and not _sends_out_a_cancelled_job(work, step):
         give_up_group_step(work, step, CLOSED, now)
         return CLOSED
     if not isinstance(step, ImportStep):
@@ -35,8 +35,8 @@ def run_group_step(work: JobBooks, step: GroupStep, now: Instant) -> str:
     return "moved"
 
 
-def _only_ends(work: JobBooks, step: GroupStep) -> bool:
-    """Tell whether a step takes a job to its end by which nothing more is posted."""
+def _sends_out_a_cancelled_job(work: JobBooks, step: GroupStep) -> bool:
+    """Tell whether a step sends out the chunks of a cancelled job, which post nothing."""
     if not isinstance(step, FanOutStep):
         return False
     return existing_job(work, step.store_id, step.job_id).status is JobStatus.CANCELLED

@@ -23,9 +23,9 @@ def index_payout(work: PayoutBooks, store_id: str, payout_id: str, before: Payou
     was none.
 
     Each change is to be followed at least once, in any order and however late, one change of a payout at a time: then
-    the index is as the payout is. Words that a change leaves are read and not written; where they are missing they are
-    written, so the next change makes good what was given up before. With ids, username, reference and ``MOST_WORDS``
-    that is some thirty calls at most.
+    the index is as the payout is, but for a write that the network held back past a later change (ADR 67). Words that a
+    change does not touch are read and not written; where they are missing they are written, so the next change makes
+    good what was given up before. With ids, username, reference and ``MOST_WORDS`` that is some thirty calls at most.
 
     :raises Busy: contended or out of reach; the same call is safe to repeat.
     """

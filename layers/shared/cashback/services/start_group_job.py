@@ -137,7 +137,7 @@ def _opposite(undone: Job, comment: str | None, request: JobRequest) -> Job:
         started_at=request.at,
     ).watched(request.at)
     # Who was told an error or as not found may be credited late, which is found as each chunk is undone.
-    if job.total or moved.may_be_posted:
+    if job.total or moved.uncertain:
         return job
     return replace(job, chunks=0).closed(Progress(), request.at)
 

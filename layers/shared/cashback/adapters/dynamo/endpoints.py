@@ -1,6 +1,6 @@
 """The shops' webhook endpoints in the State table."""
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from cashback.adapters.dynamo import store_keys
 from cashback.adapters.dynamo.audit import audit_line
@@ -34,6 +34,19 @@ class Endpoints(Struct, frozen=True):
         guard = ("rev = :rev", {":rev": endpoint.rev - 1}) if endpoint.rev > 1 else ("attribute_not_exists(pk)",)
         also = () if act is None else (audit_line(self.table, store_id, act),)
         return self.table.try_commit(self.table.put(_item(store_id, endpoint), *guard), *also)
+
+
+class EndpointsOfBatch(Endpoints, frozen=True):
+    """The endpoints of the stores that one batch of events is about: ``all`` of each are read once. Made for the batch
+    and gone with it. ``get`` reads anew each time."""
+
+    read: dict[str, list[Endpoint]] = field(default_factory=dict)
+
+    def all(self, store_id: str) -> list[Endpoint]:
+        """Return all endpoints of a store as they stood when the batch first asked."""
+        if store_id not in self.read:
+            self.read[store_id] = super().all(store_id)
+        return self.read[store_id]
 
 
 def _item(store_id: str, endpoint: Endpoint) -> Item:

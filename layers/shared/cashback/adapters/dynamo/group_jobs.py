@@ -111,17 +111,18 @@ class GroupJobs(Struct, frozen=True):
             return _chunk_of(item)
         return Chunk(1)
 
-    def finish(
-        self, store_id: str, job_id: str, number: int, over: Chunk | None, results: Sequence[Result], gained: Progress
-    ) -> bool:
-        """Keep the results of a chunk over what was read of it, and raise its partition's progress by what they add to
-        it, in one transaction. False where someone else was first, who has done both."""
-        return self._move(store_id, job_id, number, over, {"results": _RESULTS.pack(results)}, gained)
+    def finish(self, store_id: str, job_id: str, number: int, over: Chunk | None, results: Sequence[Result]) -> bool:
+        """Keep the results of a chunk that had none, over what was read of it, and raise its partition's progress by
+        them, in one transaction. False where someone else was first, who has done both."""
+        held = {"results": _RESULTS.pack(results)}
+        return self._move(store_id, job_id, number, over, held, Progress.of(results))
 
-    def amend(self, store_id: str, job: Job, number: int, over: Chunk, results: Sequence[Result]) -> bool:
-        """Keep other results of a chunk that had ended, in one transaction with the progress and the job, in its next
-        revision: whoever is about to end it looks again. False where someone else was first."""
-        gained = Progress.of(results).plus(Progress.of(over.results or ()), -1)
+    def amend(
+        self, store_id: str, job: Job, number: int, over: Chunk, before: Sequence[Result], results: Sequence[Result]
+    ) -> bool:
+        """Keep other results of a chunk than it had ended with before, in one transaction with the progress and the
+        job, in its next revision: whoever is about to end it looks again. False where someone else was first."""
+        gained = Progress.of(results).plus(Progress.of(before), -1)
         written = self.write(store_id, job.amended(gained))
         return self._move(store_id, job.job_id, number, over, {"results": _RESULTS.pack(results)}, gained, written)
 

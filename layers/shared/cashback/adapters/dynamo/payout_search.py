@@ -25,12 +25,14 @@ class PayoutSearch(Struct, frozen=True):
 
         :raises Busy: contended or out of reach; some of it may be done, and the same call is safe to repeat.
         """
-        stays = [self._found(store_id, prefix, place) for prefix in sorted(staying)]
+        comes, stays, goes = (
+            [keys.Key(self._under(store_id, prefix), place) for prefix in sorted(prefixes)]
+            for prefixes in (coming, staying, going)
+        )
         there = self.table.get_many(stays)
-        comes = [self._found(store_id, prefix, place) for prefix in sorted(coming)]
-        puts = [self.table.put({"pk": pk, "sk": sk}) for pk, sk in (*comes, *stays) if keys.Key(pk, sk) not in there]
-        deletes = [self.table.delete(self._found(store_id, prefix, place)) for prefix in sorted(going)]
-        self.table.write_each([*puts, *deletes])
+        missing = [key for key in stays if key not in there]
+        puts = [self.table.put({"pk": pk, "sk": sk}) for pk, sk in (*comes, *missing)]
+        self.table.batch_write([*puts, *map(self.table.delete, goes)])
 
     def places(self, store_id: str, prefix: str, before: str | None, at_once: int) -> Iterator[str]:
         """Yield the places of payouts that are found under a beginning, the newest first, those before one, reading
@@ -39,9 +41,6 @@ class PayoutSearch(Struct, frozen=True):
         condition = "pk = :pk AND sk < :before"
         found = self.table.query(condition, values, ConsistentRead=True, ScanIndexForward=False, Limit=at_once)
         return (item["sk"] for item in found)
-
-    def _found(self, store_id: str, prefix: str, place: str) -> keys.Key:
-        return keys.Key(self._under(store_id, prefix), place)
 
     def _under(self, store_id: str, prefix: str) -> str:
         return payout_keys.payouts_found(store_id, keys.keyed_hash(self.hash_key(), store_id, f"search#{prefix}"))

@@ -23,9 +23,6 @@ READ_AT_ONCE: Final = 100
 WRITTEN_AT_ONCE: Final = 25
 """Writes of one BatchWriteItem. Source: the quotas of DynamoDB."""
 
-_TRIES: Final = 3
-"""How often what is left over of such a call is sent."""
-
 _QUERIED_AT_ONCE: Final = 500
 """Items of a page of a query that names no limit. A page of 1 MB, which DynamoDB gives without one, takes 10 MB once it
 is decoded."""
@@ -173,21 +170,19 @@ class StateTable(Struct, frozen=True):
             return False
         return True
 
-    def write_each(self, writes: Iterable[Write]) -> None:
-        """Make any number of puts and deletes without conditions, each for itself, at half the price of a transaction.
+    def batch_write(self, writes: Iterable[Write]) -> None:
+        """Make any number of puts and deletes without conditions, no key twice, each for itself, at half the price of a
+        transaction. What the table leaves over is not sent again here: who calls comes again, later.
 
-        :raises Busy: contended or unreachable; any of them may be done. ``NoCapacity`` where some found none.
+        :raises Busy: contended or unreachable; any of them may be done. ``NoCapacity`` where some were left over.
         """
+        is_left_over = False
         for some in batched(writes, WRITTEN_AT_ONCE, strict=False):
-            left: Any = {self.name: [_request(write) for write in some]}
-            for _ in range(_TRIES):
-                with unreachable_is_busy():
-                    answer = self.client.batch_write_item(RequestItems=left)
-                left = answer.get("UnprocessedItems")
-                if not left:
-                    break
-            else:
-                raise NoCapacity("some of the writes were left over")
+            asked: Any = {self.name: [_request(write) for write in some]}
+            with unreachable_is_busy():
+                is_left_over |= bool(self.client.batch_write_item(RequestItems=asked).get("UnprocessedItems"))
+        if is_left_over:
+            raise NoCapacity("some of the writes were left over")
 
     def _send(self, writes: Sequence[Write]) -> None:
         if len(writes) == 1 and "Put" in writes[0]:
@@ -225,9 +220,14 @@ def image_of(reason: Any) -> Any:
 
 
 def _request(write: Write) -> dict[str, Any]:
-    """A put or delete as BatchWriteItem spells it."""
+    """A put or delete as BatchWriteItem spells it.
+
+    :raises ValueError: it is another write, or has a condition.
+    """
     ((kind, wanted),) = write.items()
-    name = "Item" if kind == "Put" else "Key"
+    name = {"Put": "Item", "Delete": "Key"}.get(kind)
+    if name is None or wanted.keys() != {"TableName", name}:
+        raise ValueError(f"a batch can make no {kind} of {sorted(wanted)}")
     return {f"{kind}Request": {name: wanted[name]}}
 
 
