@@ -64,7 +64,7 @@ class Trail(Struct):
         tree, left_out, of_product = ast.parse(source), set[str](), set[str]()
         for node in ast.walk(tree):
             match node:
-                case ast.ImportFrom(module=str(name)) if name.partition(".")[0] == PRODUCT:
+                case ast.ImportFrom(module=str(name)) if _is_product(name):
                     of_product.update(_bound(node))
                 case ast.ImportFrom(module=str(name)) if name in self.apart:
                     left_out.update(_bound(node))
@@ -91,10 +91,10 @@ class Trail(Struct):
         if name in self.found or isinstance(value, ModuleType):
             return
         if isinstance(value, FunctionType | type):
-            if value.__module__.partition(".")[0] == PRODUCT:
-                source = inspect.getsource(value)
+            if _is_product(value.__module__):
+                source, module = inspect.getsource(value), sys.modules[value.__module__]
                 self.found[name] = code(source)
-                self._use(ast.parse(textwrap.dedent(source)), vars(sys.modules[value.__module__]), value.__module__)
+                self._use(ast.parse(textwrap.dedent(source)), vars(module), module.__name__, _made_in_product(module))
             return
         try:
             self.found[name] = _text(value)
@@ -104,13 +104,29 @@ class Trail(Struct):
                 raise
 
 
-def _bound(statement: ast.ImportFrom) -> list[str]:
+def _bound(statement: ast.Import | ast.ImportFrom) -> list[str]:
     """The names that an import gives to what it imports."""
     return [one.asname or one.name for one in statement.names]
 
 
+def _made_in_product(module: ModuleType) -> set[str]:
+    """The names of a module of the product that nobody else made: its own, and what it imports from the product."""
+    imported = set[str]()
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        match node:
+            case ast.Import():
+                imported.update(_bound(node))
+            case ast.ImportFrom(module=str(name)) if not _is_product(name):
+                imported.update(_bound(node))
+    return vars(module).keys() - imported
+
+
 def _is_of_product(value: object) -> bool:
-    return isinstance(value, ModuleType) and value.__name__.partition(".")[0] == PRODUCT
+    return isinstance(value, ModuleType) and _is_product(value.__name__)
+
+
+def _is_product(module: str) -> bool:
+    return module.partition(".")[0] == PRODUCT
 
 
 def _text(value: object) -> str:

@@ -258,6 +258,15 @@ def test_another_value_or_function_has_another_fingerprint(
     assert projection.followed(units.read()) != before
 
 
+@pytest.mark.parametrize(("module", "name"), [(ledger, "BATCH"), (faults, "_LONGEST")])
+def test_what_cannot_be_told_has_no_fingerprint_whether_the_models_use_it_or_what_they_take_from_the_product(
+    monkeypatch: pytest.MonkeyPatch, module: Any, name: str
+) -> None:
+    monkeypatch.setattr(module, name, object())
+    with pytest.raises(TypeError):
+        projection.followed(units.read())
+
+
 def test_another_count_has_another_fingerprint_where_the_models_read_it() -> None:
     counted = units.read()
     before = projection.followed(counted)
