@@ -145,11 +145,17 @@ def test_the_same_run_of_tasks_has_the_same_end() -> None:
     assert len({str(task_projection.run(STEPS, 2_000, 1, COLD)) for _ in range(2)}) == 1
 
 
+def test_what_is_run_again_of_one_minute_is_throttled_and_sent_back() -> None:
+    run = projection.sample(STEPS, IN_A_MINUTE)
+    assert run.throttled > 0.01
+    assert (run.sent_back > 0, run.orders_sent_back > 0) == (True, True)
+
+
 @pytest.mark.parametrize(("table", "last"), [(COLD_TABLE, 1.1 * FIRST_PAUSE), (WARM_TABLE, 1.0), (RAISED_TABLE, 1.0)])
-def test_orders_are_posted_beside_tasks_of_one_minute_as_if_they_were_alone(
+def test_beside_tasks_of_one_minute_99_of_100_orders_are_posted_as_if_alone_and_the_last_after_one_rest(
     table: projection.Table, last: float
 ) -> None:
-    """On cold tables but for fewer than one in a hundred, which come once more."""
+    """The rest is on cold tables alone: half a minute before an order that found no capacity comes once more."""
     alone, beside = starting(table), tasks(IN_A_MINUTE, table)
     assert beside.waits[1] <= alone.waits[1] + 0.1
     assert beside.waits[2] <= last
