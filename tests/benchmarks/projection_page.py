@@ -80,9 +80,14 @@ def _of_jobs(figures: Figures) -> list[str]:
             f"made by hand. A member takes {LEDGER_UNITS} write units of the ledger, which binds, and {STATE_UNITS} "
             f"of the state. A *cold* table is new: it takes {COLD:,} units a second, and twice what it took before "
             "each half hour. A *warm* one takes its quota (parameter `WarmWriteUnits`). The *raised quota* is what "
-            f"AWS gives on request, with `GroupJobWorkers` at {RAISED_WORKERS}. `make test` computes again what takes "
-            "seconds of this and of the tasks below, parts of the million among it, and fails where it comes to "
-            "anything else."
+            f"AWS gives on request, with `GroupJobWorkers` at {RAISED_WORKERS}."
+        ),
+        *paragraph(
+            "`make test` holds the limits of this, and of the tasks below, against the figures that are kept from the "
+            "last time all was computed. A fingerprint says that the models, the product's values and functions that "
+            "they use, and what was counted are still those of then: where it is another, the test fails until all is "
+            "computed anew. Only a little is run again, what takes seconds, parts of the million among it, and has to "
+            "come to the same."
         ),
         "| members | tables | quota | read in | posted in | all | transactions throttled |",
         "|---:|---|---:|---:|---:|---:|---:|",
