@@ -54,6 +54,9 @@ NAIVE_PACKED: Final = "the same, as `sam build` packs it"
 NAIVE_NAMES: Final = {"NAIVE_TABLE": "Naive", "NAIVE_SEEN_TABLE": "NaiveSeen"}
 MOST_MEMORY: Final = 40.0
 """MB that a hot function may hold."""
+MOST_OF_LARGE: Final = dict(zip(LARGE, (42.0, 43.0), strict=True))
+"""MB that it may hold under the runtime with the largest orders, one and ten, which ADR 64 leaves above the others:
+they come to 40.9 (40.8-41.0) and 42.1 (41.1-42.5), of twelve runs each."""
 
 
 class Subject(Struct, frozen=True):
@@ -337,8 +340,9 @@ def net_of_the_runtime(found: Sequence[Measured]) -> dict[str, list[float]]:
 
 def check(found: Sequence[Measured]) -> list[str]:
     """Return what is not as it must be on any machine."""
+    most = dict.fromkeys(OURS, MOST_MEMORY) | MOST_OF_LARGE
     return [
-        f"{one.name} holds {one.median('memory'):.0f} MB, more than {MOST_MEMORY:.0f}"
+        f"{one.name} holds {one.median('memory'):.1f} MB, more than {most[one.name]:.0f}"
         for one in found
-        if one.name in OURS and one.median("memory") > MOST_MEMORY
+        if one.name in most and one.median("memory") > most[one.name]
     ]

@@ -59,19 +59,42 @@ def test_every_limit_is_held_by_a_test_that_there_is(test: str) -> None:
 
 
 def test_a_figure_above_its_limit_is_said_to_be() -> None:
-    assert "| **2.10 b, 2.0 times the limit**: " in row("warm call", webhook=2.1)
+    assert "| **2.10 b, 2.00 times the limit**: " in row("warm call", webhook=2.1)
     assert "| 1.05 b: " in row("warm call", webhook=1.05)
-    assert "**300 s, 2.0 times the limit** warm" in row("1,000,000 members", warm_seconds=300)
+    assert "**300 s, 2.00 times the limit** warm" in row("1,000,000 members", warm_seconds=300)
     assert "| 139 s warm, 17 min cold" in row("1,000,000 members")
 
 
-def test_a_load_with_a_limit_of_its_own_stands_beside_the_one_that_takes_most() -> None:
-    assert "| 40 MB | 31 MB (webhook_ingest); 42 MB of 42 (event_worker, ten orders of 1 MiB); " in row("memory")
+def test_what_the_clock_says_of_a_webhook_stands_under_now_as_above_the_limit() -> None:
+    clock = "**2.50 b, 2.38 times the limit** alone, **1.50 b, 1.43 times the limit** in batches of 10"
+    assert f" webhook_ingest; by the CPU clock, under the runtime, {clock} | 5.00 b here, by " in row("warm call")
 
 
-def test_what_large_orders_make_the_worker_hold_stands_there_with_the_runtime_too() -> None:
-    one, ten = (f"43 MB in the runtime (event_worker, {orders} of 1 MiB)" for orders in ("an order", "ten orders"))
+def test_calls_for_a_member_of_a_small_job_are_said_to_be_above_the_limit() -> None:
+    small = r"in one of 100, with the job's own, \*\*0\.\d\d, [\d.]+ times the limit\*\* / "
+    assert re.search(r"\| 0\.1\d / [\d.]+ in a job of 1,000; " + small, row("group member: calls"))
+
+
+def test_a_load_that_is_held_to_a_figure_of_its_own_is_above_the_limit_too() -> None:
+    ten = "**42.0 MB, 1.05 times the limit**, held to 42 (event_worker, ten orders of 1 MiB)"
+    assert f"| 40 MB | 31.0 MB (webhook_ingest); {ten}; " in row("memory")
+
+
+def test_what_large_orders_make_the_worker_hold_in_the_runtime_is_above_the_limit_too() -> None:
+    one, ten = (
+        f"**43.0 MB, 1.07 times the limit** in the runtime, held to {most} (event_worker, {orders} of 1 MiB)"
+        for orders, most in (("an order", 42), ("ten orders", 43))
+    )
     assert f"; {one}; {ten} | 75 MB here, " in row("memory")
+
+
+@pytest.mark.parametrize(("name", "most"), [("event_worker", 40.0), *zip(runtime.LARGE, (42.0, 43.0), strict=True)])
+def test_a_function_that_holds_more_under_the_runtime_than_is_allowed_is_a_fault(name: str, most: float) -> None:
+    def measured(memory: float) -> list[runtime.Measured]:
+        return [runtime.Measured(name, [runtime.Run(0.1, 0.1, 0.1, memory, 0.1)])]
+
+    assert runtime.check(measured(most)) == []
+    assert runtime.check(measured(most + 0.2)) == [f"{name} holds {most + 0.2} MB, more than {most:.0f}"]
 
 
 def test_every_row_has_a_cell_for_each_column_and_the_design_s_best_before_its_floor() -> None:
@@ -106,9 +129,7 @@ def test_the_naive_figures_of_this_run_stand_before_those_of_the_design() -> Non
     assert " here; 36.60 |" in row("$ a million: paid order")
     for start in ("cold start: webhook_ingest", "cold start: admin"):
         assert "| 2.50 B here, and 7.00 B as `sam build` packs it; 1.8 B, and 5.8 B |" in row(start)
-    assert "| 5.00 b here, under the runtime, where ours are 2.50, and 1.50 in batches of 10; 5.7 b |" in row(
-        "warm call"
-    )
+    assert "| 5.00 b here, by the same clock; 5.7 b |" in row("warm call")
     assert "| 75 MB here, under the runtime, where of ours webhook_ingest has most, 31; 68 MB |" in row("memory")
 
 
