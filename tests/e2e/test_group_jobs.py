@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from cashback.adapters.dynamo.group_jobs import GroupJobs
+from cashback.adapters.dynamo.tables import StateTable
+from cashback.adapters.job_queue import JobQueue
+from cashback.domain.group_steps import ChunkStep
 from dev.client import Answer, wait_until
 from tests.e2e.groups import enrol, finished, gather
 from tests.e2e.shop import Shop, plain, problem
@@ -59,6 +63,29 @@ def test_every_member_is_credited_once_with_the_comment_on_the_entry(shop: Shop)
     assert len(told) == 60
     (newest, *_) = shop.store.api("GET", "/v1/group-jobs").expect(200)["items"]
     assert newest["job_id"] == job["job_id"]
+
+
+def test_a_chunk_is_ended_that_a_worker_began_again_before_it_was_cut_off(shop: Shop) -> None:
+    """Its results were set aside, and the job had ended: it is reopened, and nobody is credited twice."""
+    members = enrol(shop, 100, 200)
+    gather(shop, GROUP, members)
+    job_id, store_id = run(shop, "5.00")["job_id"], shop.store.store_id
+    jobs = GroupJobs(StateTable(shop.stack.client("dynamodb"), shop.stack.state_table))
+    ended = jobs.chunk(store_id, job_id, 0)
+    assert ended is not None
+    assert ended.results is not None
+    assert jobs.begin_again(store_id, job_id, 0, ended, ended.results) is not None
+    url = shop.stack.group_jobs_queue_url
+    JobQueue(shop.stack.client("sqs"), url, url).send([ChunkStep(store_id, job_id, 0)])
+
+    def ended_again() -> bool:
+        chunk = jobs.chunk(store_id, job_id, 0)
+        return chunk is not None and chunk.results is not None
+
+    wait_until(ended_again)
+    job = plain(finished(shop, {"job_id": job_id}))
+    assert (job["status"], counts(job), job["amount_credited"]) == ("done", {"credited": 2}, "10.00")
+    assert [shop.available(member) for member in members] == ["6.00", "7.00"]
 
 
 def test_a_debit_refuses_or_clamps(shop: Shop) -> None:

@@ -8,19 +8,22 @@ from typing import Any, Final
 import pytest
 
 from cashback.adapters.dynamo import group_jobs as job_items
+from cashback.adapters.dynamo.ledger import Ledger
 from cashback.domain import group_jobs
 from cashback.domain.errors import Busy
 from cashback.domain.group_jobs import CHUNK, Job, JobStatus
-from cashback.domain.group_steps import ChunkStep
-from cashback.domain.times import moment
+from cashback.domain.group_steps import ChunkStep, FanOutStep
+from cashback.domain.times import instant, moment
 from cashback.services import plan_group_job, run_group_job
 from cashback.services.close_store import close_store
+from cashback.services.manage_group_jobs import cancel_group_job
 from cashback.services.post_shares import post_shares
 from cashback.services.run_group_job import WORKER_TIMEOUT, give_up_job_step, run_job_step
 from cashback.services.run_group_step import CLOSED, run_group_step
 from tests.simulation.dynamo import Crash, Fault
 from tests.unit.builders import NOW, ORIGIN, STORE
 from tests.unit.jobs import JobShop
+from tests.unit.people import erase
 
 
 def begun(chunks: int) -> tuple[JobShop, Job]:
@@ -288,6 +291,31 @@ def test_an_undo_waits_no_longer_than_such_a_worker_lasts() -> None:
     assert shop.balances == {"c0000": 0}
 
 
+def test_an_undo_waits_for_such_a_worker_too_where_the_customer_is_made_while_it_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop, job = with_a_stranger()
+    refuse = Ledger.refuse
+
+    def refuse_and_meanwhile(*told: Any) -> Any:
+        try:
+            return refuse(*told)
+        finally:
+            shop.enrol("late")
+
+    def undone() -> None:
+        assert run(shop, job, 0) == "posted"
+        undo = shop.undo(job)
+        with monkeypatch.context() as patched:
+            patched.setattr(Ledger, "refuse", refuse_and_meanwhile)
+            with pytest.raises(Busy):
+                run(shop, undo, 0)
+
+    run_and_meanwhile(shop, job, undone, is_cut_off=True)
+    shop.drain()
+    assert shop.balances["late"] == 0
+
+
 @pytest.mark.parametrize("come_again", [run, give_up])
 def test_what_a_worker_posted_late_is_told_of_a_cancelled_job_too_when_its_message_comes_again(
     come_again: Callable[[JobShop, Job, int], object],
@@ -326,6 +354,49 @@ def test_whoever_finds_a_chunk_begun_by_another_leaves_it_its_message(*, is_clos
     run_group_step(shop.job_books, step, NOW)
     assert shop.job(job).finished_at is not None
     shop.check_sums(job)
+
+
+def test_a_chunk_that_another_worker_ended_again_does_not_reopen_its_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have the same message, and one of them is cut off once the other has taken it as done."""
+    shop, job = begun(1)
+    give_up(shop, job, 0)
+    reopened = run_group_job._reopened
+
+    def reopened_late(*told: Any) -> Any:
+        patched.undo()
+        assert run(shop, job, 0) == "posted"
+        reopened(*told)
+        raise Crash("once it had reopened the job")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(run_group_job, "_reopened", reopened_late)
+        with pytest.raises(Busy):
+            run(shop, job, 0)
+    assert (shop.job(job).status, set(shop.outcomes(job).values())) == (JobStatus.DONE, {"credited"})
+    shop.check_sums(job)
+
+
+@pytest.mark.parametrize("amount", ["5.00", "-5.00"])
+def test_a_job_is_undone_of_a_customer_too_who_was_erased_since(amount: str) -> None:
+    shop = JobShop([1_000])
+    job = shop.run(amount)
+    erase(shop, "c0000")
+    undo = shop.undo(job)
+    shop.drain()
+    assert (shop.balances, shop.job(undo).status) == ({"c0000": 1_000}, JobStatus.DONE)
+    for one in (job, undo):
+        shop.check_sums(one)
+
+
+def test_a_failed_job_that_is_cancelled_much_later_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its due time of before may lie where no sweep looks any more."""
+    monkeypatch.setattr(plan_group_job, "SENT_AT_ONCE", 1)
+    shop, job = begun(3)
+    give_up_job_step(shop.job_books, FanOutStep(STORE, job.job_id, shop.job(job).step), "busy", NOW)
+    assert shop.job(job).status is JobStatus.FAILED
+    later = instant(moment(NOW) + timedelta(hours=3))
+    cancelled = cancel_group_job(shop.job_books, STORE, job.job_id, later).job
+    assert (cancelled.is_awaited, str(cancelled.due_at) > later) == (True, True)
 
 
 def test_what_is_posted_while_its_chunk_is_given_up_is_no_failure() -> None:

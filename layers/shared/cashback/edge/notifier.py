@@ -5,13 +5,17 @@ from copy import replace
 from datetime import datetime
 from typing import Any, ClassVar, assert_never
 
+from msgspec import field
+
 from cashback.adapters.dynamo.endpoints import EndpointsOfBatch
+from cashback.adapters.dynamo.stores import StoresOfBatch
 from cashback.adapters.notification_queue import decode
 from cashback.domain.alerts import AlertCause
 from cashback.domain.domain_events import DomainEvent
-from cashback.domain.outgoing import AlertStep, AttemptStep
+from cashback.domain.outgoing import AlertStep, AttemptStep, Endpoint
+from cashback.domain.stores import StoreDocument
 from cashback.domain.times import Instant, instant
-from cashback.edge.batch import MessageBatch, of_one_batch
+from cashback.edge.batch import MessageBatch
 from cashback.edge.clock import utc
 from cashback.edge.log import log
 from cashback.services.books import Desk
@@ -20,25 +24,22 @@ from cashback.services.tell_event import alert_store, tell_event
 
 
 class NotificationBatch(MessageBatch):
-    """One invocation. The settings of each store in it, and its endpoints that are to hear of an event, are read once,
-    and never kept for the next; an attempt asks for its endpoint anew."""
+    """One invocation. Who is to hear of events, by the settings of a store and its endpoints, is read once for all of
+    them, and never kept for the next. Attempts and alerts ask anew: an attempt before them may take seconds."""
 
     desk: Desk
     clock: Callable[[], datetime] = utc
+    documents: dict[tuple[str, int | None], StoreDocument] = field(default_factory=dict)
+    endpoints: dict[str, list[Endpoint]] = field(default_factory=dict)
 
     noun: ClassVar[str] = "notification"
-
-    def __post_init__(self) -> None:
-        outgoing = self.desk.outgoing
-        outgoing = replace(outgoing, endpoints=EndpointsOfBatch(outgoing.endpoints.table))
-        self.desk = replace(self.desk, books=of_one_batch(self.desk.books), outgoing=outgoing)
 
     def handle(self, record: Mapping[str, Any], receives: int) -> None:  # noqa: ARG002  # what the loop hands over
         """Do what a message asks for; one line of log says what became of it."""
         step = decode(record["body"])
         match step:
             case DomainEvent(event_id, kind, store_id):
-                told = tell_event(self.desk, step, self._now())
+                told = tell_event(self._desk_of_events(), step, self._now())
                 log("event_told", store=store_id, event_id=event_id, kind=kind, **told, counted="EventsTold", by="kind")
             case AttemptStep(store_id, delivery_id):
                 self._attempt(store_id, delivery_id)
@@ -46,6 +47,13 @@ class NotificationBatch(MessageBatch):
                 self._alert(store_id, AlertCause(cause), {}, self._now())
             case unheard:
                 assert_never(unheard)
+
+    def _desk_of_events(self) -> Desk:
+        """The desk with what was read for events before in this batch."""
+        books, outgoing = self.desk.books, self.desk.outgoing
+        stores = StoresOfBatch(books.stores.table, self.documents)
+        endpoints = EndpointsOfBatch(outgoing.endpoints.table, self.endpoints)
+        return replace(self.desk, books=replace(books, stores=stores), outgoing=replace(outgoing, endpoints=endpoints))
 
     def _attempt(self, store_id: str, delivery_id: str) -> None:
         outcome, disabled = attempt_delivery(self.desk, store_id, delivery_id, self._now)

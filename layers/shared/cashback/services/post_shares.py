@@ -1,7 +1,6 @@
 """Do what a group job is to do for some of its members, or say what it would come to."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from copy import replace
 from typing import Final
 
@@ -83,14 +82,18 @@ def recorded_results(books: Books, store_id: str, job: Job, customer_ids: Sequen
 def final_result(books: Books, store_id: str, job: Job, share: Share, now: Instant) -> Result:
     """Say what a job that is being undone has done for a member, once it can do nothing more: a worker that is still
     about to post finds that refused."""
-    with suppress(CustomerNotFound):
+    try:
         books.ledger.refuse(_posting(store_id, job, share, 0 if job.is_pinned else share.amount, now), UNDONE)
+    except CustomerNotFound:
+        return Result(share.customer_id, Outcome.NOT_FOUND)
     return _standing(books, store_id, job, share, UNDONE)
 
 
 def _posting(store_id: str, job: Job, share: Share, amount: int, now: Instant) -> Posting:
-    entry = job.entry(share, amount)
-    return Posting(store_id, share.customer_id, now, entries=(entry,), on_refusal=OnRefusal.FINAL, active_only=True)
+    """Post to whom is not erased; what was posted before an erasure is undone all the same, as the account may come
+    back."""
+    entry, is_new = job.entry(share, amount), job.undoes is None
+    return Posting(store_id, share.customer_id, now, entries=(entry,), on_refusal=OnRefusal.FINAL, active_only=is_new)
 
 
 def _pinned(store_id: str, job: Job, share: Share, account: Account, now: Instant) -> Posting:

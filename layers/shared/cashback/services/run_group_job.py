@@ -129,7 +129,7 @@ def _is_settled(job: Job) -> bool:
 def _taken_up(work: JobBooks, step: ChunkStep, chunk: Chunk, results: Sequence[Result], now: Instant) -> Job | None:
     """Return the job, reopened, of a chunk whose results were set aside; None where that is too late: they stand then
     as before, with what was posted since by whoever was cut off, or late."""
-    job = _reopened(work, step)
+    job = _reopened(work, step, chunk, now)
     if not _is_settled(job):
         return job
     work.jobs.finish(step.store_id, step.job_id, step.number, chunk, results)
@@ -137,19 +137,23 @@ def _taken_up(work: JobBooks, step: ChunkStep, chunk: Chunk, results: Sequence[R
     return None
 
 
-def _reopened(work: JobBooks, step: ChunkStep) -> Job:
+def _reopened(work: JobBooks, step: ChunkStep, chunk: Chunk, now: Instant) -> Job:
     """Reopen the job of a chunk that is begun again, or was by a run that was cut off, and return it. Where it is
     settled that is too late, and it stays as it is.
 
     The chunk's results were set aside first, so that the job cannot end; now the job is written, so that whoever saw it
-    complete before cannot end it either. Only then may be posted: an undo needs a job that has ended.
+    complete before cannot end it either. Only then may be posted: an undo needs a job that has ended. Where another
+    worker with the same message has ended the chunk again, the job stays too: nobody would come to end it.
+
+    :raises Busy: the chunk does not stand as it was read, or the job keeps changing.
     """
+    still = work.jobs.check_chunk(step.store_id, step.job_id, step.number, chunk)
     job = existing_job(work, step.store_id, step.job_id)
     for _ in range(_TRIES):
         if _is_settled(job) and job.finished_at is not None:
             return job
-        written = replace(job if _is_settled(job) else job.reopened(), rev=job.rev + 1)
-        moved = work.jobs.save(step.store_id, written)
+        written = replace(job if _is_settled(job) else job.reopened().watched(now), rev=job.rev + 1)
+        moved = work.jobs.save(step.store_id, written, still)
         if moved is None:
             return written
         job = moved

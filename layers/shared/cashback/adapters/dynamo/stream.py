@@ -128,8 +128,8 @@ def _job(store_id: str, job_id: str, old: Item | None, new: Item, told_at: Insta
     from cashback.domain.group_jobs import JobStatus  # noqa: PLC0415 - most records are of no job
 
     job, before = job_of(new), job_of(old) if old else None
-    state = (job.status, job.finished_at is not None)
-    is_changed = before is None or state != (before.status, before.finished_at is not None)
+    state = (job.status, job.finished_at is not None, job.result)
+    is_changed = before is None or state != (before.status, before.finished_at is not None, before.result)
     if job.dry_run or not is_changed or not (job.finished_at or job.status is JobStatus.FAILED):
         return None
     return JobEnded(

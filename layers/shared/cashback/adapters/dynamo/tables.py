@@ -135,9 +135,9 @@ class StateTable(Struct, frozen=True):
         """Build a delete."""
         return {"Delete": {"TableName": self.name, "Key": key_attributes(key), **_guard(condition, values)}}
 
-    def check(self, key: Key, condition: str) -> Write:
+    def check(self, key: Key, condition: str, values: Mapping[str, Any] | None = None) -> Write:
         """Build a check of an item that a transaction leaves as it is."""
-        return {"ConditionCheck": {"TableName": self.name, "Key": key_attributes(key), **_guard(condition, None)}}
+        return {"ConditionCheck": {"TableName": self.name, "Key": key_attributes(key), **_guard(condition, values)}}
 
     def commit(self, *writes: Write) -> None:
         """Commit writes, all or nothing. One put or update is a plain call, at half the price of a transaction.
