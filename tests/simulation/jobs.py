@@ -321,7 +321,7 @@ def _undone(undo: Job, job: Job, results: list[Result], before: list[Result], po
         moved = sum(one.amount for one in posted if one.payload_hash == same and one.status is EntryStatus.POSTED)
         result = by_member.get(member.customer_id)
         taken = result.amount if result is not None else 0
-        is_excused = result is not None and result.outcome in {Outcome.REFUSED, Outcome.NOT_FOUND, Outcome.ERROR}
+        is_excused = result is not None and result.outcome in {Outcome.REFUSED, Outcome.ERROR}
         if moved + taken and not is_excused:
             yield f"12: {undo.job_id} took {taken} back from {member.customer_id}, who had got {moved}"
     if job.undone_by != undo.job_id:

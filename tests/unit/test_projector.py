@@ -309,14 +309,28 @@ def test_a_job_that_comes_to_something_else_once_it_is_over_is_told_of_again() -
     jobs = make_job_books(told.stage.books, groups, lambda: None, told.stage.shop.dynamo, "State").jobs  # type: ignore[arg-type,return-value]
     job = Job("job_1", "grp_1", "Regulars", ApplyType.RELATIVE, 500, "key:anna", NOW, "request", "body")
     assert jobs.create(STORE, job)
-    over = replace(job.closed(Progress(chunks=1, not_found=1), NOW), rev=2)
+    over = replace(job.closed(Progress(chunks=1, not_found=1), "2026-02-01T12:00:00.000000Z"), rev=2)
     assert jobs.save(STORE, over) is None
     late = Progress(credited=1, not_found=-1, amount_credited=500)
     assert jobs.save(STORE, replace(over.amended(late), rev=3)) is None
     assert jobs.save(STORE, replace(over.amended(late), rev=4)) is None
     told.project()
-    amounts = [one["amount_credited"]["amount"] for one in told.events.of("GroupJobFinished")]
-    assert amounts == ["0.00", "5.00"]
+    first, second = told.events.of("GroupJobFinished")
+    assert [one["amount_credited"]["amount"] for one in (first, second)] == ["0.00", "5.00"]
+    assert first["occurred_at"] < second["occurred_at"]
+
+
+def test_a_job_that_failed_and_comes_to_something_else_has_failed_once() -> None:
+    told = Told()
+    groups = make_group_books(told.stage.shop.dynamo, "State")  # type: ignore[arg-type]  # simulated
+    jobs = make_job_books(told.stage.books, groups, lambda: None, told.stage.shop.dynamo, "State").jobs  # type: ignore[arg-type,return-value]
+    job = Job("job_1", "grp_1", "Regulars", ApplyType.RELATIVE, 500, "key:anna", NOW, "request", "body")
+    assert jobs.create(STORE, job)
+    failed = replace(job.closed(Progress(chunks=1, error=2), NOW), rev=2)
+    assert jobs.save(STORE, failed) is None
+    assert jobs.save(STORE, replace(failed.amended(Progress(error=-1, credited=1)), rev=3)) is None
+    told.project()
+    assert len(told.totals.failures(STORE, "2026-01-01T00:00:00.000000Z")["jobs_failed"]) == 1
 
 
 def test_a_dry_run_that_failed_is_no_failure_of_the_engine() -> None:

@@ -306,6 +306,11 @@ class Job(Struct, frozen=True):
         """Return the job as one that moves, and is looked at should it stand where it does."""
         return replace(self, due_at=stalled_at(now), seen_step=self.step, resumed_at=None)
 
+    def awaited_from(self, before: "Job", now: Instant) -> "Job":
+        """Return the job as it stands after a change, watched anew where nobody awaited it before: the due time of then
+        may lie where no sweep looks any more."""
+        return self if before.is_awaited else self.watched(now)
+
     def percent(self, progress: Progress) -> int:
         """Return how much of it is done; 100 only once all is."""
         if self.finished_at is not None:

@@ -122,11 +122,13 @@ class TaskEnded(Change, frozen=True, kw_only=True):
 
 
 class JobEnded(Change, frozen=True, kw_only=True):
-    """A group job that was done, cancelled or failed. ``is_over``: every member has an outcome."""
+    """A group job that was done, cancelled or failed. ``is_over``: every member has an outcome. ``is_amended``: it had
+    ended so before, and comes to something else."""
 
     status: str
     group_id: str
     is_over: bool
+    is_amended: bool = False
     credited: int = 0
     debited: int = 0
 
@@ -200,6 +202,8 @@ def totals_of_order(order: "Order") -> Iterator[tuple[Instant, DayTotals]]:
 
 def failure_of(change: Change) -> str | None:
     """Return what of the store's engine failed, if that is what the change says. Orders tell of themselves."""
+    if isinstance(change, JobEnded) and change.is_amended:
+        return None
     if isinstance(change, TaskEnded | JobEnded) and change.status == "failed":
         return f"{change.noun}s_failed"
     return None

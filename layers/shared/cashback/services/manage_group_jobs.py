@@ -64,7 +64,7 @@ def cancel_group_job(work: JobBooks, store_id: str, job_id: str, now: Instant) -
             raise StateConflict(f"the job is {job.status}")
         if job.undoes is not None:
             raise StateConflict("an undo is not cancelled")
-        stopped = replace(job.watched(now), status=JobStatus.CANCELLED, reason=None, rev=job.rev + 1)
+        stopped = replace(job, status=JobStatus.CANCELLED, reason=None, rev=job.rev + 1).awaited_from(job, now)
         if job.started_at is None:
             stopped = replace(stopped.closed(Progress(), now), total=0)
         standing = work.jobs.save(store_id, stopped)

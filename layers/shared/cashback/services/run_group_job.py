@@ -147,13 +147,12 @@ def _reopened(work: JobBooks, step: ChunkStep, chunk: Chunk, now: Instant) -> Jo
 
     :raises Busy: the chunk does not stand as it was read, or the job keeps changing.
     """
-    still = work.jobs.check_chunk(step.store_id, step.job_id, step.number, chunk)
     job = existing_job(work, step.store_id, step.job_id)
     for _ in range(_TRIES):
         if _is_settled(job) and job.finished_at is not None:
             return job
-        written = replace(job if _is_settled(job) else job.reopened().watched(now), rev=job.rev + 1)
-        moved = work.jobs.save(step.store_id, written, still)
+        written = replace(job if _is_settled(job) else job.reopened().awaited_from(job, now), rev=job.rev + 1)
+        moved = work.jobs.reopen(step.store_id, written, step.number, chunk)
         if moved is None:
             return written
         job = moved

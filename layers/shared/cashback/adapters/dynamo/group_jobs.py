@@ -52,18 +52,36 @@ class GroupJobs(Struct, frozen=True):
 
     def save(self, store_id: str, job: Job, *also: Write) -> Job | None:
         """Write the next revision of a job, with ``also``. Return None, or the job that stands there where someone else
-        was first.
-
-        :raises Busy: it is not there, ``also`` may not be, or contended or out of reach.
-        """
+        was first."""
         try:
             self.table.commit(self.write(store_id, job), *also)
         except Lost as lost:
             item = lost.images.get(0)
             if item is None:
-                raise Busy("the job is not there, or what goes with it has changed") from lost
+                raise Busy("the job is not there") from lost
             return job_of(item)
         return None
+
+    def reopen(self, store_id: str, job: Job, number: int, chunk: Chunk) -> Job | None:
+        """Write the next revision of a job while a chunk of it stands as it was read, as ``save`` does; again where
+        another chunk of it does at the same moment.
+
+        :raises Busy: the chunk stands otherwise, or the job is contended or out of reach.
+        """
+        key = group_keys.job_chunk(store_id, job.job_id, number)
+        stands = self.table.check(key, "rev = :rev", {":rev": chunk.rev})
+        for _ in tries(_TRIES, self.jitter, self.sleep):
+            try:
+                self.table.commit(self.write(store_id, job), stands)
+            except Lost as lost:
+                item = lost.images.get(0)
+                if item is None:
+                    raise Busy("the chunk is not as it was read") from lost
+                return job_of(item)
+            except Busy:
+                continue
+            return None
+        raise Busy("the job is contended or out of reach")
 
     def write(self, store_id: str, job: Job) -> Write:
         """Build the conditional write of a job's next revision."""
@@ -101,11 +119,6 @@ class GroupJobs(Struct, frozen=True):
         wanted = {group_keys.job_chunk(store_id, job_id, number): number for number in numbers}
         found = self.table.get_many(wanted)
         return {wanted[key]: _chunk_of(item) for key, item in found.items()}
-
-    def check_chunk(self, store_id: str, job_id: str, number: int, chunk: Chunk) -> Write:
-        """Build a check that a chunk stands as it was read."""
-        key = group_keys.job_chunk(store_id, job_id, number)
-        return self.table.check(key, "rev = :rev", {":rev": chunk.rev})
 
     def begin(self, store_id: str, job_id: str, number: int) -> Chunk:
         """Mark a chunk as begun. Return it as it stands then: this mark, or what was there already."""

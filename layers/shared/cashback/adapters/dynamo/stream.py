@@ -128,18 +128,20 @@ def _job(store_id: str, job_id: str, old: Item | None, new: Item, told_at: Insta
     from cashback.domain.group_jobs import JobStatus  # noqa: PLC0415 - most records are of no job
 
     job, before = job_of(new), job_of(old) if old else None
-    state = (job.status, job.finished_at is not None, job.result)
-    is_changed = before is None or state != (before.status, before.finished_at is not None, before.result)
-    if job.dry_run or not is_changed or not (job.finished_at or job.status is JobStatus.FAILED):
+    state = (job.status, job.finished_at is not None)
+    is_moved = before is None or state != (before.status, before.finished_at is not None)
+    is_amended = before is not None and not is_moved and job.result != before.result
+    if job.dry_run or not (is_moved or is_amended) or not (job.finished_at or job.status is JobStatus.FAILED):
         return None
     return JobEnded(
         store_id=store_id,
         item_id=job_id,
         revision=str(job.rev),
-        at=job.finished_at or told_at,
+        at=told_at if is_amended else job.finished_at or told_at,
         status=job.status.value,
         group_id=job.group_id,
         is_over=job.finished_at is not None,
+        is_amended=is_amended,
         credited=job.result.amount_credited if job.result else 0,
         debited=job.result.amount_debited if job.result else 0,
     )
