@@ -92,12 +92,12 @@ def count(rounds: int) -> list[Operation]:
         journal = Path(home) / "journal"
         engine = local_aws.start(Path(home), local_aws.free_port(), with_this_process=True, journal=journal)
         try:
-            return _counted(engine, journal, rounds)
+            return _count_rounds(engine, journal, rounds)
         finally:
             engine.stop()
 
 
-def _counted(engine: local_aws.LocalAws, journal: Path, rounds: int) -> list[Operation]:
+def _count_rounds(engine: local_aws.LocalAws, journal: Path, rounds: int) -> list[Operation]:
     dynamodb, register = engine.client("dynamodb"), Register(journal, lambda: True)
     runtime.make_naive_tables(dynamodb)
     engine.client("sqs").create_queue(QueueName="naive-tasks")
@@ -115,6 +115,7 @@ def _counted(engine: local_aws.LocalAws, journal: Path, rounds: int) -> list[Ope
                 share = each(total.shares[subject.name], len(events))
                 share.invocations, share.cpu, share.logged = 1, run.warm, run.logged // len(events)
                 found[operation].append(Operation(operation, {subject.name: share}, total.items))
+    # A call of each: an order, and a batch of members and of tasks.
     runtime.check_naive(dynamodb, rounds * CALLS * (1 + 2 * BATCH))
     return [*map(recount.of_rounds, found.values())]
 

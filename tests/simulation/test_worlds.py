@@ -10,7 +10,8 @@ MENDED = {
     918326906: "an erasure waited for ever for a payment whose maker had no answer",
     918328154: "a member whom a second worker credited was told as not found",
 }
-"""Worlds that broke a rule once, and by what."""
+"""Worlds that broke a rule once, and by what. A seed is the same story only while worlds draw alike; what was mended of
+the product has a test of its own, in ``tests/unit/test_group_job_ends.py``."""
 
 WORLDS = int(os.environ.get("CASHBACK_WORLDS", "10000"))
 EACH = 50

@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from cashback.adapters.dynamo.accounts import put_entry
+from cashback.adapters.dynamo.group_jobs import GroupJobs
 from cashback.adapters.dynamo.totals import Totals
 from cashback.domain.day_totals import DayTotals
 from cashback.domain.group_jobs import ApplyType, Job, JobStatus, Progress
@@ -16,7 +17,6 @@ from cashback.domain.ledger import Entry, EntryStatus, Kind
 from cashback.domain.orders import News, Status
 from cashback.domain.promo_codes import redeemed
 from cashback.domain.scenarios import Actions, Condition, Discount, PromoOffer
-from cashback.edge.deps import make_group_books, make_job_books
 from cashback.edge.projector import Projection
 from dev.project import ROOT
 from tests.streams import FakeEvents, Stream, bus_on
@@ -38,7 +38,9 @@ class Told:
         self.stage = stage or Stage()
         self.stream, self.events = Stream(), FakeEvents()
         self.stage.shop.dynamo.observers.append(self.stream.watch)
-        self.totals = Totals(self.stage.books.orders.table, sleep=lambda _: None)
+        table = self.stage.books.orders.table
+        self.totals = Totals(table, sleep=lambda _: None)
+        self.jobs = GroupJobs(table, sleep=lambda _: None)
         self.done = 0
 
     def project(self, records: list[dict[str, Any]] | None = None) -> list[dict[str, str]]:
@@ -59,6 +61,12 @@ class Told:
         """Let an entry be written as it is, whatever its account says."""
         stamped = replace(entry, posted_at=NOW)
         self.stage.books.ledger.client.put_item(**put_entry("Ledger", STORE, CUSTOMER, stamped))
+
+    def start_job(self, **more: Any) -> Job:
+        """A group job that was asked for."""
+        job = Job("job_1", "grp_1", "Regulars", ApplyType.RELATIVE, 500, "key:anna", NOW, "request", "body", **more)
+        assert self.jobs.create(STORE, job)
+        return job
 
     @property
     def day(self) -> DayTotals:
@@ -288,14 +296,10 @@ def test_tasks_and_codes_are_told_of() -> None:
 
 def test_a_job_is_told_of_once_it_is_over_and_one_that_failed_is_noted_for_the_engines_status() -> None:
     told = Told()
-    books = told.stage.books
-    groups = make_group_books(told.stage.shop.dynamo, "State")  # type: ignore[arg-type]  # simulated
-    jobs = make_job_books(books, groups, lambda: None, told.stage.shop.dynamo, "State").jobs  # type: ignore[arg-type,return-value]
-    job = Job("job_1", "grp_1", "Regulars", ApplyType.RELATIVE, 500, "key:anna", NOW, "request", "body")
-    assert jobs.create(STORE, job)
+    job = told.start_job()
     failed = replace(job, status=JobStatus.FAILED, reason="internal", rev=2)
-    assert jobs.save(STORE, failed) is None
-    assert jobs.save(STORE, replace(failed.closed(Progress(credited=1, amount_credited=500), NOW), rev=3)) is None
+    assert told.jobs.save(STORE, failed) is None
+    assert told.jobs.save(STORE, replace(failed.closed(Progress(credited=1, amount_credited=500), NOW), rev=3)) is None
     told.project()
     assert told.kinds == ["GroupJobFinished"]
     (finished,) = told.events.of("GroupJobFinished")
@@ -305,15 +309,12 @@ def test_a_job_is_told_of_once_it_is_over_and_one_that_failed_is_noted_for_the_e
 
 def test_a_job_that_comes_to_something_else_once_it_is_over_is_told_of_again() -> None:
     told = Told()
-    groups = make_group_books(told.stage.shop.dynamo, "State")  # type: ignore[arg-type]  # simulated
-    jobs = make_job_books(told.stage.books, groups, lambda: None, told.stage.shop.dynamo, "State").jobs  # type: ignore[arg-type,return-value]
-    job = Job("job_1", "grp_1", "Regulars", ApplyType.RELATIVE, 500, "key:anna", NOW, "request", "body")
-    assert jobs.create(STORE, job)
+    job = told.start_job()
     over = replace(job.closed(Progress(chunks=1, not_found=1), "2026-02-01T12:00:00.000000Z"), rev=2)
-    assert jobs.save(STORE, over) is None
+    assert told.jobs.save(STORE, over) is None
     late = Progress(credited=1, not_found=-1, amount_credited=500)
-    assert jobs.save(STORE, replace(over.amended(late), rev=3)) is None
-    assert jobs.save(STORE, replace(over.amended(late), rev=4)) is None
+    assert told.jobs.save(STORE, replace(over.amended(late), rev=3)) is None
+    assert told.jobs.save(STORE, replace(over.amended(late), rev=4)) is None
     told.project()
     first, second = told.events.of("GroupJobFinished")
     assert [one["amount_credited"]["amount"] for one in (first, second)] == ["0.00", "5.00"]
@@ -322,25 +323,18 @@ def test_a_job_that_comes_to_something_else_once_it_is_over_is_told_of_again() -
 
 def test_a_job_that_failed_and_comes_to_something_else_has_failed_once() -> None:
     told = Told()
-    groups = make_group_books(told.stage.shop.dynamo, "State")  # type: ignore[arg-type]  # simulated
-    jobs = make_job_books(told.stage.books, groups, lambda: None, told.stage.shop.dynamo, "State").jobs  # type: ignore[arg-type,return-value]
-    job = Job("job_1", "grp_1", "Regulars", ApplyType.RELATIVE, 500, "key:anna", NOW, "request", "body")
-    assert jobs.create(STORE, job)
+    job = told.start_job()
     failed = replace(job.closed(Progress(chunks=1, error=2), NOW), rev=2)
-    assert jobs.save(STORE, failed) is None
-    assert jobs.save(STORE, replace(failed.amended(Progress(error=-1, credited=1)), rev=3)) is None
+    assert told.jobs.save(STORE, failed) is None
+    assert told.jobs.save(STORE, replace(failed.amended(Progress(error=-1, credited=1)), rev=3)) is None
     told.project()
     assert len(told.totals.failures(STORE, "2026-01-01T00:00:00.000000Z")["jobs_failed"]) == 1
 
 
 def test_a_dry_run_that_failed_is_no_failure_of_the_engine() -> None:
     told = Told()
-    books = told.stage.books
-    groups = make_group_books(told.stage.shop.dynamo, "State")  # type: ignore[arg-type]  # simulated
-    jobs = make_job_books(books, groups, lambda: None, told.stage.shop.dynamo, "State").jobs  # type: ignore[arg-type,return-value]
-    job = Job("job_1", "grp_1", "Regulars", ApplyType.RELATIVE, 500, "key:anna", NOW, "request", "body", dry_run=True)
-    assert jobs.create(STORE, job)
-    assert jobs.save(STORE, replace(job, status=JobStatus.FAILED, reason="internal", rev=2)) is None
+    job = told.start_job(dry_run=True)
+    assert told.jobs.save(STORE, replace(job, status=JobStatus.FAILED, reason="internal", rev=2)) is None
     told.project()
     assert (told.kinds, told.totals.failures(STORE, "2026-01-01T00:00:00.000000Z")) == ([], {})
 
